@@ -1,0 +1,241 @@
+"""Starts the processes that measure, speaks with them, and ends them. Imports no torch.
+
+One zygote at a time, started when the first worker is wanted; one worker for each visit, forked by the zygote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from suite.protocol import VERSION, Closed, Link, unpack
+from suite.records import Case, Series, StepmarkError
+
+ALLOCATORS: dict[str, dict[str, str]] = {
+    "steady": {
+        "MALLOC_TRIM_THRESHOLD_": str(2**40),
+        "MALLOC_TOP_PAD_": str(64 * 2**20),
+        "MALLOC_MMAP_MAX_": "0",
+    },
+    "default": {},
+}
+"""Environment of glibc's allocator by name. `steady` keeps freed memory instead of returning it to the kernel, and serves
+large blocks from the heap: by default every step gives memory back and faults it in again, which differs from run to run
+by more than most changes of code do (docs/measuring.md).
+
+Source: mallopt(3), M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX.
+"""
+
+ZYGOTE_START_S = 120.0
+"""Seconds for a zygote to import torch; a cold disk takes some ten."""
+END_S = 10.0
+"""Seconds for the zygote to reap a worker that was sent SIGKILL."""
+STDERR_TAIL_BYTES = 2000
+"""Of a dead worker's standard error, what is read to find the reason."""
+
+
+class WorkerFailed(Exception):
+    """The case's own fault: it raised, ran out of memory, diverged or hung. The text is the reason."""
+
+
+class WorkerLost(WorkerFailed):
+    """The worker is gone for a reason that need not be the case's own; the visit may be repeated."""
+
+
+class Launcher:
+    """Forks workers from a zygote that is started on demand, and again after it was lost.
+
+    Args:
+        plugins: modules that add levels, imported in the zygote before anything is looked up.
+        threads: threads of torch in each worker.
+        allocator: a name in `ALLOCATORS`.
+        timeout_s: seconds for one answer of a worker.
+    """
+
+    def __init__(self, *, plugins: tuple[str, ...], threads: int, allocator: str, timeout_s: float) -> None:
+        self.torch: dict[str, Any] = {}
+        self._plugins = plugins
+        self._threads = threads
+        self._allocator = allocator
+        self._timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: Link | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the zygote if none runs, and wait until it has imported torch.
+
+        Raises:
+            StepmarkError: it ends or stays silent before it is ready.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        ours, theirs = socket.socketpair()
+        settings = json.dumps({"path": sys.path, "plugins": self._plugins})
+        with theirs, tempfile.TemporaryFile() as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(Path(__file__).with_name("zygote.py")), str(theirs.fileno()), settings],
+                env=environment(self._allocator),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+            self._link = Link(ours)
+            theirs.close()
+            self._await_ready(self._link, stderr)
+
+    def _await_ready(self, link: Link, stderr: IO[bytes]) -> None:
+        try:
+            answer = link.receive(ZYGOTE_START_S)
+        except (Closed, TimeoutError) as error:
+            self.close()
+            said = last_line(stderr) or "it said nothing"
+            raise StepmarkError(f"the process that imports torch did not start: {said}.") from error
+        if "failed" in answer:
+            self.close()
+            raise StepmarkError(answer["failed"])
+        if answer["ready"] != VERSION:
+            raise StepmarkError(f"the zygote speaks protocol {answer['ready']}; this is protocol {VERSION}.")
+        self.torch = answer["torch"]
+
+    def fork(self, case: Case) -> ForkedWorker:
+        """Fork a worker for `case` and wait until it has made the training step.
+
+        Raises:
+            WorkerFailed: the levels of the case do not make a step; the reason says why.
+            WorkerLost: the worker or the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        self.start()
+        ours, theirs = socket.socketpair()
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
+        order = {"case": dataclasses.asdict(case), "threads": self._threads}
+        with theirs:
+            pid = self._ask({"fork": order}, (theirs.fileno(), stderr.fileno()))["forked"]
+        worker = ForkedWorker(self, pid, Link(ours), stderr, self._timeout_s)
+        try:
+            worker.attributes = worker.receive()["made"]
+        except WorkerFailed:
+            worker.end()
+            raise
+        return worker
+
+    def reap(self, pid: int) -> int | None:
+        """End a worker and return its exit status; None where the zygote is gone, and the worker with it."""
+        try:
+            status: int = self._ask({"end": pid}, (), END_S)["ended"]
+        except WorkerLost:
+            return None
+        return status
+
+    def _ask(self, message: dict[str, Any], fds: tuple[int, ...], timeout_s: float | None = None) -> dict[str, Any]:
+        if self._link is None:
+            raise WorkerLost("the zygote is gone")
+        try:
+            self._link.send(message, fds)
+            return self._link.receive(timeout_s or self._timeout_s)
+        except (Closed, TimeoutError) as error:
+            self.close()
+            raise WorkerLost("the zygote that forks the workers was ended from outside") from error
+
+    def close(self) -> None:
+        """End the zygote, and with it every worker. Harmless when nothing runs."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+class ForkedWorker:
+    """One worker of a `Launcher`, until `end`."""
+
+    def __init__(self, launcher: Launcher, pid: int, link: Link, stderr: IO[bytes], timeout_s: float) -> None:
+        self.attributes: dict[str, Any] = {}
+        self._launcher = launcher
+        self._pid = pid
+        self._link = link
+        self._stderr = stderr
+        self._timeout_s = timeout_s
+        self._ended = False
+
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+        """Ask for rounds; see `suite.recorder.record_rounds`.
+
+        Raises:
+            WorkerFailed: the case raised, diverged, ran out of memory or time.
+            WorkerLost: the worker was ended from outside.
+        """
+        request = {"seconds": seconds, "steps_per_round": steps_per_round, "min_rounds": min_rounds}
+        with contextlib.suppress(Closed):  # its last words, or its status, say why
+            self._link.send({"measure": request})
+        return unpack(self.receive()["rounds"])
+
+    def receive(self) -> dict[str, Any]:
+        """The worker's next answer; raises as `measure` does."""
+        try:
+            answer = self._link.receive(self._timeout_s)
+        except TimeoutError as error:
+            self.end()
+            raise WorkerFailed(f"the worker gave no answer for {self._timeout_s:g} s and was ended") from error
+        except Closed as error:
+            raise self._lost() from error
+        if "failed" in answer:
+            raise WorkerFailed(answer["failed"])
+        return answer
+
+    def _lost(self) -> WorkerFailed:
+        status = self.end()
+        if status is None:
+            return WorkerLost("the zygote that forks the workers was ended from outside")
+        if status == -signal.SIGKILL:
+            return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
+        said = last_line(self._stderr)
+        how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"
+        return WorkerFailed(f"the worker crashed with {how}" + (f": {said}" if said else ""))
+
+    def end(self) -> int | None:
+        """End the worker's process and its children; return its exit status where it is known."""
+        if self._ended:
+            return None
+        self._ended = True
+        self._link.close()
+        status = self._launcher.reap(self._pid)
+        return status
+
+
+def environment(allocator: str) -> dict[str, str]:
+    """This process's environment with the allocator set, free of settings that would set it otherwise."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    return {**kept, **ALLOCATORS[allocator]}
+
+
+def last_line(stderr: IO[bytes]) -> str:
+    """The last line that a process wrote to its standard error; empty where it wrote none."""
+    size = stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, size - STDERR_TAIL_BYTES))
+    lines = stderr.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else ""

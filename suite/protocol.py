@@ -1,0 +1,100 @@
+"""Messages between the process that judges and the processes that measure: JSON lines over a stream socket.
+
+Version 1. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From it:
+`ready`, `forked`, `ended`. To a worker: `measure`. From it: `made`, `rounds` or `failed`.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from suite.records import Metric, Series
+
+VERSION = 1
+READ_BYTES = 1 << 16
+
+Message = dict[str, Any]
+
+
+class Closed(ConnectionError):
+    """The other side is gone."""
+
+
+class Link:
+    """One end of a stream of messages."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._read = bytearray()
+
+    def send(self, message: Message, fds: tuple[int, ...] = ()) -> None:
+        """Send a message, with file descriptors where there are some.
+
+        Raises:
+            Closed: the other side is gone.
+        """
+        line = json.dumps(message).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._socket, [line], list(fds)) if fds else 0
+            self._socket.sendall(line[sent:])
+        except OSError as error:
+            raise Closed(str(error)) from error
+
+    def receive(self, timeout_s: float | None = None) -> Message:
+        """Wait for the next message.
+
+        Args:
+            timeout_s: seconds without a byte after which to give up; None waits for ever.
+
+        Raises:
+            Closed: the other side is gone.
+            TimeoutError: nothing came in time.
+        """
+        return self.receive_fds(0, timeout_s)[0]
+
+    def receive_fds(self, count: int, timeout_s: float | None = None) -> tuple[Message, list[int]]:
+        """Wait for the next message and up to `count` file descriptors that came with it; raises as `receive` does."""
+        self._socket.settimeout(timeout_s)
+        fds: list[int] = []
+        while b"\n" not in self._read:
+            try:
+                piece, received, _, _ = socket.recv_fds(self._socket, READ_BYTES, count)
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise Closed(str(error)) from error
+            if not piece:
+                raise Closed("end of stream")
+            fds += received
+            self._read += piece
+        line, _, rest = self._read.partition(b"\n")
+        self._read = bytearray(rest)
+        message: Message = json.loads(line)
+        return message, fds
+
+    def close(self) -> None:
+        """Close this end; the other side reads the end of the stream."""
+        self._socket.close()
+
+
+def pack(series: tuple[Series, ...]) -> list[dict[str, Any]]:
+    """Series as plain values for a message or a record."""
+    return [
+        {
+            "metric": {
+                "name": one.metric.name,
+                "unit": one.metric.unit,
+                "better": one.metric.better,
+                "description": one.metric.description,
+            },
+            "values": list(one.values),
+        }
+        for one in series
+    ]
+
+
+def unpack(packed: list[dict[str, Any]]) -> tuple[Series, ...]:
+    """The inverse of `pack`."""
+    return tuple(Series(Metric(**one["metric"]), tuple(one["values"])) for one in packed)

@@ -1,0 +1,81 @@
+"""The one measuring loop: step + clock + probes -> rounds. Knows no network and no pytest.
+
+for each request:
+rewind weights, optimizer and random state      (outside the rounds)
+run one step                                    (outside: others used the caches since the last request)
+until the request's seconds are spent:
+read the probes
+read the clock; run the steps of one round; read the clock
+read the probes
+check that the loss is a number                 (outside the rounds)
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from time import perf_counter
+from typing import Protocol
+
+from suite.clock import Clock
+from suite.probes import PROBES, STEP_TIME
+from suite.records import Series
+
+
+class Step(Protocol):
+    """What the recorder needs of a training step."""
+
+    clock: Clock
+
+    def __call__(self) -> None: ...
+
+    def rewind(self) -> bool: ...
+
+    def check(self) -> None: ...
+
+
+def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+    """Run rounds until `seconds` are spent and at least `min_rounds` are taken; garbage collection rests meanwhile.
+
+    Args:
+        seconds: wall time for this request; the last round may end after it.
+        steps_per_round: steps between two readings of the clock; every value returned is per step.
+        min_rounds: rounds taken even where they last longer than `seconds`; at least 1.
+
+    Returns:
+        One series for step time and one for each probe, all of the same length.
+
+    Raises:
+        DivergedError: the loss is not finite after the last round.
+    """
+    if step.rewind():
+        step()
+    gc.collect()
+    gc.disable()
+    try:
+        rounds = _rounds(step, seconds, steps_per_round, min_rounds)
+    finally:
+        gc.enable()
+    step.check()
+    metrics = (STEP_TIME, *(probe.metric for probe in PROBES))
+    return tuple(
+        Series(metric, tuple(values)) for metric, values in zip(metrics, zip(*rounds, strict=True), strict=True)
+    )
+
+
+def _rounds(step: Step, seconds: float, steps_per_round: int, min_rounds: int) -> list[list[float]]:
+    read_s = step.clock.read_s
+    reads: list[Callable[[], float]] = [probe.read for probe in PROBES]
+    rounds: list[list[float]] = []
+    deadline = perf_counter() + seconds
+    while len(rounds) < min_rounds or perf_counter() < deadline:
+        before = [read() for read in reads]
+        start = read_s()
+        for _ in range(steps_per_round):
+            step()
+        end = read_s()
+        after = [read() for read in reads]
+        rounds.append(
+            [(end - start) / steps_per_round, *((b - a) / steps_per_round for a, b in zip(before, after, strict=True))]
+        )
+    return rounds

@@ -1,0 +1,218 @@
+"""Registries of the factors' levels. A level is found by its name; a duplicate name is an error.
+
+Importing this module imports no torch: entries name what they build, and build it when a worker asks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from suite.records import StepmarkError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from suite.executions.cpu import Cpu
+    from suite.inputs.synthetic import Synthetic
+
+LEVEL_NAME = re.compile(r"[a-z0-9_]+")
+SHOWN_NAMES = 12
+"""Names quoted in a sentence about an unknown level; more would bury the sentence."""
+
+
+class Level(Protocol):
+    """What every entry of a registry has."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def attributes(self) -> dict[str, Any]: ...
+
+
+L = TypeVar("L", bound=Level)
+
+
+class Registry(Generic[L]):
+    """The levels of one factor, in the order in which they were added."""
+
+    def __init__(self, factor: str) -> None:
+        self.factor = factor
+        self._levels: dict[str, L] = {}
+
+    def add(self, level: L) -> L:
+        """Add a level under its own name.
+
+        Raises:
+            StepmarkError: the name is taken, or is not made of `a-z`, `0-9` and `_`.
+        """
+        if not LEVEL_NAME.fullmatch(level.name):
+            raise StepmarkError(f"{self.factor} {level.name!r}: a level's name is made of a-z, 0-9 and _ only.")
+        if level.name in self._levels:
+            raise StepmarkError(f"{self.factor} {level.name!r} is registered already; choose another name.")
+        self._levels[level.name] = level
+        return level
+
+    def __getitem__(self, name: str) -> L:
+        try:
+            return self._levels[name]
+        except KeyError:
+            raise StepmarkError(self._unknown(name)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._levels)
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def matching(self, patterns: list[str]) -> list[str]:
+        """Names that match any of the patterns (`residual_*`), in the order of the patterns, each once.
+
+        Raises:
+            StepmarkError: a pattern matches no level.
+        """
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            names = [name for name in self._levels if fnmatchcase(name, pattern)]
+            if not names:
+                raise StepmarkError(self._unknown(pattern))
+            found.update(dict.fromkeys(names))
+        return list(found)
+
+    def _unknown(self, name: str) -> str:
+        names = list(self._levels)
+        shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES))
+        return f"{self.factor} {name!r} is not known; allowed: {shown or 'none is registered'}."
+
+
+StructureBuilder = Callable[[int, int], "nn.Module"]
+
+
+@dataclass(frozen=True, slots=True)
+class StructureSpec:
+    """A network structure: `build(num_classes, image_size)` makes it with fresh weights from torch's seed.
+
+    Images (N, 3, image_size, image_size) -> logits (N, num_classes).
+    """
+
+    name: str
+    build: StructureBuilder
+    attributes: dict[str, Any] = field(default_factory=dict)
+    min_image_size: int = 1
+
+    @property
+    def source(self) -> str:
+        """Where the structure comes from: the docstring of its builder."""
+        build = self.build.func if isinstance(self.build, partial) else self.build
+        return inspect.getdoc(build) or ""
+
+
+class StructureRegistry(Registry[StructureSpec]):
+    """The registry of structures, with a decorator for builders."""
+
+    def register(
+        self, name: str, *, min_image_size: int = 1, **attributes: Any
+    ) -> Callable[[StructureBuilder], StructureBuilder]:
+        """Decorate a builder `(num_classes, image_size) -> nn.Module`; attributes are recorded with the level."""
+
+        def decorate(build: StructureBuilder) -> StructureBuilder:
+            self.add(StructureSpec(name, build, attributes, min_image_size))
+            return build
+
+        return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSpec:
+    """An optimizer setting: `factory(parameters, **kwargs)`.
+
+    Attributes:
+        factory: the optimizer's class, or its dotted path (`torch.optim.SGD`), which is looked up by the worker.
+        kwargs: keyword arguments, pinned; the learning rate and the implementation are recorded as attributes.
+        source: the paper or documentation that the setting follows.
+    """
+
+    name: str
+    factory: str | Callable[..., torch.optim.Optimizer]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """`family`, `implementation`, and every keyword argument of a plain type."""
+        path = self.factory if isinstance(self.factory, str) else self.factory.__name__
+        chosen = [name for name in ("fused", "foreach") if self.kwargs.get(name)]
+        pinned = "foreach" in self.kwargs or "fused" in self.kwargs
+        implementation = chosen[0] if chosen else "forloop" if pinned else "default"
+        plain = {key: value for key, value in self.kwargs.items() if key not in ("fused", "foreach")}
+        return {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **plain}
+
+    def build(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
+        """Make the optimizer over a network's parameters."""
+        factory = self.factory
+        if isinstance(factory, str):
+            module, _, attribute = factory.rpartition(".")
+            factory = getattr(importlib.import_module(module), attribute)
+        optimizer: torch.optim.Optimizer = factory(parameters, **self.kwargs)
+        return optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSpec:
+    """Where and how a step runs; `strategy` is made by the worker, `refusal` also by `stepmark list`."""
+
+    name: str
+    strategy: type[Cpu]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TuningSpec:
+    """A way of running the same step; `eager` changes nothing."""
+
+    name: str
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """An input pipeline: yields the batches that the steps train on."""
+
+    name: str
+    pipeline: type[Synthetic]
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+STRUCTURES = StructureRegistry("structure")
+OPTIMIZERS: Registry[OptimizerSpec] = Registry("optimizer")
+EXECUTIONS: Registry[ExecutionSpec] = Registry("execution")
+TUNINGS: Registry[TuningSpec] = Registry("tuning")
+INPUTS: Registry[InputSpec] = Registry("input")
+
+LEVEL_MODULES = ("suite.structures", "suite.optimizers", "suite.executions", "suite.tunings", "suite.inputs")
+"""Where the project's own levels stand; importing one registers what is in it."""
+
+
+def load_levels(plugins: tuple[str, ...] = ()) -> None:
+    """Import the project's levels, then the user's plug-in modules, each once per process.
+
+    Raises:
+        StepmarkError: a plug-in does not import.
+    """
+    for module in LEVEL_MODULES:
+        importlib.import_module(module)
+    for plugin in plugins:
+        try:
+            importlib.import_module(plugin)
+        except StepmarkError:
+            raise
+        except Exception as error:  # any error of the user's module is the user's to mend
+            raise StepmarkError(f"plug-in {plugin!r} does not import: {type(error).__name__}: {error}") from error

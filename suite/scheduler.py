@@ -1,0 +1,114 @@
+"""Drives stays through the passes. Sees cases and outcomes, never networks or pytest.
+
+for each pass:
+shuffle the cases by the plan's seed
+for each group of cases, as many as are measured abreast:
+fork a fresh worker for each and warm it up
+until each knows its median to the target precision, or has spent its time:
+give each a turn                (the others wait, blocked on their pipe)
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from suite.records import Case, Measurement, Plan, RunRecord, Visited
+from suite.stay import Stay, Workers, join
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the scheduler is about to do, or what a stay has brought.
+
+    Attributes:
+        share_done: part of the whole work that is behind, from 0 to 1.
+        visited: set when the stay of `case` in pass `index` is over.
+        record: set when it was the last one of its case.
+    """
+
+    case: Case
+    index: int
+    share_done: float
+    visited: Visited | None = None
+    record: RunRecord | None = None
+
+
+class Scheduler:
+    """Visits cases and keeps what the visits brought until a case is complete.
+
+    Args:
+        plan: passes, stopping rule, how many cases abreast, and the seed of the order.
+        workers: where workers come from; a fake one in tests.
+        visited: visits of an interrupted run by case id, which are not repeated.
+    """
+
+    def __init__(self, plan: Plan, workers: Workers, visited: Mapping[str, list[Visited]] | None = None) -> None:
+        self._plan = plan
+        self._workers = workers
+        self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
+        self._origin_s = monotonic()
+        self._share_done = 0.0
+
+    def run(self, cases: Iterable[Case]) -> Iterator[Progress]:
+        """Make all missing visits to `cases`, pass by pass, each pass in an order of its own."""
+        cases = list(cases)
+        for index in range(self._plan.passes):
+            due = [case for case in order(cases, self._plan.order_seed, index) if index in self.missing(case)]
+            for start in range(0, len(due), self._plan.abreast):
+                yield from self._group(due[start : start + self._plan.abreast], index, cases)
+
+    def _group(self, group: list[Case], index: int, cases: list[Case]) -> Iterator[Progress]:
+        """Stays side by side, turn by turn, until all are over."""
+        started_s = monotonic() - self._origin_s
+        stays = [Stay(case, index, self._plan, self._workers, started_s) for case in group]
+        while stays:
+            for stay in stays:
+                yield Progress(stay.case, index, self._share(cases, stays))
+                stay.go_on()
+                if stay.result is not None:
+                    self._visited.setdefault(stay.case.id, []).append(stay.result)
+                    share = self._share(cases, [other for other in stays if other.result is None])
+                    yield Progress(stay.case, index, share, stay.result, self._record(stay.case))
+            stays = [stay for stay in stays if stay.result is None]
+
+    def missing(self, case: Case) -> list[int]:
+        """Passes that still owe a visit to `case`; none after a failure."""
+        visits = self._visited.get(case.id, [])
+        if any(visited.failure for visited in visits):
+            return []
+        made = {visited.visit.index for visited in visits if visited.visit}
+        return [index for index in range(self._plan.passes) if index not in made]
+
+    def _share(self, cases: list[Case], under_way: list[Stay]) -> float:
+        total = len(cases) * self._plan.passes
+        left = sum(len(self.missing(case)) for case in cases)
+        return (total - left + sum(stay.share_done for stay in under_way)) / total if total else 1.0
+
+    def _record(self, case: Case) -> RunRecord | None:
+        return None if self.missing(case) else assemble(case, self._visited[case.id])
+
+
+def order(cases: list[Case], seed: int, index: int) -> list[Case]:
+    """The cases as pass `index` visits them: shuffled, the same for the same seed."""
+    shuffled = list(cases)
+    random.Random(f"{seed}/{index}").shuffle(shuffled)
+    return shuffled
+
+
+def assemble(case: Case, visits: list[Visited]) -> RunRecord:
+    """One case's visits as its record: rounds in the order of the passes, or the reason of its failure."""
+    failure = next((visited.failure for visited in visits if visited.failure), "")
+    made = sorted(((one.visit, one) for one in visits if one.visit), key=lambda pair: pair[0].index)
+    measurement = None
+    if made:
+        measurement = Measurement(
+            series=join(*(one.series for _, one in made)),
+            warmup=join(*(one.warmup for _, one in made)),
+            visits=tuple(visit for visit, _ in made),
+            warnings=tuple(warning for _, one in made for warning in one.warnings),
+        )
+    attributes = dict(made[-1][1].attributes) if made else {}
+    return RunRecord(case, "failed" if failure else "measured", failure, attributes, measurement)

@@ -1,0 +1,151 @@
+"""Estimators: floats in, floats out. Each formula with its source; torch, numpy and scipy are not imported."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import median
+
+from suite.records import Measurement
+
+CONFIDENCE = 0.95
+"""Level of every interval that is shown."""
+BATCHES = 8
+"""Consecutive batches into which the rounds of a single turn are cut; more leave each too short to be independent."""
+SETTLED_WITHIN = 0.05
+"""Relative difference between two successive medians below which a warm-up has settled."""
+DISTURBED_SHARE = 0.05
+"""Share of a round's time on cores that its threads spent queueing behind other processes, above which the round
+counts as disturbed. An idle machine shows 0.1 to 1 %, one competing process 10 % and more (docs/measuring.md)."""
+
+QUIET_ENOUGH = 0.2
+"""Share of a case's rounds that must be quiet for the disturbed ones to be set aside; below it all rounds count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A median with its interval, in base units.
+
+    Attributes:
+        low, high: ends of the interval at `CONFIDENCE`; all the values' range where there are too few for that.
+        rounds: values that it was made from.
+    """
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+    @property
+    def precision(self) -> float:
+        """Half-width of the interval relative to the median."""
+        return (self.high - self.low) / 2 / self.median if self.median else math.inf
+
+
+def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
+    """The median of all values, with an interval that knows that values of one group resemble each other.
+
+    Args:
+        groups: values by turn, in order. One turn alone is cut into consecutive batches.
+
+    Returns:
+        None where there is no value. With a single value, or where groups disagree wholly, the interval reaches from
+        the smallest to the largest value: no more is known.
+
+    Source: Woodruff 1952, "Confidence intervals for medians and other position measures" (invert the interval of the
+        share of values below the median), with the variance of that share between groups (Cochran 1977, "Sampling
+        techniques", section 9.2) and Student's t with groups - 1 degrees of freedom.
+    """
+    groups = [group for group in groups if group]
+    values = sorted(value for group in groups for value in group)
+    if not values:
+        return None
+    middle = median(values)
+    if len(groups) == 1:
+        groups = batches(groups[0], BATCHES)
+    reach = 0.5
+    if len(groups) > 1:
+        shares = [sum((value < middle) + (value <= middle) for value in group) / 2 / len(group) for group in groups]
+        weights = [len(group) / len(values) for group in groups]
+        count = len(groups)
+        variance = count / (count - 1) * sum((w * (share - 0.5)) ** 2 for w, share in zip(weights, shares, strict=True))
+        floor = 0.25 / len(values)
+        reach = student_quantile((1 + CONFIDENCE) / 2, count - 1) * math.sqrt(max(variance, floor))
+    return Estimate(middle, quantile(values, 0.5 - reach), quantile(values, 0.5 + reach), len(values))
+
+
+def counted(measurement: Measurement) -> list[list[float]]:
+    """Step times by turn of the rounds that count: the quiet ones, or all where too few were quiet.
+
+    Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
+    rounds from here, so that all of them agree.
+    """
+    times = measurement.by_turn("step_time")
+    masks = [
+        quiet(cpu, queue)
+        for cpu, queue in zip(measurement.by_turn("cpu_time"), measurement.by_turn("queue_time"), strict=True)
+    ]
+    total = sum(len(part) for part in times)
+    if not masks or sum(sum(mask) for mask in masks) < QUIET_ENOUGH * total:
+        return [list(part) for part in times]
+    return [
+        [value for value, kept in zip(part, mask, strict=True) if kept] for part, mask in zip(times, masks, strict=True)
+    ]
+
+
+def quiet(cpu_s: Sequence[float], queue_s: Sequence[float]) -> list[bool]:
+    """For each round, whether its threads had the cores that they asked for: all but `DISTURBED_SHARE` of their time."""
+    return [queue <= DISTURBED_SHARE * (cpu + queue) for cpu, queue in zip(cpu_s, queue_s, strict=True)]
+
+
+def batches(values: Sequence[float], count: int) -> list[Sequence[float]]:
+    """`values` cut into up to `count` consecutive parts of nearly equal length, none empty."""
+    count = min(count, len(values))
+    edges = [round(index * len(values) / count) for index in range(count + 1)]
+    return [values[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of the ordered values lie, interpolated; the ends outside [0, 1].
+
+    Source: Hyndman and Fan 1996, "Sample quantiles in statistical packages", definition 7.
+    """
+    position = min(max(share, 0.0), 1.0) * (len(ordered) - 1)
+    below = math.floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+@lru_cache(maxsize=256)
+def student_quantile(probability: float, degrees: int) -> float:
+    """The quantile of Student's t distribution for an upper `probability` in (0.5, 1), by bisection.
+
+    Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 26.7.3 and 26.7.4 (finite series for
+        whole degrees of freedom). Cross-checked against scipy in the tests.
+    """
+    low, high = 0.0, 1e6
+    while high - low > 1e-12 * max(1.0, low):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _student_cdf(middle, degrees) < probability else (low, middle)
+    return (low + high) / 2
+
+
+def _student_cdf(t: float, degrees: int) -> float:
+    angle = math.atan(t / math.sqrt(degrees))
+    cosine_squared = math.cos(angle) ** 2
+    term, total = 1.0, 0.0
+    for step in range((degrees - 1) // 2 if degrees % 2 else degrees // 2):
+        total += term
+        term *= cosine_squared * ((2 * step + 2) / (2 * step + 3) if degrees % 2 else (2 * step + 1) / (2 * step + 2))
+    if degrees % 2:
+        within = 2 / math.pi * (angle + math.sin(angle) * math.cos(angle) * total)
+    else:
+        within = math.sin(angle) * total
+    return 0.5 + within / 2
+
+
+def settled(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether two successive stretches of warm-up agree: the step time no longer falls or climbs."""
+    return bool(before) and bool(after) and abs(median(after) / median(before) - 1) <= SETTLED_WITHIN

@@ -1,0 +1,176 @@
+"""One worker's stay: fork, warm-up, turns, end. The scheduler holds several at once and gives them turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Literal, Protocol
+
+from suite.launcher import WorkerFailed, WorkerLost
+from suite.records import Case, Measurement, Plan, Series, Visit, Visited
+from suite.stats import counted, estimate, settled
+
+FIRST_ROUNDS = 3
+"""Rounds of one step at the start of a stay: lazily made primitives and optimizer state are in the first two."""
+WARMUP_CHUNK_S = 0.1
+"""Seconds of one stretch of warm-up; two successive ones are compared."""
+WARMUP_CHUNK_ROUNDS = 3
+TURN_S = 0.25
+"""Seconds of rounds in one turn: long against a step, short against the drift of the machine."""
+MIN_TURNS = 4
+"""Turns before the precision reached is believed."""
+MAX_STEPS_PER_ROUND = 1000
+ATTEMPTS = 2
+"""Workers for one stay: one that was ended from outside is replaced once."""
+
+
+class Worker(Protocol):
+    """A process that measures one case; see `suite.launcher.ForkedWorker`."""
+
+    attributes: dict[str, Any]
+
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]: ...
+
+    def end(self) -> object: ...
+
+
+class Workers(Protocol):
+    """Where workers come from; see `suite.launcher.Launcher`."""
+
+    def fork(self, case: Case) -> Worker: ...
+
+
+class Stay:
+    """The stay of one worker with one case in one pass; over when `result` is set.
+
+    Args:
+        started_s: seconds from the start of the run.
+    """
+
+    def __init__(self, case: Case, index: int, plan: Plan, workers: Workers, started_s: float) -> None:
+        self.case = case
+        self.index = index
+        self.result: Visited | None = None
+        self._plan = plan
+        self._workers = workers
+        self._started_s = started_s
+        self._allowed_s = plan.case_seconds / plan.passes
+        self._warnings: tuple[str, ...] = ()
+        self._attempts = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._worker: Worker | None = None
+        self._seconds = 0.0
+        self._warmup: tuple[Series, ...] = ()
+        self._warmup_s = 0.0
+        self._steady = False
+        self._steps = 1
+        self._turns: list[tuple[Series, ...]] = []
+
+    @property
+    def share_done(self) -> float:
+        """Part of the allowed time that is behind; 1 when over."""
+        return 1.0 if self.result else min(1.0, self._counted_s / self._allowed_s)
+
+    @property
+    def _counted_s(self) -> float:
+        return sum(sum(turn[0].values) for turn in self._turns) * self._steps
+
+    def go_on(self) -> None:
+        """Fork and warm up at first, then take one turn at each call, until the result is set."""
+        try:
+            with self._timed():
+                if self._worker is None:
+                    self._attempts += 1
+                    self._worker = self._workers.fork(self.case)
+                    self._warm_up(self._worker)
+                else:
+                    self._take_turn(self._worker)
+        except WorkerLost as lost:
+            self._close()
+            if self._attempts == ATTEMPTS:
+                self.result = Visited(None, failure=f"{lost}, {ATTEMPTS} times in a row")
+            else:
+                self._reset()
+                self._warnings = (f"pass {self.index + 1} was repeated: {lost}",)
+        except WorkerFailed as failed:
+            self._close()
+            self.result = Visited(None, failure=str(failed))
+
+    def _warm_up(self, worker: Worker) -> None:
+        """Rounds until the step time has settled, or the warm-up's time is spent."""
+        self._warmup = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS)
+        before = self._warmup[0].values[-1:]
+        self._warmup_s = sum(self._warmup[0].values)
+        wanted = round(self._plan.round_seconds / before[0]) if before[0] > 0 else MAX_STEPS_PER_ROUND
+        self._steps = min(MAX_STEPS_PER_ROUND, max(1, wanted))
+        while self._warmup_s < self._plan.warmup_seconds and not self._steady:
+            chunk = worker.measure(seconds=WARMUP_CHUNK_S, steps_per_round=self._steps, min_rounds=WARMUP_CHUNK_ROUNDS)
+            self._warmup_s += sum(chunk[0].values) * self._steps
+            self._steady = settled(before, chunk[0].values)
+            before = chunk[0].values
+            self._warmup = join(self._warmup, chunk)
+        self._steady = self._steady or settled(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
+
+    def _take_turn(self, worker: Worker) -> None:
+        seconds = min(TURN_S, self._allowed_s - self._counted_s)
+        self._turns.append(worker.measure(seconds=seconds, steps_per_round=self._steps, min_rounds=1))
+        precision = self._precision()
+        if precision is not None and precision <= self._plan.target_precision:
+            self._finish("precision", precision)
+        elif self._counted_s >= self._allowed_s:
+            self._finish("time", precision)
+
+    def _precision(self) -> float | None:
+        """Relative half-width of the interval of the median of the turns so far."""
+        if len(self._turns) < MIN_TURNS:
+            return None
+        reached = estimate(counted(Measurement(join(*self._turns), (), (self._visit("time", None),))))
+        return reached.precision if reached else None
+
+    def _finish(self, stopped_by: Literal["precision", "time"], precision: float | None) -> None:
+        with self._timed():
+            self._close()
+        if not self._steady:
+            text = f"pass {self.index + 1}: the step time had not settled when the warm-up's time was spent"
+            self._warnings += (text,)
+        attributes = self._worker.attributes if self._worker else {}
+        visit = self._visit(stopped_by, precision)
+        self.result = Visited(visit, join(*self._turns), self._warmup, attributes, self._warnings)
+
+    def _visit(self, stopped_by: Literal["precision", "time"], precision: float | None) -> Visit:
+        return Visit(
+            index=self.index,
+            turns=tuple(len(turn[0].values) for turn in self._turns),
+            warmup_rounds=len(self._warmup[0].values),
+            steps_per_round=self._steps,
+            started_s=self._started_s,
+            seconds=self._seconds,
+            overhead_s=self._seconds - self._warmup_s - self._counted_s,
+            stopped_by=stopped_by,
+            precision=precision,
+            steady=self._steady,
+        )
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += monotonic() - started
+
+    def _close(self) -> None:
+        if self._worker is not None:
+            self._worker.end()
+
+
+def join(*parts: tuple[Series, ...]) -> tuple[Series, ...]:
+    """Series of the same metrics, one after the other."""
+    filled = [part for part in parts if part]
+    return tuple(
+        Series(columns[0].metric, tuple(value for column in columns for value in column.values))
+        for columns in zip(*filled, strict=True)
+    )

@@ -1,0 +1,10 @@
+"""Network structures, one family per file. A new file here with `@STRUCTURES.register(...)` is found by itself.
+
+Files import torch inside their builders only, so that the matrix can be listed without it.
+"""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,64 @@
+"""Values with units as text. The only place where a base unit is scaled for a reader."""
+
+from __future__ import annotations
+
+import math
+
+SCALES: dict[str, tuple[tuple[float, str], ...]] = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "B": ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")),
+    "W": ((1.0, "W"), (1e-3, "mW")),
+    "J": ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")),
+    "images/s": ((1e6, "M images/s"), (1e3, "k images/s"), (1.0, "images/s")),
+    "count": ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")),
+    "ratio": ((1e-2, "%"),),
+    "1": ((1.0, ""),),
+}
+"""Base unit -> (size in base units, text), largest first. The closed set of units: a metric in another unit is an error."""
+
+SIGNIFICANT_DIGITS = 4
+
+
+def scale(unit: str, value: float) -> tuple[float, str]:
+    """The factor and text of the largest scale of `unit` in which `value` is at least 1; the smallest otherwise."""
+    scales = SCALES[unit]
+    return next((entry for entry in scales if abs(value) >= entry[0]), scales[-1] if value else scales[0])
+
+
+def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:
+    """`value` in base units of `unit` as a reader wants it: `0.005124, "s"` -> `5.124 ms`.
+
+    Args:
+        digits: significant digits, trailing zeros kept, so that a column has one precision.
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    size, name = scale(unit, value)
+    return f"{number(value / size, digits)}{'' if name in ('', '%') else ' '}{name}".rstrip()
+
+
+def number(value: float, digits: int = SIGNIFICANT_DIGITS) -> str:
+    """`value` to `digits` significant digits, without an exponent: `number(5.1) == "5.100"`."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:.{decimals}f}"
+
+
+def interval(low: float, high: float, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:
+    """`[low, high]` in the one scale that suits `high`: `[5.090, 5.160] ms`."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "–"
+    size, name = scale(unit, high)
+    return f"[{number(low / size, digits)}, {number(high / size, digits)}] {name}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """A duration for a person who waits: `48 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,49 @@
+"""The isolated process that measures one case on request and sends raw rounds. It judges nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from suite.protocol import Closed, Link, pack
+from suite.recorder import record_rounds
+from suite.records import Case
+from suite.training import DivergedError, TrainingStep, attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a worker is forked for."""
+
+    case: Case
+    threads: int
+
+
+def serve(link: Link, order: Order) -> None:
+    """Make the training step, then measure rounds for each request until the link closes.
+
+    Every error of the case is an answer, not a crash: the reading half shows it as the reason.
+    """
+    try:
+        torch.set_num_threads(order.threads)
+        step = TrainingStep(order.case)
+        link.send({"made": attributes(order.case, step)})
+        while True:
+            request = link.receive()
+            link.send({"rounds": pack(record_rounds(step, **request["measure"]))})
+    except Closed:
+        return
+    except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case
+        link.send({"failed": reason(error)})
+
+
+def reason(error: Exception) -> str:
+    """Why a case failed, in one line: what ran out, or the error's type and first line."""
+    lines = str(error).strip().splitlines() or [""]
+    text = lines[0]
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return f"out of memory: {text or 'the allocation was refused'}"
+    if isinstance(error, DivergedError):
+        return text
+    return f"{type(error).__name__}: {text}"

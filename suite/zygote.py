@@ -1,0 +1,124 @@
+"""The process that has imported torch once and forks a worker for each visit: `python -P zygote.py FD SETTINGS`.
+
+It never runs an operation of torch itself, so that no thread pool exists when it forks. Its memory allocator is set
+by its environment, before it starts. When the process that started it dies, so do it and all its workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+"""`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
+OOM_SCORE_WORKER = "1000"
+"""The kernel ends a worker first when memory runs out, never the process that keeps the record."""
+
+
+def main() -> None:
+    """Import torch, torchvision and the user's plug-ins; say `ready`; fork on request until the link closes."""
+    die_with_parent()
+    settings = json.loads(sys.argv[2])
+    sys.path[:] = settings["path"]
+    from suite.protocol import VERSION, Closed, Link
+    from suite.records import StepmarkError
+
+    link = Link(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        from suite.registry import load_levels
+
+        load_levels(tuple(settings["plugins"]))
+        facts = import_torch()
+    except StepmarkError as error:
+        link.send({"failed": str(error)})
+        return
+    gc.collect()
+    gc.freeze()
+    link.send({"ready": VERSION, "torch": facts})
+    with contextlib.suppress(Closed):
+        while True:
+            message, fds = link.receive_fds(2)
+            if "fork" in message:
+                link.send({"forked": fork(message["fork"], fds, link)})
+            else:
+                link.send({"ended": end(message["end"])})
+
+
+def import_torch() -> dict[str, Any]:
+    """Import what every worker needs and say which torch it is."""
+    import torch
+    import torchvision  # noqa: F401 - imported once here instead of in every worker
+
+    import suite.worker  # noqa: F401 - likewise
+
+    return {
+        "version": torch.__version__,
+        "git_version": torch.version.git_version,
+        "cuda": torch.version.cuda,
+        "debug": torch.version.debug,
+        "onednn": torch.backends.mkldnn.is_available(),
+        "mkl": torch.backends.mkl.is_available(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "flush_denormal": False,
+    }
+
+
+def fork(order: dict[str, Any], fds: list[int], control: Any) -> int:
+    """Fork a worker that serves `order` on the first descriptor with the second as its standard error; return its id."""
+    pid = os.fork()
+    if pid:
+        for fd in fds:
+            os.close(fd)
+        return pid
+    status = 1
+    try:
+        die_with_parent()
+        os.setsid()
+        control.close()
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_WORKER)
+        os.dup2(fds[1], sys.stdout.fileno())
+        os.dup2(fds[1], sys.stderr.fileno())
+        from suite.protocol import Link
+        from suite.records import Case
+        from suite.worker import Order, serve
+
+        serve(Link(socket.socket(fileno=fds[0])), Order(Case(**order["case"]), order["threads"]))
+        status = 0
+    finally:
+        if status:
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def end(pid: int) -> int:
+    """End a worker and every process that it started; return its exit status, negative for a signal.
+
+    A worker that is gone already gives the status that it left.
+    """
+    for kill in (os.kill, os.killpg):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent dies; where it cannot, the closed link ends it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
