@@ -29,9 +29,9 @@ ALLOCATORS: dict[str, dict[str, str]] = {
     },
     "default": {},
 }
-"""Environment of glibc's allocator by name. `steady` keeps freed memory instead of returning it to the kernel, and serves
-large blocks from the heap: by default every step gives memory back and faults it in again, which differs from run to run
-by more than most changes of code do (docs/measuring.md).
+"""Environment of glibc's allocator by name. `steady` keeps freed memory instead of returning it to the kernel, and
+serves large blocks from the heap: by default every step gives memory back and faults it in again, which differs from
+run to run by more than most changes of code do (docs/measuring.md).
 
 Source: mallopt(3), M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX.
 """
@@ -223,8 +223,7 @@ class ForkedWorker:
             return None
         self._ended = True
         self._link.close()
-        status = self._launcher.reap(self._pid)
-        return status
+        return self._launcher.reap(self._pid)
 
 
 def environment(allocator: str) -> dict[str, str]:

@@ -27,6 +27,7 @@ class ConvPair(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
         features: Tensor = self.body(images)
         if self.shortcut:
             features = features + images

@@ -1,7 +1,7 @@
 """Messages between the process that judges and the processes that measure: JSON lines over a stream socket.
 
-Version 1. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From it:
-`ready`, `forked`, `ended`. To a worker: `measure`. From it: `made`, `rounds` or `failed`.
+Version 1. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
+it: `ready`, `forked`, `ended`. To a worker: `measure`. From it: `made`, `rounds` or `failed`.
 """
 
 from __future__ import annotations

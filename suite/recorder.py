@@ -27,17 +27,22 @@ class Step(Protocol):
 
     clock: Clock
 
-    def __call__(self) -> None: ...
+    def __call__(self) -> None:
+        """Train one step."""
 
-    def rewind(self) -> bool: ...
+    def rewind(self) -> bool:
+        """Return to the state of the first rounds, if there is one."""
+        ...
 
-    def check(self) -> None: ...
+    def check(self) -> None:
+        """Raise where the loss is not finite."""
 
 
 def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
     """Run rounds until `seconds` are spent and at least `min_rounds` are taken; garbage collection rests meanwhile.
 
     Args:
+        step: what is measured.
         seconds: wall time for this request; the last round may end after it.
         steps_per_round: steps between two readings of the clock; every value returned is per step.
         min_rounds: rounds taken even where they last longer than `seconds`; at least 1.
@@ -58,15 +63,14 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
         gc.enable()
     step.check()
     metrics = (STEP_TIME, *(probe.metric for probe in PROBES))
-    return tuple(
-        Series(metric, tuple(values)) for metric, values in zip(metrics, zip(*rounds, strict=True), strict=True)
-    )
+    columns = zip(*rounds, strict=True)
+    return tuple(Series(metric, values) for metric, values in zip(metrics, columns, strict=True))
 
 
-def _rounds(step: Step, seconds: float, steps_per_round: int, min_rounds: int) -> list[list[float]]:
+def _rounds(step: Step, seconds: float, steps_per_round: int, min_rounds: int) -> list[tuple[float, ...]]:
     read_s = step.clock.read_s
     reads: list[Callable[[], float]] = [probe.read for probe in PROBES]
-    rounds: list[list[float]] = []
+    rounds: list[tuple[float, ...]] = []
     deadline = perf_counter() + seconds
     while len(rounds) < min_rounds or perf_counter() < deadline:
         before = [read() for read in reads]
@@ -75,7 +79,6 @@ def _rounds(step: Step, seconds: float, steps_per_round: int, min_rounds: int) -
             step()
         end = read_s()
         after = [read() for read in reads]
-        rounds.append(
-            [(end - start) / steps_per_round, *((b - a) / steps_per_round for a, b in zip(before, after, strict=True))]
-        )
+        spent = (end - start, *(b - a for a, b in zip(before, after, strict=True)))
+        rounds.append(tuple(value / steps_per_round for value in spent))
     return rounds

@@ -32,10 +32,14 @@ class Level(Protocol):
     """What every entry of a registry has."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What profiles and ids call it."""
+        ...
 
     @property
-    def attributes(self) -> dict[str, Any]: ...
+    def attributes(self) -> dict[str, Any]:
+        """What it is made of, so that effects can be told apart below its name."""
+        ...
 
 
 L = TypeVar("L", bound=Level)

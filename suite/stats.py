@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from statistics import median
 
 from suite.records import Measurement
@@ -96,7 +97,7 @@ def counted(measurement: Measurement) -> list[list[float]]:
 
 
 def quiet(cpu_s: Sequence[float], queue_s: Sequence[float]) -> list[bool]:
-    """For each round, whether its threads had the cores that they asked for: all but `DISTURBED_SHARE` of their time."""
+    """For each round, whether its threads had the cores they asked for, all but `DISTURBED_SHARE` of their time."""
     return [queue <= DISTURBED_SHARE * (cpu + queue) for cpu, queue in zip(cpu_s, queue_s, strict=True)]
 
 
@@ -104,7 +105,7 @@ def batches(values: Sequence[float], count: int) -> list[Sequence[float]]:
     """`values` cut into up to `count` consecutive parts of nearly equal length, none empty."""
     count = min(count, len(values))
     edges = [round(index * len(values) / count) for index in range(count + 1)]
-    return [values[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [values[start:end] for start, end in pairwise(edges)]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -30,15 +30,21 @@ class Worker(Protocol):
 
     attributes: dict[str, Any]
 
-    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]: ...
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+        """Rounds, measured now."""
+        ...
 
-    def end(self) -> object: ...
+    def end(self) -> object:
+        """End the process."""
+        ...
 
 
 class Workers(Protocol):
     """Where workers come from; see `suite.launcher.Launcher`."""
 
-    def fork(self, case: Case) -> Worker: ...
+    def fork(self, case: Case) -> Worker:
+        """A fresh worker that has made the training step of `case`."""
+        ...
 
 
 class Stay:

@@ -27,7 +27,7 @@ Line = dict[str, Any]
 
 
 class LineFile:
-    """A file of JSON lines that is only ever appended to; a line is on disk when `append` returns, or not there at all."""
+    """A file of JSON lines that is only appended to; a line is on disk when `append` returns, or not there at all."""
 
     def __init__(self, path: Path) -> None:
         """Open for appending; a torn last line, which a killed process left, is cut off.

@@ -35,6 +35,7 @@ class TrainingStep:
         self._rewind: Callable[[], None] | None = None
 
     def __call__(self) -> None:
+        """Train one step on the next batch: images (N, 3, H, W), labels (N,)."""
         images, labels = next(self.batches)
         self.optimizer.zero_grad(set_to_none=True)
         self.loss = self.criterion(self.network(images), labels)

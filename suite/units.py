@@ -14,7 +14,7 @@ SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "ratio": ((1e-2, "%"),),
     "1": ((1.0, ""),),
 }
-"""Base unit -> (size in base units, text), largest first. The closed set of units: a metric in another unit is an error."""
+"""Base unit -> (size in base units, text), largest first. The closed set: a metric in another unit is an error."""
 
 SIGNIFICANT_DIGITS = 4
 
@@ -29,6 +29,8 @@ def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> st
     """`value` in base units of `unit` as a reader wants it: `0.005124, "s"` -> `5.124 ms`.
 
     Args:
+        value: in base units; None and numbers that are not finite give a dash.
+        unit: a key of `SCALES`.
         digits: significant digits, trailing zeros kept, so that a column has one precision.
     """
     if value is None or not math.isfinite(value):

@@ -65,8 +65,8 @@ def import_torch() -> dict[str, Any]:
         "git_version": torch.version.git_version,
         "cuda": torch.version.cuda,
         "debug": torch.version.debug,
-        "onednn": torch.backends.mkldnn.is_available(),
-        "mkl": torch.backends.mkl.is_available(),
+        "onednn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]
+        "mkl": torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
@@ -76,7 +76,7 @@ def import_torch() -> dict[str, Any]:
 
 
 def fork(order: dict[str, Any], fds: list[int], control: Any) -> int:
-    """Fork a worker that serves `order` on the first descriptor with the second as its standard error; return its id."""
+    """Fork a worker that serves `order` on the first descriptor, the second being its standard error; return its id."""
     pid = os.fork()
     if pid:
         for fd in fds:

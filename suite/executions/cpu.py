@@ -20,7 +20,7 @@ class Cpu:
     """
 
     @staticmethod
-    def refusal(case: Case) -> str:
+    def refusal(case: Case) -> str:  # noqa: ARG004 - executions that refuse look at the case
         """Why this machine cannot run `case`, as one sentence; empty where it can. Called without torch."""
         return ""
 
