@@ -70,6 +70,7 @@ class Launcher:
         self._timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
+        self._workers: list[ForkedWorker] = []
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +134,7 @@ class Launcher:
         with theirs:
             pid = self._ask({"fork": order}, (theirs.fileno(), stderr.fileno()))["forked"]
         worker = ForkedWorker(self, pid, Link(ours), stderr, self._timeout_s)
+        self._workers.append(worker)
         try:
             worker.attributes = worker.receive()["made"]
         except WorkerFailed:
@@ -147,6 +149,10 @@ class Launcher:
         except WorkerLost:
             return None
         return status
+
+    def forget(self, worker: ForkedWorker) -> None:
+        """Take a worker that has ended off the books."""
+        self._workers.remove(worker)
 
     def _ask(self, message: dict[str, Any], fds: tuple[int, ...], timeout_s: float | None = None) -> dict[str, Any]:
         if self._link is None:
@@ -168,6 +174,8 @@ class Launcher:
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+        for worker in list(self._workers):
+            worker.end()
 
 
 class ForkedWorker:
@@ -208,22 +216,25 @@ class ForkedWorker:
         return answer
 
     def _lost(self) -> WorkerFailed:
-        status = self.end()
+        status = self._launcher.reap(self._pid)
+        said = last_line(self._stderr)
+        self.end()
         if status is None:
             return WorkerLost("the zygote that forks the workers was ended from outside")
         if status == -signal.SIGKILL:
             return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
-        said = last_line(self._stderr)
         how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"
         return WorkerFailed(f"the worker crashed with {how}" + (f": {said}" if said else ""))
 
-    def end(self) -> int | None:
-        """End the worker's process and its children; return its exit status where it is known."""
+    def end(self) -> None:
+        """End the worker's process and its children. Harmless when it has ended."""
         if self._ended:
-            return None
+            return
         self._ended = True
         self._link.close()
-        return self._launcher.reap(self._pid)
+        self._launcher.reap(self._pid)
+        self._launcher.forget(self)
+        self._stderr.close()
 
 
 def environment(allocator: str) -> dict[str, str]:

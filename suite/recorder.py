@@ -53,8 +53,7 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
     Raises:
         DivergedError: the loss is not finite after the last round.
     """
-    if step.rewind():
-        step()
+    step.rewind()
     gc.collect()
     gc.disable()
     try:

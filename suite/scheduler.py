@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from suite.records import Case, Measurement, Plan, RunRecord, Visited
@@ -50,28 +50,31 @@ class Scheduler:
         self._workers = workers
         self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
         self._origin_s = monotonic()
-        self._share_done = 0.0
 
     def run(self, cases: Iterable[Case]) -> Iterator[Progress]:
         """Make all missing visits to `cases`, pass by pass, each pass in an order of its own."""
         cases = list(cases)
+        owed = {case.id: len(self.missing(case)) for case in cases}
+        total = sum(owed.values())
         for index in range(self._plan.passes):
             due = [case for case in order(cases, self._plan.order_seed, index) if index in self.missing(case)]
             for start in range(0, len(due), self._plan.abreast):
-                yield from self._group(due[start : start + self._plan.abreast], index, cases)
+                for progress in self._group(due[start : start + self._plan.abreast], index):
+                    owed[progress.case.id] = len(self.missing(progress.case))
+                    behind = total - sum(owed.values()) + progress.share_done
+                    yield replace(progress, share_done=behind / total)
 
-    def _group(self, group: list[Case], index: int, cases: list[Case]) -> Iterator[Progress]:
-        """Stays side by side, turn by turn, until all are over."""
+    def _group(self, group: list[Case], index: int) -> Iterator[Progress]:
+        """Stays side by side, turn by turn, until all are over; shares are in visits."""
         started_s = monotonic() - self._origin_s
         stays = [Stay(case, index, self._plan, self._workers, started_s) for case in group]
         while stays:
             for stay in stays:
-                yield Progress(stay.case, index, self._share(cases, stays))
+                yield Progress(stay.case, index, under_way(stays))
                 stay.go_on()
                 if stay.result is not None:
                     self._visited.setdefault(stay.case.id, []).append(stay.result)
-                    share = self._share(cases, [other for other in stays if other.result is None])
-                    yield Progress(stay.case, index, share, stay.result, self._record(stay.case))
+                    yield Progress(stay.case, index, under_way(stays), stay.result, self._record(stay.case))
             stays = [stay for stay in stays if stay.result is None]
 
     def missing(self, case: Case) -> list[int]:
@@ -82,13 +85,13 @@ class Scheduler:
         made = {visited.visit.index for visited in visits if visited.visit}
         return [index for index in range(self._plan.passes) if index not in made]
 
-    def _share(self, cases: list[Case], under_way: list[Stay]) -> float:
-        total = len(cases) * self._plan.passes
-        left = sum(len(self.missing(case)) for case in cases)
-        return (total - left + sum(stay.share_done for stay in under_way)) / total if total else 1.0
-
     def _record(self, case: Case) -> RunRecord | None:
         return None if self.missing(case) else assemble(case, self._visited[case.id])
+
+
+def under_way(stays: list[Stay]) -> float:
+    """Visits' worth of work behind in stays that are not over."""
+    return sum(stay.share_done for stay in stays if stay.result is None)
 
 
 def order(cases: list[Case], seed: int, index: int) -> list[Case]:

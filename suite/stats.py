@@ -84,10 +84,8 @@ def counted(measurement: Measurement) -> list[list[float]]:
     rounds from here, so that all of them agree.
     """
     times = measurement.by_turn("step_time")
-    masks = [
-        quiet(cpu, queue)
-        for cpu, queue in zip(measurement.by_turn("cpu_time"), measurement.by_turn("queue_time"), strict=True)
-    ]
+    cpu, queue = measurement.by_turn("cpu_time"), measurement.by_turn("queue_time")
+    masks = [quiet(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
     total = sum(len(part) for part in times)
     if not masks or sum(sum(mask) for mask in masks) < QUIET_ENOUGH * total:
         return [list(part) for part in times]

@@ -18,6 +18,9 @@ WARMUP_CHUNK_S = 0.1
 WARMUP_CHUNK_ROUNDS = 3
 TURN_S = 0.25
 """Seconds of rounds in one turn: long against a step, short against the drift of the machine."""
+TURN_ROUNDS = 4
+"""Rounds of one turn, however long a step lasts. The first belongs to the warm-up: the worker was blocked while others
+took their turns, and its first step afterwards was found to be up to a quarter slower."""
 MIN_TURNS = 4
 """Turns before the precision reached is believed."""
 MAX_STEPS_PER_ROUND = 1000
@@ -94,6 +97,7 @@ class Stay:
                     self._warm_up(self._worker)
                 else:
                     self._take_turn(self._worker)
+            self._stop_if_enough()
         except WorkerLost as lost:
             self._close()
             if self._attempts == ATTEMPTS:
@@ -122,7 +126,14 @@ class Stay:
 
     def _take_turn(self, worker: Worker) -> None:
         seconds = min(TURN_S, self._allowed_s - self._counted_s)
-        self._turns.append(worker.measure(seconds=seconds, steps_per_round=self._steps, min_rounds=1))
+        rounds = worker.measure(seconds=seconds, steps_per_round=self._steps, min_rounds=TURN_ROUNDS)
+        first, rest = cut(rounds, 1)
+        self._warmup = join(self._warmup, first)
+        self._warmup_s += first[0].values[0] * self._steps
+        self._turns.append(rest)
+
+    def _stop_if_enough(self) -> None:
+        """End the stay once its median is known to the target precision, or its time is spent."""
         precision = self._precision()
         if precision is not None and precision <= self._plan.target_precision:
             self._finish("precision", precision)
@@ -171,6 +182,12 @@ class Stay:
     def _close(self) -> None:
         if self._worker is not None:
             self._worker.end()
+
+
+def cut(series: tuple[Series, ...], rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """The first rounds of all series, and the rest."""
+    first = tuple(Series(one.metric, one.values[:rounds]) for one in series)
+    return first, tuple(Series(one.metric, one.values[rounds:]) for one in series)
 
 
 def join(*parts: tuple[Series, ...]) -> tuple[Series, ...]:

@@ -51,7 +51,8 @@ class LineFile:
         Raises:
             StepmarkError: the disk is full or gone; what had been written of the line is taken back.
         """
-        left = memoryview(json.dumps(line, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(line, allow_nan=False, ensure_ascii=False)
+        left = memoryview(text.encode(errors="backslashreplace") + b"\n")  # bytes of a path that are no UTF-8: \udc80
         whole = len(left)
         try:
             while left:

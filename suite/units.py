@@ -20,9 +20,13 @@ SIGNIFICANT_DIGITS = 4
 
 
 def scale(unit: str, value: float) -> tuple[float, str]:
-    """The factor and text of the largest scale of `unit` in which `value` is at least 1; the smallest otherwise."""
+    """The factor and text of the largest scale of `unit` in which `value` is at least 1; the smallest otherwise.
+
+    Zero stays in the base unit where that has a scale: `0 B`, not `0 GiB`.
+    """
     scales = SCALES[unit]
-    return next((entry for entry in scales if abs(value) >= entry[0]), scales[-1] if value else scales[0])
+    fits = (entry for entry in scales if (abs(value) >= entry[0] if value else entry[0] == 1.0))
+    return next(fits, scales[-1])
 
 
 def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:

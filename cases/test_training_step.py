@@ -1,0 +1,16 @@
+"""The main job: what one training step costs, for every case of the profile (`pytest cases --profile NAME`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from suite.plugin import replay_clock
+from suite.records import Case, RunRecord
+
+
+@pytest.mark.benchmark(timer=replay_clock)
+def test_training_step(case: Case, replay: Callable[[Case], RunRecord]) -> None:
+    """zero_grad, forward, loss, backward and optimizer step on one batch."""
+    assert replay(case).outcome == "measured"

@@ -1,0 +1,134 @@
+"""The stepmark command; the only module that prints. Imports what a command needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from suite import __version__
+from suite.records import StepmarkError
+
+FINE, CASE_FAILED, WRONG_USAGE = 0, 1, 2
+PYTEST_USAGE_CODES = (4, 5)
+"""pytest's own exit codes for a wrong command line and for no case selected; `stepmark run` says 2 for both."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; a `StepmarkError` becomes its one sentence and exit code 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["run"]:  # everything behind it is pytest's
+        return guarded(lambda: run(given[1:]))
+    options = parser().parse_args(given)
+    return guarded(lambda: options.command(options))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """The command's exit code, or 2 and one sentence; a closed pipe (`| head`) is no error."""
+    try:
+        return command()
+    except StepmarkError as error:
+        print(f"stepmark: {error}", file=sys.stderr)
+        return WRONG_USAGE
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FINE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of everything but `run`."""
+    top = argparse.ArgumentParser(prog="stepmark", description="What one training step of a CNN costs.")
+    top.add_argument("--version", action="version", version=f"stepmark {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="every case of a profile, and whether it runs here")
+    listing.add_argument("--profile", default=None, metavar="NAME", help="profile to list (default: quick)")
+    listing.add_argument("--profiles", type=Path, default=None, metavar="FILE", help="TOML file with profiles")
+    listing.add_argument("-k", dest="expression", default="", metavar="EXPRESSION", help="only ids that match")
+    listing.add_argument("--format", choices=("table", "json"), default="table")
+    listing.set_defaults(command=list_cases)
+
+    commands.add_parser("run", help="measure: `pytest cases` with the same arguments")
+
+    reporting = commands.add_parser("report", help="one HTML page from a record")
+    reporting.add_argument("record", type=Path, nargs="+", metavar="RECORD", help="a run's folder or record.jsonl")
+    reporting.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE")
+    reporting.set_defaults(command=report)
+
+    exporting = commands.add_parser("export", help="a record in another tool's format")
+    exporting.add_argument("record", type=Path, metavar="RECORD", help="a run's folder or record.jsonl")
+    exporting.add_argument("--format", required=True, metavar="F", help="csv or pytest-benchmark")
+    exporting.add_argument(
+        "-o", dest="output", type=Path, default=None, metavar="FILE", help="default: standard output"
+    )
+    exporting.set_defaults(command=export)
+    return top
+
+
+def run(arguments: list[str]) -> int:
+    """`pytest cases` by another door, with 2 for a wrong command line."""
+    from suite.matrix import CASES_FOLDER
+
+    if not CASES_FOLDER.is_dir():
+        raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
+    folder = [] if any(argument.startswith(str(CASES_FOLDER)) for argument in arguments) else [str(CASES_FOLDER)]
+    done = subprocess.run([sys.executable, "-m", "pytest", *folder, *arguments], check=False)
+    return WRONG_USAGE if done.returncode in PYTEST_USAGE_CODES else done.returncode
+
+
+def list_cases(options: argparse.Namespace) -> int:
+    """Print every case: a table for a person, or one JSON object a line."""
+    from suite.matrix import DEFAULT_PROFILE, cases_of, load_profile, refusal, selector
+
+    selects = selector(options.expression)
+    cases = cases_of(load_profile(options.profile or DEFAULT_PROFILE, options.profiles))
+    chosen = [(case, refusal(case)) for case in cases if selects(case.id)]
+    if options.format == "json":
+        for case, reason in chosen:
+            levels = {name: getattr(case, name) for name in ("structure", "optimizer", "execution", "tuning", "input")}
+            facts = {"batch_size": case.batch_size, "runnable": not reason, "reason": reason}
+            print(json.dumps({"id": case.id, **levels, **facts}))
+        return FINE
+    width = max((len(case.id) for case, _ in chosen), default=0)
+    for case, reason in chosen:
+        print(f"{case.id:<{width}}  {reason or 'runs here'}")
+    refused = sum(bool(reason) for _, reason in chosen)
+    print(f"{len(chosen)} of {len(cases)} cases listed, {len(chosen) - refused} run here, {refused} do not")
+    return FINE
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the page of one record."""
+    if len(options.record) > 1:
+        raise StepmarkError(f"{len(options.record)} records were given; a page shows one record at present.")
+    from suite import report as pages
+    from suite.store import read_run
+
+    record = options.record[0]
+    path = pages.write(read_run(record), options.output, record_path=str(record))
+    print(path)
+    return FINE
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write a record in another format to a file or to standard output."""
+    from suite.exports import export as exported
+    from suite.store import cannot_write, read_run
+
+    text = exported(read_run(options.record), options.format)
+    if options.output is None:
+        sys.stdout.write(text)
+        return FINE
+    try:
+        options.output.write_text(text)
+    except OSError as error:
+        raise cannot_write(options.output, error) from error
+    print(options.output)
+    return FINE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""Facts about host, software, container and commit, as nested plain values. Imports no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import suite
+from suite.launcher import ALLOCATORS
+from suite.records import Plan
+
+PROJECT = Path(suite.__file__).resolve().parent.parent
+PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psutil", "nvidia-ml-py")
+"""Distributions whose version is recorded."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
+"""Variables that change how torch uses cores; recorded where they are set."""
+CONTAINER_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
+MUST_AGREE = ("machine", "software", "container")
+"""Parts of the environment that have to be the same for a run to be resumed."""
+
+
+def now() -> str:
+    """The present moment as the record writes it: ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def facts(plan: Plan, torch: dict[str, Any]) -> dict[str, Any]:
+    """Everything that a reader needs to judge a number, or to measure it again.
+
+    Args:
+        plan: for threads and allocator.
+        torch: what the zygote said of its torch.
+    """
+    return {
+        "machine": machine(),
+        "software": software(torch),
+        "container": container(),
+        "commit": commit(),
+        "threads": {
+            "torch": plan.threads,
+            **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        },
+        "allocator": {"name": plan.allocator, **ALLOCATORS[plan.allocator]},
+        "seed": plan.order_seed,
+        "load_before": load(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Host, cores, memory and kernel."""
+    return {
+        "host": platform.node(),
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "processor": processor(),
+        "cores_logical": psutil.cpu_count(),
+        "cores_physical": psutil.cpu_count(logical=False),
+        "cores_usable": usable_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "page_bytes": os.sysconf("SC_PAGE_SIZE"),
+    }
+
+
+def processor() -> str:
+    """The processor's name as the kernel tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    return match[1] if match else platform.processor()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use: its affinity, and the quota of its container, whichever is less."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()
+    return max(1, min(allowed, int(quota))) if quota else allowed
+
+
+def default_threads() -> int:
+    """Threads of torch unless the user says else: one for each physical core that this process may use."""
+    return min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+
+
+def cpu_quota() -> float | None:
+    """Cores' worth of time that the container's limit grants; None where there is no limit.
+
+    Source: Linux, Documentation/admin-guide/cgroup-v2.rst (`cpu.max`) and scheduler/sched-bwc.rst (version 1).
+    """
+    unified = Path("/sys/fs/cgroup/cpu.max")
+    quota, period = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+    try:
+        if unified.exists():
+            granted, of = unified.read_text().split()
+        else:
+            granted, of = quota.read_text().strip(), period.read_text().strip()
+        return None if granted in ("max", "-1") else float(granted) / float(of)
+    except (OSError, ValueError):
+        return None
+
+
+def software(torch: dict[str, Any]) -> dict[str, Any]:
+    """Python, the packages, the lock that they come from, and the build of torch."""
+    lock = PROJECT / "requirements.lock"
+    return {
+        "stepmark": suite.__version__,
+        "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "libc": " ".join(platform.libc_ver()).strip(),
+        **{name: version(name) for name in PACKAGES},
+        "torch_build": torch,
+        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
+    }
+
+
+def version(distribution: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def container() -> dict[str, Any]:
+    """Whether this is a container, of which kind, and the limits it sets."""
+    kind = os.environ.get("container") or next(  # noqa: SIM112 - systemd and podman spell it so
+        (name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None
+    )
+    return {"inside": kind is not None, "kind": kind, "cpu_quota_cores": cpu_quota()}
+
+
+def commit() -> dict[str, Any]:
+    """The commit that is measured, and whether the working tree differs from it; None outside a checkout."""
+    revision = git("rev-parse", "HEAD")
+    if revision is None:
+        return {"revision": None, "branch": None, "dirty": None}
+    return {
+        "revision": revision,
+        "branch": git("rev-parse", "--abbrev-ref", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+    }
+
+
+def git(*arguments: str) -> str | None:
+    """What git says of the project's checkout; None where there is no git or no checkout."""
+    try:
+        done = subprocess.run(["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def load() -> dict[str, Any]:
+    """How busy the machine is now: load averages, share of time lost to the hypervisor since boot, free memory."""
+    times = psutil.cpu_times()
+    total = sum(times)
+    return {
+        "load_1min": os.getloadavg()[0],
+        "load_5min": os.getloadavg()[1],
+        "steal_share_since_boot": getattr(times, "steal", 0.0) / total if total else 0.0,
+        "memory_available_bytes": psutil.virtual_memory().available,
+    }
+
+
+def differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
+    """Facts that differ between two environments, as `machine.host: a, now b`, in the parts that must agree."""
+    found: list[str] = []
+    for key in sorted(before.keys() | after.keys()):
+        name, old, new = f"{path}{key}", before.get(key), after.get(key)
+        if not path and key not in MUST_AGREE:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{name}.")
+        elif old != new:
+            found.append(f"{name}: {old}, now {new}")
+    return found

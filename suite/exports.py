@@ -1,0 +1,163 @@
+"""Records in other tools' formats: a run in, text out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from statistics import median
+from typing import Any
+
+from suite.records import Case, Measurement, Metric, Run, RunRecord, StepmarkError
+from suite.stats import counted, estimate
+
+LEVELS_AND_SIZES = tuple(field.name for field in fields(Case))
+FIGURES = ("rounds", "step_time_s", "step_time_low_s", "step_time_high_s", "throughput_images_per_s")
+"""Columns of the primary metric: how many rounds count, their median, its interval, and all images over all time."""
+SUFFIXES = {"s": "_s", "B": "_bytes", "W": "_w", "J": "_j", "images/s": "_images_per_s"}
+"""Base unit -> end of a column's name; counts and ratios have none."""
+TEST_FILE = "cases/test_training_step.py"
+TEST_NAME = "test_training_step"
+"""Where pytest finds our cases: pytest-benchmark matches benchmarks of two files by `TEST_FILE::TEST_NAME[id]`."""
+
+
+def export(run: Run, fmt: str) -> str:
+    """The run in the format `fmt`, a name in `FORMATS`.
+
+    Raises:
+        StepmarkError: `export format 'xml' is not known; allowed: csv, pytest-benchmark.`
+    """
+    if fmt not in FORMATS:
+        raise StepmarkError(f"export format {fmt!r} is not known; allowed: {', '.join(FORMATS)}.")
+    return FORMATS[fmt](run)
+
+
+def as_csv(run: Run) -> str:
+    """One row per case, skipped and failed ones too, with numbers at full precision.
+
+    Only measured cases have figures: what a case brought before it failed stays in the record. Step time and
+    throughput come from the rounds that count (`suite.stats.counted`); every other metric is the median of all rounds.
+
+    Source: RFC 4180 for quotes and line ends.
+    """
+    metrics = [one.metric for record in run.cases for one in measured(record).series if one.metric.name != "step_time"]
+    columns = list(dict.fromkeys(map(column, metrics)))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["id", *LEVELS_AND_SIZES, "outcome", "reason", *FIGURES, *columns])
+    for record in run.cases:
+        medians = {column(one.metric): median(one.values) for one in measured(record).series if one.values}
+        writer.writerow(
+            [
+                record.case.id,
+                *asdict(record.case).values(),
+                record.outcome,
+                record.reason,
+                *figures(record),
+                *map(medians.get, columns),
+            ]
+        )
+    return text.getvalue()
+
+
+def as_pytest_benchmark(run: Run) -> str:
+    """The layout of pytest-benchmark's `--benchmark-json`; its rounds are exactly those that count.
+
+    Skipped and failed cases are left out, as pytest-benchmark leaves them out. Its own `Stats` computes the figures, so
+    that they agree with its table to the last digit.
+
+    Source: pytest-benchmark 5.3.1, `plugin.pytest_benchmark_generate_json` and `stats.Metadata.as_dict`.
+    """
+    import pytest_benchmark
+
+    exported = {
+        "machine_info": machine_info(run.header.environment),
+        "commit_info": commit_info(run.header.environment),
+        "benchmarks": [benchmark(record) for record in run.cases if any(counted(measured(record)))],
+        "datetime": run.footer.finished_at if run.footer else run.header.started_at,
+        "version": pytest_benchmark.__version__,
+    }
+    return json.dumps(exported, indent=4) + "\n"
+
+
+FORMATS: dict[str, Callable[[Run], str]] = {"csv": as_csv, "pytest-benchmark": as_pytest_benchmark}
+"""Name of the format -> what makes it."""
+
+
+def throughput(record: RunRecord) -> float | None:
+    """Images per second over the rounds that count: all images over all time; None without rounds."""
+    measurement = measured(record)
+    steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
+    turns = counted(measurement)
+    if not any(turns):
+        return None
+    images = record.case.batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
+    return images / sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
+
+
+def measured(record: RunRecord) -> Measurement:
+    """The rounds of a measured case; none of a skipped or failed one."""
+    found = record.measurement if record.outcome == "measured" else None
+    return found or Measurement((), (), ())
+
+
+def figures(record: RunRecord) -> tuple[float | None, ...]:
+    """The values of `FIGURES`; None where there is no round."""
+    found = estimate(counted(measured(record)))
+    if found is None:
+        return (None,) * len(FIGURES)
+    return found.rounds, found.median, found.low, found.high, throughput(record)
+
+
+def column(metric: Metric) -> str:
+    """A metric's column: its name, ending in its unit (`cpu_time_s`, `minor_faults`)."""
+    suffix = SUFFIXES.get(metric.unit, "")
+    return metric.name.removesuffix(suffix) + suffix
+
+
+def benchmark(record: RunRecord) -> dict[str, Any]:
+    """A measured case as an entry of pytest-benchmark's list."""
+    from pytest_benchmark.stats import Stats
+
+    stats: Any = Stats()  # type: ignore[no-untyped-call]  # pytest-benchmark has no annotations
+    stats.data = [value for turn in counted(measured(record)) for value in turn]
+    return {
+        "group": None,
+        "name": f"{TEST_NAME}[{record.case.id}]",
+        "fullname": f"{TEST_FILE}::{TEST_NAME}[{record.case.id}]",
+        "params": {"case_id": record.case.id},
+        "param": record.case.id,
+        "extra_info": asdict(record.case),
+        "options": {"timer": "stepmark", "disable_gc": True, "warmup": False},
+        "stats": {**stats.as_dict(), "data": stats.data, "iterations": 1},
+    }
+
+
+def machine_info(environment: dict[str, Any]) -> dict[str, Any]:
+    """The machine under pytest-benchmark's names; None where the record does not say."""
+    machine, software = environment.get("machine", {}), environment.get("software", {})
+    return {
+        "node": machine.get("host"),
+        "processor": machine.get("processor"),
+        "machine": machine.get("architecture"),
+        "python_implementation": software.get("implementation"),
+        "python_version": software.get("python"),
+        "release": machine.get("kernel"),
+        "system": machine.get("system"),
+        "cpu": {"brand_raw": machine.get("processor"), "count": machine.get("cores_logical")},
+    }
+
+
+def commit_info(environment: dict[str, Any]) -> dict[str, Any]:
+    """The commit under pytest-benchmark's names; `unversioned` outside a checkout, as it says it."""
+    commit = environment.get("commit", {})
+    return {
+        "id": commit.get("revision") or "unversioned",
+        "time": None,
+        "author_time": None,
+        "dirty": bool(commit.get("dirty")),
+        "project": "stepmark",
+        "branch": commit.get("branch") or "(unknown)",
+    }

@@ -1,0 +1,137 @@
+"""A run while it is measured: cases go in, outcomes come out, and everything is on disk before the next case begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from suite import environment
+from suite.launcher import Launcher
+from suite.matrix import refusal
+from suite.records import Case, Footer, Header, RunRecord, StepmarkError
+from suite.scheduler import Progress, Scheduler
+from suite.settings import Settings
+from suite.store import RunWriter, read_visits
+
+
+class LiveRun:
+    """Measures planned cases and keeps their outcomes; a context that ends every process on leaving.
+
+    Args:
+        settings: what was asked for; with `resume`, what is there already is not measured again.
+        cases: the cases that the run is to measure, in the order of the matrix.
+        root: folder under which a new run's folder is made when none was asked for.
+
+    Raises:
+        StepmarkError: no zygote starts, the folder cannot be written, or the environment of a resumed run differs.
+    """
+
+    def __init__(self, settings: Settings, cases: Iterable[Case], root: Path) -> None:
+        self.cases = {case.id: case for case in cases}
+        self.outcomes: dict[str, RunRecord] = {}
+        self._plan = settings.plan
+        self._launcher = Launcher(
+            plugins=settings.profile.plugins,
+            threads=self._plan.threads,
+            allocator=self._plan.allocator,
+            timeout_s=self._plan.case_timeout,
+        )
+        try:
+            self._launcher.start()
+            facts = environment.facts(self._plan, self._launcher.torch)
+            self._writer = self._resume(settings, facts) if settings.resume else self._begin(settings, facts, root)
+        except StepmarkError:
+            self._launcher.close()
+            raise
+        visited = read_visits(self.folder) if settings.resume else None
+        self._scheduler = Scheduler(self._plan, self._launcher, visited)
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        return self._writer.folder
+
+    def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
+        started = environment.now()
+        run_id = f"{started[:19].replace(':', '-')}-{settings.profile.name}"
+        header = Header(run_id, started, self._plan, tuple(self.cases), selection_of(settings), facts)
+        return RunWriter.create(settings.folder or fresh(root / run_id), header)
+
+    def _resume(self, settings: Settings, facts: dict[str, Any]) -> RunWriter:
+        run, folder = settings.resume, settings.folder
+        if run is None or folder is None:
+            raise AssertionError("a resumed run has a record and a folder")
+        differing = environment.differences(run.header.environment, facts)
+        if differing:
+            raise StepmarkError(
+                f"{folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
+            )
+        self.outcomes = {record.case.id: record for record in run.cases}
+        return RunWriter.resume(folder, {"at": environment.now(), "load": facts["load_before"]})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def measure(self, cases: Iterable[Case], show: Callable[[Progress], None]) -> Iterable[RunRecord]:
+        """Measure what has no outcome yet; each outcome is on disk when it is yielded."""
+        due = [case for case in cases if case.id not in self.outcomes]
+        for case in due:
+            reason = refusal(case)
+            if reason:
+                yield self._keep(RunRecord(case, "skipped", reason))
+        for progress in self._scheduler.run([case for case in due if case.id not in self.outcomes]):
+            show(progress)
+            if progress.record is not None:
+                yield self._keep(progress.record)
+            elif progress.visited is not None:
+                self._writer.visit(progress.case, progress.visited)
+
+    def _keep(self, record: RunRecord) -> RunRecord:
+        self._writer.case(record)
+        self.outcomes[record.case.id] = record
+        return record
+
+    def finish(self) -> bool:
+        """Write the footer if every planned case has an outcome; whether it was written."""
+        if any(case_id not in self.outcomes for case_id in self.cases):
+            return False
+        counts = Counter(record.outcome for record in self.outcomes.values())
+        after = {"load_after": environment.load()}
+        self._writer.finish(
+            Footer(environment.now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after)
+        )
+        return True
+
+    def close(self) -> None:
+        """End every process and close the files."""
+        self._launcher.close()
+        self._writer.close()
+
+
+def selection_of(settings: Settings) -> dict[str, Any]:
+    """What a second run needs to find the same cases."""
+    profile = settings.profile
+    return {
+        "profile": profile.name,
+        "profiles_file": str(profile.file),
+        "plugins": list(profile.plugins),
+        "design": profile.design,
+        "shard": settings.shard,
+    }
+
+
+def fresh(folder: Path) -> Path:
+    """The folder itself, or with a number behind its name if it is taken."""
+    number, path = 1, folder
+    while path.exists():
+        number += 1
+        path = folder.with_name(f"{folder.name}-{number}")
+    return path

@@ -1,0 +1,200 @@
+"""Profiles -> cases: reading, product, validity, selection, shard. Imports no torch."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from suite.records import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_IMAGE_SIZE,
+    DEFAULT_INPUT,
+    DEFAULT_MODE,
+    DEFAULT_TUNING,
+    Case,
+    StepmarkError,
+)
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, load_levels
+
+CASES_FOLDER = Path(__file__).resolve().parent.parent / "cases"
+"""Where the benchmark cases and the project's own profiles stand in a checkout."""
+DEFAULT_PROFILE = "quick"
+MODES = (DEFAULT_MODE,)
+DESIGNS = ("full",)
+
+FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes")
+SIZE_KEYS = ("batch_sizes", "image_sizes")
+PLAN_KEYS: dict[str, Callable[[str], float]] = {"passes": int, "target_precision": float, "case_seconds": float}
+"""Options of the command line that a profile may set for itself, with the type of their value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A table of a profiles file: which levels are crossed, and what the plan is unless the command line says else.
+
+    Attributes:
+        file: where the profile was read; its folder is searched for plug-ins.
+        levels: names or patterns by key (`structures`, ...); a missing key means all, or the default level.
+        sizes: images per batch and pixels per side, by key.
+        plan: values for keys in `PLAN_KEYS`.
+    """
+
+    name: str
+    file: Path
+    plugins: tuple[str, ...] = ()
+    levels: dict[str, list[str]] = field(default_factory=dict)
+    sizes: dict[str, list[int]] = field(default_factory=dict)
+    plan: dict[str, float] = field(default_factory=dict)
+    design: str = "full"
+
+
+def load_profile(name: str, file: Path | None = None) -> Profile:
+    """Read one profile.
+
+    Args:
+        name: the table's name.
+        file: a TOML file; the project's own `cases/profiles.toml` where left out.
+
+    Raises:
+        StepmarkError: the file cannot be read, the profile is not in it, or one of its keys or values is not allowed.
+    """
+    file = (file or CASES_FOLDER / "profiles.toml").resolve()
+    try:
+        tables = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise StepmarkError(f"cannot read profiles from {file}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StepmarkError(f"{file} is not valid TOML: {error}.") from error
+    if not isinstance(tables.get(name), dict):
+        names = ", ".join(key for key, table in tables.items() if isinstance(table, dict)) or "none"
+        raise StepmarkError(f"profile {name!r} is not in {file}; allowed: {names}.")
+    return parse_profile(name, file, tables[name])
+
+
+def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
+    """A profile from its table; raises as `load_profile` does."""
+    allowed = ("plugins", *FACTOR_KEYS, *SIZE_KEYS, "design", *PLAN_KEYS)
+    for key in table:
+        if key not in allowed:
+            raise StepmarkError(f"profile {name!r} has a key {key!r}; allowed: {', '.join(allowed)}.")
+    for key in ("plugins", *FACTOR_KEYS):
+        check_list(name, key, table.get(key, ["any"]), "names", lambda value: isinstance(value, str) and value != "")
+    for key in SIZE_KEYS:
+        check_list(name, key, table.get(key, [1]), "whole numbers from 1", is_size)
+    for key in PLAN_KEYS:
+        value = table.get(key, 1)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a number above 0.")
+    if table.get("design", "full") not in DESIGNS:
+        raise StepmarkError(f"profile {name!r}: design is {table['design']!r}; allowed: {', '.join(DESIGNS)}.")
+    return Profile(
+        name=name,
+        file=file,
+        plugins=tuple(table.get("plugins", ())),
+        levels={key: table[key] for key in FACTOR_KEYS if key in table},
+        sizes={key: table[key] for key in SIZE_KEYS if key in table},
+        plan={key: convert(table[key]) for key, convert in PLAN_KEYS.items() if key in table},
+        design=table.get("design", "full"),
+    )
+
+
+def check_list(name: str, key: str, value: object, allowed: str, right: Callable[[object], bool]) -> None:
+    """Refuse what is not a list of the allowed values, or an empty one.
+
+    Raises:
+        StepmarkError: the value found and the values allowed.
+    """
+    if not isinstance(value, list) or not all(right(entry) for entry in value) or (not value and key != "plugins"):
+        raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a list of {allowed}.")
+
+
+def is_size(value: object) -> bool:
+    """Whether a value can be a number of images or pixels."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def cases_of(profile: Profile) -> list[Case]:
+    """Every case of a profile, in the order of its levels; imports the profile's plug-ins first.
+
+    Raises:
+        StepmarkError: a level is not known, or a plug-in does not import.
+    """
+    if profile.plugins:
+        sys.path.insert(0, str(profile.file.parent))
+    load_levels(profile.plugins)
+    everything, levels, sizes = ["*"], profile.levels, profile.sizes
+    return [
+        Case(*combination)
+        for combination in product(
+            STRUCTURES.matching(levels.get("structures", everything)),
+            OPTIMIZERS.matching(levels.get("optimizers", everything)),
+            EXECUTIONS.matching(levels.get("executions", everything)),
+            TUNINGS.matching(levels.get("tunings", [DEFAULT_TUNING])),
+            INPUTS.matching(levels.get("inputs", [DEFAULT_INPUT])),
+            dict.fromkeys(sizes.get("batch_sizes", [DEFAULT_BATCH_SIZE])),
+            dict.fromkeys(sizes.get("image_sizes", [DEFAULT_IMAGE_SIZE])),
+            [known_mode(mode) for mode in dict.fromkeys(levels.get("modes", [DEFAULT_MODE]))],
+        )
+    ]
+
+
+def known_mode(mode: str) -> str:
+    """A mode that exists.
+
+    Raises:
+        StepmarkError: the mode found and the modes allowed.
+    """
+    if mode not in MODES:
+        raise StepmarkError(f"mode {mode!r} is not known; allowed: {', '.join(MODES)}.")
+    return mode
+
+
+def refusal(case: Case) -> str:
+    """Why `case` cannot run on this machine, or at all; empty where it can."""
+    smallest = STRUCTURES[case.structure].min_image_size
+    if case.image_size < smallest:
+        return f"{case.structure} needs images of at least {smallest} pixels a side, not {case.image_size}"
+    return EXECUTIONS[case.execution].strategy.refusal(case)
+
+
+def shard(cases: Sequence[Case], text: str) -> list[Case]:
+    """Part I of N of the cases: every N-th, so that each part has some of every structure.
+
+    Args:
+        cases: all of them, the same for every part.
+        text: `I/N` with 1 <= I <= N.
+
+    Raises:
+        StepmarkError: the text is not of that form.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise StepmarkError(f"--shard is {text!r}; allowed: I/N with 1 <= I <= N, such as 2/3.")
+    return list(cases[int(match[1]) - 1 :: int(match[2])])
+
+
+def selector(expression: str) -> Callable[[str], bool]:
+    """The test that an expression like pytest's `-k` makes of a case id: words with `and`, `or`, `not`, brackets.
+
+    A word matches where it is part of the id, whatever the case of its letters.
+
+    Raises:
+        StepmarkError: the expression is not of that form.
+    """
+    tokens = re.findall(r"[()]|[^\s()]+", expression)
+    words = [token.lower() for token in tokens]
+    terms = [
+        word if word in ("(", ")", "and", "or", "not") else f"words[{index}] in case_id"
+        for index, word in enumerate(words)
+    ]
+    try:
+        code = compile(" ".join(terms) or "True", "<expression>", "eval")
+    except SyntaxError as error:
+        raise StepmarkError(f"-k is {expression!r}; allowed: words joined by and, or, not and brackets.") from error
+    return lambda case_id: bool(eval(code, {"words": words, "case_id": case_id.lower()}))  # noqa: S307 - see `terms`

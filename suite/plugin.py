@@ -1,0 +1,231 @@
+"""pytest options, the test loop and fixtures; the only importer of pytest.
+
+    collection       pytest selects cases as it selects tests: by path, -k, -m, --shard
+    test loop        all passes over the selected cases run first, in an order of their own (suite.scheduler)
+    each test        replays its case's counted rounds to pytest-benchmark, or skips or fails with the reason
+    end of session   footer, page, summary
+
+The measuring happens in worker processes; this process only selects, judges when to stop, and writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite import environment, report
+from suite.liverun import LiveRun
+from suite.matrix import CASES_FOLDER, cases_of, shard
+from suite.progress import ProgressLine
+from suite.records import Case, RunRecord, StepmarkError
+from suite.settings import OPTIONS, Settings, settle
+from suite.stats import counted
+from suite.store import read_run
+
+USAGE_EXIT = 2
+"""Exit code for what the user can mend."""
+RUNS_FOLDER = Path("reports", "runs")
+
+
+class ReplayClock:
+    """A clock that stands at 0 before each round and at the round's length after it.
+
+    pytest-benchmark subtracts two readings; starting from 0 no digit of a round is lost.
+    """
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since the start of the round."""
+        return self.now_s
+
+
+replay_clock = ReplayClock()
+"""The timer that the cases name in their `benchmark` marker."""
+
+
+class Bench:
+    """What the plugin knows in one session: settings, cases, and the run once it has begun."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.cases = {case.id: case for case in self._cases()}
+        self.run: LiveRun | None = None
+        self.page: Path | None = None
+        self.complete = False
+
+    def _cases(self) -> list[Case]:
+        cases = cases_of(self.settings.profile)
+        if self.settings.shard is not None:
+            cases = shard(cases, self.settings.shard)
+        if self.settings.resume is not None:
+            planned = set(self.settings.resume.header.planned)
+            cases = [case for case in cases if case.id in planned]
+        return cases
+
+
+BENCH = pytest.StashKey[Bench]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Stepmark's options; values are judged in `suite.settings`, so that a wrong one is one sentence."""
+    group = parser.getgroup("stepmark", "training-step benchmarks (stepmark)")
+    for option in OPTIONS:
+        group.addoption(f"--{option.name}", dest=option.dest, metavar=option.value, default=None, help=option.help)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Judge the options at once where the cases are asked for, before anything is collected or written."""
+    given = any(config.getoption(option.dest) is not None for option in OPTIONS)
+    asked = any(Path(argument.split("::")[0]).resolve().is_relative_to(CASES_FOLDER) for argument in config.args)
+    if given or asked:
+        bench_of(config)
+
+
+def bench_of(config: pytest.Config) -> Bench:
+    """The session's bench, made on first use; a wrong option ends the session with exit code 2."""
+    if BENCH not in config.stash:
+        if config.getoption("numprocesses", None):
+            pytest.exit("-n runs cases side by side, which would measure their disturbance; leave it out.", USAGE_EXIT)
+        given = {option.name: config.getoption(option.dest) for option in OPTIONS}
+        with sentence():
+            config.stash[BENCH] = Bench(settle(given, environment.default_threads()))
+    return config.stash[BENCH]
+
+
+class sentence:  # noqa: N801 - reads as a statement: with sentence(): ...
+    """Within it, a `StepmarkError` ends the session with its one sentence and exit code 2."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, StepmarkError):
+            pytest.exit(str(error), USAGE_EXIT)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that takes `case_id` runs once for each case of the profile."""
+    if "case_id" in metafunc.fixturenames:
+        ids = list(bench_of(metafunc.config).cases)
+        metafunc.parametrize("case_id", ids, ids=ids)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Before the tests: all passes over the cases that pytest selected."""
+    ids = [case_id for item in session.items if (case_id := case_id_of(item))]
+    if ids and not (session.config.option.collectonly or session.testsfailed or skips(session.config)):
+        bench = bench_of(session.config)
+        with sentence():
+            bench.run = LiveRun(
+                bench.settings, [bench.cases[case_id] for case_id in ids], session.config.rootpath / RUNS_FOLDER
+            )
+            run_passes(session.config, bench, bench.run)
+    return (yield)
+
+
+def case_id_of(item: pytest.Item) -> str:
+    """The case that an item is about; empty where it is about none."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("case_id", "")) if callspec else ""
+
+
+def skips(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark was told to skip benchmarks."""
+    return bool(config.getoption("benchmark_skip", False))
+
+
+def run_passes(config: pytest.Config, bench: Bench, run: LiveRun) -> None:
+    """All passes; ends early where `-x` or `--maxfail` has been reached."""
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    plan = bench.settings.plan
+    live = terminal.isatty and config.option.verbose >= 0
+    line = ProgressLine(
+        plan.passes,
+        terminal.write_line if config.option.verbose >= 0 else lambda _: None,
+        (lambda text: terminal.rewrite(text, erase=True)) if live else None,
+    )
+    failures = 0
+    for record in run.measure(run.cases.values(), line.show):
+        failures += record.outcome == "failed"
+        if config.option.maxfail and failures >= config.option.maxfail:
+            break
+    line.close()
+
+
+@pytest.fixture
+def case(case_id: str, pytestconfig: pytest.Config) -> Case:
+    """The case that a test is about."""
+    return bench_of(pytestconfig).cases[case_id]
+
+
+@pytest.fixture
+def replay(benchmark: Any, pytestconfig: pytest.Config) -> Callable[[Case], RunRecord]:
+    """Hand a case's counted rounds to pytest-benchmark; skip or fail with the reason where there are none."""
+
+    def replay_case(case: Case) -> RunRecord:
+        record = outcome_of(case, pytestconfig)
+        if record.outcome == "skipped":
+            pytest.skip(record.reason)
+        if record.outcome == "failed" or record.measurement is None:
+            pytest.fail(record.reason, pytrace=False)
+        rounds = [value for turn in counted(record.measurement) for value in turn]
+        benchmark.extra_info.update(case_id=case.id, attributes=record.attributes)
+        remaining = iter(rounds)
+
+        def rewind() -> None:
+            replay_clock.now_s = 0.0
+
+        def next_round() -> None:
+            replay_clock.now_s = next(remaining)
+
+        benchmark.pedantic(next_round, setup=rewind, rounds=len(rounds), iterations=1, warmup_rounds=0)
+        return record
+
+    return replay_case
+
+
+def outcome_of(case: Case, config: pytest.Config) -> RunRecord:
+    """What became of a case; measured now where `-x` ended the passes before its last visit."""
+    run = bench_of(config).run
+    if run is None:
+        pytest.skip("benchmarks are skipped")
+    if case.id not in run.outcomes:
+        with sentence():
+            list(run.measure([case], show=lambda _: None))
+    return run.outcomes[case.id]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End every process, then write footer and page."""
+    bench = session.config.stash.get(BENCH, None)
+    if bench is None or bench.run is None:
+        return
+    with sentence(), bench.run as run:
+        bench.complete = run.finish()
+    with sentence():
+        record = run.folder / "record.jsonl"
+        bench.page = report.write(read_run(record), run.folder / "report.html", record_path=str(record))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The paths of what was written, and what to do with them."""
+    bench = config.stash.get(BENCH, None)
+    if bench is None or bench.run is None:
+        return
+    folder = bench.run.folder
+    terminalreporter.section("stepmark")
+    terminalreporter.line(f"record  {folder / 'record.jsonl'}")
+    if bench.page is not None:
+        terminalreporter.line(f"report  {bench.page}")
+    if not bench.complete:
+        missing = len(bench.run.cases) - len(bench.run.outcomes)
+        terminalreporter.line(
+            f"interrupted: {missing} cases have no outcome; go on with: pytest cases --resume {folder}"
+        )

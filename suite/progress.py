@@ -1,0 +1,73 @@
+"""What a person at the terminal sees while a run is measured: a live line there, a line a pass in a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from suite import units
+from suite.scheduler import Progress
+
+BAR_CELLS = 20
+REDRAWN_S = 0.1
+"""Seconds between two drawings of the live line; more often would be work beside the measurement."""
+ESTIMATE_FROM = 0.02
+"""Share of the work after which its pace tells how long the rest takes."""
+
+
+class ProgressLine:
+    """Shows progress through `rewrite` at a terminal, through `write_line` elsewhere.
+
+    Args:
+        passes: visits to every case.
+        write_line: prints a line and keeps it.
+        rewrite: replaces the live line; None where there is no terminal.
+    """
+
+    def __init__(
+        self, passes: int, write_line: Callable[[str], None], rewrite: Callable[[str], None] | None = None
+    ) -> None:
+        self._passes = passes
+        self._write_line = write_line
+        self._rewrite = rewrite
+        self._started_s = monotonic()
+        self._drawn_s = 0.0
+        self._pass = -1
+
+    def show(self, progress: Progress) -> None:
+        """Tell of one step of the scheduler."""
+        record = progress.record
+        if record is not None and record.outcome == "failed":
+            self._keep(f"failed: {record.case.id}: {record.reason}")
+        if self._rewrite is None:
+            self._tell_pass(progress)
+        elif monotonic() - self._drawn_s >= REDRAWN_S:
+            self._drawn_s = monotonic()
+            self._rewrite(self._text(progress))
+
+    def close(self) -> None:
+        """Leave the live line empty."""
+        if self._rewrite is not None:
+            self._rewrite("")
+
+    def _keep(self, text: str) -> None:
+        if self._rewrite is not None:
+            self._rewrite("")
+        self._write_line(text)
+
+    def _tell_pass(self, progress: Progress) -> None:
+        if progress.index != self._pass:
+            self._pass = progress.index
+            self._write_line(f"measuring: pass {progress.index + 1} of {self._passes}{self._left(progress.share_done)}")
+
+    def _text(self, progress: Progress) -> str:
+        filled = round(progress.share_done * BAR_CELLS)
+        bar = "█" * filled + "░" * (BAR_CELLS - filled)
+        where = f"pass {progress.index + 1}/{self._passes}"
+        return f"{bar} {progress.share_done:4.0%}  {where}  {progress.case.id}{self._left(progress.share_done)}"
+
+    def _left(self, share_done: float) -> str:
+        if share_done < ESTIMATE_FROM:
+            return ""
+        left_s = (monotonic() - self._started_s) * (1 - share_done) / share_done
+        return f", about {units.duration(left_s)} left"

@@ -1,0 +1,56 @@
+"""The page that people publish: one run as one self-contained HTML file.
+
+facts.py      one measured case -> the figures that the page shows of it
+sections.py   run -> what each section says, one function each
+surroundings.py  environment, plan and selection -> nested entries, and the command that measures a case again
+svg.py        numbers -> path data of sparklines and intervals
+chart.py      facts -> Vega-Lite specification and its columns
+page.py       all of these -> HTML, through page.html.j2, page.css and page.js
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+from suite.records import Run
+from suite.store import cannot_write
+
+PAGE_MODE = 0o644
+"""Anyone may read a page; a temporary file is its owner's alone."""
+
+
+def render(run: Run, *, record_path: str = "") -> str:
+    """The page about `run`: HTML that opens from disk, needs no network, and reads well without scripts.
+
+    Args:
+        record_path: where the record is, as the page names it; empty where it is not to be named.
+    """
+    from suite.report.page import page  # jinja2 and altair load only where a page is made
+
+    return page(run, record_path)
+
+
+def write(run: Run, path: Path, *, record_path: str = "") -> Path:
+    """Write the page about `run` to `path`, whole or not at all; a page that was there is replaced.
+
+    Raises:
+        StepmarkError: `path` cannot be written.
+    """
+    text = render(run, record_path=record_path)
+    temporary = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            temporary = Path(file.name)
+            file.write(text)
+        temporary.chmod(PAGE_MODE)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        raise cannot_write(path, error) from error
+    return path

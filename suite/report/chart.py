@@ -1,0 +1,126 @@
+"""The chart of step times by structure: a Vega-Lite specification and the columns that it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from suite.report.facts import Facts
+from suite.report.svg import is_logarithmic
+
+PALETTE = ("#0072b2", "#d95f02", "#554bff", "#28a57d", "#8c5f82", "#19a0be")
+"""Colours of optimizers in alphabetical order, used again from the start beyond the sixth. Each has a contrast of at
+least 3:1 against the light and the dark page, and any two differ (CIELAB distance 20 or more) also for readers with
+protanopia or deuteranopia (simulation of Machado et al. 2009)."""
+LINE_PX = 8
+"""Height of one optimizer's place within a structure's row."""
+ROW_PX = 22
+"""Least height of a structure's row: one line of text."""
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+INK = "currentColor"
+"""Text and rules take the page's colour, so that the chart follows light and dark."""
+
+
+def columns(facts: Sequence[Facts]) -> dict[str, Any]:
+    """What the chart draws, a column each, in the order of the ranked table, whose rows hold the texts.
+
+    Levels are indices into `levels`; times are seconds, rounded to what a pixel can show.
+    """
+    levels = {factor: names(facts, factor) for factor in ("structure", "optimizer", "execution")}
+    places = {factor: {name: place for place, name in enumerate(found)} for factor, found in levels.items()}
+    return {
+        "levels": levels,
+        **{factor: [places[factor][getattr(one.case, factor)] for one in facts] for factor in levels},
+        "median": [rounded(one.step_time.median) for one in facts],
+        "low": [rounded(one.step_time.low) for one in facts],
+        "high": [rounded(one.step_time.high) for one in facts],
+    }
+
+
+def rounded(value: float) -> float:
+    """Four significant digits."""
+    return float(f"{value:.3e}")
+
+
+def names(facts: Sequence[Facts], factor: str) -> list[str]:
+    """The levels of a factor that were measured: structures by their fastest case, others by name.
+
+    An order that does not depend on what is shown keeps every level's place and colour.
+    """
+    found = dict.fromkeys(str(getattr(one.case, factor)) for one in facts)
+    return list(found) if factor == "structure" else sorted(found)
+
+
+def specification(facts: Sequence[Facts]) -> dict[str, Any]:
+    """Dots with intervals: step time by structure, coloured by optimizer, shaped by execution."""
+    import altair as alt
+
+    structures, optimizers, executions = (names(facts, factor) for factor in ("structure", "optimizer", "execution"))
+    colours = [PALETTE[place % len(PALETTE)] for place in range(len(optimizers))]
+    base = alt.Chart(alt.NamedData("cases")).encode(
+        y=alt.Y("structure:N", sort=structures, title=None, scale=alt.Scale(domain=structures)),
+        yOffset=alt.YOffset("optimizer:N", sort=optimizers, scale=alt.Scale(domain=optimizers)),
+        color=alt.Color(
+            "optimizer:N", title="Optimizer", sort=optimizers, scale=alt.Scale(domain=optimizers, range=colours)
+        ),
+    )
+    intervals = base.mark_rule(strokeWidth=2).encode(x=time_axis(facts), x2="high:Q")
+    dots = base.mark_point(filled=True, size=46, opacity=1).encode(
+        x="median:Q",
+        shape=alt.Shape(
+            "execution:N",
+            title="Execution",
+            scale=alt.Scale(domain=executions, range=[SHAPES[place % len(SHAPES)] for place in range(len(executions))]),
+            legend=alt.Legend() if len(executions) > 1 else None,
+        ),
+        tooltip=[
+            alt.Tooltip(field, type="nominal", title=title)
+            for field, title in (
+                ("case", "Case"),
+                ("step_time", "Step time"),
+                ("interval", "95 % interval"),
+                ("throughput", "Images/s"),
+            )
+        ],
+    )
+    chart = (intervals + dots).properties(
+        width="container", height=alt.Step(max(ROW_PX, LINE_PX * len(optimizers) + LINE_PX))
+    )
+    spec: dict[str, Any] = {**chart.to_dict(), "config": config()}
+    return {key: value for key, value in spec.items() if key not in ("$schema", "datasets")}
+
+
+def time_axis(facts: Sequence[Facts]) -> Any:
+    """The axis of step times in seconds, logarithmic where they span much; labels carry an SI prefix."""
+    import altair as alt
+
+    low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)
+    scale = alt.Scale(type="log", nice=True) if is_logarithmic(low, high) else alt.Scale(zero=False, nice=True)
+    labels = alt.Axis(labelExpr="format(datum.value, '~s') + 's'", tickCount=8, labelOverlap="greedy")
+    return alt.X("low:Q", title="Step time (lower is better)", scale=scale, axis=labels)
+
+
+def config() -> dict[str, Any]:
+    """Quiet lines, the page's font and colour; marks have no text for screen readers, the table has it all."""
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    return {
+        "background": "transparent",
+        "font": "system-ui, sans-serif",
+        "view": {"stroke": None},
+        "mark": {"aria": False},
+        "axis": {**text, "gridColor": INK, "gridOpacity": 0.13, "domain": False, "ticks": False, "labelPadding": 8},
+        "axisY": {"grid": True, "labelLimit": 220, "bandPosition": 0, "tickBand": "extent"},
+        "legend": {**text, "orient": "top", "symbolOpacity": 1, "labelLimit": 220},
+    }
+
+
+@lru_cache(maxsize=1)
+def scripts() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, of the Vega-Lite version that Altair writes; some 0.9 MB."""
+    import altair as alt
+    import vl_convert
+
+    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    bundle: str = vl_convert.javascript_bundle(vl_version=version)
+    return bundle.replace("</script", "<\\/script").replace("<!--", "\\x3c!--")

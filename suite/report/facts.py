@@ -1,0 +1,107 @@
+"""What the page says of one measured case, computed once from its raw rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from suite.records import Case, Measurement, RunRecord
+from suite.stats import Estimate, counted, estimate, quiet
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One measured case with its figures.
+
+    Attributes:
+        step_time: median and interval of the rounds that count, in seconds.
+        rounds: step times of the rounds that count, in seconds, in ascending order.
+        taken: rounds before the disturbed ones were set aside.
+        disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
+        cpu_time_s, minor_faults: medians of all rounds, per step; None where not recorded.
+        visit_medians_s: medians of the rounds that count, one for each visit that has some.
+    """
+
+    record: RunRecord
+    measurement: Measurement
+    step_time: Estimate
+    rounds: list[float]
+    taken: int
+    disturbed: int | None
+    cpu_time_s: float | None
+    minor_faults: float | None
+    visit_medians_s: list[float]
+
+    @property
+    def case(self) -> Case:
+        """The case that the figures are of."""
+        return self.record.case
+
+    @property
+    def throughput(self) -> float:
+        """Images per second: the batch over the median step time; infinite where that is 0."""
+        return self.case.batch_size / self.step_time.median if self.step_time.median else float("inf")
+
+    @property
+    def set_aside(self) -> int:
+        """Rounds that do not count since they were disturbed."""
+        return self.taken - self.step_time.rounds
+
+    @property
+    def spread(self) -> float:
+        """The largest median of a visit over the smallest: 1 where passes agree wholly, or there is only one."""
+        smallest = min(self.visit_medians_s, default=0.0)
+        return max(self.visit_medians_s) / smallest if smallest else 1.0
+
+    def stopped_by(self, reason: str) -> int:
+        """Visits that ended for `reason`, which is `precision` or `time`."""
+        return sum(visit.stopped_by == reason for visit in self.measurement.visits)
+
+    @property
+    def unsettled(self) -> int:
+        """Visits whose step time had not settled when their rounds began to count."""
+        return sum(not visit.steady for visit in self.measurement.visits)
+
+
+def facts_of(record: RunRecord) -> Facts | None:
+    """The figures of a case; None where its record holds no round of step time."""
+    measurement = record.measurement
+    turns = counted(measurement) if measurement else []
+    step_time = estimate(turns)
+    if measurement is None or step_time is None:
+        return None
+    return Facts(
+        record=record,
+        measurement=measurement,
+        step_time=step_time,
+        rounds=sorted(value for turn in turns for value in turn),
+        taken=len(measurement.values("step_time")),
+        disturbed=disturbed(measurement),
+        cpu_time_s=middle(measurement, "cpu_time"),
+        minor_faults=middle(measurement, "minor_faults"),
+        visit_medians_s=visit_medians(measurement, turns),
+    )
+
+
+def disturbed(measurement: Measurement) -> int | None:
+    """Rounds whose threads had to queue; None where no queueing was recorded."""
+    cpu_s, queue_s = measurement.values("cpu_time"), measurement.values("queue_time")
+    return quiet(cpu_s, queue_s).count(False) if cpu_s and queue_s else None
+
+
+def middle(measurement: Measurement, metric: str) -> float | None:
+    """The median of all rounds of a metric."""
+    values = measurement.values(metric)
+    return median(values) if values else None
+
+
+def visit_medians(measurement: Measurement, turns: list[list[float]]) -> list[float]:
+    """The median of each visit's turns; visits without a counted round are left out."""
+    medians: list[float] = []
+    start = 0
+    for visit in measurement.visits:
+        end = start + len(visit.turns)
+        values = [value for turn in turns[start:end] for value in turn]
+        medians += [median(values)] if values else []
+        start = end
+    return medians

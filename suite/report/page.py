@@ -1,0 +1,81 @@
+"""Puts the sections into the template: the one place where HTML is made, with every value escaped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from suite.records import Run
+from suite.report import chart
+from suite.report.facts import Facts, facts_of
+from suite.report.left_out import left_out
+from suite.report.quality import quality
+from suite.report.ranking import PLACEHOLDER, ranking
+from suite.report.surroundings import environment_entries, run_entries
+from suite.report.verdict import verdict
+from suite.stats import CONFIDENCE, DISTURBED_SHARE, QUIET_ENOUGH
+from suite.units import SCALES
+
+FOLDER = Path(__file__).parent
+
+
+def page(run: Run, record_path: str) -> str:
+    """The whole page about a run."""
+    known = [facts for record in run.cases if (facts := facts_of(record))]
+    ranked = sorted(
+        (facts for facts in known if facts.record.outcome == "measured"),
+        key=lambda facts: (facts.step_time.median, facts.case.id),
+    )
+    return environment().get_template("page.html.j2").render(
+        header=run.header,
+        style=own("page.css"),
+        script=own("page.js"),
+        verdict=verdict(run, ranked),
+        ranking=ranking(run, ranked),
+        placeholder=PLACEHOLDER,
+        chart=drawing(ranked),
+        left_out=left_out(run, known),
+        quality=quality(run, ranked),
+        run_entries=run_entries(run, record_path),
+        environment_entries=environment_entries(run),
+        environment_json=json.dumps(run.header.environment, indent=2, ensure_ascii=False),
+        confidence=CONFIDENCE,
+        disturbed_share=DISTURBED_SHARE,
+        quiet_enough=QUIET_ENOUGH,
+    )
+
+
+def drawing(ranked: list[Facts]) -> dict[str, object] | None:
+    """What the page's script needs to draw the chart; None where there is nothing to draw."""
+    if not ranked:
+        return None
+    sizes = {name: size for scale in SCALES.values() for size, name in scale if name}
+    slowest, fastest = ranked[-1].step_time.median, ranked[0].step_time.median
+    return {
+        "columns": chart.columns(ranked),
+        "specification": chart.specification(ranked),
+        "sizes": sizes,
+        "scripts": Markup(chart.scripts()),  # noqa: S704 - Vega's own code, not a record's
+        "ratio": slowest / fastest if fastest else None,
+    }
+
+
+def own(name: str) -> Markup:
+    """A file of ours that goes into the page as it is."""
+    return Markup((FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 - our own style and script
+
+
+def environment() -> Environment:
+    """Jinja with autoescape for every template, and an error for every name that is not there."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    return made

@@ -1,0 +1,120 @@
+"""Where and how a run was made: nested plain values to readable entries, and commands that measure a case again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from suite import units
+from suite.records import Plan, Run
+
+NODE_ID = "cases/test_training_step.py::test_training_step[{}]"
+"""The pytest id of a case's test."""
+SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio"}
+"""Ends of keys that name a base unit."""
+PLAN_UNITS = {
+    "target_precision": "ratio",
+    "case_seconds": "s",
+    "warmup_seconds": "s",
+    "round_seconds": "s",
+    "case_timeout": "s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A named value: text, or entries of its own."""
+
+    label: str
+    text: str = ""
+    children: tuple[Entry, ...] = ()
+
+
+def command(run: Run, case_id: str) -> str:
+    """The shell command that measures a case again as this run did."""
+    plan, selection = run.header.plan, run.header.selection
+    words = ["pytest", NODE_ID.format(case_id)]
+    if selection.get("profile"):
+        words += ["--profile", str(selection["profile"])]
+    if selection.get("profiles_file"):
+        words += ["--profiles", str(selection["profiles_file"])]
+    words += ["--passes", str(plan.passes), "--threads", str(plan.threads), "--allocator", plan.allocator]
+    if plan.target_precision != Plan.__dataclass_fields__["target_precision"].default:
+        words += ["--target-precision", f"{plan.target_precision * 100:g}"]
+    if plan.case_seconds != Plan.__dataclass_fields__["case_seconds"].default:
+        words += ["--case-seconds", f"{plan.case_seconds:g}"]
+    return shlex.join(words)
+
+
+def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
+    """What identifies the run: id, times, record, selection, plan."""
+    header, footer = run.header, run.footer
+    finished = footer.finished_at if footer else "not finished"
+    times = [Entry("run", header.run_id), Entry("started", header.started_at), Entry("finished", finished)]
+    record = [Entry("record", record_path)] if record_path else []
+    plan = tuple(plan_entry(key, value) for key, value in asdict(header.plan).items())
+    resumed = tuple(entry(str(number), facts) for number, facts in enumerate(footer.resumed, 1)) if footer else ()
+    return (
+        *times,
+        *record,
+        entry("selection", header.selection),
+        Entry("plan", children=plan),
+        *([Entry("resumed", children=resumed)] if resumed else []),
+    )
+
+
+def plan_entry(key: str, value: Any) -> Entry:
+    """A field of the plan in its unit."""
+    text = units.text(value, PLAN_UNITS[key], 3) if key in PLAN_UNITS else plain(value)
+    return Entry(readable(key), text)
+
+
+def environment_entries(run: Run) -> tuple[Entry, ...]:
+    """The environment at the start, and what was recorded of it at the end."""
+    after = run.footer.environment if run.footer else {}
+    return tuple(entry(str(key), value) for key, value in {**run.header.environment, **after}.items())
+
+
+def entry(key: str, value: Any) -> Entry:
+    """A key and its value; nested values become entries of their own."""
+    if isinstance(value, Mapping) and value:
+        return Entry(readable(key), children=tuple(entry(str(name), inner) for name, inner in value.items()))
+    if isinstance(value, (list, tuple)) and any(isinstance(inner, (Mapping, list, tuple)) for inner in value):
+        numbered = (entry(str(number), inner) for number, inner in enumerate(value, 1))
+        return Entry(readable(key), children=tuple(numbered))
+    for suffix, unit in SUFFIX_UNITS.items():
+        if key.endswith(suffix) and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return Entry(readable(key.removesuffix(suffix)), units.text(value, unit))
+    return Entry(readable(key), plain(value))
+
+
+def readable(key: str) -> str:
+    """A key for a reader; names of variables, which have capitals, stay as they are."""
+    return key.replace("_", " ").strip() if key == key.lower() else key
+
+
+def plain(value: Any) -> str:
+    """A value without structure as text."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(inner) for inner in value) or "none"
+    return str(value) if value not in ("", {}) else "none"
+
+
+def in_one_line(attributes: Mapping[str, Any]) -> str:
+    """Attributes of a case by factor, short: `structure: depth 8, width 32; optimizer: lr 0.001`."""
+    parts = []
+    for key, value in attributes.items():
+        if isinstance(value, Mapping):
+            inner = ", ".join(f"{readable(str(name))} {plain(one)}" for name, one in value.items())
+            parts.append(f"{readable(str(key))}: {inner or 'none'}")
+        else:
+            parts.append(f"{readable(str(key))}: {plain(value)}")
+    return "; ".join(parts)

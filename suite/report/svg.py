@@ -1,0 +1,79 @@
+"""Numbers to path data of inline SVG, in whole pixels: small enough to stand in each of 10,000 rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from suite.stats import Estimate, quantile
+
+SPARK_BARS = 16
+SPARK_BAR_PX = 4
+SPARK_HEIGHT_PX = 18
+"""Width of a sparkline: bars times bar width. The same sizes stand in page.css."""
+SPARK_SHARE = 0.95
+"""Share of the rounds over which the bars but the last are spread; the slowest rest is stacked in the last one, so that
+a single slow round does not squeeze all others into one bar."""
+INTERVAL_WIDTH_PX = 120
+INTERVAL_MIDDLE_PX = 6
+LOG_FROM = 8.0
+"""Largest over smallest value from which a shared scale is logarithmic."""
+
+
+def is_logarithmic(low: float, high: float) -> bool:
+    """Whether values from `low` to `high` are shown on a logarithmic scale."""
+    return 0 < low * LOG_FROM <= high
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Base units to pixels, the same for all rows of a column; logarithmic where the values span much."""
+
+    low: float
+    high: float
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether equal distances are equal ratios."""
+        return is_logarithmic(self.low, self.high)
+
+    def px(self, value: float) -> int:
+        """Pixels from the left end: 0 for `low`, `INTERVAL_WIDTH_PX` for `high`, beyond them the ends."""
+        if self.high <= self.low:
+            return INTERVAL_WIDTH_PX // 2
+        value = min(max(value, self.low), self.high)
+        low, high = self.low, self.high
+        if self.logarithmic:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        return round(INTERVAL_WIDTH_PX * (value - low) / (high - low))
+
+
+def interval_path(estimate: Estimate, scale: Scale) -> str:
+    """A line from low to high with a tick at the median."""
+    low, middle, high = scale.px(estimate.low), scale.px(estimate.median), scale.px(estimate.high)
+    return f"M{low} {INTERVAL_MIDDLE_PX}H{max(high, low + 1)}M{middle} 1v{2 * INTERVAL_MIDDLE_PX - 2}"
+
+
+def histogram(ordered: Sequence[float]) -> list[int]:
+    """How many of the ordered values fall into each bar; one bar where all are equal."""
+    low, high = ordered[0], quantile(ordered, SPARK_SHARE)
+    if high <= low:
+        return [len(ordered)]
+    counts = [0] * SPARK_BARS
+    for value in ordered:
+        counts[min(int((value - low) / (high - low) * (SPARK_BARS - 1)), SPARK_BARS - 1)] += 1
+    return counts
+
+
+def spark_path(ordered: Sequence[float]) -> str:
+    """The outline of the histogram of ordered values: relative steps, neighbours of one height joined."""
+    counts = histogram(ordered)
+    tallest = max(counts)
+    heights = [max(round(SPARK_HEIGHT_PX * count / tallest), 1 if count else 0) for count in counts]
+    path, before = f"M0 {SPARK_HEIGHT_PX}", 0
+    for height, bars in groupby(heights):
+        path += f"v{before - height}h{SPARK_BAR_PX * len(list(bars))}"
+        before = height
+    return f"{path}v{before}"
