@@ -1,13 +1,12 @@
 """The one measuring loop: step + clock + probes -> rounds. Knows no network and no pytest.
 
-for each request:
-rewind weights, optimizer and random state      (outside the rounds)
-run one step                                    (outside: others used the caches since the last request)
-until the request's seconds are spent:
-read the probes
-read the clock; run the steps of one round; read the clock
-read the probes
-check that the loss is a number                 (outside the rounds)
+    for each request:
+        rewind weights, optimizer and random state      (outside the rounds)
+        until the request's seconds are spent:
+            read the probes
+            read the clock; run the steps of one round; read the clock
+            read the probes
+        check that the loss is a number                 (outside the rounds)
 """
 
 from __future__ import annotations

@@ -147,4 +147,4 @@ def _student_cdf(t: float, degrees: int) -> float:
 
 def settled(before: Sequence[float], after: Sequence[float]) -> bool:
     """Whether two successive stretches of warm-up agree: the step time no longer falls or climbs."""
-    return bool(before) and bool(after) and abs(median(after) / median(before) - 1) <= SETTLED_WITHIN
+    return bool(before) and bool(after) and abs(median(after) - median(before)) <= SETTLED_WITHIN * median(before)

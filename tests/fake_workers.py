@@ -30,7 +30,7 @@ class FakeWorkers:
     def __init__(self, times: Times | None = None, errors: dict[tuple[str, int, int], Exception] | None = None) -> None:
         self.events: list[tuple[str, str, int]] = []
         self.requests: list[dict[str, float]] = []
-        self._times = times or (lambda case, worker: repeat(0.01))
+        self._times = times or (lambda *_: repeat(0.01))
         self._errors = errors or {}
 
     def fork(self, case: Case) -> "FakeWorker":

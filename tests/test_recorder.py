@@ -14,13 +14,12 @@ from suite.training import DivergedError
 class Step:
     """Moves its clock by the next of `costs_s` and counts what happens to it."""
 
-    def __init__(self, costs_s, *, has_snapshot=False):
+    def __init__(self, costs_s):
         self.costs_s = iter(costs_s)
         self.clock = self
         self.now_s = 100.0
         self.events = []
         self.collecting = []
-        self.has_snapshot = has_snapshot
 
     def __call__(self):
         self.now_s += next(self.costs_s)
@@ -29,7 +28,7 @@ class Step:
 
     def rewind(self):
         self.events.append("rewind")
-        return self.has_snapshot
+        return True
 
     def check(self):
         self.events.append("check")
@@ -56,17 +55,10 @@ def test_a_value_is_per_step_where_a_round_holds_several():
     assert series[0].values == (0.5, 0.5)
 
 
-def test_the_clock_is_read_right_around_the_steps_and_the_check_comes_last():
+def test_the_step_is_rewound_first_then_timed_and_checked_last():
     step = Step([0.5] * 4)
     record_rounds(step, seconds=0.0, steps_per_round=2, min_rounds=2)
     assert step.events == ["rewind", *["clock", "step", "step", "clock"] * 2, "check"]
-
-
-def test_after_a_rewind_one_step_is_run_outside_the_rounds():
-    step = Step([64.0, 0.5, 0.5], has_snapshot=True)
-    series = record_rounds(step, seconds=0.0, steps_per_round=1, min_rounds=2)
-    assert step.events[:3] == ["rewind", "step", "clock"]
-    assert series[0].values == (0.5, 0.5)
 
 
 def test_rounds_are_taken_until_the_seconds_are_spent(monkeypatch):

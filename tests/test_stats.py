@@ -253,5 +253,7 @@ def test_a_warm_up_has_settled_once_two_successive_stretches_agree():
     assert settled([1.0, 1.0, 50.0], [1.0])
     assert not settled([1.0], [1.0 + SETTLED_WITHIN * 1.01])
     assert not settled([1.0], [1.0 - SETTLED_WITHIN * 1.01])
+    assert settled([0.0], [0.0])
+    assert not settled([0.0], [1e-9])
     assert not settled([], [1.0])
     assert not settled([1.0], [])

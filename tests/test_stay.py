@@ -10,7 +10,7 @@ from fake_workers import FakeWorkers
 
 from suite.launcher import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, Series, Visited
-from suite.stay import ATTEMPTS, FIRST_ROUNDS, MAX_STEPS_PER_ROUND, MIN_TURNS, TURN_S, Stay, join
+from suite.stay import ATTEMPTS, FIRST_ROUNDS, MAX_STEPS_PER_ROUND, MIN_TURNS, TURN_ROUNDS, TURN_S, Stay, join
 
 CASE = Case("seed_cnn", "adam", "cpu")
 PLAN = Plan(passes=2, case_seconds=8.0, warmup_seconds=1.0, round_seconds=0.02)
@@ -71,12 +71,28 @@ def test_a_looser_target_ends_a_stay_earlier():
 
 def test_the_warm_up_is_kept_apart_from_the_rounds_that_count():
     cold = [5.0, 0.7, 0.02]
-    result = over(FakeWorkers(lambda case, worker: chain(cold, repeat(0.02))), Plan(passes=1, warmup_seconds=9.0))
+    result = over(FakeWorkers(lambda *_: chain(cold, repeat(0.02))), Plan(passes=1, warmup_seconds=9.0))
     assert result.warmup[0].values[:FIRST_ROUNDS] == tuple(cold)
     assert set(result.series[0].values) == {0.02}
     assert result.visit.warmup_rounds == len(result.warmup[0].values) > FIRST_ROUNDS
     assert result.visit.rounds == len(result.series[0].values)
     assert [one.metric for one in result.warmup] == [one.metric for one in result.series]
+
+
+def test_the_first_round_of_each_turn_belongs_to_the_warm_up():
+    workers = FakeWorkers()
+    workers = FakeWorkers(lambda *_: first_of_each_request_slow(workers))
+    result = over(workers, Plan(passes=1, case_seconds=3.0, warmup_seconds=0.0, target_precision=1e-9))
+    assert set(result.series[0].values) == {0.02}
+    assert result.warmup[0].values.count(0.5) == 1 + len(result.visit.turns)
+    assert min(result.visit.turns) == TURN_ROUNDS - 1
+
+
+def first_of_each_request_slow(workers: FakeWorkers):
+    answered = -1
+    while True:
+        slow, answered = len(workers.requests) != answered, len(workers.requests)
+        yield 0.5 if slow else 0.02
 
 
 def test_the_first_rounds_hold_one_step_each_and_later_ones_fill_the_shortest_round():
@@ -89,7 +105,7 @@ def test_the_first_rounds_hold_one_step_each_and_later_ones_fill_the_shortest_ro
 
 @pytest.mark.parametrize(("step_s", "steps"), [(3.0, 1), (1e-7, MAX_STEPS_PER_ROUND), (0.0, MAX_STEPS_PER_ROUND)])
 def test_a_round_holds_at_least_one_step_and_no_more_than_a_thousand(step_s, steps):
-    workers = FakeWorkers(lambda case, worker: chain(repeat(step_s, FIRST_ROUNDS), repeat(max(step_s, 1e-5))))
+    workers = FakeWorkers(lambda *_: chain(repeat(step_s, FIRST_ROUNDS), repeat(max(step_s, 1e-5))))
     assert over(workers, Plan(passes=1, case_seconds=1.0, warmup_seconds=0.1)).visit.steps_per_round == steps
 
 
@@ -112,7 +128,7 @@ def test_a_warm_up_that_does_not_settle_ends_with_its_time_and_a_warning():
 def test_a_lost_worker_is_replaced_once_with_a_warning_and_its_rounds_are_thrown_away():
     plan = Plan(passes=1, case_seconds=6.0)
     lost = {(CASE.id, 0, 4): WorkerLost("the worker was killed by signal 9")}
-    workers = FakeWorkers(lambda case, worker: repeat(0.01 if worker else 0.5), lost)
+    workers = FakeWorkers(lambda _, worker: repeat(0.01 if worker else 0.5), lost)
     result = over(workers, plan)
     assert result.failure == ""
     assert result.warnings == ("pass 1 was repeated: the worker was killed by signal 9",)

@@ -1,0 +1,66 @@
+# Stepmark. `make help` lists the targets.
+PYTHON ?= python3
+PROFILE ?= quick
+K ?=
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench test test-slow test-gpu check format report overhead noise twins lock golden clean
+
+help: ## this list
+	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "stepmark needs Python 3.11 or later, found $$($(PYTHON) --version); set PYTHON=..."; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: $(READY) ## make .venv with everything that requirements.lock names
+
+bench: $(READY) ## measure PROFILE, write a record and a report under reports/runs, print their paths
+	$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS)
+
+test: $(READY) ## the tests that every change has to pass
+	$(BIN)/python -m pytest tests -m 'not slow and not gpu' $(if $(K),-k '$(K)') $(ARGS)
+
+test-slow: $(READY) ## the tests that take minutes: kills at random moments, ten thousand cases
+	$(BIN)/python -m pytest tests -m 'slow and not gpu' $(if $(K),-k '$(K)') $(ARGS)
+
+test-gpu: $(READY) ## the tests that need a CUDA device
+	$(BIN)/python -m pytest tests -m gpu $(if $(K),-k '$(K)') $(ARGS)
+
+check: $(READY) ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## let ruff format and mend what it can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+report: $(READY) ## pages anew for every record under reports/
+	@for record in $$(find reports -name record.jsonl); do \
+		$(BIN)/stepmark report $$record -o $$(dirname $$record)/report.html || exit; done
+
+overhead: $(READY) ## what a visit costs beside its rounds, and the suite's step time against a bare loop
+	$(BIN)/python docs/studies/overhead.py
+
+twins: $(READY) ## two names for one network while another process loads a core half of the time
+	$(BIN)/python docs/studies/twins.py
+
+noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
+	$(BIN)/python docs/studies/noise.py
+
+lock: $(READY) ## resolve requirements.lock anew; add ARGS='--upgrade-package NAME' to move one
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+		--no-header --quiet -o requirements.lock $(ARGS)
+
+clean: ## remove what was generated, but no record
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
