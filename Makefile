@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow test-gpu check format report overhead noise twins lock golden clean
+.PHONY: help setup bench test test-slow check format report overhead noise twins lock golden clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
@@ -28,13 +28,10 @@ bench: $(READY) ## measure PROFILE, write a record and a report under reports/ru
 	$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS)
 
 test: $(READY) ## the tests that every change has to pass
-	$(BIN)/python -m pytest tests -m 'not slow and not gpu' $(if $(K),-k '$(K)') $(ARGS)
+	$(BIN)/python -m pytest tests -m 'not slow' $(if $(K),-k '$(K)') $(ARGS)
 
 test-slow: $(READY) ## the tests that take minutes: kills at random moments, ten thousand cases
-	$(BIN)/python -m pytest tests -m 'slow and not gpu' $(if $(K),-k '$(K)') $(ARGS)
-
-test-gpu: $(READY) ## the tests that need a CUDA device
-	$(BIN)/python -m pytest tests -m gpu $(if $(K),-k '$(K)') $(ARGS)
+	$(BIN)/python -m pytest tests -m 'slow' $(if $(K),-k '$(K)') $(ARGS)
 
 check: $(READY) ## lint, format and types
 	$(BIN)/ruff check .

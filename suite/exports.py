@@ -129,7 +129,7 @@ def benchmark(record: RunRecord) -> dict[str, Any]:
         "fullname": f"{TEST_FILE}::{TEST_NAME}[{record.case.id}]",
         "params": {"case_id": record.case.id},
         "param": record.case.id,
-        "extra_info": asdict(record.case),
+        "extra_info": {"case_id": record.case.id, "attributes": record.attributes},
         "options": {"timer": "stepmark", "disable_gc": True, "warmup": False},
         "stats": {**stats.as_dict(), "data": stats.data, "iterations": 1},
     }

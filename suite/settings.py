@@ -100,6 +100,8 @@ def resumed(given: Mapping[str, str]) -> Settings:
             )
     folder = Path(given["resume"])
     run = read_run(folder)
+    if run.footer is not None:
+        raise StepmarkError(f"{folder} is complete, finished at {run.footer.finished_at}; there is nothing to resume.")
     selection: dict[str, Any] = run.header.selection
     profile = load_profile(selection["profile"], Path(selection["profiles_file"]))
     return Settings(profile, run.header.plan, selection.get("shard"), folder, run)

@@ -94,11 +94,15 @@ class RunWriter:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
+        opened: list[LineFile] = []
         try:
-            record = LineFile(folder / RECORD_NAME)
-            record.append({"kind": "header", "schema": SCHEMA, **asdict(header)})
-            return cls(folder, record, LineFile(folder / JOURNAL_NAME))
+            opened.append(LineFile(folder / RECORD_NAME))
+            opened[0].append({"kind": "header", "schema": SCHEMA, **asdict(header)})
+            opened.append(LineFile(folder / JOURNAL_NAME))
+            return cls(folder, *opened)
         except StepmarkError:
+            for file in opened:
+                file.close()
             for name in (RECORD_NAME, JOURNAL_NAME):
                 (folder / name).unlink(missing_ok=True)
             for path in made:

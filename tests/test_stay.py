@@ -6,11 +6,11 @@ import random
 from itertools import chain, repeat
 
 import pytest
-from fake_workers import FakeWorkers
 
 from suite.launcher import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, Series, Visited
 from suite.stay import ATTEMPTS, FIRST_ROUNDS, MAX_STEPS_PER_ROUND, MIN_TURNS, TURN_ROUNDS, TURN_S, Stay, join
+from tests.fake_workers import FakeWorkers
 
 CASE = Case("seed_cnn", "adam", "cpu")
 PLAN = Plan(passes=2, case_seconds=8.0, warmup_seconds=1.0, round_seconds=0.02)
@@ -80,7 +80,6 @@ def test_the_warm_up_is_kept_apart_from_the_rounds_that_count():
 
 
 def test_the_first_round_of_each_turn_belongs_to_the_warm_up():
-    workers = FakeWorkers()
     workers = FakeWorkers(lambda *_: first_of_each_request_slow(workers))
     result = over(workers, Plan(passes=1, case_seconds=3.0, warmup_seconds=0.0, target_precision=1e-9))
     assert set(result.series[0].values) == {0.02}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,10 @@ LINE_PX = 8
 ROW_PX = 22
 """Least height of a structure's row: one line of text."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+MARGIN = 1.1
+"""Ratio of room beyond the smallest and the largest value on a logarithmic axis."""
+TIME_LABEL = "replace(format(datum.value, '~s'), regexp('([0-9.]+)(.?)'), '$1 $2s')"
+"""Vega expression: seconds as text with an SI prefix, `0.005` -> `5 ms`."""
 INK = "currentColor"
 """Text and rules take the page's colour, so that the chart follows light and dark."""
 
@@ -85,7 +90,10 @@ def specification(facts: Sequence[Facts]) -> dict[str, Any]:
         ],
     )
     chart = (intervals + dots).properties(
-        width="container", height=alt.Step(max(ROW_PX, LINE_PX * len(optimizers) + LINE_PX))
+        description="Step time by structure, optimizer and execution; the ranked table holds the same figures.",
+        width="container",
+        height=max(ROW_PX, LINE_PX * (len(optimizers) + 2)) * len(structures),
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
     spec: dict[str, Any] = {**chart.to_dict(), "config": config()}
     return {key: value for key, value in spec.items() if key not in ("$schema", "datasets")}
@@ -96,9 +104,20 @@ def time_axis(facts: Sequence[Facts]) -> Any:
     import altair as alt
 
     low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)
-    scale = alt.Scale(type="log", nice=True) if is_logarithmic(low, high) else alt.Scale(zero=False, nice=True)
-    labels = alt.Axis(labelExpr="format(datum.value, '~s') + 's'", tickCount=8, labelOverlap="greedy")
-    return alt.X("low:Q", title="Step time (lower is better)", scale=scale, axis=labels)
+    labels = {"labelExpr": TIME_LABEL, "labelOverlap": "greedy", "labelSeparation": 10}
+    if is_logarithmic(low, high):
+        scale = alt.Scale(type="log", domain=[low / MARGIN, high * MARGIN], nice=False)
+        axis = alt.Axis(values=decades(low / MARGIN, high * MARGIN), **labels)
+    else:
+        scale, axis = alt.Scale(zero=False, nice=True), alt.Axis(tickCount=8, **labels)
+    return alt.X("low:Q", title="Step time (lower is better)", scale=scale, axis=axis)
+
+
+def decades(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten from `low` to `high`."""
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    ticks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    return [tick for tick in ticks if low <= tick <= high]
 
 
 def config() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from suite.report.facts import Facts
 from suite.report.surroundings import command, in_one_line
 from suite.report.svg import Scale, interval_path, spark_path
 
-DETAILED_ROWS = 500
+DETAILED_ROWS = 800
 """Cases up to which each row carries its command and attributes; beyond, one pattern of the command stands for all, so
 that 1,000 cases stay within 2 MB and 10,000 within 6 MB."""
 DIGITS = 3

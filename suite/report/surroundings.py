@@ -97,15 +97,13 @@ def readable(key: str) -> str:
 
 def plain(value: Any) -> str:
     """A value without structure as text."""
-    if value is None:
-        return "not known"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(plain(inner) for inner in value) or "none"
-    return str(value) if value not in ("", {}) else "none"
+    return str(value) if value not in (None, "", {}) else "none"
 
 
 def in_one_line(attributes: Mapping[str, Any]) -> str:

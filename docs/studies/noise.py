@@ -1,0 +1,89 @@
+"""`make noise`: two runs of quick one after the other, three ways, with the same seconds per case.
+
+For each way the median over cases of the absolute difference between the two runs' medians is printed, with the root
+mean square and the largest: the default plan; one pass, one case at a time with glibc's default allocator; and plain
+pytest-benchmark, which calls the same steps in its own process.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from suite.environment import default_threads
+from suite.launcher import Launcher
+from suite.matrix import cases_of, load_profile
+from suite.records import Plan
+from suite.scheduler import Scheduler
+from suite.stats import counted, estimate
+
+OURS = {
+    "default": Plan(threads=default_threads()),
+    "one pass, one at a time, default allocator": Plan(
+        passes=1, abreast=1, allocator="default", threads=default_threads()
+    ),
+}
+PLAIN_TEST = """
+import pytest
+import torch
+from suite.matrix import cases_of, load_profile
+from suite.training import TrainingStep
+
+torch.set_num_threads({threads})
+
+
+@pytest.mark.parametrize("case", cases_of(load_profile("quick")), ids=lambda case: case.id)
+def test_step(benchmark, case):
+    step = TrainingStep(case)
+    for _ in range(5):
+        step()
+    benchmark(step)
+"""
+
+
+def ours(plan: Plan) -> dict[str, float]:
+    """Medians by case id of one run of quick."""
+    medians: dict[str, float] = {}
+    launcher = Launcher(plugins=(), threads=plan.threads, allocator=plan.allocator, timeout_s=600)
+    with launcher:
+        for progress in Scheduler(plan, launcher).run(cases_of(load_profile("quick"))):
+            if progress.record is not None and progress.record.measurement is not None:
+                found = estimate(counted(progress.record.measurement))
+                medians[progress.case.id] = found.median if found else math.nan
+    return medians
+
+
+def plain() -> dict[str, float]:
+    """The same from pytest-benchmark alone, with as many seconds a case."""
+    with tempfile.TemporaryDirectory() as name:
+        test = Path(name, "test_plain.py")
+        test.write_text(PLAIN_TEST.format(threads=default_threads()))
+        seconds = f"--benchmark-max-time={Plan().case_seconds}"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:stepmark", str(test), seconds]
+        subprocess.run([*command, f"--benchmark-json={name}/out.json"], check=True, stdout=subprocess.DEVNULL, cwd=name)
+        benchmarks = json.loads(Path(name, "out.json").read_text())["benchmarks"]
+    return {one["param"]: one["stats"]["median"] for one in benchmarks}
+
+
+def main() -> None:
+    """Two runs each way, and their differences."""
+    ways = {title: lambda plan=plan: ours(plan) for title, plan in OURS.items()} | {"plain pytest-benchmark": plain}
+    wanted = os.environ.get("WAYS")
+    print("| way | cases | median difference | root mean square | largest |\n| --- | --- | --- | --- | --- |")
+    for title, measure in ways.items():
+        if wanted and wanted not in title:
+            continue
+        first, second = measure(), measure()
+        apart = [abs(math.log(second[case] / first[case])) for case in first.keys() & second.keys()]
+        rms = math.sqrt(sum(value**2 for value in apart) / len(apart))
+        print(f"| {title} | {len(apart)} | {median(apart):.1%} | {rms:.1%} | {max(apart):.1%} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

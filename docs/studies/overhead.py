@@ -1,0 +1,119 @@
+"""`make overhead`: what a visit costs beside its rounds, and whether the suite's step time is a bare loop's.
+
+Prints medians and a ratio; asserts nothing, since machines differ. Inside the overhead: fork, making network, optimizer
+and batches, rewinding, telemetry, messages, end. Outside: the warm-up and the counted rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from statistics import median
+from time import perf_counter
+
+from suite.environment import default_threads
+from suite.launcher import Launcher, environment
+from suite.matrix import cases_of, load_profile
+from suite.records import Case, Plan
+from suite.scheduler import Scheduler
+
+FRESH_REPEATS = 3
+PAIRS = 600
+FRESH = """
+import sys
+import torch, torchvision
+from suite.records import Case
+from suite.registry import load_levels
+from suite.training import TrainingStep
+load_levels()
+torch.set_num_threads(int(sys.argv[2]))
+TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu"))
+"""
+
+
+def visits() -> None:
+    """The overhead of every visit of the quick profile, two passes with short rounds."""
+    plan = Plan(passes=2, case_seconds=2.0, threads=default_threads())
+    cases = cases_of(load_profile("quick"))
+    overheads: dict[str, list[float]] = {}
+    launcher = Launcher(plugins=(), threads=plan.threads, allocator="steady", timeout_s=plan.case_timeout)
+    with launcher:
+        started = perf_counter()
+        launcher.start()
+        zygote_s = perf_counter() - started
+        for progress in Scheduler(plan, launcher).run(cases):
+            if progress.visited is not None and progress.visited.visit is not None:
+                overheads.setdefault(progress.case.structure, []).append(progress.visited.visit.overhead_s)
+    everything = [value for values in overheads.values() for value in values]
+    print(f"zygote, once a run                         {zygote_s:.2f} s")
+    print(f"overhead of a visit, median of {len(everything):3}         {median(everything):.3f} s")
+    for structure, values in overheads.items():
+        print(f"    {structure:<38} {median(values):.3f} s")
+
+
+def fresh_interpreters() -> None:
+    """The same up to the first step in an interpreter of its own."""
+    taken = []
+    for _ in range(FRESH_REPEATS):
+        started = perf_counter()
+        command = [sys.executable, "-c", FRESH, "seed_cnn", str(default_threads())]
+        subprocess.run(command, check=True, env=environment("steady"))
+        taken.append(perf_counter() - started)
+    print(f"a fresh interpreter per case, median of {FRESH_REPEATS}  {median(taken):.3f} s")
+
+
+def bare_loop() -> None:
+    """The seed's step through the suite and through a hand-written loop, in turn, one step each, in one process."""
+    import torch
+    from torch import nn
+
+    from suite.recorder import record_rounds
+    from suite.registry import load_levels
+    from suite.training import TrainingStep
+
+    load_levels()
+    torch.set_num_threads(default_threads())
+    step = TrainingStep(Case("seed_cnn", "sgd_momentum", "cpu"))
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10),
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, foreach=False)
+    criterion = nn.CrossEntropyLoss()
+    images, labels = torch.randn(64, 3, 28, 28), torch.randint(10, (64,))
+
+    def bare_s() -> float:
+        started = perf_counter()
+        optimizer.zero_grad()
+        loss = criterion(network(images), labels)
+        loss.backward()
+        optimizer.step()
+        return perf_counter() - started
+
+    def suite_s() -> float:
+        return record_rounds(step, seconds=0.0, steps_per_round=1, min_rounds=2)[0].values[1]
+
+    def second_bare_s() -> float:
+        bare_s()
+        return bare_s()
+
+    for _ in range(20):
+        suite_s(), second_bare_s()
+    ratios = []
+    for number in range(PAIRS):
+        if number % 2:
+            ours, bare = suite_s(), second_bare_s()
+        else:
+            bare, ours = second_bare_s(), suite_s()
+        ratios.append(ours / bare)
+    print(f"step time, suite / bare loop, median of {PAIRS} {median(ratios):.4f}")
+
+
+if __name__ == "__main__":
+    if "STEADY" not in os.environ:  # the allocator is set before the process starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**environment("steady"), "STEADY": "1"})
+    visits()
+    fresh_interpreters()
+    bare_loop()

@@ -1,0 +1,102 @@
+"""`make twins`: one network under two names, in runs of quick, while another process loads a core half of the time.
+
+For each run and optimizer the difference of the twins' medians is printed; first as the suite measures by default, then
+with one pass, one case at a time and glibc's default allocator. `RUNS=10 make twins` sets how many runs of each.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from suite.environment import default_threads
+from suite.launcher import Launcher
+from suite.matrix import cases_of, load_profile
+from suite.records import Plan, RunRecord
+from suite.scheduler import Scheduler
+from suite.stats import counted, estimate
+
+RUNS = int(os.environ.get("RUNS", "10"))
+WITHIN = 0.03
+LEVELS = """
+from suite.registry import STRUCTURES
+from suite.structures.generated import generated
+
+for name in ("twin_a", "twin_b"):
+    STRUCTURES.register(name)(lambda num_classes, image_size: generated(
+        num_classes, image_size, depth=4, width=32, connection="plain"))
+"""
+PROFILE = """
+[quick]
+plugins = ["twin_levels"]
+structures = ["seed_cnn", "twin_a", "residual_d4w32", "twin_b", "resnet18", "mobilenet_v3_small"]
+optimizers = ["sgd_momentum", "adam", "adamw", "rmsprop"]
+executions = ["cpu"]
+"""
+LOAD = "while True: pass"
+PLANS = {
+    "default": Plan(threads=default_threads()),
+    "one pass, one at a time, default allocator": Plan(
+        passes=1, abreast=1, allocator="default", threads=default_threads()
+    ),
+}
+
+
+def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
+    """One run of the profile; a busy loop starts when half of the visits' time is behind."""
+    cases = cases_of(load_profile("quick", folder / "profiles.toml"))
+    records: dict[str, RunRecord] = {}
+    loads: list[subprocess.Popen[bytes]] = []
+    launcher = Launcher(plugins=("twin_levels",), threads=plan.threads, allocator=plan.allocator, timeout_s=600)
+    try:
+        with launcher:
+            for progress in Scheduler(plan, launcher).run(cases):
+                if progress.share_done >= 0.5 and not loads:
+                    loads.append(subprocess.Popen([sys.executable, "-c", LOAD]))
+                if progress.record is not None:
+                    records[progress.case.id] = progress.record
+    finally:
+        for load in loads:
+            load.kill()
+            load.wait()
+    return records
+
+
+def difference(records: dict[str, RunRecord], optimizer: str) -> float:
+    """Of the twins' medians: log of their ratio."""
+    medians = []
+    for twin in ("twin_a", "twin_b"):
+        measurement = records[f"{twin}-{optimizer}-cpu"].measurement
+        found = estimate(counted(measurement)) if measurement else None
+        medians.append(found.median if found else math.nan)
+    return math.log(medians[1] / medians[0])
+
+
+def main() -> None:
+    """Both plans, in turn."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "twin_levels.py").write_text(LEVELS)
+        (folder / "profiles.toml").write_text(PROFILE)
+        found: dict[str, list[float]] = {plan: [] for plan in PLANS}
+        for number in range(RUNS):
+            for title, plan in PLANS.items():
+                records = run(replace(plan, order_seed=number), folder)
+                now = [difference(records, one) for one in ("sgd_momentum", "adam", "adamw", "rmsprop")]
+                found[title] += now
+                print(f"run {number + 1}, {title}: " + "  ".join(f"{value:+.1%}" for value in now), flush=True)
+        for title, values in found.items():
+            within = sum(abs(value) <= WITHIN for value in values)
+            typical = median(abs(value) for value in values)
+            print(f"{title}: {within} of {len(values)} pairs within 3 %, median {typical:.1%}, "
+                  f"largest {max(abs(value) for value in values):.1%}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

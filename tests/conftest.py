@@ -1,0 +1,104 @@
+"""Fixtures for real runs: a folder with a user's own profile and plug-in module, and pytest started in it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from suite.matrix import CASES_FOLDER
+
+pytest_plugins = ["pytester"]
+
+MY_LEVELS = Path(__file__).with_name("my_levels.py")
+PROFILES = """
+[tiny]
+plugins = ["my_levels"]
+structures = ["tiny", "tinier"]
+optimizers = ["sgd_momentum", "adam"]
+executions = ["cpu"]
+batch_sizes = [4]
+image_sizes = [8]
+passes = 2
+case_seconds = 0.2
+
+[faulty]
+plugins = ["my_levels"]
+structures = ["tiny", "raises", "diverges", "hungry", "crashes", "hangs", "misshapen", "picky"]
+optimizers = ["sgd"]
+executions = ["cpu"]
+batch_sizes = [4]
+image_sizes = [8]
+passes = 2
+case_seconds = 0.2
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A pytest process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A user's folder from which `pytest cases` is run for real, in a process of its own."""
+
+    folder: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line, with the folder's profiles and one thread."""
+        own = ["--profiles", str(self.folder / "profiles.toml")] if "--resume" not in arguments else []
+        threads = ["--threads", "1"] if "--resume" not in arguments and "--threads" not in arguments else []
+        quiet = ["-p", "no:cacheprovider", "-W", "error"]
+        return [sys.executable, "-m", "pytest", str(CASES_FOLDER), *quiet, *own, *threads, *arguments]
+
+    def run(self, *arguments: str, timeout_s: float = 180) -> Done:
+        """Run to the end."""
+        done = subprocess.run(
+            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start, and leave it running."""
+        return subprocess.Popen(
+            self.command(*arguments), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A fresh user's folder with `profiles.toml` and `my_levels.py`."""
+    (tmp_path / "profiles.toml").write_text(PROFILES)
+    (tmp_path / "my_levels.py").write_text(MY_LEVELS.read_text())
+    return Desk(tmp_path)
+
+
+def processes_below(pid: int) -> list[int]:
+    """Ids of all processes started by `pid`, directly or not."""
+    below: list[int] = []
+    for child in children(pid):
+        below += [child, *processes_below(child)]
+    return below
+
+
+def children(pid: int) -> list[int]:
+    """Ids of the processes that `pid` started and that still run."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found

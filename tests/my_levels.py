@@ -1,0 +1,77 @@
+"""A user's own levels, as a plug-in module: two small networks, and one for each way in which a case can go wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from suite.registry import STRUCTURES
+
+
+def linear(num_classes: int, image_size: int):
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size**2, num_classes))
+
+
+@STRUCTURES.register("tiny", depth=1)
+def tiny(num_classes: int, image_size: int):
+    """One linear layer. Source: none."""
+    return linear(num_classes, image_size)
+
+
+@STRUCTURES.register("tinier", depth=1)
+def tinier(num_classes: int, image_size: int):
+    """The same. Source: none."""
+    return linear(num_classes, image_size)
+
+
+def faulty(num_classes: int, image_size: int, fault, at: int):
+    """Does `fault` in forward number `at`."""
+    network = linear(num_classes, image_size)
+    left = iter(range(at - 1, -1, -1))
+    network.register_forward_pre_hook(lambda *_: fault() if next(left, -1) == 0 else None)
+    return network
+
+
+def stop(message: str):
+    raise RuntimeError(message)
+
+
+@STRUCTURES.register("raises")
+def raises(num_classes: int, image_size: int):
+    return faulty(num_classes, image_size, lambda: stop("the forward broke"), at=20)
+
+
+@STRUCTURES.register("diverges")
+def diverges(num_classes: int, image_size: int):
+    network = linear(num_classes, image_size)
+    network[1].weight.data.fill_(float("nan"))
+    return network
+
+
+@STRUCTURES.register("hungry")
+def hungry(num_classes: int, image_size: int):
+    import torch
+
+    return faulty(num_classes, image_size, lambda: torch.empty(2**46), at=2)
+
+
+@STRUCTURES.register("crashes")
+def crashes(num_classes: int, image_size: int):
+    return faulty(num_classes, image_size, os.abort, at=5)
+
+
+@STRUCTURES.register("hangs")
+def hangs(num_classes: int, image_size: int):
+    return faulty(num_classes, image_size, lambda: time.sleep(3600), at=5)
+
+
+@STRUCTURES.register("misshapen")
+def misshapen(num_classes: int, image_size: int):
+    return linear(num_classes, image_size + 1)
+
+
+@STRUCTURES.register("picky", min_image_size=16)
+def picky(num_classes: int, image_size: int):
+    return linear(num_classes, image_size)

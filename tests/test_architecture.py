@@ -1,0 +1,238 @@
+"""The architecture as a table: which module may import which. The table is the document; the tests walk the imports."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+import suite
+
+ROOT = Path(suite.__file__).parent
+
+MAY_IMPORT: dict[str, set[str]] = {
+    # values and what judges them: the reading half
+    "suite": set(),
+    "records": set(),
+    "units": set(),
+    "stats": {"records"},
+    "protocol": {"records"},
+    "store": {"protocol", "records"},
+    "exports": {"records", "stats"},
+    "report": {"records", "store", "report.page"},
+    "report.*": {"records", "stats", "units", "report.*"},
+    # levels of the factors; they never import each other
+    "registry": {"records", "executions.cpu", "inputs.synthetic"},  # the latter two for annotations alone
+    "layers": set(),
+    "optimizers": {"registry"},
+    "tunings": {"registry"},
+    "structures": set(),
+    "structures.*": {"registry", "records", "layers"},
+    "executions": set(),
+    "executions.*": {"registry", "records", "clock", "executions.cpu"},  # every execution derives from plain CPU
+    "inputs": set(),
+    "inputs.*": {"registry", "records"},
+    # the process that measures
+    "clock": set(),
+    "probes": {"records"},
+    "recorder": {"clock", "probes", "records"},
+    "training": {"clock", "records", "registry"},
+    "worker": {"protocol", "recorder", "records", "training"},
+    "zygote": {"protocol", "records", "registry", "worker"},
+    # the process that judges, prints and writes
+    "matrix": {"records", "registry"},
+    "environment": {"suite", "launcher", "records"},
+    "settings": {"launcher", "matrix", "records", "store"},
+    "launcher": {"protocol", "records"},
+    "stay": {"launcher", "records", "stats"},
+    "scheduler": {"records", "stay"},
+    "progress": {"records", "scheduler", "units"},
+    "liverun": {"environment", "launcher", "matrix", "records", "scheduler", "settings", "store"},
+    "plugin": {"environment", "liverun", "matrix", "progress", "records", "report", "settings", "stats", "store"},
+    "cli": {"suite", "exports", "matrix", "records", "registry", "report", "stats", "store", "units"},
+}
+"""Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""
+
+MAY_NEED: dict[str, set[str]] = {
+    "registry": {"torch"},
+    "layers": {"torch"},
+    "structures.*": {"torch", "torchvision"},
+    "executions.*": {"torch"},
+    "inputs.*": {"torch"},
+    "training": {"torch"},
+    "worker": {"torch"},
+    "zygote": {"torch", "torchvision"},
+    "environment": {"psutil"},
+    "plugin": {"pytest"},
+    "exports": {"pytest_benchmark"},
+    "report.page": {"jinja2", "markupsafe"},
+    "report.chart": {"altair", "vl_convert"},
+}
+"""Module or pattern -> packages of others that it may import, anywhere in its text; all else: the standard library."""
+
+TORCH_ON_IMPORT = {"layers", "training", "worker"}
+"""Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
+
+MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}
+READING = {"records", "units", "stats", "store", "exports", "report"}
+
+UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 40
+LONGER_FOR_A_REASON: dict[str, str] = {}
+"""Module or `module.function` -> why it is longer than that."""
+
+
+def name_of(file: Path) -> str:
+    """`suite/report/page.py` -> `report.page`; the package itself is `suite`."""
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "suite"
+
+
+MODULES = {name_of(file): file for file in sorted(ROOT.rglob("*.py"))}
+TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in MODULES.items()}
+
+
+def row(table: dict[str, set[str]], name: str) -> set[str] | None:
+    """The row for a module: its own, or that of the first pattern that fits."""
+    return table.get(name, next((table[pattern] for pattern in table if fnmatchcase(name, pattern)), None))
+
+
+def imports(nodes: Iterator[ast.AST]) -> set[str]:
+    """Full names that these nodes import: `suite.stats` for `from suite import stats`, too."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full.removeprefix("suite.") in MODULES else str(node.module))
+    return found
+
+
+def own(found: set[str]) -> set[str]:
+    """Of imported names, those of the project, without its prefix."""
+    return {name.removeprefix("suite.") for name in found if name.split(".")[0] == "suite"}
+
+
+def on_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes that run when the module is imported: no function bodies, nothing for annotations alone."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_a_module_imports_only_what_its_row_allows(name):
+    allowed = row(MAY_IMPORT, name)
+    assert allowed is not None, f"suite.{name} has no row in MAY_IMPORT: say what it may import"
+    found = own(imports(ast.walk(TREES[name])))
+    assert {one for one in found if not any(fnmatchcase(one, entry) for entry in allowed)} == set()
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_a_module_needs_only_the_packages_that_its_row_allows(name):
+    packages = {one.split(".")[0] for one in imports(ast.walk(TREES[name]))}
+    assert packages - sys.stdlib_module_names - {"suite"} <= (row(MAY_NEED, name) or set())
+
+
+@pytest.mark.parametrize("table", [MAY_IMPORT, MAY_NEED], ids=["MAY_IMPORT", "MAY_NEED"])
+def test_every_row_is_about_a_module_that_exists(table):
+    assert [pattern for pattern in table if not any(fnmatchcase(name, pattern) for name in MODULES)] == []
+
+
+def test_torch_is_imported_by_importing_a_module_only_where_that_is_meant():
+    eager = {name for name, tree in TREES.items() if any(is_torch(one) for one in imports(on_import(tree)))}
+    assert eager == TORCH_ON_IMPORT
+
+
+def is_torch(name: str) -> bool:
+    return name.split(".")[0] in ("torch", "torchvision")
+
+
+def test_nothing_that_runs_outside_a_worker_imports_a_module_that_imports_torch():
+    importers = {name for name, tree in TREES.items() if own(imports(on_import(tree))) & TORCH_ON_IMPORT}
+    assert importers <= TORCH_ON_IMPORT
+
+
+def reached(name: str) -> set[str]:
+    """Modules that a module imports, directly or not, whenever it does so; the registry's annotations aside."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            waiting += own(imports(ast.walk(TREES[one])))
+    return seen
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.split(".")[0] in READING])
+def test_the_reading_half_never_reaches_the_measuring_half(name):
+    assert reached(name) & MEASURING == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["store", "exports", "stats", "report", "report.page", "cli", "plugin", "matrix", "liverun"]
+)
+def test_a_process_that_does_not_measure_never_holds_torch(name):
+    code = f"import sys, suite.{name}; print(*sorted({{one.partition('.')[0] for one in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "torchvision"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["cli", "store", "exports", "report"])
+def test_a_command_that_reads_starts_without_what_it_may_not_need(name):
+    code = f"import sys, suite.{name}; print(*sorted({{one.partition('.')[0] for one in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "scipy", "pytest", "jinja2", "altair", "psutil"} & set(done.stdout.split())
+
+
+def test_only_the_plugin_imports_pytest():
+    importers = {
+        name
+        for name, tree in TREES.items()
+        if {one.split(".")[0] for one in imports(ast.walk(tree))} & {"pytest", "_pytest"}
+    }
+    assert importers == {"plugin"}
+
+
+def test_only_the_command_prints():
+    printers = {
+        name
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printers <= {"cli"}
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    assert [name for name in MODULES if UNCLEAR_NAMES & set(name.split("."))] == []
+
+
+def lengths() -> dict[str, int]:
+    """Lines of every module, and of every function from its `def` to its end, docstring included."""
+    found = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in MODULES.items()}
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[f"{name}.{node.name}()"] = (node.end_lineno or node.lineno) - node.lineno + 1
+    return found
+
+
+def test_no_module_and_no_function_is_long_without_a_reason():
+    long = {name for name, lines in lengths().items() if lines > (LONGEST_FUNCTION if "(" in name else LONGEST_MODULE)}
+    assert long == set(LONGER_FOR_A_REASON)

@@ -1,0 +1,144 @@
+"""Any process may be killed at any instant; what was measured stays, the run can be completed, nothing is left over."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from suite import report
+from suite.store import read_run
+from tests.conftest import Desk, children, processes_below
+
+RANDOM_KILLS = 50
+PLANNED = 4
+
+
+def zygotes_of(pytest_pid: int) -> list[int]:
+    return children(pytest_pid)
+
+
+def workers_of(pytest_pid: int) -> list[int]:
+    return [worker for zygote in zygotes_of(pytest_pid) for worker in children(zygote)]
+
+
+def itself(pytest_pid: int) -> list[int]:
+    return [pytest_pid]
+
+
+TARGETS: dict[str, Callable[[int], list[int]]] = {"worker": workers_of, "zygote": zygotes_of, "pytest": itself}
+
+
+def kill_one(running: subprocess.Popen[bytes], target: str, delay_s: float) -> list[int]:
+    """After `delay_s` with a target alive, kill one with SIGKILL; the processes that were below pytest by then."""
+    deadline = time.monotonic() + 60
+    while not workers_of(running.pid) and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(delay_s)
+    below = processes_below(running.pid)
+    victims = TARGETS[target](running.pid) if running.poll() is None else []
+    if victims:
+        with suppress(ProcessLookupError):
+            os.kill(victims[0], signal.SIGKILL)
+    return below
+
+
+def assert_gone(pids: list[int]) -> None:
+    """None of the processes runs any more, give or take the moment that the kernel needs."""
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [pid for pid in pids if alive(pid)] == []
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def survive(desk: Desk, folder: str, target: str, delay_s: float) -> str:
+    """Kill once, then check every promise; how the run ended."""
+    running = desk.start("--profile", "tiny", "--record", folder)
+    below = kill_one(running, target, delay_s)
+    code = running.wait(timeout=120)
+    assert_gone(below)
+    interrupted = read_run(desk.folder / folder)
+    finished = {record.case.id: record for record in interrupted.cases}
+    assert len(report.render(interrupted)) > 10_000
+    if interrupted.footer is None:
+        resumed = desk.run("--resume", folder)
+        assert resumed.code == 0, resumed.out + resumed.err
+    complete = read_run(desk.folder / folder)
+    assert complete.footer is not None
+    assert {record.case.id for record in complete.cases} == set(complete.header.planned)
+    assert len(complete.cases) == PLANNED
+    assert all(record.outcome == "measured" for record in complete.cases)
+    for record in complete.cases:
+        assert finished.get(record.case.id, record) == record
+    return f"exit {code}, {len(finished)} of {PLANNED} cases finished before"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_killed_process_loses_no_finished_case(desk: Desk, target: str) -> None:
+    assert survive(desk, "here", target, delay_s=0.5).startswith("exit")
+
+
+def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
+    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "4")
+    kill_one(running, "worker", 1.0)
+    assert running.wait(timeout=120) == 0
+    warnings = [
+        warning
+        for record in read_run(desk.folder / "here").cases
+        if record.measurement
+        for warning in record.measurement.warnings
+    ]
+    assert any("was repeated: the worker was killed by signal 9" in warning for warning in warnings)
+
+
+def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
+    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "4")
+    journal = desk.folder / "here" / "visits.jsonl"
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.kill()
+    running.wait(timeout=60)
+    kept = journal.read_bytes().count(b'"kind": "visit"')
+    assert kept >= 2
+    resumed = desk.run("--resume", "here")
+    assert resumed.code == 0, resumed.out + resumed.err
+    run = read_run(desk.folder / "here")
+    assert run.footer is not None
+    assert len(run.footer.resumed) == 1
+    for record in run.cases:
+        assert record.measurement is not None
+        assert [visit.index for visit in record.measurement.visits] == [0, 1]
+
+
+def test_a_complete_run_is_not_resumed(desk: Desk) -> None:
+    first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
+    before = (desk.folder / "here" / "record.jsonl").read_bytes()
+    second = desk.run("--resume", "here")
+    assert (first.code, second.code) == (0, 2)
+    assert "here is complete, finished at" in second.err
+    assert (desk.folder / "here" / "record.jsonl").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk) -> None:
+    chosen = random.Random(1)
+    for number in range(RANDOM_KILLS):
+        target = chosen.choice(list(TARGETS))
+        delay_s = chosen.uniform(0, 3)
+        ended = survive(desk, f"run{number}", target, delay_s)
+        print(f"{number + 1:2}: {target} after {delay_s:.2f} s: {ended}")

@@ -1,0 +1,203 @@
+"""Real pytest runs over real workers, through the options that a user types."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite.stats import counted, estimate
+from suite.store import read_run
+from tests.conftest import Desk
+
+
+def test_a_run_leaves_record_and_page_and_says_where(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "--record", "here", "--benchmark-json", "rounds.json")
+    assert done.code == 0, done.out + done.err
+    assert f"record  {Path('here') / 'record.jsonl'}" in done.out
+    assert "report  " in done.out
+    assert (desk.folder / "here" / "report.html").stat().st_size > 10_000
+    lines = [json.loads(line) for line in (desk.folder / "here" / "record.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines] == ["header", "case", "case", "case", "case", "footer"]
+    assert lines[-1]["counts"] == {"measured": 4, "skipped": 0, "failed": 0}
+    assert not (desk.folder / "here" / "visits.jsonl").exists()
+    run = read_run(desk.folder / "here")
+    assert {record.case.id for record in run.cases} == set(run.header.planned)
+    for record in run.cases:
+        assert record.measurement is not None
+        assert [visit.index for visit in record.measurement.visits] == [0, 1]
+        assert all(visit.warmup_rounds >= 3 for visit in record.measurement.visits)
+        assert all(value > 0 for value in record.measurement.values("step_time"))
+    assert_benchmark_agrees(desk.folder / "rounds.json", desk.folder / "here")
+
+
+def assert_benchmark_agrees(file: Path, folder: Path) -> None:
+    """pytest-benchmark's figures are those of our rounds, to the last digit."""
+    theirs = {one["params"]["case_id"]: one["stats"] for one in json.loads(file.read_text())["benchmarks"]}
+    for record in read_run(folder).cases:
+        assert record.measurement is not None
+        rounds = [value for turn in counted(record.measurement) for value in turn]
+        stats = theirs[record.case.id]
+        assert stats["data"] == rounds
+        ours = estimate(counted(record.measurement))
+        assert ours is not None
+        assert stats["median"] == ours.median == statistics.median(rounds)
+
+
+def test_every_way_to_fail_is_a_reason_and_the_others_go_on(desk: Desk) -> None:
+    done = desk.run("--profile", "faulty", "--record", "here", "--case-timeout", "5")
+    assert done.code == 1, done.out + done.err
+    records = {record.case.structure: record for record in read_run(desk.folder / "here").cases}
+    assert records["tiny"].outcome == "measured"
+    reasons = {name: record.reason for name, record in records.items() if record.outcome == "failed"}
+    assert reasons["raises"] == "RuntimeError: the forward broke"
+    assert reasons["diverges"].startswith("the loss is nan")
+    assert reasons["hungry"].startswith("out of memory: ")
+    assert reasons["crashes"].startswith("the worker crashed with signal 6 (SIGABRT)")
+    assert reasons["hangs"] == "the worker gave no answer for 5 s and was ended"
+    assert "mat1 and mat2 shapes cannot be multiplied" in reasons["misshapen"]
+    assert records["picky"].outcome == "skipped"
+    assert records["picky"].reason == "picky needs images of at least 16 pixels a side, not 8"
+    assert "1 passed, 1 skipped" in done.out.replace("6 failed, ", "")
+    assert "the worker gave no answer for 5 s" in done.out
+
+
+def test_selection_belongs_to_pytest(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "-k", "tinier and adam", "--record", "here")
+    assert done.code == 0, done.out + done.err
+    assert [record.case.id for record in read_run(desk.folder / "here").cases] == ["tinier-adam-cpu-b4-i8"]
+    assert "3 deselected" in done.out
+
+
+def test_collecting_measures_and_writes_nothing(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "--collect-only", "-q", "--record", "here")
+    assert done.code == 0
+    assert "test_training_step[tiny-adam-cpu-b4-i8]" in done.out
+    assert not (desk.folder / "here").exists()
+
+
+def test_shards_part_the_cases(desk: Desk) -> None:
+    parts = [desk.run("--profile", "tiny", "--collect-only", "-q", "--shard", f"{i}/3").out for i in (1, 2, 3)]
+    found = [line for part in parts for line in part.splitlines() if "test_training_step[" in line]
+    assert len(found) == len(set(found)) == 4
+
+
+def test_the_first_failure_ends_the_run_when_asked(desk: Desk) -> None:
+    done = desk.run("--profile", "faulty", "-x", "-k", "raises or tiny", "--record", "here")
+    assert done.code == 1
+    assert "1 passed" in done.out
+    assert "1 failed" in done.out
+
+
+def test_a_pipe_gets_plain_lines(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
+    assert "\x1b" not in done.out
+    assert "\r" not in done.out
+    assert "measuring: pass 1 of 2" in done.out
+
+
+def test_saved_runs_compare_with_pytest_benchmark(desk: Desk) -> None:
+    first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-save=first", "--record", "one")
+    second = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-compare", "--record", "two")
+    assert (first.code, second.code) == (0, 0), first.out + second.out
+    assert "(0001_first)" in second.out
+    assert "(NOW)" in second.out
+
+
+BAD_OPTIONS = [
+    (["--profile", "huge"], "profile 'huge' is not in", "allowed: tiny, faulty"),
+    (["--profiles", "missing.toml"], "cannot read profiles from", "No such file"),
+    (["--profile", "tiny", "--passes", "0"], "--passes is '0'", "allowed: a whole number from 1"),
+    (["--profile", "tiny", "--passes", "few"], "--passes is 'few'", "allowed: a whole number from 1"),
+    (["--profile", "tiny", "--threads", "1.5"], "--threads is '1.5'", "allowed: a whole number from 1"),
+    (["--profile", "tiny", "--target-precision", "-2"], "--target-precision is '-2'", "allowed: a percentage"),
+    (["--profile", "tiny", "--case-seconds", "nan"], "--case-seconds is 'nan'", "allowed: a number of seconds"),
+    (["--profile", "tiny", "--allocator", "fast"], "--allocator is 'fast'", "allowed: steady, default"),
+    (["--profile", "tiny", "--shard", "3/2"], "--shard is '3/2'", "allowed: I/N"),
+    (["--resume", "nowhere"], "no record at", "No such file"),
+    (["--resume", "profiles.toml"], "is no record of stepmark", ""),
+    (["--resume", "nowhere", "--passes", "2"], "--passes cannot be given with --resume", ""),
+]
+
+
+@pytest.mark.parametrize(("arguments", "found", "allowed"), BAD_OPTIONS)
+def test_a_wrong_option_is_one_sentence_and_writes_nothing(
+    desk: Desk, arguments: list[str], found: str, allowed: str
+) -> None:
+    before = sorted(desk.folder.iterdir())
+    done = desk.run(*arguments)
+    assert done.code == 2
+    sentence = done.err.strip()
+    assert found in sentence
+    assert allowed in sentence
+    assert len(sentence.splitlines()) == 1
+    assert sorted(desk.folder.iterdir()) == before
+
+
+BAD_PROFILES = [
+    ('structures = ["nope"]', "structure 'nope' is not known; allowed: "),
+    ('optimizers = ["sgdd"]', "optimizer 'sgdd' is not known; allowed: sgd, sgd_momentum, adam"),
+    ('executions = ["tpu"]', "execution 'tpu' is not known; allowed: "),
+    ('modes = ["dream"]', "mode 'dream' is not known; allowed: train"),
+    ("batch_sizes = [0]", "batch_sizes is [0]; allowed: a list of whole numbers from 1"),
+    ('design = "some"', "design is 'some'; allowed: full"),
+    ("colour = 3", "has a key 'colour'; allowed: plugins, structures"),
+    ('plugins = ["not_there"]', "plug-in 'not_there' does not import: ModuleNotFoundError"),
+    ("structures = [", "is not valid TOML"),
+]
+
+
+@pytest.mark.parametrize(("table", "sentence"), BAD_PROFILES)
+def test_a_wrong_profile_is_one_sentence(desk: Desk, table: str, sentence: str) -> None:
+    (desk.folder / "profiles.toml").write_text(f"[mine]\n{table}\n")
+    done = desk.run("--profile", "mine")
+    assert done.code == 2
+    assert sentence in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_record_is_never_written_over(desk: Desk) -> None:
+    (desk.folder / "here").mkdir()
+    (desk.folder / "here" / "record.jsonl").write_text("precious\n")
+    done = desk.run("--profile", "tiny", "--record", "here")
+    assert done.code == 2
+    assert "here holds a record already" in done.out + done.err
+    assert (desk.folder / "here" / "record.jsonl").read_text() == "precious\n"
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "--record", "profiles.toml/below")
+    assert done.code == 2
+    assert "cannot write profiles.toml/below: Not a directory" in done.out + done.err
+
+
+@pytest.mark.parametrize("kibibytes", [4, 32])
+def test_a_full_disk_is_one_sentence_and_leaves_whole_lines(desk: Desk, kibibytes: int) -> None:
+    disk = desk.folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting a small disk is not permitted here")
+    try:
+        done = desk.run("--profile", "tiny", "--record", str(disk / "run"), "--case-seconds", "2")
+        assert done.code == 2, done.out + done.err
+        assert "No space left on device" in done.out + done.err
+        record = disk / "run" / "record.jsonl"
+        assert all(json.loads(line) for line in record.read_text().splitlines()) if record.exists() else True
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_plugin_level_needs_no_file_of_the_project(desk: Desk) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "suite.cli", "list", "--profiles", "profiles.toml", "--profile", "tiny"],
+        cwd=desk.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "tinier-adam-cpu-b4-i8          runs here" in listed.stdout
