@@ -1,5 +1,7 @@
 """Runs made from fixed values, for tests of everything that reads records: no torch, no clock, no disk."""
 
+# ruff: noqa: S311 - seeded on purpose, so that every run of the tests sees the same values
+
 from __future__ import annotations
 
 import random
@@ -48,7 +50,9 @@ def measurement(
     step_s: Sequence[float], visits: Sequence[Visit], *, queued: Sequence[bool] = (), warnings: Sequence[str] = ()
 ) -> Measurement:
     """The rounds `step_s` in the order of the visits' turns; those that are `queued` were disturbed."""
-    queue_s = [0.5 * step if waits else 0.0 for step, waits in zip(step_s, queued or [False] * len(step_s), strict=True)]
+    queue_s = [
+        0.5 * step if waits else 0.0 for step, waits in zip(step_s, queued or [False] * len(step_s), strict=True)
+    ]
     columns = {
         "step_time": step_s,
         "cpu_time": [0.98 * step for step in step_s],
@@ -80,9 +84,7 @@ def attributes_of(case: Case) -> dict[str, Any]:
     }
 
 
-def run(
-    records: Sequence[RunRecord], *, missing: Sequence[str] = (), complete: bool = True, **header: Any
-) -> Run:
+def run(records: Sequence[RunRecord], *, missing: Sequence[str] = (), complete: bool = True, **header: Any) -> Run:
     """A run of `records`, with `missing` planned and not measured; `header` replaces fields of the header."""
     fields: dict[str, Any] = {
         "run_id": "2026-01-02T03-04-05-quick",
@@ -116,23 +118,38 @@ def quick_run(*, complete: bool = True) -> Run:
 
 def unsteady(case: Case) -> RunRecord:
     """A measured case with everything that data quality remarks on."""
-    steps = [0.010 + 0.0001 * (place % 7) for place in range(20)] + [0.012 + 0.0001 * (place % 5) for place in range(20)]
+    steps = [0.010 + 0.0001 * (place % 7) for place in range(20)] + [
+        0.012 + 0.0001 * (place % 5) for place in range(20)
+    ]
     visits = [visit(0, (10, 10), stopped_by="time", steady=False), visit(1, (10, 10))]
     warning = "pass 1: the step time had not settled when the warm-up's time was spent"
     queued = [place % 3 == 0 for place in range(40)]
-    return RunRecord(case, "measured", "", attributes_of(case), measurement(steps, visits, queued=queued, warnings=[warning]))
+    return RunRecord(
+        case, "measured", "", attributes_of(case), measurement(steps, visits, queued=queued, warnings=[warning])
+    )
 
 
 def failed(case: Case) -> RunRecord:
     """A case that failed after one visit had measured it."""
     steps = [0.002 + 0.00001 * place for place in range(20)]
-    return RunRecord(case, "failed", "the worker was killed by signal 9, 2 times in a row", {}, measurement(steps, [visit(0, (10, 10))]))
+    return RunRecord(
+        case,
+        "failed",
+        "the worker was killed by signal 9, 2 times in a row",
+        {},
+        measurement(steps, [visit(0, (10, 10))]),
+    )
 
 
 def large_run(count: int) -> Run:
     """`count` measured cases over many levels, for sizes and times."""
     executions, batch_sizes = ("cpu", "data_parallel"), range(1, 1 + -(-count // 240))
-    structures = [f"{kind}_d{depth}w{width}" for kind in ("plain", "residual") for depth in (2, 4, 8, 16) for width in (16, 32, 64)]
+    structures = [
+        f"{kind}_d{depth}w{width}"
+        for kind in ("plain", "residual")
+        for depth in (2, 4, 8, 16)
+        for width in (16, 32, 64)
+    ]
     levels = list(product(structures, (*OPTIMIZERS, "sgd"), executions, batch_sizes))[:count]
     return run(
         [

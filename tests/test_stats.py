@@ -5,8 +5,9 @@
 import math
 import random
 from itertools import pairwise
-from statistics import median
+from statistics import median, stdev
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,6 +95,25 @@ def test_more_rounds_make_the_interval_narrower():
     few = [[source.gauss(10.0, 1.0) for _ in range(10)] for _ in range(8)]
     many = [[source.gauss(10.0, 1.0) for _ in range(200)] for _ in range(8)]
     assert estimate(many).precision < estimate(few).precision / 2
+
+
+def test_the_interval_reaches_as_far_as_students_t_and_the_spread_of_the_turns_say():
+    """Turns of equal length: the standard error of the share below the median is stdev(shares) / sqrt(turns)."""
+    source = random.Random(13)
+    groups = [[shift + source.random() for _ in range(50)] for shift in (0.0, 0.1, 0.2, 0.05, 0.15, 0.12)]
+    values = [value for group in groups for value in group]
+    shares = [sum(value < median(values) for value in group) / 50 for group in groups]
+    reach = student.ppf(0.975, 5) * stdev(shares) / math.sqrt(6)
+    found = estimate(groups)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(values, [0.5 - reach, 0.5 + reach])), rel=1e-9)
+
+
+def test_turns_that_agree_by_chance_leave_the_spread_of_single_rounds():
+    groups = [[1.0 + index / 100 for index in range(100)] for _ in range(4)]
+    values = [value for group in groups for value in group]
+    reach = student.ppf(0.975, 3) * math.sqrt(0.25 / 400)
+    found = estimate(groups)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(values, [0.5 - reach, 0.5 + reach])), rel=1e-9)
 
 
 def test_the_precision_is_the_relative_half_width():

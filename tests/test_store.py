@@ -1,5 +1,6 @@
 """Record files: what was measured stays, whatever ends the process or fills the disk."""
 
+import errno
 import json
 import subprocess
 from dataclasses import replace
@@ -166,6 +167,22 @@ def test_every_line_is_on_disk_before_the_next_is_begun(tmp_path):
         writer.case(MEASURED)
         assert file.read_bytes().count(b"\n") == 2
         assert read_run(file).cases == (MEASURED,)
+
+
+def test_a_line_that_the_disk_did_not_take_is_taken_back(tmp_path, monkeypatch):
+    """The disk answers when asked to flush: nothing counts as written before that."""
+
+    def refuse(fd):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with RunWriter.create(tmp_path / "run", HEADER) as writer:
+        monkeypatch.setattr("suite.store.os.fsync", refuse)
+        with pytest.raises(StepmarkError, match=r"record\.jsonl: Input/output error\.$"):
+            writer.case(MEASURED)
+        monkeypatch.undo()
+        assert read_run(tmp_path / "run").cases == ()
+        writer.case(MEASURED)
+    assert read_run(tmp_path / "run").cases == (MEASURED,)
 
 
 def test_a_record_is_lines_of_json_as_the_design_says(tmp_path):
@@ -349,7 +366,10 @@ def small_disk(tmp_path):
     if done.returncode:
         pytest.skip(f"no small file system can be mounted here: {done.stderr.strip()}")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    done = subprocess.run(["umount", str(disk)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        pytest.fail(f"a file was left open: {done.stderr.strip()}")
 
 
 def test_a_full_disk_leaves_whole_lines_and_the_run_can_be_resumed(small_disk):

@@ -25,6 +25,7 @@ def render(run: Run, *, record_path: str = "") -> str:
     """The page about `run`: HTML that opens from disk, needs no network, and reads well without scripts.
 
     Args:
+        run: a record as read, complete or interrupted.
         record_path: where the record is, as the page names it; empty where it is not to be named.
     """
     from suite.report.page import page  # jinja2 and altair load only where a page is made

@@ -104,7 +104,7 @@ def time_axis(facts: Sequence[Facts]) -> Any:
     import altair as alt
 
     low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)
-    labels = {"labelExpr": TIME_LABEL, "labelOverlap": "greedy", "labelSeparation": 10}
+    labels: dict[str, Any] = {"labelExpr": TIME_LABEL, "labelOverlap": "greedy", "labelSeparation": 10}
     if is_logarithmic(low, high):
         scale = alt.Scale(type="log", domain=[low / MARGIN, high * MARGIN], nice=False)
         axis = alt.Axis(values=decades(low / MARGIN, high * MARGIN), **labels)
@@ -136,10 +136,10 @@ def config() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, of the Vega-Lite version that Altair writes; some 0.9 MB."""
+    """Vega, Vega-Lite and Vega-Embed as one module that sets `window.vegaEmbed`, of the Vega-Lite version that Altair writes; some 0.9 MB."""
     import altair as alt
     import vl_convert
 
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    bundle: str = vl_convert.javascript_bundle(vl_version=version)
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
     return bundle.replace("</script", "<\\/script").replace("<!--", "\\x3c!--")

@@ -29,22 +29,26 @@ def page(run: Run, record_path: str) -> str:
         (facts for facts in known if facts.record.outcome == "measured"),
         key=lambda facts: (facts.step_time.median, facts.case.id),
     )
-    return environment().get_template("page.html.j2").render(
-        header=run.header,
-        style=own("page.css"),
-        script=own("page.js"),
-        verdict=verdict(run, ranked),
-        ranking=ranking(run, ranked),
-        placeholder=PLACEHOLDER,
-        chart=drawing(ranked),
-        left_out=left_out(run, known),
-        quality=quality(run, ranked),
-        run_entries=run_entries(run, record_path),
-        environment_entries=environment_entries(run),
-        environment_json=json.dumps(run.header.environment, indent=2, ensure_ascii=False),
-        confidence=CONFIDENCE,
-        disturbed_share=DISTURBED_SHARE,
-        quiet_enough=QUIET_ENOUGH,
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            header=run.header,
+            style=own("page.css"),
+            script=own("page.js"),
+            verdict=verdict(run, ranked),
+            ranking=ranking(run, ranked),
+            placeholder=PLACEHOLDER,
+            chart=drawing(ranked),
+            left_out=left_out(run, known),
+            quality=quality(run, ranked),
+            run_entries=run_entries(run, record_path),
+            environment_entries=environment_entries(run),
+            environment_json=json.dumps(run.header.environment, indent=2, ensure_ascii=False),
+            confidence=CONFIDENCE,
+            disturbed_share=DISTURBED_SHARE,
+            quiet_enough=QUIET_ENOUGH,
+        )
     )
 
 

@@ -13,6 +13,10 @@ PASSES_DIFFER_FROM = 1.05
 """Largest over smallest median of a case's visits from which the page calls its passes different."""
 MUCH_DISTURBED = 0.1
 """Share of a case's rounds that were disturbed from which the page remarks on it."""
+PASSES_DIFFER = (
+    f"cases have passes that differ by {units.text(PASSES_DIFFER_FROM - 1, 'ratio', 1)} or more: something that lasts "
+    "as long as a worker (memory layout, the machine's clock) moves their step time."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,7 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
         (
             sum(one.unsettled for one in facts),
             visits,
-            "visits had not settled: the step time still moved when the warm-up's time was spent, so their first "
-            "counted rounds may be slow.",
+            "visits had not settled: the step time still moved when the warm-up's time was spent.",
         ),
         (
             sum(one.stopped_by("time") for one in facts),
@@ -81,12 +84,7 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
             rounds,
             "rounds were set aside as disturbed: other processes held the cores that their threads asked for.",
         ),
-        (
-            sum(one.spread >= PASSES_DIFFER_FROM for one in facts),
-            len(facts),
-            f"cases have passes that differ by {units.text(PASSES_DIFFER_FROM - 1, 'ratio', 1)} or more: something "
-            "that lasts as long as a worker (memory layout, the machine's clock) moves their step time.",
-        ),
+        (sum(one.spread >= PASSES_DIFFER_FROM for one in facts), len(facts), PASSES_DIFFER),
     )
 
 
