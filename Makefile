@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow check format report overhead noise twins lock golden clean
+.PHONY: help setup bench test test-slow check format report overhead scale noise twins lock golden clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
@@ -48,6 +48,9 @@ report: $(READY) ## pages anew for every record under reports/
 
 overhead: $(READY) ## what a visit costs beside its rounds, and the suite's step time against a bare loop
 	$(BIN)/python docs/studies/overhead.py
+
+scale: $(READY) ## 10,000 cases: listing and collecting against an empty pytest parametrisation
+	$(BIN)/python docs/studies/scale.py
 
 twins: $(READY) ## two names for one network while another process loads a core half of the time
 	$(BIN)/python docs/studies/twins.py

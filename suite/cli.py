@@ -120,10 +120,10 @@ def export(options: argparse.Namespace) -> int:
 
     text = exported(read_run(options.record), options.format)
     if options.output is None:
-        sys.stdout.write(text)
+        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
         return FINE
     try:
-        options.output.write_text(text)
+        options.output.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise cannot_write(options.output, error) from error
     print(options.output)

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from suite.records import Case, Measurement, Metric, Run, RunRecord, StepmarkError
-from suite.stats import counted, estimate
+from suite.stats import counted, estimate, throughput
 
 LEVELS_AND_SIZES = tuple(field.name for field in fields(Case))
 FIGURES = ("rounds", "step_time_s", "step_time_low_s", "step_time_high_s", "throughput_images_per_s")
@@ -86,17 +86,6 @@ FORMATS: dict[str, Callable[[Run], str]] = {"csv": as_csv, "pytest-benchmark": a
 """Name of the format -> what makes it."""
 
 
-def throughput(record: RunRecord) -> float | None:
-    """Images per second over the rounds that count: all images over all time; None without rounds."""
-    measurement = measured(record)
-    steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
-    turns = counted(measurement)
-    if not any(turns):
-        return None
-    images = record.case.batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
-    return images / sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
-
-
 def measured(record: RunRecord) -> Measurement:
     """The rounds of a measured case; none of a skipped or failed one."""
     found = record.measurement if record.outcome == "measured" else None
@@ -108,7 +97,7 @@ def figures(record: RunRecord) -> tuple[float | None, ...]:
     found = estimate(counted(measured(record)))
     if found is None:
         return (None,) * len(FIGURES)
-    return found.rounds, found.median, found.low, found.high, throughput(record)
+    return found.rounds, found.median, found.low, found.high, throughput(measured(record), record.case.batch_size)
 
 
 def column(metric: Metric) -> str:

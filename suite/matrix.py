@@ -123,13 +123,13 @@ def cases_of(profile: Profile) -> list[Case]:
     """Every case of a profile, in the order of its levels; imports the profile's plug-ins first.
 
     Raises:
-        StepmarkError: a level is not known, or a plug-in does not import.
+        StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
     """
     if profile.plugins:
         sys.path.insert(0, str(profile.file.parent))
     load_levels(profile.plugins)
     everything, levels, sizes = ["*"], profile.levels, profile.sizes
-    return [
+    cases = [
         Case(*combination)
         for combination in product(
             STRUCTURES.matching(levels.get("structures", everything)),
@@ -142,6 +142,21 @@ def cases_of(profile: Profile) -> list[Case]:
             [known_mode(mode) for mode in dict.fromkeys(levels.get("modes", [DEFAULT_MODE]))],
         )
     ]
+    refuse_twins(cases)
+    return cases
+
+
+def refuse_twins(cases: list[Case]) -> None:
+    """Refuse two cases with one id, as a tuning named `b128` beside a batch size of 128 would make.
+
+    Raises:
+        StepmarkError: the id, and what the cases are.
+    """
+    first: dict[str, Case] = {}
+    for case in cases:
+        other = first.setdefault(case.id, case)
+        if other is not case:
+            raise StepmarkError(f"two cases have the id {case.id!r}: {other} and {case}; rename a level.")
 
 
 def known_mode(mode: str) -> str:

@@ -109,8 +109,8 @@ class sentence:  # noqa: N801 - reads as a statement: with sentence(): ...
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that takes `case_id` runs once for each case of the profile."""
-    if "case_id" in metafunc.fixturenames:
+    """Every test that replays a case runs once for each case of the profile."""
+    if "replay" in metafunc.fixturenames:
         ids = list(bench_of(metafunc.config).cases)
         metafunc.parametrize("case_id", ids, ids=ids)
 

@@ -34,8 +34,9 @@ class Link:
 
         Raises:
             Closed: the other side is gone.
+            ValueError: the message holds a number that is not finite, which a record could not keep.
         """
-        line = json.dumps(message).encode() + b"\n"
+        line = json.dumps(message, allow_nan=False).encode() + b"\n"
         try:
             sent = socket.send_fds(self._socket, [line], list(fds)) if fds else 0
             self._socket.sendall(line[sent:])

@@ -1,12 +1,12 @@
 """The one measuring loop: step + clock + probes -> rounds. Knows no network and no pytest.
 
-    for each request:
-        rewind weights, optimizer and random state      (outside the rounds)
-        until the request's seconds are spent:
-            read the probes
-            read the clock; run the steps of one round; read the clock
-            read the probes
-        check that the loss is a number                 (outside the rounds)
+for each request:
+    rewind weights, optimizer and random state      (outside the rounds)
+    until the request's seconds are spent:
+        read the probes
+        read the clock; run the steps of one round; read the clock
+        read the probes
+    check that the loss is a number                 (outside the rounds)
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ class Step(Protocol):
     def __call__(self) -> None:
         """Train one step."""
 
-    def rewind(self) -> bool:
+    def rewind(self) -> None:
         """Return to the state of the first rounds, if there is one."""
-        ...
 
     def check(self) -> None:
         """Raise where the loss is not finite."""

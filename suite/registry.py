@@ -218,5 +218,5 @@ def load_levels(plugins: tuple[str, ...] = ()) -> None:
             importlib.import_module(plugin)
         except StepmarkError:
             raise
-        except Exception as error:  # any error of the user's module is the user's to mend
-            raise StepmarkError(f"plug-in {plugin!r} does not import: {type(error).__name__}: {error}") from error
+        except (Exception, SystemExit) as error:  # any error of the user's module is the user's to mend
+            raise StepmarkError(f"plug-in {plugin!r} does not import: {type(error).__name__}: {error}.") from error

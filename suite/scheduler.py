@@ -1,11 +1,11 @@
 """Drives stays through the passes. Sees cases and outcomes, never networks or pytest.
 
-    for each pass:
-        shuffle the cases by the plan's seed
-        for each group of cases, as many as are measured abreast:
-            fork a fresh worker for each and warm it up
-            until each knows its median to the target precision, or has spent its time:
-                give each a turn                (the others wait, blocked on their pipe)
+for each pass:
+    shuffle the cases by the plan's seed
+    for each group of cases, as many as are measured abreast:
+        fork a fresh worker for each and warm it up
+        until each knows its median to the target precision, or has spent its time:
+            give each a turn                (the others wait, blocked on their pipe)
 """
 
 from __future__ import annotations

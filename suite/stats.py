@@ -94,6 +94,16 @@ def counted(measurement: Measurement) -> list[list[float]]:
     ]
 
 
+def throughput(measurement: Measurement, batch_size: int) -> float | None:
+    """Images per second over the rounds that count: all images over all time; None without rounds."""
+    steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
+    turns = counted(measurement)
+    if not any(turns):
+        return None
+    images = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
+    return images / sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
+
+
 def quiet(cpu_s: Sequence[float], queue_s: Sequence[float]) -> list[bool]:
     """For each round, whether its threads had the cores they asked for, all but `DISTURBED_SHARE` of their time."""
     return [queue <= DISTURBED_SHARE * (cpu + queue) for cpu, queue in zip(cpu_s, queue_s, strict=True)]

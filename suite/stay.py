@@ -101,13 +101,13 @@ class Stay:
         except WorkerLost as lost:
             self._close()
             if self._attempts == ATTEMPTS:
-                self.result = Visited(None, failure=f"{lost}, {ATTEMPTS} times in a row")
+                self.result = Visited(None, warnings=self._warnings, failure=f"{lost}, {ATTEMPTS} times in a row")
             else:
                 self._reset()
                 self._warnings = (f"pass {self.index + 1} was repeated: {lost}",)
         except WorkerFailed as failed:
             self._close()
-            self.result = Visited(None, failure=str(failed))
+            self.result = Visited(None, warnings=self._warnings, failure=str(failed))
 
     def _warm_up(self, worker: Worker) -> None:
         """Rounds until the step time has settled, or the warm-up's time is spent."""

@@ -94,6 +94,7 @@ class RunWriter:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
+        (folder / JOURNAL_NAME).unlink(missing_ok=True)  # of a run whose record was taken away
         opened: list[LineFile] = []
         try:
             opened.append(LineFile(folder / RECORD_NAME))
@@ -118,7 +119,7 @@ class RunWriter:
         writer._resumed = tuple(
             {key: value for key, value in line.items() if key != "kind"}
             for line in read_lines(folder / JOURNAL_NAME)[0]
-            if line["kind"] == "resume"
+            if line.get("kind") == "resume"
         )
         return writer
 
@@ -178,7 +179,7 @@ def read_visits(folder: Path) -> dict[str, list[Visited]]:
     visits: dict[str, list[Visited]] = {}
     if (folder / JOURNAL_NAME).exists():
         for line in read_lines(folder / JOURNAL_NAME)[0]:
-            if line["kind"] == "visit":
+            if line.get("kind") == "visit":
                 visits.setdefault(line["id"], []).append(unpacked_visit(line))
     return visits
 

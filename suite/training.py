@@ -42,22 +42,18 @@ class TrainingStep:
         self.loss.backward()
         self.optimizer.step()
 
-    def rewind(self) -> bool:
+    def rewind(self) -> None:
         """Put weights, optimizer state and random state back to where they stood after the first rounds.
 
         The same work is then measured however long a visit lasts: training on would drive the gradients of memorised
         batches towards denormal numbers, which are many times slower on a CPU. Before the first step there is
         nothing to return to: optimizers allocate their state in it.
-
-        Returns:
-            Whether there was something to return to.
         """
         if self.loss is None:
-            return False
+            return
         if self._rewind is None:
             self._rewind = snapshot(self.network, self.optimizer)
         self._rewind()
-        return True
 
     def check(self) -> None:
         """Refuse to go on with a loss that is not finite: its step may cost anything.

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.exports import FORMATS, export, throughput
+from suite.exports import FORMATS, export
 from suite.probes import STEP_TIME
 from suite.records import Case, Header, Measurement, Metric, Plan, Run, RunRecord, Series, StepmarkError, Visit
-from suite.stats import counted, estimate
+from suite.stats import counted, estimate, throughput
 from suite.store import read_run
 
 GOLDEN = Path(__file__).parent / "golden" / "record_schema_1"
@@ -124,12 +124,14 @@ def test_csv_numbers_keep_every_digit(value):
 
 def test_throughput_is_all_images_over_all_time_and_no_mean_of_rates():
     record = measured([(1, [[1.0, 3.0]]), (4, [[0.5], [0.25]])])
-    assert throughput(record) == 10 * (1 + 1 + 4 + 4) / (1.0 + 3.0 + 4 * 0.5 + 4 * 0.25)
+    assert throughput(record.measurement, record.case.batch_size) == 10 * (1 + 1 + 4 + 4) / (
+        1.0 + 3.0 + 4 * 0.5 + 4 * 0.25
+    )
 
 
 def test_throughput_leaves_disturbed_rounds_out():
     record = measured([(2, [[1.0, 9.0], [1.0]])], cpu_time=[1.0] * 3, queue_time=[0.0, 9.0, 0.0])
-    assert throughput(record) == 10.0
+    assert throughput(record.measurement, record.case.batch_size) == 10.0
 
 
 def test_a_case_without_rounds_has_no_throughput():

@@ -293,7 +293,7 @@ def test_a_sparkline_is_the_outline_of_its_histogram() -> None:
 
 def test_a_slow_round_is_stacked_in_the_last_bar() -> None:
     counts = svg.histogram([1.0 + place / 100 for place in range(99)] + [1000.0])
-    assert counts[-1] == 6
+    assert counts[-1] == 5, "the slowest twentieth"
     assert max(counts) < 10
 
 

@@ -136,7 +136,10 @@ def config() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one module that sets `window.vegaEmbed`, of the Vega-Lite version that Altair writes; some 0.9 MB."""
+    """Vega, Vega-Lite and Vega-Embed as one module of some 0.9 MB that sets `window.vegaEmbed`.
+
+    Of the Vega-Lite version that Altair writes. Making it takes some two seconds, so a process does it once.
+    """
     import altair as alt
     import vl_convert
 

@@ -1,0 +1,60 @@
+"""`make scale`: 10,000 cases through `stepmark list` and `pytest --collect-only -q`, against an empty parametrisation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from suite.matrix import CASES_FOLDER
+
+REPEATS = 5
+PROFILE = """
+[huge]
+structures = ["seed_cnn", "plain_*", "residual_*"]
+executions = ["cpu"]
+batch_sizes = [{sizes}]
+"""
+BATCH_SIZES = range(1, 81)
+"""25 structures x 5 optimizers x 80 batch sizes = 10,000 cases."""
+EMPTY = """
+import pytest
+
+
+@pytest.mark.parametrize("number", range(10_000))
+def test_nothing(number):
+    pass
+"""
+
+
+def main() -> None:
+    """Medians of interleaved repeats, and ratios to the empty parametrisation."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "profiles.toml").write_text(PROFILE.format(sizes=", ".join(map(str, BATCH_SIZES))))
+        (folder / "test_empty.py").write_text(EMPTY)
+        profile = ["--profiles", str(folder / "profiles.toml"), "--profile", "huge"]
+        collect = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+        commands = {
+            "empty parametrisation": [*collect, "-p", "no:stepmark", str(folder / "test_empty.py")],
+            "pytest --collect-only -q": [*collect, str(CASES_FOLDER), *profile],
+            "stepmark list": [sys.executable, "-m", "suite.cli", "list", *profile],
+        }
+        taken: dict[str, list[float]] = {title: [] for title in commands}
+        lines: dict[str, int] = {}
+        for _ in range(REPEATS):
+            for title, command in commands.items():
+                started = perf_counter()
+                done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+                taken[title].append(perf_counter() - started)
+                lines[title] = len(done.stdout.splitlines())
+        empty = median(taken["empty parametrisation"])
+        for title, seconds in taken.items():
+            print(f"{title:<26} {median(seconds):6.2f} s  ratio {median(seconds) / empty:.2f}  ({lines[title]} lines)")
+
+
+if __name__ == "__main__":
+    main()
