@@ -101,7 +101,7 @@ class Stay:
         except WorkerLost as lost:
             self._close()
             if self._attempts == ATTEMPTS:
-                self.result = Visited(None, warnings=self._warnings, failure=f"{lost}, {ATTEMPTS} times in a row")
+                self.result = Visited(None, failure=f"{lost}, {ATTEMPTS} times in a row")
             else:
                 self._reset()
                 self._warnings = (f"pass {self.index + 1} was repeated: {lost}",)

@@ -170,5 +170,5 @@ def test_a_plug_in_that_raises_is_answered_with_its_own_error(tmp_path, source, 
 
 def test_a_plug_in_that_is_missing_is_named(tmp_path):
     assert loaded(tmp_path, "not_there")["error"] == (
-        "plug-in 'not_there' does not import: ModuleNotFoundError: No module named 'not_there'"
+        "plug-in 'not_there' does not import: ModuleNotFoundError: No module named 'not_there'."
     )

@@ -298,6 +298,6 @@ def test_a_slow_round_is_stacked_in_the_last_bar() -> None:
 
 
 def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
-    assert [svg.Scale(1.0, 100.0).px(value) for value in (0.5, 1.0, 10.0, 100.0)] == [0, 0, 60, 120]
-    assert [svg.Scale(1.0, 2.0).px(value) for value in (1.0, 1.5, 2.0)] == [0, 60, 120]
-    assert svg.Scale(1.0, 1.0).px(1.0) == 60
+    assert [svg.Scale(1.0, 100.0).px(value) for value in (0.5, 1.0, 10.0, 100.0)] == [0, 0, 50, 100]
+    assert [svg.Scale(1.0, 2.0).px(value) for value in (1.0, 1.5, 2.0)] == [0, 50, 100]
+    assert svg.Scale(1.0, 1.0).px(1.0) == 50

@@ -67,7 +67,7 @@ def test_many_cases_are_drawn_on_a_canvas_and_listed_in_part(tmp_path: Path) -> 
     assert opened.console == []
     assert len(opened.page.all("canvas", "chart")) == 1
     assert len(opened.shown()) == 500
-    assert opened.page.words("shown") == "1600 cases, 1100 hidden; 1100 since only the first 500 are shown. Show all"
+    assert opened.page.words("shown") == "1,600 cases, 1,100 hidden; 1,100 since only the first 500 are shown. Show all"
 
 
 def test_the_hash_filters_the_rows_and_says_how_many_are_hidden(tmp_path: Path) -> None:

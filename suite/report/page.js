@@ -1,6 +1,6 @@
-// The page's own script: sort, filter, copy, and the chart. Without it the page shows everything, unsorted.
+// The page's own script: sort, filter, copy, and the chart. Without it the page shows every row, in the order of the ranking.
 
-document.documentElement.classList.remove("starting");
+document.documentElement.classList.remove("starting"); // from here on, rows that are not shown are hidden and counted
 const CANVAS_FROM = 1500; // marks from which a canvas is drawn faster than SVG
 const FIRST_ROWS = 500; // rows shown until asked for more, since layout takes a second for each 1,000; as in page.css
 const LEGEND_PX = 150; // width of one entry of the chart's legend
@@ -48,10 +48,8 @@ function sort(header, descending) {
 
 function makeSortable(header) {
   const label = header.querySelector("span");
-  const change = () => {
-    const now = header.getAttribute("aria-sort");
-    sort(header, now === null ? header.dataset.first === "down" : now === "ascending");
-  };
+  const now = () => header.getAttribute("aria-sort");
+  const change = () => sort(header, now() ? now() === "ascending" : header.dataset.first === "down");
   label.replaceWith(button(label.textContent, change));
 }
 
@@ -74,10 +72,11 @@ function show() {
 }
 
 function count(all, found, seen) {
-  const parts = [`${all} ${all === 1 ? "case" : "cases"}, ${seen === all ? "none" : all - seen} hidden`];
-  if (found < all) parts.push(`${all - found} by the filter “${words.value.trim()}”`);
+  const number = (value) => value.toLocaleString("en");
+  const parts = [`${number(all)} ${all === 1 ? "case" : "cases"}, ${seen === all ? "none" : number(all - seen)} hidden`];
+  if (found < all) parts.push(`${number(all - found)} by the filter “${words.value.trim()}”`);
   if (!found) parts.push("no case has all of these words in its id");
-  if (seen < found) parts.push(`${found - seen} since only the first ${limit} are shown`);
+  if (seen < found) parts.push(`${number(found - seen)} since only the first ${limit} are shown`);
   shown.textContent = `${parts.join("; ")}. `;
   if (seen < found) shown.append(button("Show all", () => ((limit = Infinity), show())));
 }

@@ -16,7 +16,7 @@ SPARK_HEIGHT_PX = 18
 SPARK_SHARE = 0.95
 """Share of the rounds over which the bars but the last are spread; the slowest rest is stacked in the last one, so that
 a single slow round does not squeeze all others into one bar."""
-INTERVAL_WIDTH_PX = 120
+INTERVAL_WIDTH_PX = 100
 INTERVAL_MIDDLE_PX = 6
 LOG_FROM = 8.0
 """Largest over smallest value from which a shared scale is logarithmic."""

@@ -37,7 +37,7 @@ class Verdict:
 def verdict(run: Run, facts: Sequence[Facts]) -> Verdict:
     """The fastest case, what became of the others, and how noisy the machine was. `facts` are fastest first."""
     outcomes = Counter(record.outcome for record in run.cases)
-    counts = [(str(outcomes[name]), name, "") for name in ("measured", "skipped", "failed")]
+    counts = [(f"{outcomes[name]:,}", name, "") for name in ("measured", "skipped", "failed")]
     fastest = facts[0] if facts else None
     best = fastest.step_time if fastest else None
     return Verdict(
@@ -62,7 +62,7 @@ def most_images(facts: Sequence[Facts]) -> str:
 
 def missing(run: Run) -> list[tuple[str, str, str]]:
     """The planned cases without an outcome; nothing where there are none."""
-    return [(str(len(run.missing)), "no outcome", f"of {len(run.header.planned)} planned")] if run.missing else []
+    return [(f"{len(run.missing):,}", "no outcome", f"of {len(run.header.planned):,} planned")] if run.missing else []
 
 
 def noise(facts: Sequence[Facts]) -> list[tuple[str, str, str]]:
@@ -83,8 +83,8 @@ def interruption(run: Run) -> str:
         return ""
     planned = len(run.header.planned)
     if run.missing:
-        return f"interrupted: {len(run.missing)} of {planned} planned {cases(planned)} have no outcome"
-    return f"interrupted: the record has no footer, though all {planned} planned {cases(planned)} have an outcome"
+        return f"interrupted: {len(run.missing):,} of {planned:,} planned {cases(planned)} have no outcome"
+    return f"interrupted: the record has no footer, though all {planned:,} planned {cases(planned)} have an outcome"
 
 
 def cases(count: int) -> str:
