@@ -166,7 +166,7 @@ def load() -> dict[str, Any]:
     return {
         "load_1min": os.getloadavg()[0],
         "load_5min": os.getloadavg()[1],
-        "steal_share_since_boot": getattr(times, "steal", 0.0) / total if total else 0.0,
+        "steal_since_boot_share": getattr(times, "steal", 0.0) / total if total else 0.0,
         "memory_available_bytes": psutil.virtual_memory().available,
     }
 

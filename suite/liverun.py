@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from suite import environment
 from suite.launcher import Launcher
-from suite.matrix import refusal
+from suite.matrix import CASES_FOLDER, refusal
 from suite.records import Case, Footer, Header, RunRecord, StepmarkError
 from suite.scheduler import Progress, Scheduler
 from suite.settings import Settings
@@ -121,7 +121,7 @@ def selection_of(settings: Settings) -> dict[str, Any]:
     profile = settings.profile
     return {
         "profile": profile.name,
-        "profiles_file": str(profile.file),
+        "profiles_file": None if profile.file.parent == CASES_FOLDER else str(profile.file),
         "plugins": list(profile.plugins),
         "design": profile.design,
         "shard": settings.shard,

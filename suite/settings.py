@@ -103,7 +103,8 @@ def resumed(given: Mapping[str, str]) -> Settings:
     if run.footer is not None:
         raise StepmarkError(f"{folder} is complete, finished at {run.footer.finished_at}; there is nothing to resume.")
     selection: dict[str, Any] = run.header.selection
-    profile = load_profile(selection["profile"], Path(selection["profiles_file"]))
+    profiles_file = Path(selection["profiles_file"]) if selection["profiles_file"] else None
+    profile = load_profile(selection["profile"], profiles_file)
     return Settings(profile, run.header.plan, selection.get("shard"), folder, run)
 
 

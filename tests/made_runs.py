@@ -1,7 +1,5 @@
 """Runs made from fixed values, for tests of everything that reads records: no torch, no clock, no disk."""
 
-# ruff: noqa: S311 - seeded on purpose, so that every run of the tests sees the same values
-
 from __future__ import annotations
 
 import random

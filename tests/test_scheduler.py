@@ -1,7 +1,5 @@
 """Passes, order, turns and outcomes, with workers that answer at once."""
 
-# ruff: noqa: S311 - seeded on purpose, so that every run of the tests sees the same values
-
 import random
 from itertools import groupby, repeat
 

@@ -1,7 +1,5 @@
 """Estimators: checked against scipy, against properties that must hold, and by simulation."""
 
-# ruff: noqa: S311 - seeded on purpose, so that every run of the tests sees the same values
-
 import math
 import random
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """One worker's stay, with workers that answer at once."""
 
-# ruff: noqa: S311 - seeded on purpose, so that every run of the tests sees the same values
-
 import random
 from itertools import chain, repeat
 

@@ -1,4 +1,4 @@
-"""`make scale`: 10,000 cases through `stepmark list` and `pytest --collect-only -q`, against an empty parametrisation."""
+"""`make scale`: 10,000 cases listed and collected, against an empty parametrisation of that size."""
 
 from __future__ import annotations
 

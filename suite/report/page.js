@@ -1,5 +1,4 @@
-// The page's own script: sort, filter, copy, and the chart. Without it the page shows every row, in the order of the ranking.
-
+// The page's own script: sort, filter, copy, chart. Without it the page shows every row, in the order of the ranking.
 document.documentElement.classList.remove("starting"); // from here on, rows that are not shown are hidden and counted
 const CANVAS_FROM = 1500; // marks from which a canvas is drawn faster than SVG
 const FIRST_ROWS = 500; // rows shown until asked for more, since layout takes a second for each 1,000; as in page.css
@@ -36,8 +35,7 @@ function compare(a, b) {
 }
 
 function sort(header, descending) {
-  const column = header.cellIndex;
-  const key = keys[header.dataset.sort];
+  const [column, key] = [header.cellIndex, keys[header.dataset.sort]];
   const keyed = rows.map((row) => [key(column === 1 ? idOf(row) : row.cells[column].textContent), row]);
   keyed.sort(([a], [b]) => (descending && !Number.isNaN(a) && !Number.isNaN(b) ? compare(b, a) : compare(a, b)));
   table.tBodies[0].append(...keyed.map(([, row]) => row));
@@ -47,9 +45,9 @@ function sort(header, descending) {
 }
 
 function makeSortable(header) {
-  const label = header.querySelector("span");
   const now = () => header.getAttribute("aria-sort");
   const change = () => sort(header, now() ? now() === "ascending" : header.dataset.first === "down");
+  const label = header.querySelector("span");
   label.replaceWith(button(label.textContent, change));
 }
 
@@ -94,6 +92,8 @@ function writeHash() {
 }
 
 // Chart
+const inked = (text, element) => text.replaceAll("currentColor", getComputedStyle(element).color); // a canvas knows no page
+
 async function draw() {
   const columns = json("columns");
   const level = (factor, place) => columns.levels[factor][columns[factor][place]];
@@ -109,12 +109,13 @@ async function draw() {
     interval: row.cells[3].textContent,
     throughput: row.cells[5].textContent,
   }));
-  const specification = json("specification");
+  const [specification, container] = [json("specification"), document.getElementById("chart")];
+  const canvas = all.length > CANVAS_FROM;
+  if (canvas) specification.config = JSON.parse(inked(JSON.stringify(specification.config), container));
   specification.data = { name: "cases", values: all.filter((_, place) => matching.has(rows[place])) };
-  const container = document.getElementById("chart");
   container.replaceChildren();
   specification.config.legend.columns = Math.max(1, Math.floor(container.clientWidth / LEGEND_PX));
-  const options = { mode: "vega-lite", ast: true, actions: false, renderer: all.length > CANVAS_FROM ? "canvas" : "svg" };
+  const options = { mode: "vega-lite", ast: true, actions: false, renderer: canvas ? "canvas" : "svg" };
   const { view } = await window.vegaEmbed(container, specification, options);
   drawn = Object.assign(view, { all });
 }
@@ -138,11 +139,11 @@ if (table) {
   for (const header of table.tHead.querySelectorAll("[data-sort]")) makeSortable(header);
   table.tHead.rows[0].cells[2].setAttribute("aria-sort", "ascending");
   document.getElementById("filter").hidden = false;
-  document.getElementById("filter").addEventListener("submit", (event) => event.preventDefault());
   words.addEventListener("input", writeHash);
   addEventListener("hashchange", readHash);
   readHash();
-  draw().catch((error) => {
-    document.getElementById("chart").textContent = `The chart could not be drawn (${error.message}); the ranked table holds the same figures.`;
-  });
+  const say = (text) => (document.getElementById("chart").textContent = text);
+  const excuse = (error) => say(`The chart could not be drawn (${error.message}); the ranked table holds the same figures.`);
+  draw().catch(excuse);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw().catch(excuse));
 }
