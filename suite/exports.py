@@ -37,8 +37,8 @@ def export(run: Run, fmt: str) -> str:
 def as_csv(run: Run) -> str:
     """One row per case, skipped and failed ones too, with numbers at full precision.
 
-    Only measured cases have figures: what a case brought before it failed stays in the record. Step time and
-    throughput come from the rounds that count (`suite.stats.counted`); every other metric is the median of all rounds.
+    Only measured cases have figures: what a case brought before it failed stays in the record. All
+    figures come from the rounds that count (`suite.stats.counted`).
 
     Source: RFC 4180 for quotes and line ends.
     """
@@ -48,7 +48,9 @@ def as_csv(run: Run) -> str:
     writer = csv.writer(text)
     writer.writerow(["id", *LEVELS_AND_SIZES, "outcome", "reason", *FIGURES, *columns])
     for record in run.cases:
-        medians = {column(one.metric): median(one.values) for one in measured(record).series if one.values}
+        found = measured(record)
+        rounds = {one.metric: [v for turn in counted(found, one.metric.name) for v in turn] for one in found.series}
+        medians = {column(metric): median(values) for metric, values in rounds.items() if values}
         writer.writerow(
             [
                 record.case.id,

@@ -77,20 +77,20 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
     return Estimate(middle, quantile(values, 0.5 - reach), quantile(values, 0.5 + reach), len(values))
 
 
-def counted(measurement: Measurement) -> list[list[float]]:
-    """Step times by turn of the rounds that count: the quiet ones, or all where too few were quiet.
+def counted(measurement: Measurement, metric: str = "step_time") -> list[list[float]]:
+    """A metric by turn in the rounds that count: the quiet ones, or all where too few were quiet.
 
     Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
     rounds from here, so that all of them agree.
     """
-    times = measurement.by_turn("step_time")
+    parts = measurement.by_turn(metric)
     cpu, queue = measurement.by_turn("cpu_time"), measurement.by_turn("queue_time")
     masks = [quiet(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
-    total = sum(len(part) for part in times)
+    total = sum(len(part) for part in parts)
     if not masks or sum(sum(mask) for mask in masks) < QUIET_ENOUGH * total:
-        return [list(part) for part in times]
+        return [list(part) for part in parts]
     return [
-        [value for value, kept in zip(part, mask, strict=True) if kept] for part, mask in zip(times, masks, strict=True)
+        [value for value, kept in zip(part, mask, strict=True) if kept] for part, mask in zip(parts, masks, strict=True)
     ]
 
 
@@ -101,7 +101,8 @@ def throughput(measurement: Measurement, batch_size: int) -> float | None:
     if not any(turns):
         return None
     images = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
-    return images / sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
+    seconds = sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
+    return images / seconds if seconds else None
 
 
 def quiet(cpu_s: Sequence[float], queue_s: Sequence[float]) -> list[bool]:

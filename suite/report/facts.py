@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from suite.records import Case, Measurement, RunRecord
-from suite.stats import Estimate, counted, estimate, quiet
+from suite.stats import Estimate, counted, estimate, quiet, throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Facts:
         rounds: step times of the rounds that count, in seconds, in ascending order.
         taken: rounds before the disturbed ones were set aside.
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
-        cpu_time_s, minor_faults: medians of all rounds, per step; None where not recorded.
+        throughput: images per second, all images over all time of the rounds that count.
+        cpu_time_s, minor_faults: medians of the rounds that count, per step; None where not recorded.
         visit_medians_s: medians of the rounds that count, one for each visit that has some.
     """
 
@@ -28,6 +29,7 @@ class Facts:
     rounds: list[float]
     taken: int
     disturbed: int | None
+    throughput: float
     cpu_time_s: float | None
     minor_faults: float | None
     visit_medians_s: list[float]
@@ -36,11 +38,6 @@ class Facts:
     def case(self) -> Case:
         """The case that the figures are of."""
         return self.record.case
-
-    @property
-    def throughput(self) -> float:
-        """Images per second: the batch over the median step time; infinite where that is 0."""
-        return self.case.batch_size / self.step_time.median if self.step_time.median else float("inf")
 
     @property
     def set_aside(self) -> int:
@@ -77,6 +74,7 @@ def facts_of(record: RunRecord) -> Facts | None:
         rounds=sorted(value for turn in turns for value in turn),
         taken=len(measurement.values("step_time")),
         disturbed=disturbed(measurement),
+        throughput=throughput(measurement, record.case.batch_size) or 0.0,
         cpu_time_s=middle(measurement, "cpu_time"),
         minor_faults=middle(measurement, "minor_faults"),
         visit_medians_s=visit_medians(measurement, turns),
@@ -90,8 +88,8 @@ def disturbed(measurement: Measurement) -> int | None:
 
 
 def middle(measurement: Measurement, metric: str) -> float | None:
-    """The median of all rounds of a metric."""
-    values = measurement.values(metric)
+    """The median of a metric in the rounds that count."""
+    values = [value for turn in counted(measurement, metric) for value in turn]
     return median(values) if values else None
 
 
