@@ -102,10 +102,12 @@ def test_a_pipe_gets_plain_lines(desk: Desk) -> None:
 
 def test_saved_runs_compare_with_pytest_benchmark(desk: Desk) -> None:
     first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-save=first", "--record", "one")
-    second = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-compare", "--record", "two")
+    again = ["--benchmark-compare", "--benchmark-histogram=drawn", "--record", "two"]
+    second = desk.run("--profile", "tiny", "-k", "tiny-sgd", *again)
     assert (first.code, second.code) == (0, 0), first.out + second.out
     assert "(0001_first)" in second.out
     assert "(NOW)" in second.out
+    assert any("<svg" in file.read_text() for file in desk.folder.glob("drawn*.svg"))
 
 
 BAD_OPTIONS = [
