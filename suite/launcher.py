@@ -38,8 +38,9 @@ Source: mallopt(3), M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX.
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
-END_S = 10.0
-"""Seconds for the zygote to reap a worker that was sent SIGKILL."""
+ZYGOTE_ANSWER_S = 60.0
+"""Seconds for the zygote to fork a worker, or to reap one that was sent SIGKILL; both take some ten milliseconds."""
+ZYGOTE_LOST = "the zygote that forks the workers was ended from outside"
 STDERR_TAIL_BYTES = 2000
 """Of a dead worker's standard error, what is read to find the reason."""
 
@@ -145,7 +146,7 @@ class Launcher:
     def reap(self, pid: int) -> int | None:
         """End a worker and return its exit status; None where the zygote is gone, and the worker with it."""
         try:
-            status: int = self._ask({"end": pid}, (), END_S)["ended"]
+            status: int = self._ask({"end": pid})["ended"]
         except WorkerLost:
             return None
         return status
@@ -154,15 +155,15 @@ class Launcher:
         """Take a worker that has ended off the books."""
         self._workers.remove(worker)
 
-    def _ask(self, message: dict[str, Any], fds: tuple[int, ...], timeout_s: float | None = None) -> dict[str, Any]:
+    def _ask(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
         if self._link is None:
-            raise WorkerLost("the zygote is gone")
+            raise WorkerLost(ZYGOTE_LOST)
         try:
             self._link.send(message, fds)
-            return self._link.receive(timeout_s or self._timeout_s)
+            return self._link.receive(ZYGOTE_ANSWER_S)
         except (Closed, TimeoutError) as error:
             self.close()
-            raise WorkerLost("the zygote that forks the workers was ended from outside") from error
+            raise WorkerLost(ZYGOTE_LOST) from error
 
     def close(self) -> None:
         """End the zygote, and with it every worker. Harmless when nothing runs."""
@@ -204,6 +205,8 @@ class ForkedWorker:
 
     def receive(self) -> dict[str, Any]:
         """The worker's next answer; raises as `measure` does."""
+        if self._ended:  # with the zygote, while others took their turns
+            raise WorkerLost(ZYGOTE_LOST)
         try:
             answer = self._link.receive(self._timeout_s)
         except TimeoutError as error:
@@ -216,11 +219,11 @@ class ForkedWorker:
         return answer
 
     def _lost(self) -> WorkerFailed:
-        status = self._launcher.reap(self._pid)
         said = last_line(self._stderr)
+        status = self._launcher.reap(self._pid)
         self.end()
         if status is None:
-            return WorkerLost("the zygote that forks the workers was ended from outside")
+            return WorkerLost(ZYGOTE_LOST)
         if status == -signal.SIGKILL:
             return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
         how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"

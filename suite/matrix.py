@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import tomllib
@@ -32,6 +33,12 @@ FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "m
 SIZE_KEYS = ("batch_sizes", "image_sizes")
 PLAN_KEYS: dict[str, Callable[[str], float]] = {"passes": int, "target_precision": float, "case_seconds": float}
 """Options of the command line that a profile may set for itself, with the type of their value."""
+
+OPERATORS = ("(", ")", "and", "or", "not")
+WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
+"""What pytest takes for a word in `-k`."""
+EXPRESSION_NODES = (ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Name, ast.Load, ast.Constant)
+"""What an expression is made of once its words are names; a word before a bracket would be a call, `()` a tuple."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +210,22 @@ def selector(expression: str) -> Callable[[str], bool]:
         StepmarkError: the expression is not of that form.
     """
     tokens = re.findall(r"[()]|[^\s()]+", expression)
-    words = [token.lower() for token in tokens]
-    terms = [
-        word if word in ("(", ")", "and", "or", "not") else f"words[{index}] in case_id"
-        for index, word in enumerate(words)
-    ]
+    words = {f"word{index}": token.lower() for index, token in enumerate(tokens)}
+    terms = [token if token in OPERATORS else f"word{index}" for index, token in enumerate(tokens)]
     try:
-        code = compile(" ".join(terms) or "True", "<expression>", "eval")
-    except SyntaxError as error:
-        raise StepmarkError(f"-k is {expression!r}; allowed: words joined by and, or, not and brackets.") from error
-    return lambda case_id: bool(eval(code, {"words": words, "case_id": case_id.lower()}))  # noqa: S307 - see `terms`
+        tree = ast.parse(" ".join(terms) or "True", mode="eval")
+        code = compile(tree, "<expression>", "eval")
+    except (SyntaxError, RecursionError, MemoryError):  # the last two where it is nested too deeply
+        code = None
+    if (
+        code is None
+        or not all(isinstance(node, EXPRESSION_NODES) for node in ast.walk(tree))
+        or not all(token in OPERATORS or WORD.fullmatch(token) for token in tokens)
+    ):
+        raise StepmarkError(f"-k is {expression!r}; allowed: words joined by and, or, not and brackets.")
+
+    def selects(case_id: str) -> bool:
+        found = {name: word in case_id.lower() for name, word in words.items()}
+        return bool(eval(code, {}, found))  # noqa: S307 - nothing but names, and, or, not; see EXPRESSION_NODES
+
+    return selects

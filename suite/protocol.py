@@ -57,10 +57,10 @@ class Link:
 
     def receive_fds(self, count: int, timeout_s: float | None = None) -> tuple[Message, list[int]]:
         """Wait for the next message and up to `count` file descriptors that came with it; raises as `receive` does."""
-        self._socket.settimeout(timeout_s)
         fds: list[int] = []
         while b"\n" not in self._read:
             try:
+                self._socket.settimeout(timeout_s)
                 piece, received, _, _ = socket.recv_fds(self._socket, READ_BYTES, count)
             except TimeoutError:
                 raise
