@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -29,13 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def guarded(command: Callable[[], int]) -> int:
     """The command's exit code, or 2 and one sentence; a closed pipe (`| head`) is no error."""
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()  # what is buffered meets a closed pipe here, not when the interpreter ends
+        return code
     except StepmarkError as error:
         print(f"stepmark: {error}", file=sys.stderr)
         return WRONG_USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        return FINE
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what the interpreter's end still flushes
+        if isinstance(error, BrokenPipeError):
+            return FINE
+        print(f"stepmark: cannot write standard output: {error.strerror or error}.", file=sys.stderr)
+        return WRONG_USAGE
 
 
 def parser() -> argparse.ArgumentParser:

@@ -133,7 +133,12 @@ class Launcher:
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
         order = {"case": dataclasses.asdict(case), "threads": self._threads}
         with theirs:
-            pid = self._ask({"fork": order}, (theirs.fileno(), stderr.fileno()))["forked"]
+            try:
+                pid = self._ask({"fork": order}, (theirs.fileno(), stderr.fileno()))["forked"]
+            except WorkerLost:
+                ours.close()
+                stderr.close()
+                raise
         worker = ForkedWorker(self, pid, Link(ours), stderr, self._timeout_s)
         self._workers.append(worker)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import sys
 import tomllib
@@ -31,8 +32,12 @@ DESIGNS = ("full",)
 
 FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes")
 SIZE_KEYS = ("batch_sizes", "image_sizes")
-PLAN_KEYS: dict[str, Callable[[str], float]] = {"passes": int, "target_precision": float, "case_seconds": float}
-"""Options of the command line that a profile may set for itself, with the type of their value."""
+PLAN_KEYS: dict[str, Callable[[float], float]] = {
+    "passes": int,
+    "target_precision": lambda percent: percent / 100,
+    "case_seconds": float,
+}
+"""Options of the command line that a profile may set for itself, in the same units, and what makes the plan's value."""
 
 OPERATORS = ("(", ")", "and", "or", "not")
 WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
@@ -73,7 +78,7 @@ def load_profile(name: str, file: Path | None = None) -> Profile:
     """
     file = (file or CASES_FOLDER / "profiles.toml").resolve()
     try:
-        tables = tomllib.loads(file.read_text())
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise StepmarkError(f"cannot read profiles from {file}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -96,8 +101,10 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
         check_list(name, key, table.get(key, [1]), "whole numbers from 1", is_size)
     for key in PLAN_KEYS:
         value = table.get(key, 1)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
             raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a number above 0.")
+        if PLAN_KEYS[key] is int and not isinstance(value, int):
+            raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a whole number from 1.")
     if table.get("design", "full") not in DESIGNS:
         raise StepmarkError(f"profile {name!r}: design is {table['design']!r}; allowed: {', '.join(DESIGNS)}.")
     return Profile(
@@ -195,7 +202,7 @@ def shard(cases: Sequence[Case], text: str) -> list[Case]:
     Raises:
         StepmarkError: the text is not of that form.
     """
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise StepmarkError(f"--shard is {text!r}; allowed: I/N with 1 <= I <= N, such as 2/3.")
     return list(cases[int(match[1]) - 1 :: int(match[2])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from time import monotonic
 
@@ -43,7 +44,7 @@ class ProgressLine:
             self._tell_pass(progress)
         elif monotonic() - self._drawn_s >= REDRAWN_S:
             self._drawn_s = monotonic()
-            self._rewrite(self._text(progress))
+            self._rewrite(self._text(progress)[: shutil.get_terminal_size().columns - 1])
 
     def close(self) -> None:
         """Leave the live line empty."""

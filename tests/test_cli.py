@@ -1,0 +1,284 @@
+"""The stepmark command as a user meets it: real processes, their output, and their exit codes."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from suite.store import RunWriter
+from tests import made_runs
+
+KEYS = ["id", "structure", "optimizer", "execution", "tuning", "input", "batch_size", "runnable", "reason"]
+PROFILES = """
+[mine]
+structures = ["seed_cnn"]
+optimizers = ["sgd", "adam"]
+executions = ["cpu"]
+image_sizes = [28, 2]
+"""
+
+
+@pytest.fixture
+def stepmark(tmp_path):
+    """Runs the command in the test's own folder, as a process that buffers its output like any other."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+
+    def run(*arguments, python=(), **options):
+        return subprocess.run(
+            [sys.executable, *python, "-m", "suite.cli", *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            check=False,
+            timeout=120,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+
+    return run
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """The options that name a profile of two cases that run and two that do not."""
+    (tmp_path / "profiles.toml").write_text(PROFILES)
+    return ("--profiles", "profiles.toml", "--profile", "mine")
+
+
+@pytest.fixture
+def record(tmp_path):
+    """A complete run's folder."""
+    made = made_runs.quick_run()
+    with RunWriter.create(tmp_path / "run", made.header) as writer:
+        for case in made.cases:
+            writer.case(case)
+        writer.finish(made.footer)
+    return tmp_path / "run"
+
+
+def assert_refused(done, *parts):
+    """Exit code 2, one sentence on standard error that holds `parts`, nothing on standard output."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("stepmark: ")
+    assert done.stderr.endswith(".\n")
+    assert done.stdout == ""
+    for part in parts:
+        assert part in done.stderr
+
+
+# list
+
+
+def test_the_list_is_a_table_with_a_reason_for_what_does_not_run(stepmark, mine):
+    done = stepmark("list", *mine)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "seed_cnn-sgd-cpu      runs here",
+        "seed_cnn-sgd-cpu-i2   seed_cnn needs images of at least 4 pixels a side, not 2",
+        "seed_cnn-adam-cpu     runs here",
+        "seed_cnn-adam-cpu-i2  seed_cnn needs images of at least 4 pixels a side, not 2",
+        "4 of 4 cases listed, 2 run here, 2 do not",
+    ]
+
+
+def test_the_list_as_json_is_one_object_a_line(stepmark, mine):
+    done = stepmark("list", *mine, "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [list(one) for one in listed] == [KEYS] * 4
+    assert listed[0] == {
+        "id": "seed_cnn-sgd-cpu",
+        "structure": "seed_cnn",
+        "optimizer": "sgd",
+        "execution": "cpu",
+        "tuning": "eager",
+        "input": "synthetic",
+        "batch_size": 64,
+        "runnable": True,
+        "reason": "",
+    }
+    assert listed[1]["runnable"] is False
+    assert listed[1]["reason"] == "seed_cnn needs images of at least 4 pixels a side, not 2"
+
+
+def test_an_expression_shortens_the_list(stepmark, mine):
+    done = stepmark("list", *mine, "-k", "ADAM and not i2")
+    assert done.stdout.splitlines() == ["seed_cnn-adam-cpu  runs here", "1 of 4 cases listed, 1 run here, 0 do not"]
+
+
+def test_an_expression_that_matches_nothing_lists_nothing(stepmark, mine):
+    done = stepmark("list", *mine, "-k", "nowhere", "--format", "json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_quick_profile_is_listed_where_none_is_named(stepmark):
+    assert stepmark("list").stdout == stepmark("list", "--profile", "quick").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--profile", "huge"], ["profile 'huge' is not in ", "allowed: smoke, quick, full."]),
+        (["--profiles", "missing.toml"], ["cannot read profiles from ", "missing.toml: No such file or directory."]),
+        (["-k", "adam and"], ["-k is 'adam and'; allowed: words joined by and, or, not and brackets."]),
+        (["-k", "adam (sgd)"], ["-k is 'adam (sgd)'; "]),
+        (["-k", "__import__('os').system('echo pwned')"], ["allowed: words joined by and, or, not and brackets."]),
+    ],
+)
+def test_a_wrong_list_is_one_sentence(stepmark, arguments, parts):
+    assert_refused(stepmark("list", *arguments), *parts)
+
+
+# report
+
+
+def test_a_report_is_one_page_and_its_path_is_told(stepmark, record, tmp_path):
+    done = stepmark("report", record, "-o", "page.html")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
+    page = (tmp_path / "page.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert "residual_d8w32-adamw-cpu" in page
+
+
+def test_the_record_may_be_named_as_folder_or_as_file(stepmark, record):
+    assert stepmark("report", record / "record.jsonl", "-o", "page.html").returncode == 0
+    assert stepmark("export", record / "record.jsonl", "--format", "csv").stdout == (
+        stepmark("export", record, "--format", "csv").stdout
+    )
+
+
+def test_two_records_on_one_page_are_refused(stepmark, record):
+    assert_refused(stepmark("report", record, record, "-o", "page.html"), "2 records were given")
+
+
+# export
+
+
+def test_an_export_goes_to_standard_output(stepmark, record):
+    done = stepmark("export", record, "--format", "csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["id"] for row in rows] == [one.case.id for one in made_runs.quick_run().cases]
+    assert {row["outcome"] for row in rows} == {"measured", "skipped", "failed"}
+
+
+def test_an_export_goes_to_a_file_whose_path_is_told(stepmark, record, tmp_path):
+    done = stepmark("export", record, "--format", "pytest-benchmark", "-o", "rounds.json")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "rounds.json\n", "")
+    measured = [one.case.id for one in made_runs.quick_run().cases if one.outcome == "measured"]
+    exported = json.loads((tmp_path / "rounds.json").read_text())
+    assert [one["param"] for one in exported["benchmarks"]] == measured
+
+
+def test_an_unknown_format_is_one_sentence_and_writes_nothing(stepmark, record, tmp_path):
+    done = stepmark("export", record, "--format", "xml", "-o", "out.xml")
+    assert_refused(done, "export format 'xml' is not known; allowed: csv, pytest-benchmark.")
+    assert not (tmp_path / "out.xml").exists()
+
+
+# what report and export refuse alike
+
+WRITERS = [("report",), ("export", "--format", "csv")]
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=lambda command: command[0])
+def test_what_is_no_record_is_one_sentence(stepmark, tmp_path, command):
+    (tmp_path / "notes.txt").write_text("precious\n")
+    (tmp_path / "empty").mkdir()
+    assert_refused(stepmark(*command, "notes.txt", "-o", "out"), "notes.txt is no record of stepmark")
+    assert_refused(stepmark(*command, "nowhere", "-o", "out"), "no record at nowhere", "No such file or directory")
+    assert_refused(stepmark(*command, "empty", "-o", "out"), "no record at empty")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", WRITERS, ids=lambda command: command[0])
+def test_an_output_that_cannot_be_written_is_one_sentence(stepmark, record, tmp_path, command):
+    (tmp_path / "file").write_text("precious\n")
+    assert_refused(stepmark(*command, record, "-o", "file/out"), "cannot write file/out: Not a directory")
+    assert_refused(stepmark(*command, record, "-o", "nowhere/out"), "cannot write nowhere/out: No such file")
+    assert (tmp_path / "file").read_text() == "precious\n"
+
+
+# run
+
+
+def test_a_run_that_selects_nothing_is_wrong_usage(stepmark, mine, tmp_path):
+    done = stepmark("run", *mine, "-p", "no:cacheprovider", "-k", "nothing_matches", "--record", "here")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "4 deselected" in done.stdout
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_run_with_an_unknown_option_is_wrong_usage(stepmark):
+    done = stepmark("run", "-p", "no:cacheprovider", "--no-such-option")
+    assert done.returncode == 2
+    assert "unrecognized arguments: --no-such-option" in done.stderr
+
+
+# around the commands
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["list", "--format", "xml"], ["export", "run"], ["report"]])
+def test_a_wrong_command_line_is_exit_code_2(stepmark, arguments):
+    done = stepmark(*arguments)
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_told(stepmark):
+    done = stepmark("--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "stepmark")
+
+
+SHORT, LONG = ("--profile", "quick"), ("--profile", "full", "--format", "json")
+
+
+def closed_pipe(stepmark, *arguments):
+    """The command with a standard output that nobody reads any more."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        return stepmark(*arguments, stdout=theirs)
+    finally:
+        os.close(theirs)
+
+
+def test_a_pipe_that_is_closed_while_it_is_written_to_is_no_error(stepmark):
+    done = closed_pipe(stepmark, "list", *LONG)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_that_is_closed_before_it_is_written_to_is_no_error(stepmark):
+    done = closed_pipe(stepmark, "list", *SHORT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_first_line_of_a_list_can_be_taken_alone(stepmark):
+    done = stepmark("list", *LONG, stdout=subprocess.PIPE)
+    command = f"set -o pipefail; {sys.executable} -m suite.cli list {' '.join(LONG)} | head -n 1"
+    piped = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert piped.stdout == done.stdout.splitlines(keepends=True)[0]
+    assert (piped.returncode, piped.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "--profile", "full"),
+        ("report", "run", "-o", "page.html"),
+        ("export", "run", "--format", "csv"),
+        ("export", "run", "--format", "pytest-benchmark"),
+    ],
+    ids=lambda arguments: "-".join((arguments[0], arguments[-1])),
+)
+def test_what_measures_nothing_imports_no_torch(stepmark, record, arguments):
+    done = stepmark(*arguments, python=("-X", "importtime"))
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "suite.records" in imported
+    assert {name for name in imported if name.partition(".")[0] in ("torch", "torchvision")} == set()

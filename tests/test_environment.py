@@ -1,0 +1,170 @@
+"""Facts about the machine: whole, plain, and compared only where they must agree."""
+
+import copy
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suite import environment
+from suite.environment import cpu_quota, default_threads, differences, facts, usable_cores
+from suite.launcher import ALLOCATORS
+from suite.records import Plan
+from tests.made_runs import ENVIRONMENT
+
+TORCH = {"version": "2.11.0", "mkl": True, "threads": None}
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+FACTS = st.dictionaries(st.sampled_from(["machine", "software", "container", "commit", "load_before"]), PLAIN)
+
+
+def test_facts_are_plain_values_that_survive_json():
+    found = facts(Plan(), TORCH)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_facts_have_every_part_that_a_reader_needs():
+    found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH)
+    parts = {"machine", "software", "container", "commit", "threads", "allocator", "seed", "load_before"}
+    assert set(found) == parts
+    assert found["software"]["torch_build"] == TORCH
+    assert found["software"]["torch"]
+    assert found["threads"]["torch"] == 3
+    assert found["seed"] == 7
+    assert found["allocator"] == {"name": "default"}
+    assert found["machine"]["memory_bytes"] > 0
+    assert found["machine"]["processor"]
+    assert 0 <= found["load_before"]["steal_since_boot_share"] <= 1
+
+
+def test_the_allocators_variables_are_facts():
+    assert facts(Plan(allocator="steady"), TORCH)["allocator"] == {"name": "steady", **ALLOCATORS["steady"]}
+
+
+def test_a_variable_that_changes_the_threads_is_a_fact_only_where_it_is_set(monkeypatch):
+    monkeypatch.setenv("OMP_PROC_BIND", "close")
+    monkeypatch.delenv("KMP_AFFINITY", raising=False)
+    threads = facts(Plan(), TORCH)["threads"]
+    assert threads["OMP_PROC_BIND"] == "close"
+    assert "KMP_AFFINITY" not in threads
+
+
+def test_facts_taken_twice_do_not_differ():
+    assert differences(facts(Plan(), TORCH), facts(Plan(), TORCH)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (("machine", "host"), "bench-2", "machine.host: bench-1, now bench-2"),
+        (("software", "torch"), None, "software.torch: 2.11.0, now None"),
+        (("software", "torch_build", "mkl"), False, "software.torch_build.mkl: True, now False"),
+        (("software", "torch_build"), None, "software.torch_build: {'mkl': True, 'debug': False}, now None"),
+        (("container", "cpu_quota_cores"), 1.5, "container.cpu_quota_cores: None, now 1.5"),
+        (("machine", "gpu"), "H200", "machine.gpu: None, now H200"),
+    ],
+)
+def test_what_differs_is_named_with_both_values(path, value, sentence):
+    after = copy.deepcopy(ENVIRONMENT)
+    part = after
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    assert differences(ENVIRONMENT, after) == [sentence]
+
+
+@pytest.mark.parametrize("part", ["load_before", "commit", "threads", "allocator", "seed"])
+def test_what_may_change_within_a_run_is_no_difference(part):
+    assert differences(ENVIRONMENT, {**ENVIRONMENT, part: {"anything": 1}}) == []
+
+
+def test_a_part_that_is_missing_is_a_difference():
+    before = {"machine": {"host": "a"}}
+    assert differences(before, {}) == ["machine: {'host': 'a'}, now None"]
+    assert differences({}, before) == ["machine: None, now {'host': 'a'}"]
+
+
+@given(FACTS, FACTS)
+def test_differences_are_found_from_either_side_and_never_in_what_is_equal(before, after):
+    assert differences(before, before) == []
+    assert len(differences(before, after)) == len(differences(after, before))
+    agree = all(before.get(part) == after.get(part) for part in ("machine", "software", "container"))
+    assert not (agree and differences(before, after))
+
+
+def test_usable_cores_are_between_one_and_all():
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+    assert 1 <= default_threads() <= usable_cores()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
+def test_usable_cores_follow_the_affinity_of_the_process():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_the_quota_is_what_the_control_group_says():
+    limits = [
+        Path("/sys/fs/cgroup/cpu.max"),
+        Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+    ]
+    said = next((file.read_text().split() for file in limits if file.exists()), ["max"])
+    quota = cpu_quota()
+    if said[0] in ("max", "-1"):
+        assert quota is None
+    else:
+        assert quota is not None
+        assert quota > 0
+        assert len(said) == 1 or quota == pytest.approx(int(said[0]) / int(said[1]))
+
+
+def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "PROJECT", tmp_path)
+    for name in ("GIT_DIR", "GIT_WORK_TREE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert environment.commit() == {"revision": None, "branch": None, "dirty": None}
+
+
+def test_without_git_there_is_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment.commit() == {"revision": None, "branch": None, "dirty": None}
+
+
+def test_a_commit_is_dirty_once_a_tracked_file_differs(monkeypatch, tmp_path):
+    def git(*arguments):
+        name = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", "-C", tmp_path, *name, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    git("init", "--initial-branch", "trunk")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "one")
+    monkeypatch.setattr(environment, "PROJECT", tmp_path)
+    revision = git("rev-parse", "HEAD")
+    (tmp_path / "untracked").write_text("")
+    assert environment.commit() == {"revision": revision, "branch": "trunk", "dirty": False}
+    (tmp_path / "file").write_text("two")
+    assert environment.commit() == {"revision": revision, "branch": "trunk", "dirty": True}
+
+
+def test_a_package_that_is_not_installed_has_no_version():
+    assert environment.version("stepmark-no-such-distribution") is None
+    assert environment.version("pytest") == pytest.__version__
+
+
+def test_the_moment_is_written_in_utc_to_the_second():
+    assert len(environment.now()) == len("2026-01-02T03:04:05+00:00")
+    assert environment.now().endswith("+00:00")
