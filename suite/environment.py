@@ -25,6 +25,10 @@ PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psut
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that change how torch uses cores; recorded where they are set."""
 CONTAINER_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
+WORKER_BYTES = 2**30
+"""Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes a third of it."""
+MOST_ABREAST = 32
+"""Workers side by side, at most: their turns are then some ten seconds apart, as far as the drift of a machine asks."""
 MUST_AGREE = ("machine", "software", "container")
 """Parts of the environment that have to be the same for a run to be resumed."""
 
@@ -86,9 +90,19 @@ def usable_cores() -> int:
     return max(1, min(allowed, int(quota))) if quota else allowed
 
 
+def defaults() -> dict[str, int]:
+    """What a plan takes from the machine."""
+    return {"threads": default_threads(), "abreast": default_abreast()}
+
+
 def default_threads() -> int:
     """Threads of torch unless the user says else: one for each physical core that this process may use."""
     return min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+
+
+def default_abreast() -> int:
+    """Workers that live side by side unless the user says else: as many as memory holds, and not more than help."""
+    return max(1, min(MOST_ABREAST, psutil.virtual_memory().available // WORKER_BYTES))
 
 
 def cpu_quota() -> float | None:

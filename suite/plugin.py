@@ -93,7 +93,7 @@ def bench_of(config: pytest.Config) -> Bench:
             pytest.exit("-n runs cases side by side, which would measure their disturbance; leave it out.", USAGE_EXIT)
         given = {option.name: config.getoption(option.dest) for option in OPTIONS}
         with sentence():
-            config.stash[BENCH] = Bench(settle(given, environment.default_threads()))
+            config.stash[BENCH] = Bench(settle(given, environment.defaults()))
     return config.stash[BENCH]
 
 

@@ -44,11 +44,21 @@ OPTIONS = (
     Option("record", "DIR", "folder to write this run to (default: a new one under reports/runs)"),
     Option("resume", "DIR", "folder of an interrupted run to go on with"),
     Option("shard", "I/N", "measure part I of N of the cases"),
+    Option("abreast", "N", "workers that live side by side and take turns (default: what memory holds, up to 32)"),
     Option("threads", "N", "threads of torch (default: the cores that this process may use)"),
     Option("allocator", "NAME", f"memory allocator of the workers: {' or '.join(ALLOCATORS)} (default: steady)"),
     Option("order-seed", "N", "seed of the order of the cases in each pass (default: a new one, recorded)"),
 )
-PLAN_OPTIONS = ("passes", "target-precision", "case-seconds", "case-timeout", "threads", "allocator", "order-seed")
+PLAN_OPTIONS = (
+    "passes",
+    "target-precision",
+    "case-seconds",
+    "case-timeout",
+    "abreast",
+    "threads",
+    "allocator",
+    "order-seed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +77,12 @@ class Settings:
     resume: Run | None = None
 
 
-def settle(options: Mapping[str, str | None], default_threads: int) -> Settings:
+def settle(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Settings:
     """Options by name as typed, None or absent where not given -> settings.
+
+    Args:
+        options: text as typed.
+        machine: what the plan takes from the machine where neither option nor profile says: `threads`, `abreast`.
 
     Raises:
         StepmarkError: a value is not allowed, a file or profile is not there, or options contradict each other.
@@ -85,7 +99,7 @@ def settle(options: Mapping[str, str | None], default_threads: int) -> Settings:
         if option in given
         for field, value in [plan_value(option, given[option])]
     }
-    defaults = {"threads": default_threads, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
+    defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
     plan = Plan(**{**defaults, **profile.plan, **typed})
     folder = Path(given["record"]) if "record" in given else None
     return Settings(profile, plan, given.get("shard"), folder)
@@ -119,7 +133,7 @@ def plan_value(option: str, text: str) -> tuple[str, Any]:
             raise StepmarkError(f"--allocator is {text!r}; allowed: {', '.join(ALLOCATORS)}.")
         return "allocator", text
     field = option.replace("-", "_")
-    if option in ("passes", "threads"):
+    if option in ("passes", "abreast", "threads"):
         return field, number(option, text, int, 1, "a whole number from 1")
     if option == "order-seed":
         return field, number(option, text, int, 0, "a whole number from 0")

@@ -71,7 +71,7 @@ def import_torch() -> dict[str, Any]:
         "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
-        "flush_denormal": False,
+        "flush_denormal": sys.float_info.min / 2 == 0.0,  # a flag of the core, which Python's own arithmetic shows
     }
 
 

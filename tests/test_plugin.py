@@ -115,6 +115,7 @@ BAD_OPTIONS = [
     (["--profiles", "missing.toml"], "cannot read profiles from", "No such file"),
     (["--profile", "tiny", "--passes", "0"], "--passes is '0'", "allowed: a whole number from 1"),
     (["--profile", "tiny", "--passes", "few"], "--passes is 'few'", "allowed: a whole number from 1"),
+    (["--profile", "tiny", "--abreast", "0"], "--abreast is '0'", "allowed: a whole number from 1"),
     (["--profile", "tiny", "--threads", "1.5"], "--threads is '1.5'", "allowed: a whole number from 1"),
     (["--profile", "tiny", "--target-precision", "-2"], "--target-precision is '-2'", "allowed: a percentage"),
     (["--profile", "tiny", "--case-seconds", "nan"], "--case-seconds is 'nan'", "allowed: a number of seconds"),

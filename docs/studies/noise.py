@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from suite.environment import default_threads
+from suite.environment import default_threads, defaults
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile
 from suite.records import Plan
@@ -24,7 +24,7 @@ from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
 
 OURS = {
-    "default": Plan(threads=default_threads()),
+    "default": Plan(**defaults()),
     "one pass, one at a time, default allocator": Plan(
         passes=1, abreast=1, allocator="default", threads=default_threads()
     ),

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from suite.environment import default_threads
+from suite.environment import default_threads, defaults
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile
 from suite.records import Plan, RunRecord
@@ -41,7 +41,7 @@ executions = ["cpu"]
 """
 LOAD = "while True: pass"
 PLANS = {
-    "default": Plan(threads=default_threads()),
+    "default": Plan(**defaults()),
     "one pass, one at a time, default allocator": Plan(
         passes=1, abreast=1, allocator="default", threads=default_threads()
     ),
