@@ -14,8 +14,8 @@ from suite import __version__
 from suite.records import StepmarkError
 
 FINE, CASE_FAILED, WRONG_USAGE = 0, 1, 2
-PYTEST_USAGE_CODES = (4, 5)
-"""pytest's own exit codes for a wrong command line and for no case selected; `stepmark run` says 2 for both."""
+PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED = 4, 5
+"""pytest's own exit codes for a wrong command line and for no test selected; `stepmark run` says 2 for both."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +82,9 @@ def run(arguments: list[str]) -> int:
         raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
     folder = [] if any(argument.startswith(str(CASES_FOLDER)) for argument in arguments) else [str(CASES_FOLDER)]
     done = subprocess.run([sys.executable, "-m", "pytest", *folder, *arguments], check=False)
-    return WRONG_USAGE if done.returncode in PYTEST_USAGE_CODES else done.returncode
+    if done.returncode == PYTEST_NOTHING_SELECTED:
+        raise StepmarkError("no case was selected; `stepmark list` shows the cases of a profile.")
+    return WRONG_USAGE if done.returncode == PYTEST_WRONG_USAGE else done.returncode
 
 
 def list_cases(options: argparse.Namespace) -> int:

@@ -102,7 +102,8 @@ def default_threads() -> int:
 
 def default_abreast() -> int:
     """Workers that live side by side unless the user says else: as many as memory holds, and not more than help."""
-    return max(1, min(MOST_ABREAST, psutil.virtual_memory().available // WORKER_BYTES))
+    held: int = psutil.virtual_memory().available // WORKER_BYTES
+    return max(1, min(MOST_ABREAST, held))
 
 
 def cpu_quota() -> float | None:

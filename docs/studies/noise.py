@@ -16,19 +16,15 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from suite.environment import default_threads, defaults
+from ways import WAYS
+
+from suite.environment import default_threads
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile
 from suite.records import Plan
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
 
-OURS = {
-    "default": Plan(**defaults()),
-    "one pass, one at a time, default allocator": Plan(
-        passes=1, abreast=1, allocator="default", threads=default_threads()
-    ),
-}
 PLAIN_TEST = """
 import pytest
 import torch
@@ -73,11 +69,11 @@ def plain() -> dict[str, float]:
 
 def main() -> None:
     """Two runs each way, and their differences."""
-    ways = {title: lambda plan=plan: ours(plan) for title, plan in OURS.items()} | {"plain pytest-benchmark": plain}
+    ways = {title: lambda plan=plan: ours(plan) for title, plan in WAYS.items()} | {"plain pytest-benchmark": plain}
     wanted = os.environ.get("WAYS")
     print("| way | cases | median difference | root mean square | largest |\n| --- | --- | --- | --- | --- |")
     for title, measure in ways.items():
-        if wanted and wanted not in title:
+        if wanted and wanted != title:
             continue
         first, second = measure(), measure()
         apart = [abs(math.log(second[case] / first[case])) for case in first.keys() & second.keys()]

@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from suite.environment import default_threads, defaults
+from ways import WAYS
+
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile
 from suite.records import Plan, RunRecord
@@ -40,12 +41,6 @@ optimizers = ["sgd_momentum", "adam", "adamw", "rmsprop"]
 executions = ["cpu"]
 """
 LOAD = "while True: pass"
-PLANS = {
-    "default": Plan(**defaults()),
-    "one pass, one at a time, default allocator": Plan(
-        passes=1, abreast=1, allocator="default", threads=default_threads()
-    ),
-}
 
 
 def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
@@ -84,9 +79,9 @@ def main() -> None:
         folder = Path(name)
         (folder / "twin_levels.py").write_text(LEVELS)
         (folder / "profiles.toml").write_text(PROFILE)
-        found: dict[str, list[float]] = {plan: [] for plan in PLANS}
+        found: dict[str, list[float]] = {plan: [] for plan in WAYS}
         for number in range(RUNS):
-            for title, plan in PLANS.items():
+            for title, plan in WAYS.items():
                 records = run(replace(plan, order_seed=number), folder)
                 now = [difference(records, one) for one in ("sgd_momentum", "adam", "adamw", "rmsprop")]
                 found[title] += now

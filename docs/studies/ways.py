@@ -1,0 +1,13 @@
+"""The plans that the studies set side by side: as the suite measures by default, and as one would without its care."""
+
+from __future__ import annotations
+
+from suite.environment import default_threads, defaults
+from suite.records import Plan
+
+WAYS = {
+    "default": Plan(**defaults()),
+    "one pass, one at a time, default allocator": Plan(
+        passes=1, abreast=1, allocator="default", threads=default_threads()
+    ),
+}
