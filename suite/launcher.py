@@ -71,6 +71,7 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._workers: list[ForkedWorker] = []
+        self._killed_at_start = False
 
     def __enter__(self) -> Self:
         return self
@@ -79,13 +80,19 @@ class Launcher:
         self.close()
 
     def start(self) -> None:
-        """Start the zygote if none runs, and wait until it has imported torch.
+        """Start the zygote if none runs, and wait until it has imported torch; once more where it was killed meanwhile.
 
         Raises:
             StepmarkError: it ends or stays silent before it is ready.
         """
         if self._process is not None and self._process.poll() is None:
             return
+        try:
+            self._start()
+        except WorkerLost:
+            self._start()
+
+    def _start(self) -> None:
         self.close()
         ours, theirs = socket.socketpair()
         settings = json.dumps({"path": sys.path, "plugins": self._plugins})
@@ -107,7 +114,11 @@ class Launcher:
         try:
             answer = link.receive(ZYGOTE_START_S)
         except (Closed, TimeoutError) as error:
+            killed = isinstance(error, Closed) and self._process is not None and self._process.wait() == -signal.SIGKILL
             self.close()
+            if killed and not self._killed_at_start:
+                self._killed_at_start = True
+                raise WorkerLost(ZYGOTE_LOST) from error
             said = last_line(stderr) or "it said nothing"
             raise StepmarkError(f"the process that imports torch did not start: {said}.") from error
         if "failed" in answer:

@@ -17,7 +17,8 @@ from suite import report
 from suite.store import read_run
 from tests.conftest import Desk, children, processes_below
 
-RANDOM_KILLS = 50
+RANDOM_KILLS = int(os.environ.get("KILLS", "50"))
+SEED = int(os.environ.get("SEED", "1"))
 PLANNED = 4
 
 
@@ -36,10 +37,10 @@ def itself(pytest_pid: int) -> list[int]:
 TARGETS: dict[str, Callable[[int], list[int]]] = {"worker": workers_of, "zygote": zygotes_of, "pytest": itself}
 
 
-def kill_one(running: subprocess.Popen[bytes], target: str, delay_s: float) -> list[int]:
-    """After `delay_s` with a target alive, kill one with SIGKILL; the processes that were below pytest by then."""
+def kill_one(running: subprocess.Popen[bytes], record: Path, target: str, delay_s: float) -> list[int]:
+    """Kill a target with SIGKILL `delay_s` after the record was begun; the processes that pytest had by then."""
     deadline = time.monotonic() + 60
-    while not workers_of(running.pid) and running.poll() is None and time.monotonic() < deadline:
+    while not record.exists() and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(delay_s)
     below = processes_below(running.pid)
@@ -68,7 +69,7 @@ def alive(pid: int) -> bool:
 def survive(desk: Desk, folder: str, target: str, delay_s: float) -> str:
     """Kill once, then check every promise; how the run ended."""
     running = desk.start("--profile", "tiny", "--record", folder)
-    below = kill_one(running, target, delay_s)
+    below = kill_one(running, desk.folder / folder / "record.jsonl", target, delay_s)
     code = running.wait(timeout=120)
     assert_gone(below)
     assert code == 0 or target == "pytest", "a lost worker or zygote is replaced"
@@ -95,7 +96,7 @@ def test_a_killed_process_loses_no_finished_case(desk: Desk, target: str) -> Non
 
 def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "4")
-    kill_one(running, "worker", 1.0)
+    kill_one(running, desk.folder / "here" / "record.jsonl", "worker", 1.5)
     assert running.wait(timeout=120) == 0
     warnings = [
         warning
@@ -135,9 +136,28 @@ def test_a_complete_run_is_not_resumed(desk: Desk) -> None:
     assert (desk.folder / "here" / "record.jsonl").read_bytes() == before
 
 
+def test_a_zygote_killed_while_it_imports_torch_is_started_again(desk: Desk) -> None:
+    running = desk.start("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
+    deadline = time.monotonic() + 60
+    while not zygote_process(running.pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(zygote_process(running.pid), signal.SIGKILL)
+    assert running.wait(timeout=120) == 0
+    assert read_run(desk.folder / "here").footer is not None
+
+
+def zygote_process(pytest_pid: int) -> int:
+    """The child of pytest that runs `zygote.py`; 0 where there is none yet."""
+    for pid in children(pytest_pid):
+        with suppress(OSError):
+            if b"zygote.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    return 0
+
+
 @pytest.mark.slow
 def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk) -> None:
-    chosen = random.Random(1)
+    chosen = random.Random(SEED)
     for number in range(RANDOM_KILLS):
         target = chosen.choice(list(TARGETS))
         delay_s = chosen.uniform(0, 3)
