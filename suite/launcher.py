@@ -71,7 +71,6 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._workers: list[ForkedWorker] = []
-        self._killed_at_start = False
 
     def __enter__(self) -> Self:
         return self
@@ -88,11 +87,11 @@ class Launcher:
         if self._process is not None and self._process.poll() is None:
             return
         try:
-            self._start()
+            self._start(last_attempt=False)
         except WorkerLost:
-            self._start()
+            self._start(last_attempt=True)
 
-    def _start(self) -> None:
+    def _start(self, *, last_attempt: bool) -> None:
         self.close()
         ours, theirs = socket.socketpair()
         settings = json.dumps({"path": sys.path, "plugins": self._plugins})
@@ -108,16 +107,15 @@ class Launcher:
             )
             self._link = Link(ours)
             theirs.close()
-            self._await_ready(self._link, stderr)
+            self._await_ready(self._link, stderr, last_attempt=last_attempt)
 
-    def _await_ready(self, link: Link, stderr: IO[bytes]) -> None:
+    def _await_ready(self, link: Link, stderr: IO[bytes], *, last_attempt: bool) -> None:
         try:
             answer = link.receive(ZYGOTE_START_S)
         except (Closed, TimeoutError) as error:
             killed = isinstance(error, Closed) and self._process is not None and self._process.wait() == -signal.SIGKILL
             self.close()
-            if killed and not self._killed_at_start:
-                self._killed_at_start = True
+            if killed and not last_attempt:
                 raise WorkerLost(ZYGOTE_LOST) from error
             said = last_line(stderr) or "it said nothing"
             raise StepmarkError(f"the process that imports torch did not start: {said}.") from error
@@ -150,7 +148,8 @@ class Launcher:
         worker = ForkedWorker(self, pid, Link(ours), stderr, self._timeout_s)
         self._workers.append(worker)
         try:
-            worker.attributes = worker.receive()["made"]
+            made = worker.receive()
+            worker.attributes, worker.once = made["made"], unpack(made["once"])
         except WorkerFailed:
             worker.end()
             raise
@@ -197,6 +196,7 @@ class ForkedWorker:
 
     def __init__(self, launcher: Launcher, pid: int, link: Link, stderr: IO[bytes], timeout_s: float) -> None:
         self.attributes: dict[str, Any] = {}
+        self.once: tuple[Series, ...] = ()
         self._launcher = launcher
         self._pid = pid
         self._link = link
