@@ -25,8 +25,8 @@ PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psut
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that change how torch uses cores; recorded where they are set."""
 CONTAINER_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
-WORKER_BYTES = 2**30
-"""Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes a third of it."""
+WORKER_BYTES = 3 * 2**28
+"""Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes half of it."""
 MOST_ABREAST = 32
 """Workers side by side, at most: their turns are then some ten seconds apart, as far as the drift of a machine asks."""
 MUST_AGREE = ("machine", "software", "container")

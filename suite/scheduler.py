@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from time import monotonic
 
 from suite.records import Case, Measurement, Plan, RunRecord, Visited
@@ -58,8 +59,8 @@ class Scheduler:
         total = sum(owed.values())
         for index in range(self._plan.passes):
             due = [case for case in order(cases, self._plan.order_seed, index) if index in self.missing(case)]
-            for start in range(0, len(due), self._plan.abreast):
-                for progress in self._group(due[start : start + self._plan.abreast], index):
+            for group in groups(due, self._plan.abreast):
+                for progress in self._group(group, index):
                     owed[progress.case.id] = len(self.missing(progress.case))
                     behind = total - sum(owed.values()) + progress.share_done
                     yield replace(progress, share_done=behind / total)
@@ -94,6 +95,15 @@ def under_way(stays: list[Stay]) -> float:
     return sum(stay.share_done for stay in stays if stay.result is None)
 
 
+def groups(cases: list[Case], most: int) -> list[list[Case]]:
+    """Consecutive groups of nearly equal size, none above `most`: a case left over would be measured alone, in minutes
+    of its own.
+    """
+    count = -(-len(cases) // most)
+    edges = [round(index * len(cases) / count) for index in range(count + 1)] if count else [0]
+    return [cases[start:end] for start, end in pairwise(edges)]
+
+
 def order(cases: list[Case], seed: int, index: int) -> list[Case]:
     """The cases as pass `index` visits them: shuffled, the same for the same seed."""
     shuffled = list(cases)
@@ -112,6 +122,7 @@ def assemble(case: Case, visits: list[Visited]) -> RunRecord:
             warmup=join(*(one.warmup for _, one in made)),
             visits=tuple(visit for visit, _ in made),
             warnings=tuple(warning for _, one in made for warning in one.warnings),
+            per_visit=join(*(one.per_visit for _, one in made)),
         )
     attributes = dict(made[-1][1].attributes) if made else {}
     return RunRecord(case, "failed" if failure else "measured", failure, attributes, measurement)

@@ -4,10 +4,12 @@ import random
 from itertools import groupby, repeat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suite.launcher import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
-from suite.scheduler import Progress, Scheduler, assemble, order
+from suite.scheduler import Progress, Scheduler, assemble, groups, order
 from tests.fake_workers import FakeWorkers
 
 CASES = [Case(f"net{index}", "adam", "cpu") for index in range(6)]
@@ -80,7 +82,18 @@ def test_no_more_workers_live_than_are_allowed_abreast():
         for what, _, _ in workers.events:
             alive += {"fork": 1, "end": -1}.get(what, 0)
             most = max(most, alive)
-        assert most == abreast
+        assert most == min(abreast, 3)
+
+
+@given(count=st.integers(0, 200), most=st.integers(1, 40))
+def test_groups_are_as_few_as_can_be_and_no_case_is_left_to_minutes_of_its_own(count, most):
+    cases = [Case(f"net{index}", "adam", "cpu") for index in range(count)]
+    made = groups(cases, most)
+    assert [case for group in made for case in group] == cases
+    assert len(made) == -(-count // most)
+    sizes = [len(group) for group in made]
+    assert max(sizes, default=0) <= most
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
 
 
 def test_one_abreast_measures_each_case_to_its_end_before_the_next():
