@@ -1,48 +1,155 @@
-"""Networks of torchvision, with fresh weights: what a result here means for the networks that people train."""
+"""Networks of torchvision, with fresh weights: what a result here means for the networks that people train.
+
+One entry each. Below its smallest image size a network fails; or, where it would run at any size, it would halve
+maps of a single pixel in front of its last stage, and in a small batch the gradients through so many batch
+normalisations of so few values grow beyond all bounds (1e15 and more at 16 pixels and 2 images; finite at 17).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from suite.registry import STRUCTURES
+from suite.registry import STRUCTURES, StructureSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@STRUCTURES.register(
+def vision(num_classes: int, image_size: int, *, name: str) -> nn.Module:
+    """The network that torchvision calls `name`. Images (N, 3, H, W) -> logits (N, K)."""
+    from torchvision import models
+
+    network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes)
+    return network
+
+
+def entry(name: str, paper: str, min_image_size: int, **attributes: Any) -> None:
+    """Register a network of torchvision.
+
+    Args:
+        name: torchvision's name for it, and ours.
+        paper: where it was described.
+        min_image_size: pixels a side from which it really trains, found by trial.
+        attributes: what it is made of. `depth` is the number in its name or in its paper's table, where there is one.
+    """
+    STRUCTURES.add(
+        StructureSpec(
+            name,
+            partial(vision, name=name),
+            {"family": "torchvision", **attributes},
+            min_image_size,
+            reference=f"{paper}; implementation: `torchvision.models.{name}`.",
+        )
+    )
+
+
+entry(
+    "alexnet",
+    'Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks"',
+    63,
+    depth=8,
+    layer="convolution",
+    connection="plain",
+    normalisation="none",
+    head="fc",
+)
+entry(
+    "vgg11_bn",
+    'Simonyan and Zisserman 2015, "Very deep convolutional networks for large-scale image recognition", table 1, '
+    "configuration A, with batch normalisation after each convolution",
+    32,
+    depth=11,
+    layer="convolution",
+    connection="plain",
+    normalisation="batch",
+    head="fc",
+)
+entry(
     "resnet18",
-    family="torchvision",
+    'He et al. 2016, "Deep residual learning for image recognition", table 1',
+    17,
     depth=18,
     width=64,
     layer="convolution",
     connection="residual",
+    normalisation="batch",
+    head="gap",
 )
-def resnet18(num_classes: int, image_size: int) -> nn.Module:
-    """ResNet-18. Images (N, 3, H, W) -> logits (N, K); any size, since it ends in global average pooling.
-
-    Source: He et al. 2016, "Deep residual learning for image recognition", table 1; implementation:
-        `torchvision.models.resnet18`.
-    """
-    from torchvision import models
-
-    network: nn.Module = models.resnet18(weights=None, num_classes=num_classes)
-    return network
-
-
-@STRUCTURES.register(
+entry(
+    "resnet50",
+    'He et al. 2016, "Deep residual learning for image recognition", table 1, with the stride in the 3x3 convolution',
+    17,
+    depth=50,
+    width=64,
+    layer="bottleneck",
+    connection="residual",
+    normalisation="batch",
+    head="gap",
+)
+entry(
+    "densenet121",
+    'Huang et al. 2017, "Densely connected convolutional networks", table 1',
+    29,
+    depth=121,
+    layer="bottleneck",
+    connection="dense",
+    normalisation="batch",
+    head="gap",
+)
+entry(
     "mobilenet_v3_small",
-    family="torchvision",
+    'Howard et al. 2019, "Searching for MobileNetV3", table 2',
+    17,
     layer="separable",
     connection="residual",
+    normalisation="batch",
+    head="gap",
 )
-def mobilenet_v3_small(num_classes: int, image_size: int) -> nn.Module:
-    """MobileNetV3-Small, of depthwise separable convolutions. Images (N, 3, H, W) -> logits (N, K).
-
-    Source: Howard et al. 2019, "Searching for MobileNetV3", table 2; implementation:
-        `torchvision.models.mobilenet_v3_small`.
-    """
-    from torchvision import models
-
-    network: nn.Module = models.mobilenet_v3_small(weights=None, num_classes=num_classes)
-    return network
+entry(
+    "shufflenet_v2_x1_0",
+    'Ma et al. 2018, "ShuffleNet V2: practical guidelines for efficient CNN architecture design", table 5',
+    17,
+    layer="separable",
+    connection="split",
+    normalisation="batch",
+    head="gap",
+)
+entry(
+    "squeezenet1_1",
+    'Iandola et al. 2016, "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", and version 1.1 of its '
+    "authors' repository",
+    17,
+    depth=18,
+    layer="fire",
+    connection="plain",
+    normalisation="none",
+    head="gap",
+)
+entry(
+    "efficientnet_b0",
+    'Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks", table 1',
+    17,
+    layer="separable",
+    connection="residual",
+    normalisation="batch",
+    head="gap",
+)
+entry(
+    "convnext_tiny",
+    'Liu et al. 2022, "A ConvNet for the 2020s", section 2 and table 9',
+    32,
+    layer="separable",
+    connection="residual",
+    normalisation="layer",
+    head="gap",
+)
+entry(
+    "regnet_y_400mf",
+    'Radosavovic et al. 2020, "Designing network design spaces", section 4 (RegNetY-400MF)',
+    17,
+    layer="grouped",
+    connection="residual",
+    normalisation="batch",
+    head="gap",
+)
