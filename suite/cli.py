@@ -9,13 +9,20 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 from suite import __version__
 from suite.records import StepmarkError
 
+if TYPE_CHECKING:
+    from suite.designs import Choice
+
 FINE, CASE_FAILED, WRONG_USAGE = 0, 1, 2
 PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED = 4, 5
 """pytest's own exit codes for a wrong command line and for no test selected; `stepmark run` says 2 for both."""
+
+SHOWN_REASONS = 5
+"""Reasons quoted for cases that a design could not choose, the most frequent first; more would bury the list."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,24 +95,47 @@ def run(arguments: list[str]) -> int:
 
 
 def list_cases(options: argparse.Namespace) -> int:
-    """Print every case: a table for a person, or one JSON object a line."""
-    from suite.matrix import DEFAULT_PROFILE, cases_of, load_profile, refusal, selector
+    """Print every case that a run would plan: a table for a person, or one JSON object a line.
+
+    What a design left out is said behind the table, or on standard error beside JSON.
+    """
+    from suite.matrix import DEFAULT_PROFILE, INFER, choice_of, load_profile, refusal, selector
 
     selects = selector(options.expression)
-    cases = cases_of(load_profile(options.profile or DEFAULT_PROFILE, options.profiles))
-    chosen = [(case, refusal(case)) for case in cases if selects(case.id)]
+    choice = choice_of(load_profile(options.profile or DEFAULT_PROFILE, options.profiles))
+    chosen = [(case, refusal(case)) for case in choice.cases if selects(case.id)]
     if options.format == "json":
         for case, reason in chosen:
             levels = {name: getattr(case, name) for name in ("structure", "optimizer", "execution", "tuning", "input")}
             facts = {"batch_size": case.batch_size, "runnable": not reason, "reason": reason}
             print(json.dumps({"id": case.id, **levels, **facts}))
+        print_left_out(choice, sys.stderr)
         return FINE
     width = max((len(case.id) for case, _ in chosen), default=0)
     for case, reason in chosen:
         print(f"{case.id:<{width}}  {reason or 'runs here'}")
+    print_left_out(choice, sys.stdout)
+    if any(case.mode == INFER for case, _ in chosen):
+        print("an optimizer has no part in inferring: those cases take the profile's first")
     refused = sum(bool(reason) for _, reason in chosen)
-    print(f"{len(chosen)} of {len(cases)} cases listed, {len(chosen) - refused} run here, {refused} do not")
+    print(f"{len(chosen)} of {len(choice.cases)} cases listed, {len(chosen) - refused} run here, {refused} do not")
     return FINE
+
+
+def print_left_out(choice: Choice, stream: TextIO) -> None:
+    """Say how many cases a design chose of how many, and why others could not be chosen; nothing of a full matrix."""
+    if choice.design == "full":
+        return
+    refused = sum(choice.refused.values())
+    print(
+        f"design {choice.design}: {len(choice.cases)} of {choice.matrix_cases} cases chosen; "
+        f"{choice.matrix_cases - len(choice.cases) - refused} more run here, {refused} do not",
+        file=stream,
+    )
+    for reason, count in list(choice.refused.items())[:SHOWN_REASONS]:
+        print(f"  {count} not here: {reason}", file=stream)
+    if len(choice.refused) > SHOWN_REASONS:
+        print(f"  and {len(choice.refused) - SHOWN_REASONS} more reasons", file=stream)
 
 
 def report(options: argparse.Namespace) -> int:

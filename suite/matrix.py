@@ -1,4 +1,4 @@
-"""Profiles -> cases: reading, product, validity, selection, shard. Imports no torch."""
+"""Profiles -> cases: reading, product, design, validity, selection, shard. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from suite.designs import ALLOWED as ALLOWED_DESIGNS
+from suite.designs import FULL, Choice, Design, choose, is_design
 from suite.records import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_IMAGE_SIZE,
@@ -27,8 +29,8 @@ from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, 
 CASES_FOLDER = Path(__file__).resolve().parent.parent / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
 DEFAULT_PROFILE = "quick"
-MODES = (DEFAULT_MODE,)
-DESIGNS = ("full",)
+INFER = "infer"
+MODES = (DEFAULT_MODE, INFER)
 
 FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes")
 SIZE_KEYS = ("batch_sizes", "image_sizes")
@@ -55,6 +57,7 @@ class Profile:
         levels: names or patterns by key (`structures`, ...); a missing key means all, or the default level.
         sizes: images per batch and pixels per side, by key.
         plan: values for keys in `PLAN_KEYS`.
+        design: which of the crossed cases are measured.
     """
 
     name: str
@@ -63,7 +66,7 @@ class Profile:
     levels: dict[str, list[str]] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
     plan: dict[str, float] = field(default_factory=dict)
-    design: str = "full"
+    design: Design = FULL
 
 
 def load_profile(name: str, file: Path | None = None) -> Profile:
@@ -105,8 +108,8 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
             raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a number above 0.")
         if PLAN_KEYS[key] is int and not isinstance(value, int):
             raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a whole number from 1.")
-    if table.get("design", "full") not in DESIGNS:
-        raise StepmarkError(f"profile {name!r}: design is {table['design']!r}; allowed: {', '.join(DESIGNS)}.")
+    if not is_design(table.get("design", FULL)):
+        raise StepmarkError(f"profile {name!r}: design is {table['design']!r}; allowed: {ALLOWED_DESIGNS}.")
     return Profile(
         name=name,
         file=file,
@@ -114,7 +117,7 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
         levels={key: table[key] for key in FACTOR_KEYS if key in table},
         sizes={key: table[key] for key in SIZE_KEYS if key in table},
         plan={key: convert(table[key]) for key, convert in PLAN_KEYS.items() if key in table},
-        design=table.get("design", "full"),
+        design=table.get("design", FULL),
     )
 
 
@@ -134,7 +137,20 @@ def is_size(value: object) -> bool:
 
 
 def cases_of(profile: Profile) -> list[Case]:
-    """Every case of a profile, in the order of its levels; imports the profile's plug-ins first.
+    """The cases that a profile's design chooses, in the order of its levels; raises as `matrix_of` does."""
+    return choice_of(profile).cases
+
+
+def choice_of(profile: Profile) -> Choice:
+    """What a profile's design chooses of its matrix; raises as `matrix_of` does."""
+    return choose(matrix_of(profile), profile.design, refusal)
+
+
+def matrix_of(profile: Profile) -> list[Case]:
+    """Every combination of a profile's levels, in their order; imports the profile's plug-ins first.
+
+    An optimizer has no part in inferring, so that cases of that mode take the profile's first optimizer alone: with
+    each of them the same thing would be measured under many names.
 
     Raises:
         StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
@@ -143,11 +159,12 @@ def cases_of(profile: Profile) -> list[Case]:
         sys.path.insert(0, str(profile.file.parent))
     load_levels(profile.plugins)
     everything, levels, sizes = ["*"], profile.levels, profile.sizes
-    cases = [
+    optimizers = OPTIMIZERS.matching(levels.get("optimizers", everything))
+    crossed = [
         Case(*combination)
         for combination in product(
             STRUCTURES.matching(levels.get("structures", everything)),
-            OPTIMIZERS.matching(levels.get("optimizers", everything)),
+            optimizers,
             EXECUTIONS.matching(levels.get("executions", everything)),
             TUNINGS.matching(levels.get("tunings", [DEFAULT_TUNING])),
             INPUTS.matching(levels.get("inputs", [DEFAULT_INPUT])),
@@ -156,6 +173,7 @@ def cases_of(profile: Profile) -> list[Case]:
             [known_mode(mode) for mode in dict.fromkeys(levels.get("modes", [DEFAULT_MODE]))],
         )
     ]
+    cases = [case for case in crossed if case.mode != INFER or case.optimizer == optimizers[0]]
     refuse_twins(cases)
     return cases
 
@@ -189,7 +207,13 @@ def refusal(case: Case) -> str:
     smallest = STRUCTURES[case.structure].min_image_size
     if case.image_size < smallest:
         return f"{case.structure} needs images of at least {smallest} pixels a side, not {case.image_size}"
-    return EXECUTIONS[case.execution].strategy.refusal(case)
+    execution = EXECUTIONS[case.execution].strategy
+    device = execution.device_type()
+    return (
+        execution.refusal(case)
+        or TUNINGS[case.tuning].strategy.refusal(case, device)
+        or INPUTS[case.input].pipeline.refusal(case, device)
+    )
 
 
 def shard(cases: Sequence[Case], text: str) -> list[Case]:

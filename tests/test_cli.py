@@ -115,6 +115,57 @@ def test_an_expression_that_matches_nothing_lists_nothing(stepmark, mine):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_list_of_a_design_says_how_many_it_chose_and_why_others_could_not_be(stepmark, tmp_path):
+    (tmp_path / "profiles.toml").write_text(
+        PROFILES + 'batch_sizes = [8, 16, 64]\nmodes = ["train", "infer"]\ndesign = 0.25\n'
+    )
+    mine = ("list", "--profiles", "profiles.toml", "--profile", "mine")
+    left_out = [
+        "design 0.25: 3 of 18 cases chosen; 6 more run here, 9 do not",
+        "  9 not here: seed_cnn needs images of at least 4 pixels a side, not 2",
+    ]
+    table = stepmark(*mine)
+    assert (table.returncode, table.stderr) == (0, "")
+    lines = table.stdout.splitlines()
+    assert [line.partition("  ")[2].strip() for line in lines[:3]] == ["runs here"] * 3
+    assert lines[3:] == [
+        *left_out,
+        "an optimizer has no part in inferring: those cases take the profile's first",
+        "3 of 3 cases listed, 3 run here, 0 do not",
+    ]
+    listed = stepmark(*mine, "--format", "json")
+    assert (listed.returncode, listed.stderr.splitlines()) == (0, left_out)
+    assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [line.split()[0] for line in lines[:3]]
+
+
+def test_a_list_of_a_design_quotes_some_of_many_reasons(stepmark, tmp_path):
+    (tmp_path / "profiles.toml").write_text('[mine]\nimage_sizes = [28, 2]\ndesign = "pairwise"\n')
+    lines = stepmark("list", "--profiles", "profiles.toml", "--profile", "mine").stdout.splitlines()
+    assert len([line for line in lines if " not here: " in line]) == 5
+    assert lines[-2].startswith("  and ")
+    assert lines[-2].endswith(" more reasons")
+
+
+def test_a_list_is_what_pytest_collects(stepmark, tmp_path):
+    (tmp_path / "profiles.toml").write_text(
+        '[mine]\nstructures = ["seed_cnn", "plain_*"]\nexecutions = ["cpu"]\nbatch_sizes = [8, 64]\n'
+        'design = "pairwise"\n'
+    )
+    mine = ("--profiles", "profiles.toml", "--profile", "mine")
+    listed = stepmark("list", *mine, "--format", "json").stdout.splitlines()
+    collected = stepmark("run", *mine, "-p", "no:cacheprovider", "--collect-only", "-q").stdout.splitlines()
+    ids = [line.partition("[")[2].rstrip("]") for line in collected if "test_training_step[" in line]
+    assert ids == [json.loads(line)["id"] for line in listed] != []
+
+
+def test_only_a_pairwise_design_imports_the_library_for_it(stepmark, tmp_path):
+    for design, imported in (('"full"', False), ("0.5", False), ('"pairwise"', True)):
+        (tmp_path / "profiles.toml").write_text(f"[mine]\nbatch_sizes = [8, 64]\ndesign = {design}\n")
+        done = stepmark("list", "--profiles", "profiles.toml", "--profile", "mine", python=("-X", "importtime"))
+        assert done.returncode == 0, done.stderr
+        assert ("covertable" in done.stderr) is imported
+
+
 def test_the_quick_profile_is_listed_where_none_is_named(stepmark):
     assert stepmark("list").stdout == stepmark("list", "--profile", "quick").stdout
 

@@ -8,12 +8,28 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from suite.matrix import cases_of, load_profile, refusal, refuse_twins, selector, shard
+from suite.matrix import cases_of, choice_of, load_profile, matrix_of, refusal, refuse_twins, selector, shard
 from suite.records import Case, StepmarkError
 
 SEED_CNN = Case("seed_cnn", "adam", "cpu")
 IDS = ("seed_cnn-adam-cpu", "residual_d8w32-adamw_fused-cpu-bf16-b256", "plain_d4w32-sgd-cpu-i64", "resnet18-sgd-cpu")
 WORDS = ("adam", "ADAM", "sgd", "d8w32-adamw", "b256", "nowhere", "-", "_", "And", "True", "import", "__class__", "i64")
+
+
+BAD_DESIGNS = [
+    ("[]", "[]"),
+    ('"half"', "'half'"),
+    ("true", "True"),
+    ("0", "0"),
+    ("1", "1"),
+    ("0.0", "0.0"),
+    ("1.0", "1.0"),
+    ("-0.25", "-0.25"),
+    ("nan", "nan"),
+    ("inf", "inf"),
+    ('["pairwise"]', "['pairwise']"),
+]
+"""What a profile may not ask for as a design, and how the sentence quotes it."""
 
 
 def profile(tmp_path, table, name="mine"):
@@ -43,8 +59,10 @@ def profile(tmp_path, table, name="mine"):
         ("passes = true", "passes is True; allowed: a number above 0."),
         ('case_seconds = "long"', "case_seconds is 'long'; allowed: a number above 0."),
         ("target_precision = -0.5", "target_precision is -0.5; allowed: a number above 0."),
-        ("design = 0.25", "design is 0.25; allowed: full."),
-        ("design = []", "design is []; allowed: full."),
+        *(
+            (f"design = {text}", f"design is {value}; allowed: full, pairwise, or a number above 0 and below 1.")
+            for text, value in BAD_DESIGNS
+        ),
     ],
 )
 def test_a_value_that_is_not_allowed_is_answered_with_those_that_are(tmp_path, table, sentence):
@@ -110,8 +128,8 @@ def test_patterns_stand_for_the_levels_that_they_match_and_each_level_is_taken_o
     cases = cases_of(
         profile(
             tmp_path,
-            'structures = ["seed_cnn", "residual_d?w32", "seed_*", "residual_d4w32"]\noptimizers = ["adam"]\n'
-            "batch_sizes = [8, 8]",
+            'structures = ["seed_cnn", "residual_d?w32", "seed_cn?", "residual_d4w32"]\noptimizers = ["adam"]\n'
+            'executions = ["cpu"]\nbatch_sizes = [8, 8]',
         )
     )
     structures = [case.structure for case in cases]
@@ -132,6 +150,50 @@ def test_a_missing_key_means_every_level_but_the_default_of_tuning_input_mode_an
     assert {(case.tuning, case.input, case.batch_size, case.image_size, case.mode) for case in cases} == {
         ("eager", "synthetic", 64, 28, "train")
     }
+
+
+def test_the_full_profile_is_the_product_of_its_levels():
+    from suite.registry import EXECUTIONS, OPTIMIZERS, STRUCTURES
+
+    full = choice_of(load_profile("full"))
+    assert len(full.cases) == full.matrix_cases == len(STRUCTURES) * len(OPTIMIZERS) * len(EXECUTIONS)
+
+
+def test_a_mode_that_does_not_exist_is_answered_with_those_that_do(tmp_path):
+    with pytest.raises(StepmarkError, match=r"^mode 'rest' is not known; allowed: train, infer\.$"):
+        cases_of(profile(tmp_path, 'modes = ["train", "rest"]'))
+
+
+@pytest.mark.parametrize(
+    ("optimizers", "modes", "ids"),
+    [
+        ('["sgd", "adam"]', '["infer"]', ["seed_cnn-sgd-cpu-infer"]),
+        ('["adam", "sgd"]', '["infer"]', ["seed_cnn-adam-cpu-infer"]),
+        (
+            '["sgd", "adam"]',
+            '["train", "infer"]',
+            ["seed_cnn-sgd-cpu", "seed_cnn-sgd-cpu-infer", "seed_cnn-adam-cpu"],
+        ),
+    ],
+)
+def test_an_optimizer_has_no_part_in_inferring_which_takes_the_first(tmp_path, optimizers, modes, ids):
+    table = f'structures = ["seed_cnn"]\nexecutions = ["cpu"]\noptimizers = {optimizers}\nmodes = {modes}'
+    assert [case.id for case in cases_of(profile(tmp_path, table))] == ids
+
+
+@pytest.mark.parametrize("design", ['"pairwise"', "0.3"])
+def test_a_design_chooses_some_cases_of_the_matrix_in_its_order(tmp_path, design):
+    mine = profile(
+        tmp_path,
+        'structures = ["seed_cnn", "plain_*"]\nexecutions = ["cpu"]\nbatch_sizes = [8, 64]\nimage_sizes = [28, 2]\n'
+        f'modes = ["train", "infer"]\ndesign = {design}',
+    )
+    matrix, choice = matrix_of(mine), choice_of(mine)
+    assert choice.cases == cases_of(mine) == [case for case in matrix if case in set(choice.cases)]
+    assert choice.design == mine.design
+    assert choice.matrix_cases == len(matrix) > len(choice.cases) > 0
+    assert all(refusal(case) == "" for case in choice.cases)
+    assert sum(choice.refused.values()) == sum(refusal(case) != "" for case in matrix) == len(matrix) // 2
 
 
 @pytest.mark.parametrize("name", ["smoke", "quick", "full"])

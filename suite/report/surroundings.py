@@ -59,10 +59,19 @@ def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
     return (
         *times,
         *record,
-        entry("selection", header.selection),
+        entry("selection", shown_selection(header.selection)),
         Entry("plan", children=plan),
         *([Entry("resumed", children=resumed)] if resumed else []),
     )
+
+
+def shown_selection(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's selection with the numbers of a design beside its name, where it chose some of the matrix's cases."""
+    shown = {key: value for key, value in selection.items() if key not in ("design_cases", "matrix_cases")}
+    chosen, matrix = selection.get("design_cases"), selection.get("matrix_cases")
+    if chosen is not None and matrix is not None and selection.get("design") != "full":
+        shown["design"] = f"{plain(selection.get('design'))}: {plain(chosen)} of {plain(matrix)} cases"
+    return shown
 
 
 def plan_entry(key: str, value: Any) -> Entry:
