@@ -37,19 +37,21 @@ def export(run: Run, fmt: str) -> str:
 def as_csv(run: Run) -> str:
     """One row per case, skipped and failed ones too, with numbers at full precision.
 
-    Only measured cases have figures: what a case brought before it failed stays in the record. All
-    figures come from the rounds that count (`suite.stats.counted`).
+    Only measured cases have figures: what a case brought before it failed stays in the record. Figures are medians
+    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit.
 
     Source: RFC 4180 for quotes and line ends.
     """
-    metrics = [one.metric for record in run.cases for one in measured(record).series if one.metric.name != "step_time"]
-    columns = list(dict.fromkeys(map(column, metrics)))
+    parts = [measured(record) for record in run.cases]
+    series = [one for part in parts for one in (*part.series, *part.per_visit)]
+    columns = list(dict.fromkeys(column(one.metric) for one in series if one.metric.name != "step_time"))
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["id", *LEVELS_AND_SIZES, "outcome", "reason", *FIGURES, *columns])
     for record in run.cases:
         found = measured(record)
         rounds = {one.metric: [v for turn in counted(found, one.metric.name) for v in turn] for one in found.series}
+        rounds.update({one.metric: list(one.values) for one in found.per_visit})
         medians = {column(metric): median(values) for metric, values in rounds.items() if values}
         writer.writerow(
             [

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from suite import environment
 from suite.launcher import Launcher
-from suite.matrix import CASES_FOLDER, refusal
+from suite.matrix import CASES_FOLDER, choice_of, refusal
 from suite.records import Case, Footer, Header, RunRecord, StepmarkError
 from suite.scheduler import Progress, Scheduler
 from suite.settings import Settings
@@ -120,7 +120,7 @@ def selection_of(settings: Settings) -> dict[str, Any]:
         "profile": profile.name,
         "profiles_file": None if profile.file.parent == CASES_FOLDER else str(profile.file),
         "plugins": list(profile.plugins),
-        "design": profile.design,
+        **choice_of(profile).facts,
         "shard": settings.shard,
     }
 

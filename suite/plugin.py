@@ -18,7 +18,7 @@ import pytest
 
 from suite import environment, report
 from suite.liverun import LiveRun
-from suite.matrix import CASES_FOLDER, cases_of, shard
+from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.progress import ProgressLine
 from suite.records import Case, RunRecord, StepmarkError
 from suite.settings import OPTIONS, Settings, settle
@@ -59,13 +59,11 @@ class Bench:
         self.complete = False
 
     def _cases(self) -> list[Case]:
-        cases = cases_of(self.settings.profile)
-        if self.settings.shard is not None:
-            cases = shard(cases, self.settings.shard)
         if self.settings.resume is not None:
             planned = set(self.settings.resume.header.planned)
-            cases = [case for case in cases if case.id in planned]
-        return cases
+            return [case for case in matrix_of(self.settings.profile) if case.id in planned]
+        cases = cases_of(self.settings.profile)
+        return cases if self.settings.shard is None else shard(cases, self.settings.shard)
 
 
 BENCH = pytest.StashKey[Bench]()

@@ -21,6 +21,13 @@ STEP_TIME = Metric(
     "Wall time of one training step: zero_grad, forward, loss, backward and optimizer step on one batch.",
 )
 """The primary metric. It comes from the clock, not from a probe."""
+DATA_WAIT = Metric(
+    "data_wait",
+    "s",
+    "lower",
+    "The part of one step's time in which it waited for the input pipeline to yield its batch on the device.",
+)
+"""Read from the step itself, which knows when it asked for a batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Protocol
 
 from suite.clock import Clock
-from suite.probes import PROBES, STEP_TIME
+from suite.probes import PROBES, STEP_TIME, Probe
 from suite.records import Series
 
 
@@ -25,6 +25,11 @@ class Step(Protocol):
     """What the recorder needs of a training step."""
 
     clock: Clock
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is read around a round beside the counters of the process."""
+        ...
 
     def __call__(self) -> None:
         """Train one step."""
@@ -46,27 +51,30 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
         min_rounds: rounds taken even where they last longer than `seconds`; at least 1.
 
     Returns:
-        One series for step time and one for each probe, all of the same length.
+        One series for step time and one for each probe, of the process and of the step, all of the same length.
 
     Raises:
         DivergedError: the loss is not finite after the last round.
     """
     step.rewind()
+    probes = (*PROBES, *step.probes)
     gc.collect()
     gc.disable()
     try:
-        rounds = _rounds(step, seconds, steps_per_round, min_rounds)
+        rounds = _rounds(step, probes, seconds, steps_per_round, min_rounds)
     finally:
         gc.enable()
     step.check()
-    metrics = (STEP_TIME, *(probe.metric for probe in PROBES))
+    metrics = (STEP_TIME, *(probe.metric for probe in probes))
     columns = zip(*rounds, strict=True)
     return tuple(Series(metric, values) for metric, values in zip(metrics, columns, strict=True))
 
 
-def _rounds(step: Step, seconds: float, steps_per_round: int, min_rounds: int) -> list[tuple[float, ...]]:
+def _rounds(
+    step: Step, probes: tuple[Probe, ...], seconds: float, steps_per_round: int, min_rounds: int
+) -> list[tuple[float, ...]]:
     read_s = step.clock.read_s
-    reads: list[Callable[[], float]] = [probe.read for probe in PROBES]
+    reads: list[Callable[[], float]] = [probe.read for probe in probes]
     rounds: list[tuple[float, ...]] = []
     deadline = perf_counter() + seconds
     while len(rounds) < min_rounds or perf_counter() < deadline:

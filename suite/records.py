@@ -157,16 +157,23 @@ class Visited:
     attributes: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failure: str = ""
+    per_visit: tuple[Series, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The raw rounds of one case over all its visits. No statistics inside."""
+    """The raw rounds of one case over all its visits. No statistics inside.
+
+    Attributes:
+        series, warmup: one value for each round that counts, or that came before.
+        per_visit: one value for each visit, such as the time that compilation took before its first round.
+    """
 
     series: tuple[Series, ...]
     warmup: tuple[Series, ...]
     visits: tuple[Visit, ...]
     warnings: tuple[str, ...] = ()
+    per_visit: tuple[Series, ...] = ()
 
     def values(self, metric: str) -> tuple[float, ...]:
         """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from suite.executions.cpu import Cpu
     from suite.inputs.synthetic import Synthetic
+    from suite.tunings.eager import Eager
 
 LEVEL_NAME = re.compile(r"[a-z0-9_]+")
 SHOWN_NAMES = 12
@@ -92,7 +94,10 @@ class Registry(Generic[L]):
         return list(found)
 
     def _unknown(self, name: str) -> str:
-        names = list(self._levels)
+        return self._refusal(name, self._levels)
+
+    def _refusal(self, name: str, allowed: Iterable[str]) -> str:
+        names = list(allowed)
         shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES))
         return f"{self.factor} {name!r} is not known; allowed: {shown or 'none is registered'}."
 
@@ -111,16 +116,55 @@ class StructureSpec:
     build: StructureBuilder
     attributes: dict[str, Any] = field(default_factory=dict)
     min_image_size: int = 1
+    reference: str = ""
+    """Its own source, where one builder makes the structures of several."""
 
     @property
     def source(self) -> str:
-        """Where the structure comes from: the docstring of its builder."""
+        """Where the structure comes from: the docstring of its builder, and its own reference if it has one."""
         build = self.build.func if isinstance(self.build, partial) else self.build
-        return inspect.getdoc(build) or ""
+        said = inspect.getdoc(build) or ""
+        return f"{said}\n\nSource: {self.reference}" if self.reference else said
 
 
 class StructureRegistry(Registry[StructureSpec]):
-    """The registry of structures, with a decorator for builders."""
+    """The registry of structures, with a decorator for builders.
+
+    Families have more members than anybody wants in one matrix. Those that are not listed are found by their exact
+    names alone: no pattern matches them, and whoever asks for all structures does not get them.
+    """
+
+    def __init__(self, factor: str) -> None:
+        super().__init__(factor)
+        self._unlisted: dict[str, StructureSpec] = {}
+
+    def add(self, level: StructureSpec, *, listed: bool = True) -> StructureSpec:
+        """Add a structure, as `Registry.add` does.
+
+        Raises:
+            StepmarkError: the name is taken, listed or not, or is not made of `a-z`, `0-9` and `_`.
+        """
+        if level.name in self._unlisted:
+            raise StepmarkError(f"{self.factor} {level.name!r} is registered already; choose another name.")
+        super().add(level)
+        if not listed:
+            self._unlisted[level.name] = self._levels.pop(level.name)
+        return level
+
+    def __getitem__(self, name: str) -> StructureSpec:
+        return self._unlisted[name] if name in self._unlisted else super().__getitem__(name)
+
+    def matching(self, patterns: list[str]) -> list[str]:
+        """As `Registry.matching`; an exact name may be that of a structure that is not listed."""
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            found.update(dict.fromkeys([pattern] if pattern in self._unlisted else super().matching([pattern])))
+        return list(found)
+
+    def _unknown(self, name: str) -> str:
+        every = [*self._levels, *self._unlisted]
+        likest = get_close_matches(name, every, n=SHOWN_NAMES)  # first, since most of these names are long
+        return self._refusal(name, dict.fromkeys([*likest, *every]))
 
     def register(
         self, name: str, *, min_image_size: int = 1, **attributes: Any
@@ -142,12 +186,14 @@ class OptimizerSpec:
         factory: the optimizer's class, or its dotted path (`torch.optim.SGD`), which is looked up by the worker.
         kwargs: keyword arguments, pinned; the learning rate and the implementation are recorded as attributes.
         source: the paper or documentation that the setting follows.
+        closure: whether its step evaluates loss and gradients itself, as often as it wants, through a closure.
     """
 
     name: str
     factory: str | Callable[..., torch.optim.Optimizer]
     kwargs: dict[str, Any] = field(default_factory=dict)
     source: str = ""
+    closure: bool = False
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -183,6 +229,7 @@ class TuningSpec:
     """A way of running the same step; `eager` changes nothing."""
 
     name: str
+    strategy: type[Eager]
     attributes: dict[str, Any] = field(default_factory=dict)
 
 

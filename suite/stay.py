@@ -32,6 +32,7 @@ class Worker(Protocol):
     """A process that measures one case; see `suite.launcher.ForkedWorker`."""
 
     attributes: dict[str, Any]
+    once: tuple[Series, ...]
 
     def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
         """Rounds, measured now."""
@@ -153,9 +154,9 @@ class Stay:
         if not self._steady:
             text = f"pass {self.index + 1}: the step time had not settled when the warm-up's time was spent"
             self._warnings += (text,)
-        attributes = self._worker.attributes if self._worker else {}
+        attributes, once = (self._worker.attributes, self._worker.once) if self._worker else ({}, ())
         visit = self._visit(stopped_by, precision)
-        self.result = Visited(visit, join(*self._turns), self._warmup, attributes, self._warnings)
+        self.result = Visited(visit, join(*self._turns), self._warmup, attributes, self._warnings, per_visit=once)
 
     def _visit(self, stopped_by: Literal["precision", "time"], precision: float | None) -> Visit:
         return Visit(

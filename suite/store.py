@@ -1,9 +1,4 @@
-"""Append-only record files: one folder a run, one JSON line a case, on disk before the next case begins.
-
-Schema history:
-    1  `record.jsonl`: header, one line per case, footer. `visits.jsonl` beside it while the run lasts: one line per
-       visit of a case that is not finished yet, so that a killed run loses no more than the visits under way.
-"""
+"""Append-only record files: one folder a run, one JSON line a case, on disk before the next case begins."""
 
 from __future__ import annotations
 
@@ -15,14 +10,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
-from suite.protocol import pack, unpack
-from suite.records import Case, Footer, Header, Measurement, Plan, Run, RunRecord, StepmarkError, Visit, Visited
+from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError, Visited
+from suite.schema import (
+    SCHEMA,
+    Line,
+    packed_case,
+    packed_visit,
+    unpacked_case,
+    unpacked_footer,
+    unpacked_header,
+    unpacked_visit,
+)
 
-SCHEMA = 1
 RECORD_NAME = "record.jsonl"
 JOURNAL_NAME = "visits.jsonl"
-
-Line = dict[str, Any]
 
 
 class LineFile:
@@ -218,79 +219,3 @@ def split_lines(raw: bytes) -> Iterator[tuple[bytes, bool]]:
 def cannot_write(path: Path, error: OSError) -> StepmarkError:
     """The sentence about a disk that refuses."""
     return StepmarkError(f"cannot write {path}: {error.strerror or error}.")
-
-
-def packed_visit(visited: Visited) -> Line:
-    """A visit as plain values."""
-    return {
-        "visit": asdict(visited.visit) if visited.visit else None,
-        "series": pack(visited.series),
-        "warmup": pack(visited.warmup),
-        "attributes": dict(visited.attributes),
-        "warnings": list(visited.warnings),
-    }
-
-
-def unpacked_visit(line: Line) -> Visited:
-    """The inverse of `packed_visit`."""
-    return Visited(
-        visit=visit_of(line["visit"]),
-        series=unpack(line["series"]),
-        warmup=unpack(line["warmup"]),
-        attributes=line["attributes"],
-        warnings=tuple(line["warnings"]),
-    )
-
-
-def packed_case(record: RunRecord) -> Line:
-    """A case as its line of the record."""
-    line: Line = {
-        "kind": "case",
-        "id": record.case.id,
-        "case": asdict(record.case),
-        "outcome": record.outcome,
-        "reason": record.reason,
-        "attributes": record.attributes,
-        "series": [],
-    }
-    if record.measurement is not None:
-        line["series"] = pack(record.measurement.series)
-        line["warmup"] = pack(record.measurement.warmup)
-        line["visits"] = [asdict(visit) for visit in record.measurement.visits]
-        line["warnings"] = list(record.measurement.warnings)
-    return line
-
-
-def unpacked_case(line: Line) -> RunRecord:
-    """The inverse of `packed_case`."""
-    measurement = None
-    if line["series"]:
-        measurement = Measurement(
-            series=unpack(line["series"]),
-            warmup=unpack(line["warmup"]),
-            visits=tuple(visit_of(visit) for visit in line["visits"]),
-            warnings=tuple(line["warnings"]),
-        )
-    return RunRecord(Case(**line["case"]), line["outcome"], line["reason"], line["attributes"], measurement)
-
-
-def visit_of(line: Line) -> Visit:
-    """A visit's facts from plain values."""
-    return Visit(**{**line, "turns": tuple(line["turns"])})
-
-
-def unpacked_header(line: Line) -> Header:
-    """The header from its line."""
-    return Header(
-        run_id=line["run_id"],
-        started_at=line["started_at"],
-        plan=Plan(**line["plan"]),
-        planned=tuple(line["planned"]),
-        selection=line["selection"],
-        environment=line["environment"],
-    )
-
-
-def unpacked_footer(line: Line) -> Footer:
-    """The footer from its line."""
-    return Footer(line["finished_at"], line["counts"], line["environment"], tuple(line["resumed"]))

@@ -1,46 +1,130 @@
-"""Case -> TrainingStep: the only place where the factors meet."""
+"""Case -> step: the only place where the factors meet."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from time import perf_counter
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from suite.clock import Clock
-from suite.records import NUM_CLASSES, Case
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES
+from suite.executions.cpu import Cpu
+from suite.placement import Placement
+from suite.probes import DATA_WAIT, Probe
+from suite.records import NUM_CLASSES, Case, Series
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS
+from suite.snapshot import snapshot
 
 
-class TrainingStep:
-    """One batch through `zero_grad`, forward, loss, backward and optimizer step. Calling it trains one step.
+class Step:
+    """One batch through the network of a case, as its execution and tuning run it. Calling it runs one step.
 
-    Inside a call: those five, and taking the next batch from the input pipeline. Outside: making the network, the
-    optimizer, and (with synthetic input) the batches.
+    A context that puts back, on leaving, what execution, tuning and input have set up. Inside a call: taking the next
+    batch from the input pipeline, and what `run` does with it. Outside: making the network, the optimizer, and (with
+    synthetic input) the batches; compilation.
+
+    Args:
+        case: what to run.
+        execution: how, where it is not a new one of the case's own: the other processes of an execution pass theirs.
     """
 
-    def __init__(self, case: Case) -> None:
-        execution = EXECUTIONS[case.execution].strategy()
-        torch.manual_seed(case.seed)
-        self.network = execution.place(STRUCTURES[case.structure].build(NUM_CLASSES, case.image_size))
-        self.network.train()
-        self.optimizer = OPTIMIZERS[case.optimizer].build(self.network.parameters())
-        self.criterion = nn.CrossEntropyLoss()
-        self.batches = INPUTS[case.input].pipeline().batches(case, execution.device())
-        self.clock: Clock = execution.clock()
-        self.loss: Tensor | None = None
+    def __init__(self, case: Case, execution: Cpu | None = None) -> None:
+        self.case = case
+        self.execution = execution or EXECUTIONS[case.execution].strategy()
+        self.tuning = TUNINGS[case.tuning].strategy(self.execution.device_type())
+        self.waited_s = 0.0
+        self.once: tuple[Series, ...] = ()
         self._rewind: Callable[[], None] | None = None
+        with ExitStack() as stack:
+            stack.push(lambda *raised: self.execution.end(raised[1]))
+            self.execution.begin(case, lambda execution: make_step(case, execution))
+            stack.enter_context(self.tuning.setting())
+            self._make()
+            pipeline = INPUTS[case.input].pipeline()
+            stack.callback(pipeline.close)
+            self.batches = pipeline.batches(case, self._placement())
+            self.clock: Clock = self.execution.clock()
+            if self.execution.rank == 0:  # the other ranks follow its steps, from here on
+                self.once = self.tuning.ready(self)
+            self._stack = stack.pop_all()
+
+    def _make(self) -> None:
+        """The network, from torch's seed."""
+        torch.manual_seed(self.case.seed)
+        network = STRUCTURES[self.case.structure].build(NUM_CLASSES, self.case.image_size)
+        network.train(self.case.mode == "train")
+        network = network.to(memory_format=self.tuning.memory_format())
+        self.network: nn.Module = self.tuning.prepare(self.execution.place(network))
+
+    def _placement(self) -> Placement:
+        execution = self.execution
+        return Placement(execution.device(), self.tuning.memory_format(), execution.rank, execution.ranks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, at)
 
     def __call__(self) -> None:
-        """Train one step on the next batch: images (N, 3, H, W), labels (N,)."""
+        """Run one step on the next batch: images (N, 3, H, W), labels (N,)."""
+        self.execution.announce("step")
+        start = perf_counter()
         images, labels = next(self.batches)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.loss = self.criterion(self.network(images), labels)
-        self.loss.backward()
-        self.optimizer.step()
+        self.waited_s += perf_counter() - start
+        self.tuning.drive(self.run, images, labels)
+
+    def run(self, images: Tensor, labels: Tensor) -> None:
+        """What a step does with its batch."""
+        raise NotImplementedError
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What is read around a round beside the counters of the process."""
+        return (Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
+
+    def rewind(self) -> None:
+        """Return to the state of the first rounds, where the step changes any."""
+
+    def check(self) -> None:
+        """Raise where the outcome of the last step is not finite."""
+
+
+class TrainingStep(Step):
+    """`zero_grad`, forward, loss, backward and optimizer step on one batch."""
+
+    def _make(self) -> None:
+        super()._make()
+        spec = OPTIMIZERS[self.case.optimizer]
+        self.optimizer = spec.build(self.network.parameters())
+        self.criterion = nn.CrossEntropyLoss()
+        self.loss: Tensor | None = None
+        self._closure = spec.closure
+
+    def run(self, images: Tensor, labels: Tensor) -> None:
+        """Train on images (N, 3, H, W) and labels (N,)."""
+        if self._closure:
+            self.optimizer.step(lambda: self._evaluated(images, labels))
+        else:
+            self.loss = self._gradients(images, labels)
+            self.tuning.update(self.optimizer)
+
+    def _evaluated(self, images: Tensor, labels: Tensor) -> float:
+        """What a closure gives its optimizer. The step's loss is that of the last evaluation."""
+        self.loss = self._gradients(images, labels)
+        return float(self.loss.detach())
+
+    def _gradients(self, images: Tensor, labels: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=self.tuning.frees_gradients)
+        with self.tuning.autocast():
+            loss: Tensor = self.criterion(self.network(images), labels)
+        self.tuning.backward(loss)
+        return loss
 
     def rewind(self) -> None:
         """Put weights, optimizer state and random state back to where they stood after the first rounds.
@@ -51,8 +135,9 @@ class TrainingStep:
         """
         if self.loss is None:
             return
+        self.execution.announce("rewind")
         if self._rewind is None:
-            self._rewind = snapshot(self.network, self.optimizer)
+            self._rewind = snapshot(self.network, self.optimizer, self.tuning)
         self._rewind()
 
     def check(self) -> None:
@@ -61,44 +146,57 @@ class TrainingStep:
         Raises:
             DivergedError: the loss is NaN or infinite.
         """
+        self.execution.announce("check")
         loss = math.nan if self.loss is None else float(self.loss.detach())
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss}: the step does not train, and its time means nothing")
 
 
+class InferenceStep(Step):
+    """Forward on one batch with the network in evaluation mode and no gradients kept; labels are not used."""
+
+    def _make(self) -> None:
+        super()._make()
+        self.logits: Tensor | None = None
+
+    def run(self, images: Tensor, labels: Tensor) -> None:  # noqa: ARG002 - a step of either mode takes a batch
+        """Images (N, 3, H, W) -> logits (N, K)."""
+        with self.tuning.without_gradients(), self.tuning.autocast():
+            self.logits = self.network(images)
+
+    def check(self) -> None:
+        """Refuse to go on with logits that are not finite.
+
+        Raises:
+            DivergedError: one of them is NaN or infinite.
+        """
+        if self.logits is None or not bool(torch.isfinite(self.logits).all()):
+            raise DivergedError("the logits are not all finite: the step's time means nothing")
+
+
 class DivergedError(ArithmeticError):
-    """The loss stopped being a number."""
+    """The outcome of a step stopped being a number."""
 
 
-def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], None]:
-    """Remember weights, buffers, optimizer state and random state; calling the result copies them back in place."""
-    held = [*network.parameters(), *network.buffers(), *state_tensors(optimizer)]
-    copies = [tensor.detach().clone() for tensor in held]
-    random_state = torch.get_rng_state()
-
-    def restore() -> None:
-        with torch.no_grad():
-            for tensor, copy in zip(held, copies, strict=True):
-                tensor.copy_(copy)
-        torch.set_rng_state(random_state)
-
-    return restore
+STEPS: dict[str, type[Step]] = {"train": TrainingStep, "infer": InferenceStep}
 
 
-def state_tensors(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """Every tensor in an optimizer's state (momentum buffers, moments, step counts)."""
-    states = itertools.chain.from_iterable(state.values() for state in optimizer.state.values())
-    return [value for value in states if isinstance(value, Tensor)]
+def make_step(case: Case, execution: Cpu | None = None) -> Step:
+    """The step of a case's mode; arguments as `Step` takes them."""
+    return STEPS[case.mode](case, execution)
 
 
-def attributes(case: Case, step: TrainingStep | None = None) -> dict[str, Any]:
-    """What the levels of a case are made of, by factor, and the size of the network once it is made."""
+def attributes(case: Case, step: Step | None = None) -> dict[str, Any]:
+    """What the levels of a case are made of, by factor, and what is known of them once the step is made."""
     facts: dict[str, Any] = {
         "structure": dict(STRUCTURES[case.structure].attributes),
         "optimizer": dict(OPTIMIZERS[case.optimizer].attributes),
         "execution": dict(EXECUTIONS[case.execution].attributes),
+        "tuning": dict(TUNINGS[case.tuning].attributes),
         "input": dict(INPUTS[case.input].attributes),
     }
     if step is not None:
         facts["structure"]["parameters"] = sum(weights.numel() for weights in step.network.parameters())
+        facts["execution"].update(step.execution.attributes())
+        facts["tuning"].update(step.tuning.found())
     return facts

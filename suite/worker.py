@@ -9,7 +9,7 @@ import torch
 from suite.protocol import Closed, Link, pack
 from suite.recorder import record_rounds
 from suite.records import Case
-from suite.training import DivergedError, TrainingStep, attributes
+from suite.training import DivergedError, attributes, make_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Order:
 
 
 def serve(link: Link, order: Order) -> None:
-    """Make the training step, then measure rounds for each request until the link closes.
+    """Make the step, then measure rounds for each request until the link closes.
 
     Every error of the case is an answer, not a crash: the reading half shows it as the reason.
     """
     try:
         torch.set_num_threads(order.threads)
-        step = TrainingStep(order.case)
-        link.send({"made": attributes(order.case, step)})
-        while True:
-            request = link.receive()
-            link.send({"rounds": pack(record_rounds(step, **request["measure"]))})
+        with make_step(order.case) as step:
+            link.send({"made": attributes(order.case, step), "once": pack(step.once)})
+            while True:
+                request = link.receive()
+                link.send({"rounds": pack(record_rounds(step, **request["measure"]))})
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case

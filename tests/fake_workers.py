@@ -54,6 +54,7 @@ class FakeWorker:
 
     def __init__(self, workers: FakeWorkers, case: Case, number: int, times: Iterator[float]) -> None:
         self.attributes = {"structure": {"name": case.structure}, "worker": number}
+        self.once = ()
         self._workers = workers
         self._case_id = case.id
         self._number = number

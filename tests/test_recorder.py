@@ -20,6 +20,7 @@ class Step:
         self.now_s = 100.0
         self.events = []
         self.collecting = []
+        self.probes = ()
 
     def __call__(self):
         self.now_s += next(self.costs_s)
@@ -78,6 +79,14 @@ def test_every_probe_has_a_value_for_every_round():
     assert [one.metric for one in series] == [STEP_TIME, *(probe.metric for probe in PROBES)]
     assert {len(one.values) for one in series} == {3}
     assert all(value >= 0 for one in series for value in one.values)
+
+
+def test_a_step_brings_probes_of_its_own():
+    step = Step([0.5] * 4)
+    waited = Metric("data_wait", "s", "lower", "")
+    step.probes = (Probe(waited, lambda: step.events.count("step") / 8),)
+    series = record_rounds(step, seconds=0.0, steps_per_round=2, min_rounds=2)
+    assert (series[-1].metric, series[-1].values) == (waited, (0.125, 0.125))
 
 
 def test_a_probe_gives_the_difference_around_a_round_per_step(monkeypatch):

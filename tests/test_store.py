@@ -24,7 +24,8 @@ from suite.records import (
     Visit,
     Visited,
 )
-from suite.store import JOURNAL_NAME, RECORD_NAME, SCHEMA, LineFile, RunWriter, read_run, read_visits
+from suite.schema import SCHEMA
+from suite.store import JOURNAL_NAME, RECORD_NAME, LineFile, RunWriter, read_run, read_visits
 
 GOLDEN = Path(__file__).parent / "golden"
 CASE = Case("seed_cnn", "adam", "cpu")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from suite.clock import Clock, HostClock
 from suite.records import Case
@@ -13,30 +15,82 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+class Peer(Protocol):
+    """The same step in another process that shares its batches; see `suite.executions.distributed`.
+
+    A context: on leaving, what it has set up is put back.
+    """
+
+    def __enter__(self) -> Peer:
+        """The step itself."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Put back."""
+
+    def __call__(self) -> None:
+        """Train one step."""
+
+    def rewind(self) -> None:
+        """Return to the state of the first rounds."""
+
+    def check(self) -> None:
+        """Raise where the step does not train."""
+
+
 class Cpu:
     """Plain PyTorch on the host's cores. Every other execution derives from this and overrides what differs.
 
     Source: the behaviour of PyTorch without any device call.
     """
 
+    rank = 0
+    ranks = 1
+
+    @staticmethod
+    def device_type() -> str:
+        """`cpu` or `cuda`: what tunings, inputs and optimizers ask about. Called without torch."""
+        return "cpu"
+
     @staticmethod
     def refusal(case: Case) -> str:  # noqa: ARG004 - executions that refuse look at the case
         """Why this machine cannot run `case`, as one sentence; empty where it can. Called without torch."""
         return ""
 
+    def begin(self, case: Case, make_peer: Callable[[Cpu], Peer]) -> None:
+        """Set up what the network needs before it is made; `end` undoes it.
+
+        Args:
+            case: what will be run.
+            make_peer: makes the same step for another process of this execution.
+        """
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End what `begin` has set up; harmless when it was not called.
+
+        Args:
+            error: what the step ended with. An execution that knows what it came from raises that instead.
+        """
+
     def device(self) -> torch.device:
         """Where parameters and batches live."""
         import torch
 
-        return torch.device("cpu")
+        return torch.device(self.device_type())
 
     def place(self, network: nn.Module) -> nn.Module:
         """The network as this execution runs it: moved, wrapped or split."""
         return network.to(self.device())
 
+    def announce(self, what: str) -> None:
+        """Tell the other processes of this execution what this one does now: `step`, `rewind` or `check`."""
+
     def clock(self) -> Clock:
         """The clock that sees the end of this execution's work."""
         return HostClock()
+
+    def attributes(self) -> dict[str, Any]:
+        """What is known only once the step is made, such as how many devices took part."""
+        return {}
 
 
 EXECUTIONS.add(ExecutionSpec("cpu", Cpu, {"device": "cpu", "devices": 1}))

@@ -1,0 +1,10 @@
+"""Tunings: ways of running the same step. A new file here that adds a `TuningSpec` is found by itself.
+
+Each undoes what it sets. Files import torch only when a tuning is in use.
+"""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
