@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from suite import report, units
-from suite.records import Case, Plan, RunRecord, StepmarkError
+from suite.records import Case, Plan, Run, RunRecord, StepmarkError
 from suite.report import chart, svg
+from suite.report.beside import beside
 from suite.report.facts import facts_of
 from suite.report.surroundings import command
 from suite.stats import counted, estimate, throughput
+from suite.store import read_run
 from tests.html_page import Page
 from tests.made_runs import ENVIRONMENT, attributes_of, large_run, measured, measurement, quick_run, run, visit
 
@@ -301,3 +303,20 @@ def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
     assert [svg.Scale(1.0, 100.0).px(value) for value in (0.5, 1.0, 10.0, 100.0)] == [0, 0, 50, 100]
     assert [svg.Scale(1.0, 2.0).px(value) for value in (1.0, 1.5, 2.0)] == [0, 50, 100]
     assert svg.Scale(1.0, 1.0).px(1.0) == 50
+
+
+def test_what_only_some_cases_have_to_show_stands_in_a_table_of_its_own():
+    compiled = golden(2)
+    ranked = [facts for record in compiled.cases if record.outcome == "measured" and (facts := facts_of(record))]
+    table = beside(ranked)
+    assert [name for name, _, _ in table.columns] == ["Data wait", "Compile time cold", "Compile time warm"]
+    assert table.rows == (("seed_cnn-sgd_momentum-cpu", ("100.0 µs (2%)", "31.75 s", "1.625 s")),)
+    assert "31.75 s" in report.render(compiled)
+
+
+def test_a_run_with_nothing_beside_step_time_has_no_such_table():
+    assert 'id="beside"' not in report.render(golden(1))
+
+
+def golden(schema: int) -> Run:
+    return read_run(Path(__file__).parent / "golden" / f"record_schema_{schema}")

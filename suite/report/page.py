@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from suite.records import Run
 from suite.report import chart
+from suite.report.beside import beside
 from suite.report.facts import Facts, facts_of
 from suite.report.left_out import left_out
 from suite.report.quality import quality
@@ -40,6 +41,7 @@ def page(run: Run, record_path: str) -> str:
             ranking=ranking(run, ranked),
             placeholder=PLACEHOLDER,
             chart=drawing(ranked),
+            beside=beside(ranked),
             left_out=left_out(run, known),
             quality=quality(run, ranked),
             run_entries=run_entries(run, record_path),
