@@ -45,9 +45,9 @@ class Step:
             self.execution.begin(case, lambda execution: make_step(case, execution))
             stack.enter_context(self.tuning.setting())
             self._make()
-            pipeline = INPUTS[case.input].pipeline()
-            stack.callback(pipeline.close)
-            self.batches = pipeline.batches(case, self._placement())
+            self.pipeline = INPUTS[case.input].pipeline()
+            stack.callback(self.pipeline.close)
+            self.batches = self.pipeline.batches(case, self._placement())
             self.clock: Clock = self.execution.clock()
             if self.execution.rank == 0:  # the other ranks follow its steps, from here on
                 self.once = self.tuning.ready(self)
@@ -88,11 +88,34 @@ class Step:
         """What is read around a round beside the counters of the process."""
         return (Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether one process does all the work: no rank beside it, and none that feeds it."""
+        return self.execution.ranks == 1 and not INPUTS[self.case.input].attributes.get("workers")
+
     def rewind(self) -> None:
-        """Return to the state of the first rounds, where the step changes any."""
+        """Before rounds: return to the state of the first ones, and let the input pipeline go on."""
+        self.execution.announce("rewind")
+        self.restore()
+        self.pipeline.go_on()
 
     def check(self) -> None:
-        """Raise where the outcome of the last step is not finite."""
+        """After rounds: hold the input pipeline, which would work ahead while others take their turns, and refuse to go
+        on where the outcome of the last step is not finite: such a step may cost anything.
+
+        Raises:
+            DivergedError: it holds NaN or infinity.
+        """
+        self.execution.announce("check")
+        self.pipeline.pause()
+        self.judge()
+
+    def restore(self) -> None:
+        """Return to the state of the first rounds, where the step changes any."""
+
+    def judge(self) -> None:
+        """Raise `DivergedError` where the outcome of the last step is not finite."""
+        raise NotImplementedError
 
 
 class TrainingStep(Step):
@@ -126,7 +149,7 @@ class TrainingStep(Step):
         self.tuning.backward(loss)
         return loss
 
-    def rewind(self) -> None:
+    def restore(self) -> None:
         """Put weights, optimizer state and random state back to where they stood after the first rounds.
 
         The same work is then measured however long a visit lasts: training on would drive the gradients of memorised
@@ -135,18 +158,12 @@ class TrainingStep(Step):
         """
         if self.loss is None:
             return
-        self.execution.announce("rewind")
         if self._rewind is None:
             self._rewind = snapshot(self.network, self.optimizer, self.tuning)
         self._rewind()
 
-    def check(self) -> None:
-        """Refuse to go on with a loss that is not finite: its step may cost anything.
-
-        Raises:
-            DivergedError: the loss is NaN or infinite.
-        """
-        self.execution.announce("check")
+    def judge(self) -> None:
+        """Raise where the loss is NaN or infinite."""
         loss = math.nan if self.loss is None else float(self.loss.detach())
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss}: the step does not train, and its time means nothing")
@@ -164,12 +181,8 @@ class InferenceStep(Step):
         with self.tuning.without_gradients(), self.tuning.autocast():
             self.logits = self.network(images)
 
-    def check(self) -> None:
-        """Refuse to go on with logits that are not finite.
-
-        Raises:
-            DivergedError: one of them is NaN or infinite.
-        """
+    def judge(self) -> None:
+        """Raise where one of the logits is NaN or infinite."""
         if self.logits is None or not bool(torch.isfinite(self.logits).all()):
             raise DivergedError("the logits are not all finite: the step's time means nothing")
 

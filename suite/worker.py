@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 
+from suite.cores import Cores
 from suite.protocol import Closed, Link, pack
 from suite.recorder import record_rounds
 from suite.records import Case
@@ -27,11 +29,14 @@ def serve(link: Link, order: Order) -> None:
     """
     try:
         torch.set_num_threads(order.threads)
+        cores = Cores()
         with make_step(order.case) as step:
             link.send({"made": attributes(order.case, step), "once": pack(step.once)})
             while True:
                 request = link.receive()
-                link.send({"rounds": pack(record_rounds(step, **request["measure"]))})
+                with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
+                    rounds = record_rounds(step, **request["measure"])
+                link.send({"rounds": pack(rounds)})
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case
