@@ -7,7 +7,6 @@ by its environment, before it starts. When the process that started it dies, so 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -18,17 +17,17 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
-"""`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
 OOM_SCORE_WORKER = "1000"
 """The kernel ends a worker first when memory runs out, never the process that keeps the record."""
 
 
 def main() -> None:
     """Import torch, torchvision and the user's plug-ins; say `ready`; fork on request until the link closes."""
-    die_with_parent()
     settings = json.loads(sys.argv[2])
     sys.path[:] = settings["path"]
+    from suite.lifeline import die_with_parent
+
+    die_with_parent()
     from suite.protocol import VERSION, Closed, Link
     from suite.records import StepmarkError
 
@@ -77,14 +76,16 @@ def import_torch() -> dict[str, Any]:
 
 def fork(order: dict[str, Any], fds: list[int], control: Any) -> int:
     """Fork a worker that serves `order` on the first descriptor, the second being its standard error; return its id."""
-    pid = os.fork()
+    from suite.lifeline import die_with_parent
+
+    parent, pid = os.getpid(), os.fork()
     if pid:
         for fd in fds:
             os.close(fd)
         return pid
     status = 1
     try:
-        die_with_parent()
+        die_with_parent(parent)
         os.setsid()
         control.close()
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_WORKER)
@@ -115,12 +116,6 @@ def end(pid: int) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except ChildProcessError:  # it was ended before
         return 0
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent dies; where it cannot, the closed link ends it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""Ties a process to the one that forked it: when the parent dies, the kernel ends the child. Imports no torch."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+"""`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
+
+
+def die_with_parent(parent: int = 0) -> None:
+    """Ask the kernel to end this process when its parent dies; where it cannot, the closed link ends it.
+
+    Args:
+        parent: id of the process that forked this one, where it is known. It may have died before the kernel was asked,
+            and this process then ends here.
+
+    Source: prctl(2), PR_SET_PDEATHSIG (the parent is the thread that forked; a fork does not inherit the setting).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent and os.getppid() != parent:
+        os._exit(1)
