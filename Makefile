@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow check format report overhead scale noise twins lock golden clean
+.PHONY: help setup bench test test-slow test-gpu check format report overhead scale noise twins lock golden clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
@@ -32,6 +32,10 @@ test: $(READY) ## the tests that every change has to pass
 
 test-slow: $(READY) ## the tests that take minutes: kills at random moments, ten thousand cases
 	$(BIN)/python -m pytest tests -m 'slow' $(if $(K),-k '$(K)') $(ARGS)
+
+test-gpu: $(READY) ## the tests that need CUDA devices, then the profile of everything that does
+	$(BIN)/python -m pytest tests -m gpu $(ARGS)
+	$(BIN)/python -m pytest cases --profile gpu
 
 check: $(READY) ## lint, format and types
 	$(BIN)/ruff check .

@@ -20,30 +20,45 @@ MAY_IMPORT: dict[str, set[str]] = {
     "units": set(),
     "stats": {"records"},
     "protocol": {"records"},
-    "store": {"protocol", "records"},
+    "schema": {"protocol", "records"},
+    "store": {"records", "schema"},
     "exports": {"records", "stats"},
     "report": {"records", "store", "report.page"},
     "report.*": {"records", "stats", "units", "report.*"},
     # levels of the factors; they never import each other
-    "registry": {"records", "executions.cpu", "inputs.synthetic"},  # the latter two for annotations alone
+    "registry": {"records", "executions.cpu", "inputs.synthetic", "tunings.eager"},  # the latter for annotations alone
     "layers": set(),
     "optimizers": {"registry"},
-    "tunings": {"registry"},
+    "muon": set(),
+    "tunings": set(),
+    "tunings.*": {"registry", "records", "probes", "tunings.eager"},  # every tuning derives from the eager step
+    "placement": set(),
+    "accelerators": set(),
     "structures": set(),
     "structures.*": {"registry", "records", "layers"},
     "executions": set(),
-    "executions.*": {"registry", "records", "clock", "executions.cpu"},  # every execution derives from plain CPU
+    "lifeline": set(),
+    "peers": {"lifeline"},
+    "executions.cpu": {"registry", "records", "clock"},
+    "executions.cuda": {"registry", "records", "clock", "accelerators", "executions.cpu"},
+    "executions.distributed": {"registry", "records", "clock", "accelerators", "peers", "executions.cpu"},
+    "executions.*": {"registry", "records", "accelerators", "executions.cuda"},  # one process, several devices
     "inputs": set(),
-    "inputs.*": {"registry", "records"},
+    "inputs.synthetic": {"placement", "registry", "records"},
+    "inputs.loader": {"inputs.synthetic", "lifeline", "placement", "registry", "records"},
+    "inputs.augment": {"inputs.loader", "registry"},
     # the process that measures
     "clock": set(),
     "probes": {"records"},
     "recorder": {"clock", "probes", "records"},
-    "training": {"clock", "records", "registry"},
-    "worker": {"protocol", "recorder", "records", "training"},
-    "zygote": {"protocol", "records", "registry", "worker"},
+    "snapshot": {"tunings.eager"},
+    "training": {"clock", "executions.cpu", "placement", "probes", "records", "registry", "snapshot"},
+    "cores": set(),
+    "worker": {"cores", "protocol", "recorder", "records", "training"},
+    "zygote": {"lifeline", "protocol", "records", "registry", "worker"},
     # the process that judges, prints and writes
-    "matrix": {"records", "registry"},
+    "designs": {"records"},
+    "matrix": {"designs", "records", "registry"},
     "environment": {"suite", "launcher", "records"},
     "settings": {"launcher", "matrix", "records", "store"},
     "launcher": {"protocol", "records"},
@@ -52,19 +67,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": {"records", "scheduler", "units"},
     "liverun": {"environment", "launcher", "matrix", "records", "scheduler", "settings", "store"},
     "plugin": {"environment", "liverun", "matrix", "progress", "records", "report", "settings", "stats", "store"},
-    "cli": {"suite", "exports", "matrix", "records", "registry", "report", "stats", "store", "units"},
+    "cli": {"suite", "designs", "exports", "matrix", "records", "registry", "report", "stats", "store", "units"},
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""
 
 MAY_NEED: dict[str, set[str]] = {
     "registry": {"torch"},
     "layers": {"torch"},
+    "muon": {"torch"},
+    "tunings.*": {"torch"},
+    "placement": {"torch"},
+    "accelerators": {"pynvml"},
+    "snapshot": {"torch"},
     "structures.*": {"torch", "torchvision"},
     "executions.*": {"torch"},
-    "inputs.*": {"torch"},
+    "inputs.*": {"torch", "torchvision"},
     "training": {"torch"},
     "worker": {"torch"},
     "zygote": {"torch", "torchvision"},
+    "designs": {"covertable"},
     "environment": {"psutil"},
     "plugin": {"pytest"},
     "exports": {"pytest_benchmark"},
@@ -73,11 +94,11 @@ MAY_NEED: dict[str, set[str]] = {
 }
 """Module or pattern -> packages of others that it may import, anywhere in its text; all else: the standard library."""
 
-TORCH_ON_IMPORT = {"layers", "training", "worker"}
+TORCH_ON_IMPORT = {"layers", "muon", "snapshot", "training", "worker"}
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 
 MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}
-READING = {"records", "units", "stats", "store", "exports", "report"}
+READING = {"records", "units", "stats", "schema", "store", "exports", "report"}
 
 UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}
 LONGEST_MODULE = 300
