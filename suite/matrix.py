@@ -216,6 +216,11 @@ def refusal(case: Case) -> str:
     )
 
 
+def runnable(cases: Sequence[Case]) -> list[Case]:
+    """Those that this machine can run."""
+    return [case for case in cases if not refusal(case)]
+
+
 def shard(cases: Sequence[Case], text: str) -> list[Case]:
     """Part I of N of the cases: every N-th, so that each part has some of every structure.
 

@@ -20,7 +20,7 @@ from ways import WAYS
 
 from suite.environment import default_threads
 from suite.launcher import Launcher
-from suite.matrix import cases_of, load_profile
+from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Plan
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
@@ -28,13 +28,13 @@ from suite.stats import counted, estimate
 PLAIN_TEST = """
 import pytest
 import torch
-from suite.matrix import cases_of, load_profile
+from suite.matrix import cases_of, load_profile, runnable
 from suite.training import TrainingStep
 
 torch.set_num_threads({threads})
 
 
-@pytest.mark.parametrize("case", cases_of(load_profile("quick")), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", runnable(cases_of(load_profile("quick"))), ids=lambda case: case.id)
 def test_step(benchmark, case):
     step = TrainingStep(case)
     for _ in range(5):
@@ -48,7 +48,7 @@ def ours(plan: Plan) -> dict[str, float]:
     medians: dict[str, float] = {}
     launcher = Launcher(plugins=(), threads=plan.threads, allocator=plan.allocator, timeout_s=600)
     with launcher:
-        for progress in Scheduler(plan, launcher).run(cases_of(load_profile("quick"))):
+        for progress in Scheduler(plan, launcher).run(runnable(cases_of(load_profile("quick")))):
             if progress.record is not None and progress.record.measurement is not None:
                 found = estimate(counted(progress.record.measurement))
                 medians[progress.case.id] = found.median if found else math.nan

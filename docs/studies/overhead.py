@@ -14,7 +14,7 @@ from time import perf_counter
 
 from suite.environment import default_threads
 from suite.launcher import Launcher, environment
-from suite.matrix import cases_of, load_profile
+from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Case, Plan
 from suite.scheduler import Scheduler
 
@@ -35,7 +35,7 @@ TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu"))
 def visits() -> None:
     """The overhead of every visit of the quick profile, two passes with short rounds."""
     plan = Plan(passes=2, case_seconds=2.0, threads=default_threads())
-    cases = cases_of(load_profile("quick"))
+    cases = runnable(cases_of(load_profile("quick")))
     overheads: dict[str, list[float]] = {}
     launcher = Launcher(plugins=(), threads=plan.threads, allocator="steady", timeout_s=plan.case_timeout)
     with launcher:

@@ -1,11 +1,13 @@
 """`make twins`: one network under two names, in runs of quick, while another process loads a core half of the time.
 
 For each run and optimizer the difference of the twins' medians is printed; first as the suite measures by default, then
-with one pass, one case at a time and glibc's default allocator. `RUNS=10 make twins` sets how many runs of each.
+with one pass, one case at a time and glibc's default allocator. `RUNS=10 make twins` sets how many runs of each; what
+is measured is kept in `reports/studies/twins.jsonl`, and a further sitting adds to it.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -14,9 +16,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from time import monotonic
+from typing import Any
 
 from ways import WAYS
 
+from suite import environment
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile
 from suite.records import Plan, RunRecord
@@ -24,6 +29,8 @@ from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
 
 RUNS = int(os.environ.get("RUNS", "10"))
+KEPT = Path("reports/studies/twins.jsonl")
+OPTIMIZERS = ("sgd_momentum", "adam", "adamw", "rmsprop")
 WITHIN = 0.03
 LEVELS = """
 from suite.registry import STRUCTURES
@@ -40,7 +47,15 @@ structures = ["seed_cnn", "twin_a", "residual_d4w32", "twin_b", "resnet18", "mob
 optimizers = ["sgd_momentum", "adam", "adamw", "rmsprop"]
 executions = ["cpu"]
 """
-LOAD = "while True: pass"
+LOAD = """
+import os
+
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(10**6):
+        pass
+"""
+"""A busy loop on one core, which ends with the study however that ends."""
 
 
 def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
@@ -74,23 +89,38 @@ def difference(records: dict[str, RunRecord], optimizer: str) -> float:
 
 
 def main() -> None:
-    """Both plans, in turn."""
-    with tempfile.TemporaryDirectory() as name:
+    """Both plans, in turn, then the table over all sittings."""
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name, KEPT.open("a") as kept:
         folder = Path(name)
         (folder / "twin_levels.py").write_text(LEVELS)
         (folder / "profiles.toml").write_text(PROFILE)
-        found: dict[str, list[float]] = {plan: [] for plan in WAYS}
         for number in range(RUNS):
             for title, plan in WAYS.items():
+                started = monotonic()
                 records = run(replace(plan, order_seed=number), folder)
-                now = [difference(records, one) for one in ("sgd_momentum", "adam", "adamw", "rmsprop")]
-                found[title] += now
-                print(f"run {number + 1}, {title}: " + "  ".join(f"{value:+.1%}" for value in now), flush=True)
-        for title, values in found.items():
-            within = sum(abs(value) <= WITHIN for value in values)
-            typical = median(abs(value) for value in values)
-            print(f"{title}: {within} of {len(values)} pairs within 3 %, median {typical:.1%}, "
-                  f"largest {max(abs(value) for value in values):.1%}")  # fmt: skip
+                now = {one: difference(records, one) for one in OPTIMIZERS}
+                line = {"way": title, "seconds": round(monotonic() - started), "differences": now, "commit": commit()}
+                kept.write(json.dumps(line) + "\n")
+                kept.flush()
+                print(f"run {number + 1}, {title}: " + "  ".join(f"{value:+.1%}" for value in now.values()), flush=True)
+    for title in WAYS:
+        print_row(title, [line for line in map(json.loads, KEPT.open()) if line["way"] == title])
+
+
+def print_row(title: str, lines: list[dict[str, Any]]) -> None:
+    """One way's pairs and runs within the limit. A run's pairs are those of its optimizers."""
+    pairs = [abs(value) for line in lines for value in line["differences"].values()]
+    print(
+        f"{title}: {len(lines)} runs of {median(line['seconds'] for line in lines):.0f} s; "
+        f"{sum(value <= WITHIN for value in pairs)} of {len(pairs)} pairs within 3 %, median {median(pairs):.1%}, "
+        f"largest {max(pairs):.1%}"
+    )
+
+
+def commit() -> str:
+    """The checkout that is measured."""
+    return str(environment.commit()["revision"])
 
 
 if __name__ == "__main__":
