@@ -161,7 +161,11 @@ def test_the_attributes_of_every_level_are_plain_values(registry):
             assert isinstance(value, str | int | float | bool | None), f"{name}: {key} is {value!r}"
 
 
-@pytest.mark.parametrize("name", list(EXECUTIONS))
+ALONE = [name for name in EXECUTIONS if EXECUTIONS[name].strategy().ranks == 1]
+"""Executions in one process. The others fork, which this process may not; see `test_executions.py`."""
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_an_execution_agrees_with_plain_cpu(name):
     plain = losses(step_of(case_of(optimizer="sgd")), 3)
     assert losses(step_of(case_of(optimizer="sgd", execution=name)), 3) == pytest.approx(plain, rel=AGREES_WITHIN)
@@ -215,7 +219,7 @@ def test_a_tuning_infers_as_the_eager_step_does(case):
 
 def changing() -> list:
     """A case for each execution and each tuning, the latter in a mode that it has."""
-    cases = [case_of(execution=name) for name in EXECUTIONS]
+    cases = [case_of(execution=name) for name in ALONE]
     for name in TUNINGS:
         modes = [case_of(tuning=name, mode=mode) for mode in MODES]
         cases.append(next((case for case in modes if not refusal(case)), modes[0]))

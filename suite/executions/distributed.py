@@ -1,0 +1,295 @@
+"""DistributedDataParallel: one process for each rank, each with its part of the batch."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from suite.accelerators import cuda_devices
+from suite.clock import Clock, WaitingClock
+from suite.executions.cpu import Cpu, Peer
+from suite.peers import STATUS_S, WAIT, Actions, Peers, RankFailed, about_connection
+from suite.records import Case
+from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS, ExecutionSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+    from torch.distributed import Store  # type: ignore[attr-defined]  # it is public all the same
+
+LOOPBACK = "127.0.0.1"
+INTERFACE_VARIABLE = "GLOO_SOCKET_IFNAME"
+MEETING_S = 60.0
+"""Seconds for all ranks to find one another; it takes some ten milliseconds."""
+COLLECTIVE_S = 300.0
+"""Seconds for a rank to come to a collective operation, others having to compile meanwhile. A rank that died is noticed
+at once: its connections close."""
+COMMANDS = {"step": b"s", "rewind": b"r", "check": b"c"}
+
+
+class Distributed(Cpu):
+    """DistributedDataParallel with torch's defaults over real processes, the worker being rank 0.
+
+    The batch of the case is the joint batch: each of R ranks takes every R-th image. Ranks work on one CUDA device each
+    with NCCL where there are two devices or more, else on the host's cores with gloo over the loopback interface, each
+    with its share of the threads. Step time is the maximum over ranks: a reading of the clock waits until the last rank
+    has done what it was told, which costs one answer of each rank in every round. Counters of the process (memory, CPU
+    time, faults) are those of rank 0 alone.
+
+    Defaults left as they are: buffers of rank 0 are broadcast before each forward, gradients are copied out of their
+    buckets (`gradient_as_bucket_view=False`), buckets hold 25 MiB. In the mode `infer` each rank forwards its part and
+    nothing but buffers is exchanged. Batch statistics are those of a rank's own part, and ranks draw the same random
+    numbers. Garbage collection rests in the other ranks as it does in rank 0.
+
+    Source: Li et al. 2020, "PyTorch Distributed: experiences on accelerating data parallel training"; PyTorch,
+        `torch.nn.parallel.DistributedDataParallel`. Ours forks the ranks instead of starting them anew.
+    """
+
+    cpu_ranks = 2
+    uses_devices = True
+
+    def __init__(self) -> None:
+        self.ranks = self.wanted_ranks()
+        self._peers = Peers()
+        self._undo = ExitStack()
+        self._network: nn.Module | None = None
+
+    @classmethod
+    def device_type(cls) -> str:
+        """`cuda` where every rank has a device of its own."""
+        return "cuda" if cls.uses_devices and cuda_devices() > 1 else "cpu"
+
+    @classmethod
+    def wanted_ranks(cls) -> int:
+        """Processes that share a batch on this machine."""
+        return cuda_devices() if cls.device_type() == "cuda" else cls.cpu_ranks
+
+    @classmethod
+    def refusal(cls, case: Case) -> str:
+        """The ranks do not divide the batch, or would not wait for each other as often."""
+        ranks = cls.wanted_ranks()
+        if case.batch_size % ranks:
+            return f"{case.execution} shares a batch among {ranks} ranks, which do not divide {case.batch_size} images"
+        if ranks > 1 and case.mode == "train" and OPTIMIZERS[case.optimizer].closure:
+            return f"{case.optimizer} evaluates as often as a rank's own loss tells it, and others would wait for ever"
+        if TUNINGS[case.tuning].attributes.get("graph"):
+            return f"{case.tuning} with {case.execution} needs a network that was wrapped on the stream of the capture"
+        return ""
+
+    def begin(self, case: Case, make_peer: Callable[[Cpu], Peer]) -> None:  # noqa: ARG002 - the ranks know it
+        """Fork the other ranks, then meet them; another rank comes here again in its own process, and only meets.
+
+        Raises:
+            RuntimeError: this process has started threads, so that what it forks might wait for one for ever.
+        """
+        if self.rank == 0:
+            self._listener = socket.create_server((LOOPBACK, 0), backlog=self.ranks)
+            self._undo.callback(self._listener.close)
+            if self.ranks > 1:
+                refuse_threads()
+            for rank in range(1, self.ranks):
+                self._peers.fork(rank, lambda rank=rank: self._as_rank(rank, make_peer))  # type: ignore[misc]
+        self._join()
+
+    @contextmanager
+    def _as_rank(self, rank: int, make_peer: Callable[[Cpu], Peer]) -> Iterator[Actions]:
+        """In the process of another rank: its step, and what it does at each command."""
+        self.rank = rank
+        gc.freeze()
+        gc.disable()
+        with make_peer(self) as step:
+
+            def rewind() -> None:
+                gc.collect()
+                step.rewind()
+
+            yield {
+                COMMANDS["step"]: step,
+                COMMANDS["rewind"]: rewind,
+                COMMANDS["check"]: step.check,
+                WAIT: self._finish,
+            }
+
+    def _join(self) -> None:
+        import torch
+        import torch.distributed as dist
+
+        threads = torch.get_num_threads()
+        self._undo.callback(torch.set_num_threads, threads)
+        torch.set_num_threads(max(1, threads // self.ranks))
+        if self.device_type() == "cuda":
+            torch.cuda.set_device(self.rank)  # of rank 0: the current device already
+        store = rendezvous(self._listener, self.rank, self.ranks)
+        with loopback():
+            dist.init_process_group(
+                self.backend,
+                store=store,
+                rank=self.rank,
+                world_size=self.ranks,
+                timeout=timedelta(seconds=COLLECTIVE_S),
+            )
+        self._undo.callback(dist.destroy_process_group)
+
+    @property
+    def backend(self) -> str:
+        """What carries gradients between ranks."""
+        return "nccl" if self.device_type() == "cuda" else "gloo"
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End the other ranks and leave the group.
+
+        Raises:
+            RankFailed: another rank failed, and `error` does not say so, or is but what followed from it.
+        """
+        fault = ""
+        if error is None or from_others(error):
+            fault = self._peers.fault(STATUS_S if error else 0.0)
+        self._peers.dismiss(at_once=bool(error or fault))
+        try:
+            self._undo.close()
+        finally:
+            self._peers.end()
+        self._network = None
+        if fault:
+            raise RankFailed(fault) from error
+
+    def device(self) -> torch.device:
+        """This rank's own device."""
+        import torch
+
+        return torch.device("cuda", self.rank) if self.device_type() == "cuda" else torch.device("cpu")
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on this rank's device, wrapped; rank 0's weights are broadcast to the others."""
+        from torch.nn.parallel import DistributedDataParallel
+
+        own = [self.rank] if self.device_type() == "cuda" else None
+        self._network = DistributedDataParallel(network.to(self.device()), device_ids=own)
+        return self._network
+
+    def announce(self, what: str) -> None:
+        """Send the command to the other ranks; at `check`, all compare their gradients."""
+        if self.rank == 0:
+            self._peers.tell(COMMANDS[what])
+        if what == "check":
+            self._compare()
+
+    def clock(self) -> Clock:
+        """Wall time of the host once every rank is done."""
+        return WaitingClock(self._finish)
+
+    def _finish(self) -> None:
+        if self.device_type() == "cuda":
+            import torch
+
+            torch.cuda.synchronize(self.device())
+        if self.rank == 0:
+            self._peers.wait()
+
+    def _compare(self) -> None:
+        """Compare the last gradients of all ranks bit for bit, by one sum for each parameter; outside the rounds.
+
+        Raises:
+            RankFailed: on rank 0, one differs.
+        """
+        import torch
+        import torch.distributed as dist
+
+        assert self._network is not None, "gradients are compared between `place` and `end`"  # noqa: S101 - our own order of calls
+        names = [name.removeprefix("module.") for name, _ in self._network.named_parameters()]
+        own = torch.stack([checksum(weights.grad) for weights in self._network.parameters()]).to(self.device())
+        found = [torch.empty_like(own) for _ in range(self.ranks)]
+        dist.all_gather(found, own)
+        for rank in range(1, self.ranks if self.rank == 0 else 1):
+            different = (found[rank] != found[0]).nonzero()
+            if different.numel():
+                raise RankFailed(f"the gradient of {names[int(different[0])]} differs between rank 0 and rank {rank}")
+
+    def attributes(self) -> dict[str, Any]:
+        """Ranks, what joins them, and the threads of each."""
+        import torch
+
+        return {
+            "device": self.device_type(),
+            "devices": self.ranks if self.device_type() == "cuda" else 1,
+            "ranks": self.ranks,
+            "backend": self.backend,
+            "threads_per_rank": torch.get_num_threads(),
+        }
+
+
+def rendezvous(listener: socket.socket, rank: int, ranks: int) -> Store:
+    """The store through which ranks find one another: rank 0 serves it on its listening socket.
+
+    One node only; under torchrun this would be the store of its agents (`env://`).
+    """
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # likewise
+
+    port, timeout = listener.getsockname()[1], timedelta(seconds=MEETING_S)
+    if rank:
+        listener.close()
+        return TCPStore(LOOPBACK, port, ranks, is_master=False, timeout=timeout)
+    serving = listener.detach()
+    return TCPStore(LOOPBACK, port, ranks, is_master=True, timeout=timeout, master_listen_fd=serving)
+
+
+@contextmanager
+def loopback() -> Iterator[None]:
+    """Let gloo connect over the loopback interface, whatever name the host resolves to."""
+    before = os.environ.get(INTERFACE_VARIABLE)
+    os.environ[INTERFACE_VARIABLE] = "lo0" if sys.platform == "darwin" else "lo"
+    try:
+        yield
+    finally:
+        os.environ.pop(INTERFACE_VARIABLE)
+        if before is not None:
+            os.environ[INTERFACE_VARIABLE] = before
+
+
+def refuse_threads() -> None:
+    """Refuse to fork where threads run that torch did not start for its pool, which sleeps until it is used.
+
+    Raises:
+        RuntimeError: how many there are.
+    """
+    import torch
+
+    tasks = "/proc/self/task"
+    running = len(os.listdir(tasks)) if os.path.isdir(tasks) else 1  # noqa: PTH112, PTH208 - a count needs no paths
+    if running > torch.get_num_threads():
+        raise RuntimeError(f"ranks are forked, and this process runs {running} threads already; use a fresh one")
+
+
+def from_others(error: BaseException) -> bool:
+    """Whether an error may come from the failure of another rank."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or about_connection(error)
+
+
+def checksum(gradient: Tensor | None) -> Tensor:
+    """Sum () of the bits of a gradient, read as whole numbers of its width; 0 for none."""
+    import torch
+
+    if gradient is None:
+        return torch.zeros((), dtype=torch.int64)
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[gradient.element_size()]
+    return gradient.detach().view(whole).sum(dtype=torch.int64).cpu()
+
+
+def on_cpu(ranks: int) -> ExecutionSpec:
+    """The same with that many ranks on the host's cores, for scaling over ranks."""
+    facts = {"__doc__": Distributed.__doc__, "cpu_ranks": ranks, "uses_devices": False}
+    strategy = type(f"Distributed{ranks}", (Distributed,), facts)
+    return ExecutionSpec(f"distributed_r{ranks}", strategy, {"device": "cpu", "devices": 1, "ranks": ranks})
+
+
+EXECUTIONS.add(ExecutionSpec("distributed", Distributed, {"parallel": "batch"}))
+for _ranks in (1, 4):
+    EXECUTIONS.add(on_cpu(_ranks))
