@@ -34,7 +34,7 @@ class Cores:
         Args:
             threads: that compute, the main one included.
         """
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        cores = allowed_cores()
         computing = self.computing() if 1 < threads == len(cores) else []
         bound = len(computing) == threads
         for thread, core in zip(computing if bound else [], cores, strict=False):
@@ -50,6 +50,16 @@ class Cores:
         spent_ns = {thread: time_ns - self._before.get(thread, 0) for thread, time_ns in times_ns().items()}
         most_ns = max(spent_ns.values(), default=0)
         return sorted(thread for thread, time_ns in spent_ns.items() if time_ns > AT_WORK * most_ns)
+
+
+def allowed_cores() -> list[int]:
+    """Numbers of the cores that this process may use; none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(allowed_cores()) or os.cpu_count() or 1
 
 
 def times_ns() -> dict[int, int]:

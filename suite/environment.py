@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 import suite
+from suite import cores
 from suite.launcher import ALLOCATORS
 from suite.records import Plan
 
@@ -85,7 +86,7 @@ def processor() -> str:
 
 def usable_cores() -> int:
     """Cores that this process may use: its affinity, and the quota of its container, whichever is less."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = cores.usable_cores()
     quota = cpu_quota()
     return max(1, min(allowed, int(quota))) if quota else allowed
 

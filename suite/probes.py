@@ -78,13 +78,15 @@ PROBES: tuple[Probe, ...] = (
         ),
         lambda: getrusage(RUSAGE_SELF).ru_nivcsw,
     ),
-    Probe(
-        Metric(
-            "queue_time",
-            "s",
-            "lower",
-            "Time in one step in which a thread of the worker was ready to run but another process ran instead.",
-        ),
-        queued_s,
-    ),
 )
+QUEUE_TIME = Probe(
+    Metric(
+        "queue_time",
+        "s",
+        "lower",
+        "Time in one step in which a thread of the worker was ready to run but another process ran instead.",
+    ),
+    queued_s,
+)
+"""By this rounds are told in which others disturbed the step. A step whose own processes are more than the cores
+disturbs itself, and does without."""

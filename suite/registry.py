@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -93,11 +93,14 @@ class Registry(Generic[L]):
             found.update(dict.fromkeys(names))
         return list(found)
 
-    def _unknown(self, name: str) -> str:
-        return self._refusal(name, self._levels)
+    def _every_name(self) -> list[str]:
+        """Names that would be found."""
+        return list(self._levels)
 
-    def _refusal(self, name: str, allowed: Iterable[str]) -> str:
-        names = list(allowed)
+    def _unknown(self, name: str) -> str:
+        every = self._every_name()
+        likest = get_close_matches(name, every, n=SHOWN_NAMES)
+        names = list(dict.fromkeys([*likest, *every]))
         shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES))
         return f"{self.factor} {name!r} is not known; allowed: {shown or 'none is registered'}."
 
@@ -161,10 +164,8 @@ class StructureRegistry(Registry[StructureSpec]):
             found.update(dict.fromkeys([pattern] if pattern in self._unlisted else super().matching([pattern])))
         return list(found)
 
-    def _unknown(self, name: str) -> str:
-        every = [*self._levels, *self._unlisted]
-        likest = get_close_matches(name, every, n=SHOWN_NAMES)  # first, since most of these names are long
-        return self._refusal(name, dict.fromkeys([*likest, *every]))
+    def _every_name(self) -> list[str]:
+        return [*self._levels, *self._unlisted]
 
     def register(
         self, name: str, *, min_image_size: int = 1, **attributes: Any

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from suite.clock import Clock
+from suite.cores import usable_cores
 from suite.executions.cpu import Cpu
 from suite.placement import Placement
-from suite.probes import DATA_WAIT, Probe
+from suite.probes import DATA_WAIT, QUEUE_TIME, Probe
 from suite.records import NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS
 from suite.snapshot import snapshot
@@ -86,7 +87,14 @@ class Step:
     @property
     def probes(self) -> tuple[Probe, ...]:
         """What is read around a round beside the counters of the process."""
-        return (Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
+        own = (Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
+        return own if self.is_crowded else (QUEUE_TIME, *own)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether threads, ranks and loader workers of the step are more than the cores that it may use."""
+        workers: int = INPUTS[self.case.input].attributes.get("workers", 0)
+        return self.execution.ranks * (torch.get_num_threads() + workers) > usable_cores()
 
     @property
     def is_alone(self) -> bool:

@@ -173,7 +173,7 @@ def test_the_quick_profile_is_listed_where_none_is_named(stepmark):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--profile", "huge"], ["profile 'huge' is not in ", "allowed: smoke, quick, full."]),
+        (["--profile", "huge"], ["profile 'huge' is not in ", "allowed: smoke, quick, full, "]),
         (["--profiles", "missing.toml"], ["cannot read profiles from ", "missing.toml: No such file or directory."]),
         (["-k", "adam and"], ["-k is 'adam and'; allowed: words joined by and, or, not and brackets."]),
         (["-k", "adam (sgd)"], ["-k is 'adam (sgd)'; "]),

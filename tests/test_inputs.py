@@ -106,8 +106,18 @@ def same(ours: list[Batch], others: list[Batch]) -> bool:
     )
 
 
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Children of this process that other tests have left alive, such as a server that forks."""
+    OTHERS.clear()
+    OTHERS.update(children(os.getpid()))
+
+
+OTHERS: set[int] = set()
+
+
 def loader_processes() -> list[int]:
-    return children(os.getpid())
+    return [pid for pid in children(os.getpid()) if pid not in OTHERS]
 
 
 def state_of(pid: int) -> str:

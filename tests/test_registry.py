@@ -46,7 +46,7 @@ def test_a_name_that_could_not_stand_in_an_id_is_refused(name):
 
 
 def test_an_unknown_name_is_answered_with_the_name_found_and_those_allowed():
-    with pytest.raises(StepmarkError, match=r"^optimizer 'adan' is not known; allowed: sgd, adam\.$"):
+    with pytest.raises(StepmarkError, match=r"^optimizer 'adan' is not known; allowed: adam, sgd\.$"):
         filled("sgd", "adam")["adan"]
 
 

@@ -12,6 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.cores import usable_cores
 from suite.inputs.synthetic import Synthetic
 from suite.lifeline import die_with_parent
 from suite.placement import Placement
@@ -194,7 +195,7 @@ class Loader(Synthetic):
 
 def refusal_of_workers(case: Case, workers: int) -> str:
     """Why this machine is too small for the loader workers of `case`; empty where it is not."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     if cores < workers:
         return f"{case.input} starts {workers} loader workers, and this process may use {cores} of the machine's cores"
     needed = (workers * AHEAD + 1) * case.batch_size * 3 * case.image_size**2 * 4
