@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow test-gpu check format report overhead scale noise twins lock golden clean
+.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs noise twins lock golden clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
@@ -58,6 +58,9 @@ scale: $(READY) ## 10,000 cases: listing and collecting against an empty pytest 
 
 twins: $(READY) ## two names for one network while another process loads a core half of the time
 	$(BIN)/python docs/studies/twins.py
+
+inputs: $(READY) ## what each input pipeline costs, and how much of it is waiting
+	$(BIN)/python docs/studies/inputs.py
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py
