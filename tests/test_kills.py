@@ -107,7 +107,7 @@ def test_a_killed_process_loses_no_finished_case(desk: Desk, target: str) -> Non
 
 
 def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
-    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "4")
+    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "2")
     assert kill_one(running, desk.folder / "here" / "record.jsonl", "worker", 1.5)
     assert running.wait(timeout=120) == 0
     warnings = [
@@ -120,7 +120,7 @@ def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
 
 
 def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
-    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "4")
+    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "2")
     journal = desk.folder / "here" / "visits.jsonl"
     deadline = time.monotonic() + 60
     while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
