@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizers": {"registry"},
     "muon": set(),
     "tunings": set(),
-    "tunings.*": {"registry", "records", "probes", "tunings.eager"},  # every tuning derives from the eager step
+    "tunings.*": {"cores", "probes", "records", "registry", "tunings.eager"},  # each derives from the eager step
     "placement": set(),
     "accelerators": set(),
     "structures": set(),

@@ -42,8 +42,8 @@ class Eager:
     def __init__(self, device: str) -> None:
         self.device = device
 
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:  # noqa: ARG004 - tunings that refuse look at them
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - tunings that refuse look at them
         """Why `case` cannot be run in this way on a kind of device (`cpu`, `cuda`); empty where it can. No torch."""
         return ""
 
@@ -104,8 +104,8 @@ class Eager:
 class CudaOnly(Eager):
     """A tuning that means something on CUDA devices alone. Source: none."""
 
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:
         """The execution is not on a CUDA device."""
         return "" if device == "cuda" else f"{case.tuning} is for CUDA devices, and {case.execution} runs on {device}"
 

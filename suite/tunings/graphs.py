@@ -42,8 +42,8 @@ class Compile(Eager):
     FIRST_STEPS = 2
     """The second call may compile once more, for shapes or strides that turned out to differ."""
 
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:  # noqa: ARG004 - inductor writes C++ for its wrappers on any device
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - inductor writes C++ for its wrappers on any device
         """There is no C++ compiler."""
         compilers = [os.environ.get("CXX", ""), "g++", "clang++"]
         if any(shutil.which(compiler) for compiler in compilers if compiler):
@@ -109,8 +109,8 @@ class CudaGraph(CudaOnly):
         super().__init__(device)
         self._graph: torch.cuda.CUDAGraph | None = None
 
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:
         """No CUDA device, or an optimizer whose step reads back from the device."""
         facts = OPTIMIZERS[case.optimizer].attributes
         if case.mode == "train" and facts["family"] != "sgd" and not facts.get("capturable"):

@@ -7,28 +7,44 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from suite.cores import usable_cores
 from suite.records import Case
 from suite.registry import TUNINGS, TuningSpec
 from suite.tunings.eager import CudaOnly, Eager
 
 
-class OneThread(Eager):
-    """One thread within each operation, whatever the run allows.
+class Threads(Eager):
+    """A number of threads within each operation, whatever the run allows.
 
     Source: PyTorch, "CPU threading and TorchScript inference", `torch.set_num_threads`.
     """
 
+    threads = 1
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - threads prepare the work of every device
+        """Fewer cores than threads."""
+        if cls.threads <= usable_cores():
+            return ""
+        return f"{case.tuning} has {cls.threads} threads, and this process may use {usable_cores()} cores"
+
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """One thread."""
+        """That many threads."""
         import torch
 
         before = torch.get_num_threads()
-        torch.set_num_threads(1)
+        torch.set_num_threads(self.threads)
         try:
             yield
         finally:
             torch.set_num_threads(before)
+
+
+def of_threads(name: str, threads: int) -> TuningSpec:
+    """The entry of a number of threads."""
+    strategy = type(f"Threads{threads}", (Threads,), {"__doc__": Threads.__doc__, "threads": threads})
+    return TuningSpec(name, strategy, {"compiled": False, "dtype": "float32", "threads": threads})
 
 
 class FlushDenormal(Eager):
@@ -76,8 +92,8 @@ class InferenceMode(Eager):
     Source: PyTorch, "Autograd mechanics", section "Inference mode".
     """
 
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:  # noqa: ARG004 - the same on every device
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
         """The case trains."""
         return "" if case.mode == "infer" else f"{case.tuning} is for the mode infer, and this case trains"
 
@@ -88,7 +104,8 @@ class InferenceMode(Eager):
         return torch.inference_mode()
 
 
-TUNINGS.add(TuningSpec("one_thread", OneThread, {"compiled": False, "dtype": "float32", "threads": 1}))
+for _name, _threads in (("one_thread", 1), ("two_threads", 2), ("four_threads", 4), ("eight_threads", 8)):
+    TUNINGS.add(of_threads(_name, _threads))
 TUNINGS.add(TuningSpec("flush_denormal", FlushDenormal, {"compiled": False, "dtype": "float32"}))
 TUNINGS.add(TuningSpec("cudnn_benchmark", CudnnBenchmark, {"compiled": False, "dtype": "float32"}))
 TUNINGS.add(TuningSpec("inference_mode", InferenceMode, {"compiled": False, "dtype": "float32"}))
