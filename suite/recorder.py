@@ -25,11 +25,7 @@ class Step(Protocol):
     """What the recorder needs of a training step."""
 
     clock: Clock
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """What is read around a round beside the counters of the process."""
-        ...
+    probes: tuple[Probe, ...]
 
     def __call__(self) -> None:
         """Train one step."""

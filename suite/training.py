@@ -50,6 +50,7 @@ class Step:
             stack.callback(self.pipeline.close)
             self.batches = self.pipeline.batches(case, self._placement())
             self.clock: Clock = self.execution.clock()
+            self.probes = self._probes()
             if self.execution.rank == 0:  # the other ranks follow its steps, from here on
                 self.once = self.tuning.ready(self)
             self._stack = stack.pop_all()
@@ -84,17 +85,14 @@ class Step:
         """What a step does with its batch."""
         raise NotImplementedError
 
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """What is read around a round beside the counters of the process."""
-        own = (Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
-        return own if self.is_crowded else (QUEUE_TIME, *own)
-
-    @property
-    def is_crowded(self) -> bool:
-        """Whether threads, ranks and loader workers of the step are more than the cores that it may use."""
+    def _probes(self) -> tuple[Probe, ...]:
+        """What is read around a round beside the counters of the process; queueing where the step leaves its own
+        threads, ranks and loader workers a core each, and so tells of others.
+        """
         workers: int = INPUTS[self.case.input].attributes.get("workers", 0)
-        return self.execution.ranks * (torch.get_num_threads() + workers) > usable_cores()
+        wanted = self.execution.ranks * (torch.get_num_threads() + workers)
+        queueing = (QUEUE_TIME,) if wanted <= usable_cores() else ()
+        return (*queueing, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
 
     @property
     def is_alone(self) -> bool:

@@ -10,9 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from suite.cores import usable_cores
 from suite.stats import counted, estimate
 from suite.store import read_run
 from tests.conftest import Desk
+
+
+def test_a_run_on_all_cores_is_measured(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--threads", str(usable_cores()), "--record", "here")
+    assert done.code == 0, done.out + done.err
+    (record,) = read_run(desk.folder / "here").cases
+    assert record.measurement is not None
+    assert record.measurement.values("queue_time")
 
 
 def test_a_run_leaves_record_and_page_and_says_where(desk: Desk) -> None:
