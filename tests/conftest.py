@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from suite.matrix import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
+
+settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared-machine")  # how long an example takes says more of the machine than of the code
 
 MY_LEVELS = Path(__file__).with_name("my_levels.py")
 PROFILES = """

@@ -87,7 +87,6 @@ def runs_in_parts(case):
 # Any design
 
 
-@settings(deadline=None)
 @given(MATRICES_WITH_REFUSALS, DESIGNS)
 def test_what_a_design_chooses_runs_here_and_stands_in_the_order_of_the_matrix(made, design):
     cases, refusal = made
@@ -139,7 +138,7 @@ def test_the_same_is_chosen_whatever_python_hashes_by():
 # Every pair
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(MATRICES_WITH_REFUSALS)
 def test_every_pair_of_levels_that_any_runnable_case_holds_is_in_a_chosen_one(made):
     cases, refusal = made
@@ -187,7 +186,6 @@ def test_pairs_that_the_library_misses_are_covered_all_the_same(monkeypatch):
 # A fraction
 
 
-@settings(deadline=None)
 @given(MATRICES_WITH_REFUSALS, st.integers(1, 999))
 def test_a_fraction_of_what_runs_here_is_drawn_rounded_up(made, thousandths):
     cases, refusal = made
@@ -203,7 +201,6 @@ def test_a_fraction_is_taken_as_it_is_written(fraction, count):
     assert len(choose(cases, fraction, runs_everywhere).cases) == count
 
 
-@settings(deadline=None)
 @given(MATRICES_WITH_REFUSALS, st.floats(0.001, 0.999))
 def test_every_level_is_drawn_where_the_fraction_allows_it(made, fraction):
     cases, refusal = made
@@ -214,7 +211,6 @@ def test_every_level_is_drawn_where_the_fraction_allows_it(made, fraction):
         assert levels_of(chosen) == levels_of(runnable)
 
 
-@settings(deadline=None)
 @given(MATRICES, st.floats(0.001, 0.999))
 def test_of_a_whole_product_as_many_cases_as_the_largest_factor_has_levels_hold_every_level(cases, fraction):
     chosen = choose(cases, fraction, runs_everywhere).cases
@@ -222,14 +218,12 @@ def test_of_a_whole_product_as_many_cases_as_the_largest_factor_has_levels_hold_
     assert (levels_of(chosen) == levels_of(cases)) is (len(chosen) >= largest)
 
 
-@settings(deadline=None)
 @given(MATRICES, st.floats(0.001, 0.999), st.floats(0.001, 0.999))
 def test_a_larger_fraction_draws_the_same_cases_and_more(cases, one, other):
     smaller, larger = (set(choose(cases, each, runs_everywhere).cases) for each in sorted((one, other)))
     assert smaller <= larger
 
 
-@settings(deadline=None)
 @given(MATRICES, st.floats(0.001, 0.999), st.randoms(use_true_random=False))
 def test_the_order_of_the_levels_changes_no_draw(cases, fraction, random):
     mixed = random.sample(cases, len(cases))

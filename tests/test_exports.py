@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.exports import FORMATS, export
@@ -108,14 +108,12 @@ def test_csv_has_no_figures_of_a_case_that_was_not_measured(outcome):
     assert filled == {"id", "outcome", "reason", *asdict(CASE)}
 
 
-@settings(deadline=None)
 @given(reason=st.text(max_size=40) | st.sampled_from(['a,"b"', "a\rb", "a\r\nb", "\n", " x ", "=1+1", "'", "größe"]))
 def test_csv_quotes_every_reason_so_that_it_is_read_back(reason):
     (row,) = rows(run_of(RunRecord(CASE, "failed", reason)))
     assert row["reason"] == reason
 
 
-@settings(deadline=None)
 @given(value=st.floats(min_value=1e-9, max_value=1e6))
 def test_csv_numbers_keep_every_digit(value):
     (row,) = rows(run_of(measured([(1, [[value]])], power=[value])))

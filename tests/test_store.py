@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.exports import export
@@ -118,7 +118,7 @@ def sentence(error: pytest.ExceptionInfo) -> str:
     return text
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(header=HEADERS, records=st.lists(RECORDS, max_size=3, unique_by=lambda record: record.case.id), footer=FOOTERS)
 def test_what_is_written_is_read(tmp_path_factory, header, records, footer):
     file = write(tmp_path_factory.mktemp("runs") / "run", *records, header=header, footer=footer)
@@ -127,7 +127,7 @@ def test_what_is_written_is_read(tmp_path_factory, header, records, footer):
         assert (run.header, list(run.cases), run.footer, run.warnings) == (header, records, footer, ())
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(
     case=CASES,
     visits=st.lists(
