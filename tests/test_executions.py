@@ -21,7 +21,7 @@ from suite.executions import distributed
 from suite.executions.distributed import INTERFACE_VARIABLE, Distributed
 from suite.executions.model_parallel import MICRO_BATCHES, ModelParallel, balanced_cut, units
 from suite.peers import WAIT, Actions, Peers, RankFailed
-from suite.records import Case
+from suite.records import NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, STRUCTURES, OptimizerSpec, StructureSpec, load_levels
 from suite.store import read_run
 from suite.training import Step, make_step
@@ -193,7 +193,8 @@ def test_a_rank_infers_its_part_of_the_joint_batch():
 
 @two_ranks_on_cpu
 def test_many_steps_between_two_readings_do_not_block():
-    in_fresh_process(inferred, case_of(mode="infer", batch_size=2, image_size=4), 3000)
+    logits = in_fresh_process(inferred, case_of(mode="infer", batch_size=2, image_size=4), 3000)
+    assert torch.tensor(logits).shape == (1, NUM_CLASSES), "the part of rank 0"
 
 
 @two_ranks_on_cpu

@@ -99,9 +99,8 @@ def fixed(step: TrainingStep) -> TrainingStep:
 
 
 def falls(step: TrainingStep) -> bool:
-    """Whether the loss gets below where it began; a large learning rate may carry it back up."""
     found = losses(fixed(step), FALLING_STEPS)
-    return min(found) < 0.95 * found[0] or sum(found[-3:]) / 3 < found[0]
+    return sum(found[-3:]) / 3 < found[0]
 
 
 @pytest.mark.parametrize("name", extremes())
@@ -111,7 +110,7 @@ def test_a_structure_learns_a_fixed_batch(name):
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_an_optimizer_learns_a_fixed_batch(name):
-    assert falls(step_of(case_of(optimizer=name, batch_size=8)))
+    assert falls(step_of(case_of(optimizer=name, batch_size=16)))
 
 
 @pytest.mark.parametrize("name", extremes())

@@ -113,9 +113,10 @@ class CudaGraph(CudaOnly):
     def refusal(cls, case: Case, device: str) -> str:
         """No CUDA device, or an optimizer whose step reads back from the device."""
         facts = OPTIMIZERS[case.optimizer].attributes
-        if case.mode == "train" and facts["family"] != "sgd" and not facts.get("capturable"):
-            return f"{case.optimizer} is not capturable in a CUDA graph"
-        return CudaOnly.refusal(case, device)
+        capturable = case.mode == "infer" or facts["family"] == "sgd" or facts.get("capturable")
+        return super().refusal(case, device) or (
+            "" if capturable else f"{case.optimizer} is not capturable in a CUDA graph"
+        )
 
     def drive(self, run: BatchFunction, images: Tensor, labels: Tensor) -> None:
         """Copy the batch in and replay; capture first."""
