@@ -18,10 +18,14 @@ AT_WORK = 0.2
 
 
 class Cores:
-    """The threads of this process that compute, told by the time that they have spent on cores since this was made."""
+    """The threads of this process that compute, told by the time that they have spent on cores since this was made.
+
+    Torch keeps its threads: once as many as it computes with are found, they are not looked for again.
+    """
 
     def __init__(self) -> None:
         self._before = times_ns()
+        self._found: list[int] = []
 
     @contextmanager
     def one_each(self, threads: int) -> Iterator[bool]:
@@ -35,14 +39,16 @@ class Cores:
             threads: that compute, the main one included.
         """
         cores = allowed_cores()
-        computing = self.computing() if 1 < threads == len(cores) else []
-        bound = len(computing) == threads
-        for thread, core in zip(computing if bound else [], cores, strict=False):
+        wanted = 1 < threads == len(cores)
+        if wanted and len(self._found) != threads:
+            self._found = self.computing()
+        bound = wanted and len(self._found) == threads
+        for thread, core in zip(self._found if bound else [], cores, strict=False):
             bind(thread, {core})
         try:
             yield bound
         finally:
-            for thread in computing:
+            for thread in self._found if bound else []:
                 bind(thread, set(cores))
 
     def computing(self) -> list[int]:

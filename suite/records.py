@@ -83,7 +83,7 @@ class Plan:
 
     passes: int = 3
     target_precision: float = 0.02
-    case_seconds: float = 5.0
+    case_seconds: float = 4.0
     warmup_seconds: float = 1.0
     round_seconds: float = 0.01
     case_timeout: float = 120.0

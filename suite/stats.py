@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from statistics import median
+from typing import TypeVar
 
 from suite.records import Measurement
+
+T = TypeVar("T")
 
 CONFIDENCE = 0.95
 """Level of every interval that is shown."""
 BATCHES = 8
 """Consecutive batches into which the rounds of a single turn are cut; more leave each too short to be independent."""
+STRETCHES = 16
+"""Stretches of neighbouring turns, at most, whose spread makes an interval. Turns a few seconds apart still resemble
+each other (correlation 0.05 to 0.5 here); stretches of several turns hardly do."""
 SETTLED_WITHIN = 0.05
 """Relative difference between two successive medians below which a warm-up has settled."""
 DISTURBED_SHARE = 0.05
@@ -49,7 +55,8 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
     """The median of all values, with an interval that knows that values of one group resemble each other.
 
     Args:
-        groups: values by turn, in order. One turn alone is cut into consecutive batches.
+        groups: values by turn, in order. One turn alone is cut into consecutive batches; more than `STRETCHES` turns
+            are gathered into as many stretches.
 
     Returns:
         None where there is no value. With a single value, or where groups disagree wholly, the interval reaches from
@@ -66,6 +73,8 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
     middle = median(values)
     if len(groups) == 1:
         groups = batches(groups[0], BATCHES)
+    elif len(groups) > STRETCHES:
+        groups = [[value for group in stretch for value in group] for stretch in batches(groups, STRETCHES)]
     reach = 0.5
     if len(groups) > 1:
         shares = [sum((value < middle) + (value <= middle) for value in group) / 2 / len(group) for group in groups]
@@ -110,7 +119,7 @@ def quiet(cpu_s: Sequence[float], queue_s: Sequence[float]) -> list[bool]:
     return [queue <= DISTURBED_SHARE * (cpu + queue) for cpu, queue in zip(cpu_s, queue_s, strict=True)]
 
 
-def batches(values: Sequence[float], count: int) -> list[Sequence[float]]:
+def batches(values: Sequence[T], count: int) -> list[Sequence[T]]:
     """`values` cut into up to `count` consecutive parts of nearly equal length, none empty."""
     count = min(count, len(values))
     edges = [round(index * len(values) / count) for index in range(count + 1)]
@@ -157,5 +166,13 @@ def _student_cdf(t: float, degrees: int) -> float:
 
 
 def settled(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Whether two successive stretches of warm-up agree: the step time no longer falls or climbs."""
-    return bool(before) and bool(after) and abs(median(after) - median(before)) <= SETTLED_WITHIN * median(before)
+    """Whether two successive stretches of warm-up agree: the step time no longer falls or climbs.
+
+    Their medians are close, or each lies within the other's range: what they differ by is then no more than how much
+    the machine varies, and waiting would wait for the machine, not for the step.
+    """
+    if not before or not after:
+        return False
+    was, now = median(before), median(after)
+    noise_alone = min(after) <= was <= max(after) and min(before) <= now <= max(before)
+    return abs(now - was) <= SETTLED_WITHIN * was or noise_alone

@@ -16,12 +16,13 @@ FIRST_ROUNDS = 3
 WARMUP_CHUNK_S = 0.1
 """Seconds of one stretch of warm-up; two successive ones are compared."""
 WARMUP_CHUNK_ROUNDS = 3
-TURN_S = 0.25
-"""Seconds of rounds in one turn: long against a step, short against the drift of the machine."""
-TURN_ROUNDS = 4
+TURN_S = 0.05
+"""Seconds of rounds in one turn: short, since rounds of one turn meet the same machine and tell little more than one
+of them does (docs/decisions/0009)."""
+TURN_ROUNDS = 2
 """Rounds of one turn, however long a step lasts. The first belongs to the warm-up: the worker was blocked while others
-took their turns, and its first step afterwards was found to be up to a quarter slower."""
-MIN_TURNS = 4
+took their turns, and its first step afterwards was found to be up to a third slower, the second within 1 %."""
+MIN_TURNS = 8
 """Turns before the precision reached is believed."""
 MAX_STEPS_PER_ROUND = 1000
 ATTEMPTS = 2

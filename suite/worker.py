@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ def serve(link: Link, order: Order) -> None:
         torch.set_num_threads(order.threads)
         cores = Cores()
         with make_step(order.case) as step:
+            gc.collect()
+            gc.freeze()  # what the step is made of stays; a turn's own collection need not look through it
             link.send({"made": attributes(order.case, step), "once": pack(step.once)})
             while True:
                 request = link.receive()

@@ -57,7 +57,11 @@ def import_torch() -> dict[str, Any]:
     import torch
     import torchvision  # noqa: F401 - imported once here instead of in every worker
 
+    import suite.layers
     import suite.worker  # noqa: F401 - likewise
+
+    torch.manual_seed(0)  # each worker does so first; what Python looks up and keeps meanwhile it then finds there
+    torch.nn.Conv2d(1, 1, 1, device="meta")
 
     return {
         "version": torch.__version__,

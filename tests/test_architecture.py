@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"clock", "cores", "executions.cpu", "placement", "probes", "records", "registry", "snapshot"},
     "cores": set(),
     "worker": {"cores", "protocol", "recorder", "records", "training"},
-    "zygote": {"lifeline", "protocol", "records", "registry", "worker"},
+    "zygote": {"layers", "lifeline", "protocol", "records", "registry", "worker"},
     # the process that judges, prints and writes
     "designs": {"records"},
     "matrix": {"designs", "records", "registry"},

@@ -61,7 +61,7 @@ def split(result: Visited) -> list[tuple[float, ...]]:
 
 def test_a_looser_target_ends_a_stay_earlier():
     strict, loose = (
-        over(FakeWorkers(noisy), Plan(passes=1, case_seconds=60.0, target_precision=target)) for target in (0.01, 0.3)
+        over(FakeWorkers(noisy), Plan(passes=1, case_seconds=20.0, target_precision=target)) for target in (0.01, 0.3)
     )
     assert loose.visit.stopped_by == "precision"
     assert loose.visit.rounds < strict.visit.rounds

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from ways import WAYS
+from ways import WAYS, wanted
 
 from suite.environment import default_threads
 from suite.launcher import Launcher
@@ -70,11 +69,8 @@ def plain() -> dict[str, float]:
 def main() -> None:
     """Two runs each way, and their differences."""
     ways = {title: lambda plan=plan: ours(plan) for title, plan in WAYS.items()} | {"plain pytest-benchmark": plain}
-    wanted = os.environ.get("WAYS")
     print("| way | cases | median difference | root mean square | largest |\n| --- | --- | --- | --- | --- |")
-    for title, measure in ways.items():
-        if wanted and wanted != title:
-            continue
+    for title, measure in wanted(ways).items():
         first, second = measure(), measure()
         apart = [abs(math.log(second[case] / first[case])) for case in first.keys() & second.keys()]
         rms = math.sqrt(sum(value**2 for value in apart) / len(apart))

@@ -12,7 +12,7 @@ import sys
 from statistics import median
 from time import perf_counter
 
-from suite.environment import default_threads
+from suite.environment import default_threads, defaults
 from suite.launcher import Launcher, environment
 from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Case, Plan
@@ -33,8 +33,9 @@ TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu"))
 
 
 def visits() -> None:
-    """The overhead of every visit of the quick profile, two passes with short rounds."""
-    plan = Plan(passes=2, case_seconds=2.0, threads=default_threads())
+    """The overhead of every visit of the quick profile: two of the passes that its plan has."""
+    usual = Plan()
+    plan = Plan(passes=2, case_seconds=usual.case_seconds * 2 / usual.passes, **defaults())
     cases = runnable(cases_of(load_profile("quick")))
     overheads: dict[str, list[float]] = {}
     launcher = Launcher(plugins=(), threads=plan.threads, allocator="steady", timeout_s=plan.case_timeout)

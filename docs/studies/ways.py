@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import TypeVar
+
 from suite.environment import default_threads, defaults
 from suite.records import Plan
 
@@ -11,3 +14,10 @@ WAYS = {
         passes=1, abreast=1, allocator="default", threads=default_threads()
     ),
 }
+
+T = TypeVar("T")
+
+
+def wanted(ways: dict[str, T]) -> dict[str, T]:
+    """The ways whose titles begin with the variable `WAYS`, all where it is not set."""
+    return {title: way for title, way in ways.items() if title.startswith(os.environ.get("WAYS", ""))}
