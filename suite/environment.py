@@ -39,12 +39,13 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def facts(plan: Plan, torch: dict[str, Any]) -> dict[str, Any]:
+def facts(plan: Plan, torch: dict[str, Any], priority: dict[str, int]) -> dict[str, Any]:
     """Everything that a reader needs to judge a number, or to measure it again.
 
     Args:
-        plan: for threads and allocator.
+        plan: for threads, allocator and priority.
         torch: what the zygote said of its torch.
+        priority: what it said of the nice values that it was given.
     """
     return {
         "machine": machine(),
@@ -56,6 +57,7 @@ def facts(plan: Plan, torch: dict[str, Any]) -> dict[str, Any]:
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
         "allocator": {"name": plan.allocator, **ALLOCATORS[plan.allocator]},
+        "priority": {"wanted": plan.priority, **priority},
         "seed": plan.order_seed,
         "load_before": load(),
     }

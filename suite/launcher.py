@@ -59,15 +59,20 @@ class Launcher:
         plugins: modules that add levels, imported in the zygote before anything is looked up.
         threads: threads of torch in each worker.
         allocator: a name in `ALLOCATORS`.
+        priority: a name in `suite.priority.PRIORITIES`.
         timeout_s: seconds for one answer of a worker.
     """
 
-    def __init__(self, *, plugins: tuple[str, ...], threads: int, allocator: str, timeout_s: float) -> None:
+    def __init__(
+        self, *, plugins: tuple[str, ...], threads: int, allocator: str, timeout_s: float, priority: str = "high"
+    ) -> None:
         self.torch: dict[str, Any] = {}
+        self.priority: dict[str, int] = {}
         self._plugins = plugins
         self._threads = threads
         self._allocator = allocator
         self._timeout_s = timeout_s
+        self._priority = priority
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._workers: list[ForkedWorker] = []
@@ -94,7 +99,7 @@ class Launcher:
     def _start(self, *, last_attempt: bool) -> None:
         self.close()
         ours, theirs = socket.socketpair()
-        settings = json.dumps({"path": sys.path, "plugins": self._plugins})
+        settings = json.dumps({"path": sys.path, "plugins": self._plugins, "priority": self._priority})
         with theirs, tempfile.TemporaryFile() as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(Path(__file__).with_name("zygote.py")), str(theirs.fileno()), settings],
@@ -124,7 +129,7 @@ class Launcher:
             raise StepmarkError(answer["failed"])
         if answer["ready"] != VERSION:
             raise StepmarkError(f"the zygote speaks protocol {answer['ready']}; this is protocol {VERSION}.")
-        self.torch = answer["torch"]
+        self.torch, self.priority = answer["torch"], answer["priority"]
 
     def fork(self, case: Case) -> ForkedWorker:
         """Fork a worker for `case` and wait until it has made the training step.

@@ -37,10 +37,11 @@ class LiveRun:
             threads=self._plan.threads,
             allocator=self._plan.allocator,
             timeout_s=self._plan.case_timeout,
+            priority=self._plan.priority,
         )
         try:
             self._launcher.start()
-            facts = environment.facts(self._plan, self._launcher.torch)
+            facts = environment.facts(self._plan, self._launcher.torch, self._launcher.priority)
             self._writer = self._resume(settings, facts) if settings.resume else self._begin(settings, facts, root)
         except StepmarkError:
             self._launcher.close()

@@ -79,6 +79,7 @@ class Plan:
         order_seed: seeds the order of the cases in each pass.
         threads: threads of torch within an operation (`torch.set_num_threads`).
         allocator: `steady` or `default`; see `suite.launcher.ALLOCATORS`.
+        priority: `high` or `normal`; see `suite.priority`.
     """
 
     passes: int = 3
@@ -91,6 +92,7 @@ class Plan:
     order_seed: int = 0
     threads: int = 1
     allocator: str = "steady"
+    priority: str = "high"
 
 
 @dataclass(frozen=True, slots=True)

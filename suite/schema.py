@@ -5,6 +5,7 @@ Schema history:
        visit of a case that is not finished yet, so that a killed run loses no more than the visits under way.
     2  `per_visit` in the lines of cases and visits: series with one value a visit. Metrics `data_wait` and, with some
        tunings, others; attributes of the tuning.
+    3  `priority` of the plan, which was `normal` before.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from suite.protocol import pack, unpack
 from suite.records import Case, Footer, Header, Measurement, Plan, RunRecord, Visit, Visited
 
-SCHEMA = 2
+SCHEMA = 3
 
 Line = dict[str, Any]
 
@@ -88,7 +89,7 @@ def unpacked_header(line: Line) -> Header:
     return Header(
         run_id=line["run_id"],
         started_at=line["started_at"],
-        plan=Plan(**line["plan"]),
+        plan=Plan(**{"priority": "normal", **line["plan"]}),
         planned=tuple(line["planned"]),
         selection=line["selection"],
         environment=line["environment"],

@@ -11,6 +11,7 @@ from typing import Any
 
 from suite.launcher import ALLOCATORS
 from suite.matrix import DEFAULT_PROFILE, Profile, load_profile
+from suite.priority import PRIORITIES
 from suite.records import Plan, Run, StepmarkError
 from suite.store import read_run
 
@@ -47,6 +48,7 @@ OPTIONS = (
     Option("abreast", "N", "workers that live side by side and take turns (default: what memory holds, up to 32)"),
     Option("threads", "N", "threads of torch (default: the cores that this process may use)"),
     Option("allocator", "NAME", f"memory allocator of the workers: {' or '.join(ALLOCATORS)} (default: steady)"),
+    Option("priority", "NAME", f"of the workers, where the machine allows: {' or '.join(PRIORITIES)} (default: high)"),
     Option("order-seed", "N", "seed of the order of the cases in each pass (default: a new one, recorded)"),
 )
 PLAN_OPTIONS = (
@@ -57,8 +59,13 @@ PLAN_OPTIONS = (
     "abreast",
     "threads",
     "allocator",
+    "priority",
     "order-seed",
 )
+
+
+WORDS = {"allocator": tuple(ALLOCATORS), "priority": PRIORITIES}
+"""Options of the plan whose values are words, and which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +135,10 @@ def plan_value(option: str, text: str) -> tuple[str, Any]:
     Raises:
         StepmarkError: the value found and the values allowed.
     """
-    if option == "allocator":
-        if text not in ALLOCATORS:
-            raise StepmarkError(f"--allocator is {text!r}; allowed: {', '.join(ALLOCATORS)}.")
-        return "allocator", text
+    if option in WORDS:
+        if text not in WORDS[option]:
+            raise StepmarkError(f"--{option} is {text!r}; allowed: {', '.join(WORDS[option])}.")
+        return option, text
     field = option.replace("-", "_")
     if option in ("passes", "abreast", "threads"):
         return field, number(option, text, int, 1, "a whole number from 1")

@@ -26,8 +26,11 @@ def main() -> None:
     settings = json.loads(sys.argv[2])
     sys.path[:] = settings["path"]
     from suite.lifeline import die_with_parent
+    from suite.priority import go_first, reached
 
     die_with_parent()
+    if settings["priority"] == "high":
+        go_first()
     from suite.protocol import VERSION, Closed, Link
     from suite.records import StepmarkError
 
@@ -42,12 +45,12 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()
-    link.send({"ready": VERSION, "torch": facts})
+    link.send({"ready": VERSION, "torch": facts, "priority": reached()})
     with contextlib.suppress(Closed):
         while True:
             message, fds = link.receive_fds(2)
             if "fork" in message:
-                link.send({"forked": fork(message["fork"], fds, link)})
+                link.send({"forked": fork(message["fork"], fds, link, settings["priority"])})
             else:
                 link.send({"ended": end(message["end"])})
 
@@ -78,9 +81,10 @@ def import_torch() -> dict[str, Any]:
     }
 
 
-def fork(order: dict[str, Any], fds: list[int], control: Any) -> int:
+def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:
     """Fork a worker that serves `order` on the first descriptor, the second being its standard error; return its id."""
     from suite.lifeline import die_with_parent
+    from suite.priority import go_first
 
     parent, pid = os.getpid(), os.fork()
     if pid:
@@ -91,6 +95,8 @@ def fork(order: dict[str, Any], fds: list[int], control: Any) -> int:
     try:
         die_with_parent(parent)
         os.setsid()
+        if priority == "high":
+            go_first()  # again: the session is new
         control.close()
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_WORKER)
         os.dup2(fds[1], sys.stdout.fileno())

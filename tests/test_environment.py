@@ -16,6 +16,7 @@ from suite.launcher import ALLOCATORS
 from suite.records import Plan
 from tests.made_runs import ENVIRONMENT
 
+PRIORITY = {"nice": 0}
 TORCH = {"version": "2.11.0", "mkl": True, "threads": None}
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -26,13 +27,13 @@ FACTS = st.dictionaries(st.sampled_from(["machine", "software", "container", "co
 
 
 def test_facts_are_plain_values_that_survive_json():
-    found = facts(Plan(), TORCH)
+    found = facts(Plan(), TORCH, PRIORITY)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_facts_have_every_part_that_a_reader_needs():
-    found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH)
-    parts = {"machine", "software", "container", "commit", "threads", "allocator", "seed", "load_before"}
+    found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH, PRIORITY)
+    parts = {"machine", "software", "container", "commit", "threads", "allocator", "priority", "seed", "load_before"}
     assert set(found) == parts
     assert found["software"]["torch_build"] == TORCH
     assert found["software"]["torch"]
@@ -45,19 +46,19 @@ def test_facts_have_every_part_that_a_reader_needs():
 
 
 def test_the_allocators_variables_are_facts():
-    assert facts(Plan(allocator="steady"), TORCH)["allocator"] == {"name": "steady", **ALLOCATORS["steady"]}
+    assert facts(Plan(allocator="steady"), TORCH, PRIORITY)["allocator"] == {"name": "steady", **ALLOCATORS["steady"]}
 
 
 def test_a_variable_that_changes_the_threads_is_a_fact_only_where_it_is_set(monkeypatch):
     monkeypatch.setenv("OMP_PROC_BIND", "close")
     monkeypatch.delenv("KMP_AFFINITY", raising=False)
-    threads = facts(Plan(), TORCH)["threads"]
+    threads = facts(Plan(), TORCH, PRIORITY)["threads"]
     assert threads["OMP_PROC_BIND"] == "close"
     assert "KMP_AFFINITY" not in threads
 
 
 def test_facts_taken_twice_do_not_differ():
-    assert differences(facts(Plan(), TORCH), facts(Plan(), TORCH)) == []
+    assert differences(facts(Plan(), TORCH, PRIORITY), facts(Plan(), TORCH, PRIORITY)) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_what_differs_is_named_with_both_values(path, value, sentence):
     assert differences(ENVIRONMENT, after) == [sentence]
 
 
-@pytest.mark.parametrize("part", ["load_before", "commit", "threads", "allocator", "seed"])
+@pytest.mark.parametrize("part", ["load_before", "commit", "threads", "allocator", "priority", "seed"])
 def test_what_may_change_within_a_run_is_no_difference(part):
     assert differences(ENVIRONMENT, {**ENVIRONMENT, part: {"anything": 1}}) == []
 

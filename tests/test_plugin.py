@@ -129,6 +129,7 @@ BAD_OPTIONS = [
     (["--profile", "tiny", "--target-precision", "-2"], "--target-precision is '-2'", "allowed: a percentage"),
     (["--profile", "tiny", "--case-seconds", "nan"], "--case-seconds is 'nan'", "allowed: a number of seconds"),
     (["--profile", "tiny", "--allocator", "fast"], "--allocator is 'fast'", "allowed: steady, default"),
+    (["--profile", "tiny", "--priority", "low"], "--priority is 'low'", "allowed: high, normal"),
     (["--profile", "tiny", "--shard", "3/2"], "--shard is '3/2'", "allowed: I/N"),
     (["--resume", "nowhere"], "no record at", "No such file"),
     (["--resume", "profiles.toml"], "is no record of stepmark", ""),

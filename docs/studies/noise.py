@@ -45,7 +45,9 @@ def test_step(benchmark, case):
 def ours(plan: Plan) -> dict[str, float]:
     """Medians by case id of one run of quick."""
     medians: dict[str, float] = {}
-    launcher = Launcher(plugins=(), threads=plan.threads, allocator=plan.allocator, timeout_s=600)
+    launcher = Launcher(
+        plugins=(), threads=plan.threads, allocator=plan.allocator, timeout_s=600, priority=plan.priority
+    )
     with launcher:
         for progress in Scheduler(plan, launcher).run(runnable(cases_of(load_profile("quick")))):
             if progress.record is not None and progress.record.measurement is not None:

@@ -11,7 +11,7 @@ from suite.records import Plan
 WAYS = {
     "default": Plan(**defaults()),
     "one pass, one at a time, default allocator": Plan(
-        passes=1, abreast=1, allocator="default", threads=default_threads()
+        passes=1, abreast=1, allocator="default", priority="normal", threads=default_threads()
     ),
 }
 

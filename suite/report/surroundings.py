@@ -41,6 +41,8 @@ def command(run: Run, case_id: str) -> str:
     if selection.get("profiles_file"):
         words += ["--profiles", str(selection["profiles_file"])]
     words += ["--passes", str(plan.passes), "--threads", str(plan.threads), "--allocator", plan.allocator]
+    if plan.priority != Plan.__dataclass_fields__["priority"].default:
+        words += ["--priority", plan.priority]
     if plan.target_precision != Plan.__dataclass_fields__["target_precision"].default:
         words += ["--target-precision", f"{plan.target_precision * 100:g}"]
     if plan.case_seconds != Plan.__dataclass_fields__["case_seconds"].default:

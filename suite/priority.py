@@ -1,0 +1,38 @@
+"""How the kernel shares cores between a worker and everything else: ahead of it, where the machine allows.
+
+A step whose threads wait for each other is stopped by a process that takes a core from one of them. What runs beside a
+measurement is no part of what a step costs, so that workers go first where they may (docs/decisions/0010).
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+PRIORITIES = ("high", "normal")
+HIGHEST = -20
+"""The nice value of what goes first; a thread of nice 0 beside it gets some hundredth of the core."""
+SESSION = Path("/proc/self/autogroup")
+"""Where the kernel shares cores between sessions first, the nice value of this process's session."""
+
+
+def go_first() -> None:
+    """Let this process, and what it starts from now on, go before others; quietly not, where that is not allowed.
+
+    A new session has a value of its own: it asks again.
+
+    Source: Linux, sched(7), "The autogroup feature" and "The nice value and group scheduling".
+    """
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, HIGHEST)
+    with suppress(OSError):
+        SESSION.write_text(str(HIGHEST))
+
+
+def reached() -> dict[str, int]:
+    """The nice value of this process, and of its session where the kernel has such."""
+    found = {"nice": os.getpriority(os.PRIO_PROCESS, 0)}
+    with suppress(OSError, ValueError, IndexError):
+        found["session_nice"] = int(SESSION.read_text().split()[-1])
+    return found
