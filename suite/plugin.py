@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from suite import environment, report
+from suite.drift import steadied
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.progress import ProgressLine
@@ -57,6 +58,7 @@ class Bench:
         self.run: LiveRun | None = None
         self.page: Path | None = None
         self.complete = False
+        self._steadied: dict[str, RunRecord] = {}
 
     def _cases(self) -> list[Case]:
         if self.settings.resume is not None:
@@ -64,6 +66,13 @@ class Bench:
             return [case for case in matrix_of(self.settings.profile) if case.id in planned]
         cases = cases_of(self.settings.profile)
         return cases if self.settings.shard is None else shard(cases, self.settings.shard)
+
+    def steadied(self, record: RunRecord) -> RunRecord:
+        """A record with the machine's drift taken out, as told by all that the run has measured."""
+        outcomes = self.run.outcomes if self.run else {}
+        if len(self._steadied) != len(outcomes):
+            self._steadied = {one.case.id: one for one in steadied(outcomes.values())}
+        return self._steadied.get(record.case.id, record)
 
 
 BENCH = pytest.StashKey[Bench]()
@@ -172,7 +181,8 @@ def replay(benchmark: Any, pytestconfig: pytest.Config) -> Callable[[Case], RunR
             pytest.skip(record.reason)
         if record.outcome == "failed" or record.measurement is None:
             pytest.fail(record.reason, pytrace=False)
-        rounds = [value for turn in counted(record.measurement) for value in turn]
+        figures = bench_of(pytestconfig).steadied(record).measurement or record.measurement
+        rounds = [value for turn in counted(figures) for value in turn]
         benchmark.extra_info.update(case_id=case.id, attributes=record.attributes)
         remaining = iter(rounds)
 

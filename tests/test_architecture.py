@@ -22,9 +22,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protocol": {"records"},
     "schema": {"protocol", "records"},
     "store": {"records", "schema"},
-    "exports": {"records", "stats"},
+    "drift": {"records", "stats"},
+    "exports": {"drift", "records", "stats"},
     "report": {"records", "store", "report.page"},
-    "report.*": {"records", "stats", "units", "report.*"},
+    "report.*": {"drift", "records", "stats", "units", "report.*"},
     # levels of the factors; they never import each other
     "registry": {"records", "executions.cpu", "inputs.synthetic", "tunings.eager"},  # the latter for annotations alone
     "layers": set(),
@@ -67,7 +68,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scheduler": {"records", "stay"},
     "progress": {"records", "scheduler", "units"},
     "liverun": {"environment", "launcher", "matrix", "records", "scheduler", "settings", "store"},
-    "plugin": {"environment", "liverun", "matrix", "progress", "records", "report", "settings", "stats", "store"},
+    "plugin": {
+        "drift",
+        "environment",
+        "liverun",
+        "matrix",
+        "progress",
+        "records",
+        "report",
+        "settings",
+        "stats",
+        "store",
+    },
     "cli": {"suite", "designs", "exports", "matrix", "records", "registry", "report", "stats", "store", "units"},
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""
@@ -99,7 +111,7 @@ TORCH_ON_IMPORT = {"layers", "muon", "snapshot", "training", "worker"}
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 
 MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}
-READING = {"records", "units", "stats", "schema", "store", "exports", "report"}
+READING = {"records", "units", "stats", "drift", "schema", "store", "exports", "report"}
 
 UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}
 LONGEST_MODULE = 300

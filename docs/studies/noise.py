@@ -17,10 +17,11 @@ from statistics import median
 
 from ways import WAYS, wanted
 
+from suite.drift import steadied
 from suite.environment import default_threads
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile, runnable
-from suite.records import Plan
+from suite.records import Plan, RunRecord
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
 
@@ -44,16 +45,16 @@ def test_step(benchmark, case):
 
 def ours(plan: Plan) -> dict[str, float]:
     """Medians by case id of one run of quick."""
-    medians: dict[str, float] = {}
+    records: list[RunRecord] = []
     launcher = Launcher(
         plugins=(), threads=plan.threads, allocator=plan.allocator, timeout_s=600, priority=plan.priority
     )
     with launcher:
         for progress in Scheduler(plan, launcher).run(runnable(cases_of(load_profile("quick")))):
-            if progress.record is not None and progress.record.measurement is not None:
-                found = estimate(counted(progress.record.measurement))
-                medians[progress.case.id] = found.median if found else math.nan
-    return medians
+            if progress.record is not None:
+                records.append(progress.record)
+    found = {one.case.id: estimate(counted(one.measurement)) for one in steadied(records) if one.measurement}
+    return {case_id: one.median if one else math.nan for case_id, one in found.items()}
 
 
 def plain() -> dict[str, float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from suite.drift import steadied
 from suite.records import Run
 from suite.report import chart
 from suite.report.beside import beside
@@ -25,6 +27,7 @@ FOLDER = Path(__file__).parent
 
 def page(run: Run, record_path: str) -> str:
     """The whole page about a run."""
+    run = replace(run, cases=tuple(steadied(run.cases)))
     known = [facts for record in run.cases if (facts := facts_of(record))]
     ranked = sorted(
         (facts for facts in known if facts.record.outcome == "measured"),
