@@ -2,8 +2,8 @@
 
 A step takes longer while the machine is slow, and so do the steps of the other cases that take their turns within the
 same seconds: on the shared machine of docs/measuring.md the turns of two cases have a correlation of 0.5 to 0.6. What
-the others did meanwhile is therefore a control variate: known beside each turn, no part of the case's own cost, and zero
-in the middle of the run. Records stay raw; whoever reads one for its figures reads it through `steadied`.
+the others did meanwhile is therefore a control variate: known beside each turn, no part of the case's own cost, and
+zero in the middle of the run. Records stay raw; whoever reads one for its figures reads it through `steadied`.
 
 Source: Lavenberg and Welch 1981, "A perspective on the use of control variables to increase the efficiency of Monte
     Carlo simulations", for the coefficient; docs/decisions/0011 for what it gains here.
