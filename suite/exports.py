@@ -10,8 +10,9 @@ from dataclasses import asdict, fields, replace
 from statistics import median
 from typing import Any
 
+from suite.curves import AT_LAST, last
 from suite.drift import steadied
-from suite.records import Case, Measurement, Metric, Run, RunRecord, StepmarkError
+from suite.records import TESTS, Case, Measurement, Metric, Run, RunRecord, StepmarkError
 from suite.stats import counted, estimate, throughput
 
 LEVELS_AND_SIZES = tuple(field.name for field in fields(Case))
@@ -19,9 +20,6 @@ FIGURES = ("rounds", "step_time_s", "step_time_low_s", "step_time_high_s", "thro
 """Columns of the primary metric: how many rounds count, their median, its interval, and all images over all time."""
 SUFFIXES = {"s": "_s", "B": "_bytes", "W": "_w", "J": "_j", "images/s": "_images_per_s"}
 """Base unit -> end of a column's name; counts and ratios have none."""
-TEST_FILE = "cases/test_training_step.py"
-TEST_NAME = "test_training_step"
-"""Where pytest finds our cases: pytest-benchmark matches benchmarks of two files by `TEST_FILE::TEST_NAME[id]`."""
 
 
 def export(run: Run, fmt: str) -> str:
@@ -39,7 +37,8 @@ def as_csv(run: Run) -> str:
     """One row per case, skipped and failed ones too, with numbers at full precision.
 
     Only measured cases have figures: what a case brought before it failed stays in the record. Figures are medians
-    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit.
+    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit, or is worth
+    what it came to in the end (`suite.curves.AT_LAST`).
 
     Source: RFC 4180 for quotes and line ends.
     """
@@ -53,6 +52,7 @@ def as_csv(run: Run) -> str:
         found = measured(record)
         rounds = {one.metric: [v for turn in counted(found, one.metric.name) for v in turn] for one in found.series}
         rounds.update({one.metric: list(one.values) for one in found.per_visit})
+        rounds.update({one.metric: last(found, one.metric.name) for one in found.series if one.metric.name in AT_LAST})
         medians = {column(metric): median(values) for metric, values in rounds.items() if values}
         writer.writerow(
             [
@@ -115,12 +115,13 @@ def benchmark(record: RunRecord) -> dict[str, Any]:
     """A measured case as an entry of pytest-benchmark's list."""
     from pytest_benchmark.stats import Stats
 
+    test = TESTS[record.case.mode]
     stats: Any = Stats()  # type: ignore[no-untyped-call]  # pytest-benchmark has no annotations
     stats.data = [value for turn in counted(measured(record)) for value in turn]
     return {
         "group": None,
-        "name": f"{TEST_NAME}[{record.case.id}]",
-        "fullname": f"{TEST_FILE}::{TEST_NAME}[{record.case.id}]",
+        "name": f"{test.rpartition('::')[2]}[{record.case.id}]",
+        "fullname": f"{test}[{record.case.id}]",  # by which pytest-benchmark matches benchmarks of two files
         "params": {"case_id": record.case.id},
         "param": record.case.id,
         "extra_info": {"case_id": record.case.id, "attributes": record.attributes},

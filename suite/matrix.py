@@ -8,32 +8,38 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from suite.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.designs import FULL, Choice, Design, choose, is_design
+from suite.learning import refusal as refusal_to_learn
 from suite.records import (
     DEFAULT_BATCH_SIZE,
+    DEFAULT_EPOCHS,
     DEFAULT_IMAGE_SIZE,
     DEFAULT_INPUT,
     DEFAULT_MODE,
+    DEFAULT_SCHEDULE,
     DEFAULT_TUNING,
+    INFER,
+    LEARN,
+    MODES,
     Case,
     StepmarkError,
 )
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, load_levels
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS, load_levels
 
 CASES_FOLDER = Path(__file__).resolve().parent.parent / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
 DEFAULT_PROFILE = "quick"
-INFER = "infer"
-MODES = (DEFAULT_MODE, INFER)
 
-FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes")
-SIZE_KEYS = ("batch_sizes", "image_sizes")
+FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes", "schedules")
+SIZE_KEYS = {"batch_sizes": 1, "image_sizes": 1, "epochs": 2}
+"""Keys whose values are whole numbers, and the smallest of each: the first epoch is the warm-up."""
 PLAN_KEYS: dict[str, Callable[[float], float]] = {
     "passes": int,
     "target_precision": lambda percent: percent / 100,
@@ -100,8 +106,8 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
             raise StepmarkError(f"profile {name!r} has a key {key!r}; allowed: {', '.join(allowed)}.")
     for key in ("plugins", *FACTOR_KEYS):
         check_list(name, key, table.get(key, ["any"]), "names", lambda value: isinstance(value, str) and value != "")
-    for key in SIZE_KEYS:
-        check_list(name, key, table.get(key, [1]), "whole numbers from 1", is_size)
+    for key, least in SIZE_KEYS.items():
+        check_list(name, key, table.get(key, [least]), f"whole numbers from {least}", partial(is_size, least))
     for key in PLAN_KEYS:
         value = table.get(key, 1)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
@@ -131,9 +137,9 @@ def check_list(name: str, key: str, value: object, allowed: str, right: Callable
         raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a list of {allowed}.")
 
 
-def is_size(value: object) -> bool:
-    """Whether a value can be a number of images or pixels."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def is_size(least: int, value: object) -> bool:
+    """Whether a value can be a number of images, pixels or epochs."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def cases_of(profile: Profile) -> list[Case]:
@@ -150,7 +156,8 @@ def matrix_of(profile: Profile) -> list[Case]:
     """Every combination of a profile's levels, in their order; imports the profile's plug-ins first.
 
     An optimizer has no part in inferring, so that cases of that mode take the profile's first optimizer alone: with
-    each of them the same thing would be measured under many names.
+    each of them the same thing would be measured under many names. Schedules and epochs are for cases that learn;
+    others take the defaults.
 
     Raises:
         StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
@@ -160,8 +167,9 @@ def matrix_of(profile: Profile) -> list[Case]:
     load_levels(profile.plugins)
     everything, levels, sizes = ["*"], profile.levels, profile.sizes
     optimizers = OPTIMIZERS.matching(levels.get("optimizers", everything))
+    modes = [known_mode(mode) for mode in dict.fromkeys(levels.get("modes", [DEFAULT_MODE]))]
     crossed = [
-        Case(*combination)
+        case
         for combination in product(
             STRUCTURES.matching(levels.get("structures", everything)),
             optimizers,
@@ -170,12 +178,22 @@ def matrix_of(profile: Profile) -> list[Case]:
             INPUTS.matching(levels.get("inputs", [DEFAULT_INPUT])),
             dict.fromkeys(sizes.get("batch_sizes", [DEFAULT_BATCH_SIZE])),
             dict.fromkeys(sizes.get("image_sizes", [DEFAULT_IMAGE_SIZE])),
-            [known_mode(mode) for mode in dict.fromkeys(levels.get("modes", [DEFAULT_MODE]))],
+            modes,
         )
+        for case in courses(Case(*combination), profile)
     ]
     cases = [case for case in crossed if case.mode != INFER or case.optimizer == optimizers[0]]
     refuse_twins(cases)
     return cases
+
+
+def courses(case: Case, profile: Profile) -> list[Case]:
+    """A case that learns, by each schedule and number of epochs of the profile; any other case as it is."""
+    if case.mode != LEARN:
+        return [case]
+    schedules = SCHEDULES.matching(profile.levels.get("schedules", [DEFAULT_SCHEDULE]))
+    epochs = dict.fromkeys(profile.sizes.get("epochs", [DEFAULT_EPOCHS]))
+    return [replace(case, schedule=schedule, epochs=count) for schedule in schedules for count in epochs]
 
 
 def refuse_twins(cases: list[Case]) -> None:
@@ -210,7 +228,8 @@ def refusal(case: Case) -> str:
     execution = EXECUTIONS[case.execution].strategy
     device = execution.device_type()
     return (
-        execution.refusal(case)
+        refusal_to_learn(case)
+        or execution.refusal(case)
         or TUNINGS[case.tuning].strategy.refusal(case, device)
         or INPUTS[case.input].pipeline.refusal(case, device)
     )

@@ -114,6 +114,15 @@ for _setting in SETTINGS:
 
 OPTIMIZERS.add(
     OptimizerSpec(
+        "gradient_descent",
+        "torch.optim.SGD",
+        {"lr": 0.1, **SGD.pin(FORLOOP)},
+        source="Cauchy 1847, Méthode générale pour la résolution des systèmes d'équations simultanées.",
+        full_batch=True,
+    )
+)
+OPTIMIZERS.add(
+    OptimizerSpec(
         "lbfgs",
         "torch.optim.LBFGS",
         {"lr": 0.1, "max_iter": 4, "history_size": 10},

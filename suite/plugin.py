@@ -21,7 +21,7 @@ from suite.drift import steadied
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.progress import ProgressLine
-from suite.records import Case, RunRecord, StepmarkError
+from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.settings import OPTIONS, Settings, settle
 from suite.stats import counted
 from suite.store import read_run
@@ -116,10 +116,30 @@ class sentence:  # noqa: N801 - reads as a statement: with sentence(): ...
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that replays a case runs once for each case of the profile."""
+    """Every test that replays a case runs once for each case of the profile: those that learn in tests marked
+    `learning`, all others in the rest.
+    """
     if "replay" in metafunc.fixturenames:
-        ids = list(bench_of(metafunc.config).cases)
+        learning = metafunc.definition.get_closest_marker("learning") is not None
+        ids = [case.id for case in bench_of(metafunc.config).cases.values() if (case.mode == LEARN) == learning]
         metafunc.parametrize("case_id", ids, ids=ids)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A profile without cases of a test's kind has nothing of it, not even something to skip."""
+    items[:] = [item for item in items if not is_empty(item)]
+
+
+def is_empty(item: pytest.Item) -> bool:
+    """Whether an item is what pytest makes of a replaying test for which the profile has no case."""
+    return replays(item) and not isinstance(item.callspec.params["case_id"], str)  # type: ignore[attr-defined]
+
+
+def replays(item: pytest.Item) -> bool:
+    """Whether an item is about a case of ours."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and "case_id" in callspec.params and "replay" in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -138,8 +158,7 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
 
 def case_id_of(item: pytest.Item) -> str:
     """The case that an item is about; empty where it is about none."""
-    callspec = getattr(item, "callspec", None)
-    return str(callspec.params.get("case_id", "")) if callspec else ""
+    return str(item.callspec.params["case_id"]) if replays(item) else ""  # type: ignore[attr-defined]
 
 
 def skips(config: pytest.Config) -> bool:

@@ -90,3 +90,8 @@ QUEUE_TIME = Probe(
 )
 """By this rounds are told in which others disturbed the step. A step whose own processes are more than the cores
 disturbs itself, and does without."""
+
+ACCURACY = Metric(
+    "accuracy", "ratio", "higher", "Share of the test images that the network tells right after the epoch."
+)
+TEST_LOSS = Metric("test_loss", "1", "lower", "Cross-entropy on the test images after the epoch.")

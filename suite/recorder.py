@@ -5,7 +5,7 @@ for each request:
     until the request's seconds are spent:
         read the probes
         read the clock; run the steps of one round; read the clock
-        read the probes
+        read the probes, and the gauges
     check that the loss is a number                 (outside the rounds)
 """
 
@@ -26,6 +26,7 @@ class Step(Protocol):
 
     clock: Clock
     probes: tuple[Probe, ...]
+    gauges: tuple[Probe, ...]
 
     def __call__(self) -> None:
         """Train one step."""
@@ -47,7 +48,8 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
         min_rounds: rounds taken even where they last longer than `seconds`; at least 1.
 
     Returns:
-        One series for step time and one for each probe, of the process and of the step, all of the same length.
+        One series for step time, one for each probe, of the process and of the step, and one for each gauge, all of the
+        same length. Probes are counters: a value is what a step added to one. Gauges are read as they stand.
 
     Raises:
         DivergedError: the loss is not finite after the last round.
@@ -61,7 +63,7 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
     finally:
         gc.enable()
     step.check()
-    metrics = (STEP_TIME, *(probe.metric for probe in probes))
+    metrics = (STEP_TIME, *(probe.metric for probe in (*probes, *step.gauges)))
     columns = zip(*rounds, strict=True)
     return tuple(Series(metric, values) for metric, values in zip(metrics, columns, strict=True))
 
@@ -81,5 +83,6 @@ def _rounds(
         end = read_s()
         after = [read() for read in reads]
         spent = (end - start, *(b - a for a, b in zip(before, after, strict=True)))
-        rounds.append(tuple(value / steps_per_round for value in spent))
+        per_step = (value / steps_per_round for value in spent)
+        rounds.append((*per_step, *(gauge.read() for gauge in step.gauges)))
     return rounds

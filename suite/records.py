@@ -12,12 +12,25 @@ from typing import Any, Literal
 
 Better = Literal["lower", "higher", "neither"]
 Outcome = Literal["measured", "skipped", "failed"]
+Stop = Literal["precision", "time", "epochs"]
 
 DEFAULT_TUNING = "eager"
 DEFAULT_INPUT = "synthetic"
 DEFAULT_BATCH_SIZE = 64
 DEFAULT_IMAGE_SIZE = 28
 DEFAULT_MODE = "train"
+DEFAULT_SCHEDULE = "constant"
+DEFAULT_EPOCHS = 12
+INFER = "infer"
+LEARN = "learn"
+MODES = (DEFAULT_MODE, INFER, LEARN)
+"""What a worker does with a case: repeat a training step, repeat a forward pass, or train from the first step on."""
+TESTS = {
+    DEFAULT_MODE: "cases/test_training_step.py::test_training_step",
+    INFER: "cases/test_training_step.py::test_training_step",
+    LEARN: "cases/test_learning.py::test_learning",
+}
+"""The test that replays the cases of a mode; with `[id]` behind it, pytest's name for one of them."""
 NUM_CLASSES = 10
 """Classes (K) that every network of the matrix tells apart, as in MNIST and CIFAR-10."""
 
@@ -31,6 +44,7 @@ class Case:
     """One combination of levels and sizes: the unit that is measured, selected, recorded and shown.
 
     `levels` of the factors are names in the registries; sizes are images per batch (N) and pixels per side (H = W).
+    Schedule of the learning rate and number of epochs are those of learning cases; others have the default.
     """
 
     structure: str
@@ -42,6 +56,8 @@ class Case:
     image_size: int = DEFAULT_IMAGE_SIZE
     mode: str = DEFAULT_MODE
     seed: int = 0
+    schedule: str = DEFAULT_SCHEDULE
+    epochs: int = DEFAULT_EPOCHS
 
     @cached_property
     def id(self) -> str:
@@ -57,6 +73,10 @@ class Case:
             words.append(f"i{self.image_size}")
         if self.mode != DEFAULT_MODE:
             words.append(self.mode)
+        if self.schedule != DEFAULT_SCHEDULE:
+            words.append(self.schedule)
+        if self.epochs != DEFAULT_EPOCHS:
+            words.append(f"e{self.epochs}")
         if self.seed:
             words.append(f"s{self.seed}")
         return "-".join(words)
@@ -126,7 +146,8 @@ class Visit:
         started_s: seconds from the start of the run to the fork of the worker.
         seconds: spent on this visit: fork, warm-up, turns and end, without the turns of others in between.
         overhead_s: the part of `seconds` in which neither warm-up nor counted rounds ran.
-        stopped_by: `precision` where the target was reached, `time` where the allowance was spent first.
+        stopped_by: `precision` where the target was reached, `time` where the allowance was spent first, `epochs`
+            where a learning case had all of its own.
         precision: relative half-width of the interval of this visit's median when it stopped; None where it
             had too few rounds to tell.
         steady: whether the warm-up ended because the step time had settled.
@@ -139,7 +160,7 @@ class Visit:
     started_s: float
     seconds: float
     overhead_s: float
-    stopped_by: Literal["precision", "time"]
+    stopped_by: Stop
     precision: float | None
     steady: bool
 
@@ -180,6 +201,10 @@ class Measurement:
     def values(self, metric: str) -> tuple[float, ...]:
         """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""
         return next((series.values for series in self.series if series.metric.name == metric), ())
+
+    def warmed(self, metric: str) -> tuple[float, ...]:
+        """The warm-up's rounds of `metric`, all visits one after the other; empty where it was not taken."""
+        return next((series.values for series in self.warmup if series.metric.name == metric), ())
 
     def by_visit(self, metric: str) -> list[tuple[float, ...]]:
         """The counted rounds of `metric`, split by visit; an empty list where it was not taken."""

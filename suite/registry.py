@@ -188,6 +188,7 @@ class OptimizerSpec:
         kwargs: keyword arguments, pinned; the learning rate and the implementation are recorded as attributes.
         source: the paper or documentation that the setting follows.
         closure: whether its step evaluates loss and gradients itself, as often as it wants, through a closure.
+        full_batch: whether each of its steps takes the whole training set.
     """
 
     name: str
@@ -195,6 +196,7 @@ class OptimizerSpec:
     kwargs: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     closure: bool = False
+    full_batch: bool = False
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -204,7 +206,8 @@ class OptimizerSpec:
         pinned = "foreach" in self.kwargs or "fused" in self.kwargs
         implementation = chosen[0] if chosen else "forloop" if pinned else "default"
         plain = {key: value for key, value in self.kwargs.items() if key not in ("fused", "foreach")}
-        return {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **plain}
+        facts = {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **plain}
+        return {**facts, "full_batch": True} if self.full_batch else facts
 
     def build(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
         """Make the optimizer over a network's parameters."""
@@ -243,13 +246,36 @@ class InputSpec:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """How the learning rate changes over the steps of a learning case.
+
+    Attributes:
+        make: (optimizer, steps of the whole training) -> the schedule, which is told after each step; None where the
+            rate stays what it is.
+    """
+
+    name: str
+    make: Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler | None]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+
 STRUCTURES = StructureRegistry("structure")
 OPTIMIZERS: Registry[OptimizerSpec] = Registry("optimizer")
 EXECUTIONS: Registry[ExecutionSpec] = Registry("execution")
 TUNINGS: Registry[TuningSpec] = Registry("tuning")
 INPUTS: Registry[InputSpec] = Registry("input")
+SCHEDULES: Registry[ScheduleSpec] = Registry("schedule")
 
-LEVEL_MODULES = ("suite.structures", "suite.optimizers", "suite.executions", "suite.tunings", "suite.inputs")
+LEVEL_MODULES = (
+    "suite.structures",
+    "suite.optimizers",
+    "suite.executions",
+    "suite.tunings",
+    "suite.inputs",
+    "suite.schedules",
+)
 """Where the project's own levels stand; importing one registers what is in it."""
 
 

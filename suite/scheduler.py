@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import monotonic
 
-from suite.records import Case, Measurement, Plan, RunRecord, Visited
+from suite.lesson import Lesson
+from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Visited
 from suite.stay import Stay, Workers, join
 
 
@@ -68,7 +69,10 @@ class Scheduler:
     def _group(self, group: list[Case], index: int) -> Iterator[Progress]:
         """Stays side by side, turn by turn, until all are over; shares are in visits."""
         started_s = monotonic() - self._origin_s
-        stays = [Stay(case, index, self._plan, self._workers, started_s) for case in group]
+        stays = [
+            (Lesson if case.mode == LEARN else Stay)(case, index, self._plan, self._workers, started_s)
+            for case in group
+        ]
         while stays:
             for stay in stays:
                 yield Progress(stay.case, index, under_way(stays))

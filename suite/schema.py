@@ -5,7 +5,8 @@ Schema history:
        visit of a case that is not finished yet, so that a killed run loses no more than the visits under way.
     2  `per_visit` in the lines of cases and visits: series with one value a visit. Metrics `data_wait` and, with some
        tunings, others; attributes of the tuning.
-    3  `priority` of the plan, which was `normal` before.
+    3  `priority` of the plan, which was `normal` before; `schedule` and `epochs` of a case, mode `learn`, whose rounds
+       are epochs with the metrics `accuracy` and `test_loss`; a visit may have stopped by `epochs`.
 """
 
 from __future__ import annotations

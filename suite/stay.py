@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from suite.launcher import WorkerFailed, WorkerLost
-from suite.records import Case, Measurement, Plan, Series, Visit, Visited
+from suite.records import Case, Measurement, Plan, Series, Stop, Visit, Visited
 from suite.stats import counted, estimate, settled
 
 FIRST_ROUNDS = 3
@@ -95,7 +95,7 @@ class Stay:
             with self._timed():
                 if self._worker is None:
                     self._attempts += 1
-                    self._worker = self._workers.fork(self.case)
+                    self._worker = self._workers.fork(self._case_of_worker())
                     self._warm_up(self._worker)
                 else:
                     self._take_turn(self._worker)
@@ -110,6 +110,10 @@ class Stay:
         except WorkerFailed as failed:
             self._close()
             self.result = Visited(None, warnings=self._warnings, failure=str(failed))
+
+    def _case_of_worker(self) -> Case:
+        """What the worker is forked for."""
+        return self.case
 
     def _warm_up(self, worker: Worker) -> None:
         """Rounds until the step time has settled, or the warm-up's time is spent."""
@@ -149,7 +153,7 @@ class Stay:
         reached = estimate(counted(Measurement(join(*self._turns), (), (self._visit("time", None),))))
         return reached.precision if reached else None
 
-    def _finish(self, stopped_by: Literal["precision", "time"], precision: float | None) -> None:
+    def _finish(self, stopped_by: Stop, precision: float | None) -> None:
         with self._timed():
             self._close()
         if not self._steady:
@@ -159,7 +163,7 @@ class Stay:
         visit = self._visit(stopped_by, precision)
         self.result = Visited(visit, join(*self._turns), self._warmup, attributes, self._warnings, per_visit=once)
 
-    def _visit(self, stopped_by: Literal["precision", "time"], precision: float | None) -> Visit:
+    def _visit(self, stopped_by: Stop, precision: float | None) -> Visit:
         return Visit(
             index=self.index,
             turns=tuple(len(turn[0].values) for turn in self._turns),

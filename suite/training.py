@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import perf_counter
 from types import TracebackType
@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from suite.clock import Clock
 from suite.cores import usable_cores
 from suite.executions.cpu import Cpu
+from suite.learning import TEST_IMAGES, TRAINING_IMAGES, Digits
 from suite.placement import Placement
-from suite.probes import DATA_WAIT, QUEUE_TIME, Probe
-from suite.records import NUM_CLASSES, Case, Series
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS
+from suite.probes import ACCURACY, DATA_WAIT, QUEUE_TIME, TEST_LOSS, Probe
+from suite.records import INFER, LEARN, NUM_CLASSES, Case, Series
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS
 from suite.snapshot import snapshot
 
 
@@ -39,6 +40,7 @@ class Step:
         self.execution = execution or EXECUTIONS[case.execution].strategy()
         self.tuning = TUNINGS[case.tuning].strategy(self.execution.device_type())
         self.waited_s = 0.0
+        self.gauges: tuple[Probe, ...] = ()
         self.once: tuple[Series, ...] = ()
         self._rewind: Callable[[], None] | None = None
         with ExitStack() as stack:
@@ -48,7 +50,7 @@ class Step:
             self._make()
             self.pipeline = INPUTS[case.input].pipeline()
             stack.callback(self.pipeline.close)
-            self.batches = self.pipeline.batches(case, self._placement())
+            self.batches = self._batches()
             self.clock: Clock = self.execution.clock()
             self.probes = self._probes()
             if self.execution.rank == 0:  # the other ranks follow its steps, from here on
@@ -62,6 +64,10 @@ class Step:
         network.train(self.case.mode == "train")
         network = network.to(memory_format=self.tuning.memory_format())
         self.network: nn.Module = self.tuning.prepare(self.execution.place(network))
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """What the steps take, endless."""
+        return self.pipeline.batches(self.case, self._placement())
 
     def _placement(self) -> Placement:
         execution = self.execution
@@ -98,6 +104,10 @@ class Step:
     def is_alone(self) -> bool:
         """Whether one process does all the work: no rank beside it, and none that feeds it."""
         return self.execution.ranks == 1 and not INPUTS[self.case.input].attributes.get("workers")
+
+    def input_facts(self) -> dict[str, Any]:
+        """What is known of the batches beside the attributes of their pipeline."""
+        return {}
 
     def rewind(self) -> None:
         """Before rounds: return to the state of the first ones, and let the input pipeline go on."""
@@ -193,11 +203,59 @@ class InferenceStep(Step):
             raise DivergedError("the logits are not all finite: the step's time means nothing")
 
 
+class LearningStep(TrainingStep):
+    """A training step that goes on from the one before, over real digits, and is judged by its accuracy after rounds.
+
+    What `TrainingStep` repeats, this does once: weights, optimizer and rate of learning are never put back.
+    """
+
+    def _make(self) -> None:
+        super()._make()
+        self.digits = Digits(self.case.image_size)
+        self.steps_per_epoch = TRAINING_IMAGES // self.case.batch_size
+        self.schedule = SCHEDULES[self.case.schedule].make(self.optimizer, self.steps_per_epoch * self.case.epochs)
+        self.gauges = (Probe(ACCURACY, self.accuracy), Probe(TEST_LOSS, lambda: self._test_loss))
+        self._test_loss = math.nan
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(self.case.seed)
+        placement = self._placement()
+        return (placement.put(*batch) for batch in self.digits.batches(self.case.batch_size, generator))
+
+    def input_facts(self) -> dict[str, Any]:
+        """The digits, and how many steps an epoch has."""
+        return {
+            "data": "scikit-learn digits",
+            "training_images": TRAINING_IMAGES,
+            "test_images": TEST_IMAGES,
+            "steps_per_epoch": self.steps_per_epoch,
+        }
+
+    def run(self, images: Tensor, labels: Tensor) -> None:
+        """Train on images (N, 3, H, W) and labels (N,), and tell the schedule."""
+        super().run(images, labels)
+        if self.schedule is not None:
+            self.schedule.step()
+
+    def restore(self) -> None:
+        """Training goes on."""
+
+    def accuracy(self) -> float:
+        """Share of the test digits that the network tells right now, with its loss on them kept beside."""
+        images, labels = self._placement().put(*self.digits.test)
+        self.network.eval()
+        with torch.no_grad(), self.tuning.autocast():
+            logits = self.network(images)
+            self._test_loss = float(self.criterion(logits, labels))
+        self.network.train()
+        return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
+
+
 class DivergedError(ArithmeticError):
     """The outcome of a step stopped being a number."""
 
 
-STEPS: dict[str, type[Step]] = {"train": TrainingStep, "infer": InferenceStep}
+STEPS: dict[str, type[Step]] = {"train": TrainingStep, INFER: InferenceStep, LEARN: LearningStep}
 
 
 def make_step(case: Case, execution: Cpu | None = None) -> Step:
@@ -218,4 +276,7 @@ def attributes(case: Case, step: Step | None = None) -> dict[str, Any]:
         facts["structure"]["parameters"] = sum(weights.numel() for weights in step.network.parameters())
         facts["execution"].update(step.execution.attributes())
         facts["tuning"].update(step.tuning.found())
+        facts["input"].update(step.input_facts())
+    if case.mode == LEARN:
+        facts["schedule"] = dict(SCHEDULES[case.schedule].attributes)
     return facts

@@ -20,6 +20,7 @@ class FakeWorkers:
 
     Args:
         times: the step times that workers return, in order; a constant 10 ms where left out.
+        attributes: what workers say of themselves once they are made, beside the structure's name.
         errors: what to raise instead of an answer, by (case id, worker of that case from 0, answer of that worker from
             0); the fork is answer 0.
 
@@ -27,7 +28,13 @@ class FakeWorkers:
         events: (what, case id, worker of that case) in order, with what one of fork, measure, end.
     """
 
-    def __init__(self, times: Times | None = None, errors: dict[tuple[str, int, int], Exception] | None = None) -> None:
+    def __init__(
+        self,
+        times: Times | None = None,
+        errors: dict[tuple[str, int, int], Exception] | None = None,
+        attributes: dict[str, dict[str, int]] | None = None,
+    ) -> None:
+        self.attributes = attributes or {}
         self.events: list[tuple[str, str, int]] = []
         self.requests: list[dict[str, float]] = []
         self._times = times or (lambda *_: repeat(0.01))
@@ -53,7 +60,7 @@ class FakeWorker:
     """Spends the seconds that it is given on the step times that it was made with, without waiting."""
 
     def __init__(self, workers: FakeWorkers, case: Case, number: int, times: Iterator[float]) -> None:
-        self.attributes = {"structure": {"name": case.structure}, "worker": number}
+        self.attributes = {"structure": {"name": case.structure}, "worker": number, **workers.attributes}
         self.once = ()
         self._workers = workers
         self._case_id = case.id

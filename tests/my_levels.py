@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from suite.registry import STRUCTURES
+from suite.registry import SCHEDULES, STRUCTURES, ScheduleSpec
 
 
 def linear(num_classes: int, image_size: int):
@@ -24,6 +24,16 @@ def tiny(num_classes: int, image_size: int):
 def tinier(num_classes: int, image_size: int):
     """The same. Source: none."""
     return linear(num_classes, image_size)
+
+
+def halving(optimizer, steps: int):
+    """Half the rate in the second half."""
+    from torch.optim.lr_scheduler import StepLR
+
+    return StepLR(optimizer, step_size=max(1, steps // 2), gamma=0.5)
+
+
+SCHEDULES.add(ScheduleSpec("halving", halving, {"final_share": 0.5}))
 
 
 def faulty(num_classes: int, image_size: int, fault, at: int):

@@ -57,6 +57,7 @@ def profile(tmp_path, table, name="mine"):
         ("image_sizes = []", "image_sizes is []; allowed: a list of whole numbers from 1."),
         ("passes = 0", "passes is 0; allowed: a number above 0."),
         ("passes = true", "passes is True; allowed: a number above 0."),
+        ("epochs = [1]", "epochs is [1]; allowed: a list of whole numbers from 2."),
         ('case_seconds = "long"', "case_seconds is 'long'; allowed: a number above 0."),
         ("target_precision = -0.5", "target_precision is -0.5; allowed: a number above 0."),
         *(

@@ -21,6 +21,7 @@ class Step:
         self.events = []
         self.collecting = []
         self.probes = ()
+        self.gauges = ()
 
     def __call__(self):
         self.now_s += next(self.costs_s)

@@ -51,6 +51,11 @@ class Cpu:
         """`cpu` or `cuda`: what tunings, inputs and optimizers ask about. Called without torch."""
         return "cpu"
 
+    @classmethod
+    def wanted_ranks(cls) -> int:
+        """Processes that share a batch on this machine. Called without torch."""
+        return 1
+
     @staticmethod
     def refusal(case: Case) -> str:  # noqa: ARG004 - executions that refuse look at the case
         """Why this machine cannot run `case`, as one sentence; empty where it can. Called without torch."""

@@ -2,6 +2,7 @@
 
 facts.py      one measured case -> the figures that the page shows of it
 sections.py   run -> what each section says, one function each
+learnt.py     facts of learning cases -> accuracy by epoch, and what a target took
 surroundings.py  environment, plan and selection -> nested entries, and the command that measures a case again
 svg.py        numbers -> path data of sparklines and intervals
 chart.py      facts -> Vega-Lite specification and its columns

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from suite import units
+from suite.curves import AT_LAST
 from suite.records import Metric, Series
 from suite.report.facts import Facts
 from suite.stats import counted
@@ -17,8 +18,9 @@ SHOWN_ELSEWHERE = {
     "major_faults",
     "involuntary_switches",
     "queue_time",
+    *AT_LAST,
 }
-"""Metrics that every case has: the ranked table shows them, or data quality judges by them."""
+"""Metrics that the ranked table or the table of what was learnt shows, or that data quality judges by."""
 WORTH_SHOWING = 0.01
 """Share of the step time below which a part of it is not shown: synthetic input waits some microseconds."""
 

@@ -51,7 +51,7 @@ class Facts:
         return max(self.visit_medians_s) / smallest if smallest else 1.0
 
     def stopped_by(self, reason: str) -> int:
-        """Visits that ended for `reason`, which is `precision` or `time`."""
+        """Visits that ended for `reason`, which is `precision`, `time` or `epochs`."""
         return sum(visit.stopped_by == reason for visit in self.measurement.visits)
 
     @property

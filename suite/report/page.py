@@ -14,6 +14,7 @@ from suite.records import Run
 from suite.report import chart
 from suite.report.beside import beside
 from suite.report.facts import Facts, facts_of
+from suite.report.learnt import learnt
 from suite.report.left_out import left_out
 from suite.report.quality import quality
 from suite.report.ranking import PLACEHOLDER, ranking
@@ -44,6 +45,7 @@ def page(run: Run, record_path: str) -> str:
             ranking=ranking(run, ranked),
             placeholder=PLACEHOLDER,
             chart=drawing(ranked),
+            learnt=learnt(ranked),
             beside=beside(ranked),
             left_out=left_out(run, known),
             quality=quality(run, ranked),

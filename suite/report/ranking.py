@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from suite import units
-from suite.records import Run
+from suite.records import DEFAULT_MODE, Run, Stop
 from suite.report.facts import Facts
 from suite.report.surroundings import command, in_one_line
 from suite.report.svg import Scale, interval_path, spark_path
@@ -18,6 +19,7 @@ that 1,000 cases stay within 2 MB and 10,000 within 6 MB."""
 DIGITS = 3
 """Significant digits of figures that stand beside the step time."""
 PLACEHOLDER = "CASE"
+STOPS: tuple[Stop, ...] = get_args(Stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def ranking(run: Run, facts: Sequence[Facts]) -> Ranking:
         rows=tuple(row(run, one, scale, detailed) for one in facts),
         scale="logarithmic" if scale.logarithmic else "linear",
         scale_ends=(units.text(scale.low, "s", DIGITS), units.text(scale.high, "s", DIGITS)),
-        pattern=command(run, PLACEHOLDER),
+        pattern=command(run, PLACEHOLDER, facts[0].case.mode if facts else DEFAULT_MODE),
         nothing="" if facts else nothing_measured(run),
     )
 
@@ -77,8 +79,8 @@ def row(run: Run, facts: Facts, scale: Scale, detailed: bool) -> Row:
         faults=units.text(facts.minor_faults, "count", DIGITS),
         cpu_time=units.text(facts.cpu_time_s, "s"),
         rounds=f"{estimate.rounds} / {facts.taken}",
-        stops=", ".join(f"{reason} {count}" for reason in ("precision", "time") if (count := facts.stopped_by(reason))),
-        command=command(run, facts.case.id) if detailed else "",
+        stops=", ".join(f"{reason} {count}" for reason in STOPS if (count := facts.stopped_by(reason))),
+        command=command(run, facts.case.id, facts.case.mode) if detailed else "",
         attributes=in_one_line(facts.record.attributes) if detailed else "",
     )
 

@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from suite import units
-from suite.records import Plan, Run
+from suite.records import DEFAULT_MODE, TESTS, Plan, Run
 
-NODE_ID = "cases/test_training_step.py::test_training_step[{}]"
-"""The pytest id of a case's test."""
 SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio"}
 """Ends of keys that name a base unit."""
 PLAN_UNITS = {
@@ -32,10 +30,10 @@ class Entry:
     children: tuple[Entry, ...] = ()
 
 
-def command(run: Run, case_id: str) -> str:
-    """The shell command that measures a case again as this run did."""
+def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
+    """The shell command that measures a case of a mode again as this run did."""
     plan, selection = run.header.plan, run.header.selection
-    words = ["pytest", NODE_ID.format(case_id)]
+    words = ["pytest", f"{TESTS[mode]}[{case_id}]"]
     if selection.get("profile"):
         words += ["--profile", str(selection["profile"])]
     if selection.get("profiles_file"):

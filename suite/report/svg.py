@@ -18,6 +18,8 @@ SPARK_SHARE = 0.95
 a single slow round does not squeeze all others into one bar."""
 INTERVAL_WIDTH_PX = 100
 INTERVAL_MIDDLE_PX = 6
+CURVE_WIDTH_PX = 120
+CURVE_HEIGHT_PX = 36
 LOG_FROM = 8.0
 """Largest over smallest value from which a shared scale is logarithmic."""
 
@@ -77,3 +79,15 @@ def spark_path(ordered: Sequence[float]) -> str:
         path += f"v{before - height}h{SPARK_BAR_PX * len(list(bars))}"
         before = height
     return f"{path}v{before}"
+
+
+def curve_path(shares: Sequence[float]) -> str:
+    """A line through shares from 0 to 1, the first at the left end, the last at the right."""
+    steps = max(1, len(shares) - 1)
+    points = (f"{round(CURVE_WIDTH_PX * index / steps)} {curve_px(share)}" for index, share in enumerate(shares))
+    return "M" + "L".join(points)
+
+
+def curve_px(share: float) -> int:
+    """Pixels from the top of a curve: 0 for a share of 1."""
+    return round(CURVE_HEIGHT_PX * (1 - share))

@@ -1,0 +1,21 @@
+"""Does the cheaper step still learn? Training on real digits, several seeds (`pytest cases --profile learning`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from suite.curves import summary
+from suite.plugin import replay_clock
+from suite.records import Case, RunRecord
+
+
+@pytest.mark.learning
+@pytest.mark.benchmark(timer=replay_clock)
+def test_learning(case: Case, replay: Callable[[Case], RunRecord], benchmark: Any) -> None:
+    """An epoch a round; accuracy on digits that were not trained on goes with pytest-benchmark's record."""
+    record = replay(case)
+    assert record.outcome == "measured"
+    benchmark.extra_info["learning"] = summary(record.measurement)
