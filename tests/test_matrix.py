@@ -161,7 +161,7 @@ def test_the_full_profile_is_the_product_of_its_levels():
 
 
 def test_a_mode_that_does_not_exist_is_answered_with_those_that_do(tmp_path):
-    with pytest.raises(StepmarkError, match=r"^mode 'rest' is not known; allowed: train, infer\.$"):
+    with pytest.raises(StepmarkError, match=r"^mode 'rest' is not known; allowed: train, infer, learn\.$"):
         cases_of(profile(tmp_path, 'modes = ["train", "rest"]'))
 
 
@@ -186,7 +186,8 @@ def test_an_optimizer_has_no_part_in_inferring_which_takes_the_first(tmp_path, o
 def test_a_design_chooses_some_cases_of_the_matrix_in_its_order(tmp_path, design):
     mine = profile(
         tmp_path,
-        'structures = ["seed_cnn", "plain_*"]\nexecutions = ["cpu"]\nbatch_sizes = [8, 64]\nimage_sizes = [28, 2]\n'
+        'structures = ["seed_cnn", "plain_*"]\noptimizers = ["sgd*", "adam*"]\nexecutions = ["cpu"]\n'
+        "batch_sizes = [8, 64]\nimage_sizes = [28, 2]\n"
         f'modes = ["train", "infer"]\ndesign = {design}',
     )
     matrix, choice = matrix_of(mine), choice_of(mine)
