@@ -320,3 +320,11 @@ def test_a_run_with_nothing_beside_step_time_has_no_such_table():
 
 def golden(schema: int) -> Run:
     return read_run(Path(__file__).parent / "golden" / f"record_schema_{schema}")
+
+
+def test_what_was_learnt_has_a_section_where_something_was() -> None:
+    page = report.render(golden(3))
+    assert '<a href="#learnt">What was learnt</a>' in page
+    assert "seed_cnn-adam-cpu-learn-cosine-e3<td>95.6%<td>[95.0, 96.2] %" in page
+    assert "<td>2 / 2<td>3.0<td>66.0<td>" in page, "epochs and steps to 95 %, medians over the seeds"
+    assert 'href="#learnt"' not in report.render(golden(2))
