@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import fmean, median
 
-from suite.records import Measurement, RunRecord, Series
+from suite.records import LEARN, Measurement, RunRecord, Series
 from suite.stats import counted
 
 MIN_OTHERS = 4
@@ -39,10 +39,11 @@ def steadied(records: Iterable[RunRecord]) -> list[RunRecord]:
 
     A round of t seconds becomes t * exp(-b * s): s is the median over the other cases of log(turn / that case's median
     turn) in the same seconds, b the case's coefficient. A case that had too few others or turns is left as it is, and
-    so is everything but `step_time`.
+    so is everything but `step_time`. Cases that learn have no part: what they took until they knew is told as it was.
     """
     kept = list(records)
-    levels = {record.case.id: turn_levels(record.measurement) for record in kept if record.outcome == "measured"}
+    repeating = [record for record in kept if record.outcome == "measured" and record.case.mode != LEARN]
+    levels = {record.case.id: turn_levels(record.measurement) for record in repeating}
     speeds = others_levels(levels)
     return [
         replace(record, measurement=without_drift(record.measurement, levels[record.case.id], speeds[record.case.id]))

@@ -1,6 +1,6 @@
 """The process that has imported torch once and forks a worker for each visit: `python -P zygote.py FD SETTINGS`.
 
-It never runs an operation of torch itself, so that no thread pool exists when it forks. Its memory allocator is set
+It never computes with torch itself, so that no thread pool exists when it forks. Its memory allocator is set
 by its environment, before it starts. When the process that started it dies, so do it and all its workers.
 """
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 from statistics import median, stdev
 
 import pytest
@@ -113,6 +114,13 @@ def test_intervals_of_steadied_cases_still_cover_the_truth():
             interval = estimate(counted(one.measurement))
             covered.append(interval.low <= number * math.exp(machine) <= interval.high)
     assert sum(covered) / len(covered) >= 0.88
+
+
+def test_cases_that_learn_are_told_as_they_were_and_tell_nothing():
+    made = run(random.Random(15), 12, 40, machine=0.2, own=0.05)
+    learning = [replace(one, case=replace(one.case, mode="learn")) for one in made]
+    assert steadied(learning) == learning
+    assert steadied([*made[:MIN_OTHERS], *learning[MIN_OTHERS:]])[0] == made[0]
 
 
 @given(values=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20), chosen=st.integers(0, 19))
