@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from suite.protocol import VERSION, Closed, Link, unpack
-from suite.records import Case, Series, StepmarkError
+from suite.records import Case, Metric, Series, StepmarkError
 
 ALLOCATORS: dict[str, dict[str, str]] = {
     "steady": {
@@ -155,6 +155,7 @@ class Launcher:
         try:
             made = worker.receive()
             worker.attributes, worker.once = made["made"], unpack(made["once"])
+            worker.metrics = tuple(Metric(**described) for described in made["metrics"])
         except WorkerFailed:
             worker.end()
             raise
@@ -202,6 +203,7 @@ class ForkedWorker:
     def __init__(self, launcher: Launcher, pid: int, link: Link, stderr: IO[bytes], timeout_s: float) -> None:
         self.attributes: dict[str, Any] = {}
         self.once: tuple[Series, ...] = ()
+        self.metrics: tuple[Metric, ...] = ()
         self._launcher = launcher
         self._pid = pid
         self._link = link
@@ -219,7 +221,8 @@ class ForkedWorker:
         request = {"seconds": seconds, "steps_per_round": steps_per_round, "min_rounds": min_rounds}
         with contextlib.suppress(Closed):  # its last words, or its status, say why
             self._link.send({"measure": request})
-        return unpack(self.receive()["rounds"])
+        columns = self.receive()["rounds"]
+        return tuple(Series(metric, tuple(values)) for metric, values in zip(self.metrics, columns, strict=True))
 
     def receive(self) -> dict[str, Any]:
         """The worker's next answer; raises as `measure` does."""

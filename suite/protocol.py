@@ -1,7 +1,8 @@
 """Messages between the process that judges and the processes that measure: JSON lines over a stream socket.
 
-Version 1. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
-it: `ready`, `forked`, `ended`. To a worker: `measure`. From it: `made`, `rounds` or `failed`.
+Version 2. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
+it: `ready`, `forked`, `ended`. To a worker: `measure`. From it: `made` (with the metrics of its
+rounds, described once), `rounds` (a list of values for each metric), or `failed`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from suite.records import Metric, Series
 
-VERSION = 1
+VERSION = 2
 READ_BYTES = 1 << 16
 
 Message = dict[str, Any]
@@ -82,18 +83,17 @@ class Link:
 
 def pack(series: tuple[Series, ...]) -> list[dict[str, Any]]:
     """Series as plain values for a message or a record."""
-    return [
-        {
-            "metric": {
-                "name": one.metric.name,
-                "unit": one.metric.unit,
-                "better": one.metric.better,
-                "description": one.metric.description,
-            },
-            "values": list(one.values),
-        }
-        for one in series
-    ]
+    return [{"metric": describe(one.metric), "values": list(one.values)} for one in series]
+
+
+def describe(metric: Metric) -> dict[str, str]:
+    """A metric as plain values."""
+    return {
+        "name": metric.name,
+        "unit": metric.unit,
+        "better": metric.better,
+        "description": metric.description,
+    }
 
 
 def unpack(packed: list[dict[str, Any]]) -> tuple[Series, ...]:

@@ -1,12 +1,12 @@
 """The one measuring loop: step + clock + probes -> rounds. Knows no network and no pytest.
 
 for each request:
-    rewind weights, optimizer and random state      (outside the rounds)
+    rewind weights, optimizer and random state now and then           (outside the rounds)
     until the request's seconds are spent:
         read the probes
         read the clock; run the steps of one round; read the clock
         read the probes, and the gauges
-    check that the loss is a number                 (outside the rounds)
+    check that the loss is a number                                   (outside the rounds)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 
 from suite.clock import Clock
 from suite.probes import PROBES, STEP_TIME, Probe
-from suite.records import Series
+from suite.records import Metric, Series
 
 
 class Step(Protocol):
@@ -32,7 +32,7 @@ class Step(Protocol):
         """Train one step."""
 
     def rewind(self) -> None:
-        """Return to the state of the first rounds, if there is one."""
+        """Return to the state of the first rounds, now and then."""
 
     def check(self) -> None:
         """Raise where the loss is not finite."""
@@ -63,9 +63,13 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
     finally:
         gc.enable()
     step.check()
-    metrics = (STEP_TIME, *(probe.metric for probe in (*probes, *step.gauges)))
     columns = zip(*rounds, strict=True)
-    return tuple(Series(metric, values) for metric, values in zip(metrics, columns, strict=True))
+    return tuple(Series(metric, values) for metric, values in zip(metrics(step), columns, strict=True))
+
+
+def metrics(step: Step) -> tuple[Metric, ...]:
+    """What `record_rounds` gives a series of for this step, in its order."""
+    return (STEP_TIME, *(probe.metric for probe in (*PROBES, *step.probes, *step.gauges)))
 
 
 def _rounds(

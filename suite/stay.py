@@ -140,7 +140,8 @@ class Stay:
 
     def _stop_if_enough(self) -> None:
         """End the stay once its median is known to the target precision, or its time is spent."""
-        precision = self._precision()
+        with self._timed():
+            precision = self._precision()
         if precision is not None and precision <= self._plan.target_precision:
             self._finish("precision", precision)
         elif self._counted_s >= self._allowed_s:

@@ -17,10 +17,15 @@ from suite.cores import usable_cores
 from suite.executions.cpu import Cpu
 from suite.learning import TEST_IMAGES, TRAINING_IMAGES, Digits
 from suite.placement import Placement
-from suite.probes import ACCURACY, DATA_WAIT, QUEUE_TIME, TEST_LOSS, Probe
+from suite.probes import ACCURACY, DATA_WAIT, QUEUE_TIME, TEST_LOSS, Probe, Queueing
 from suite.records import INFER, LEARN, NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS
 from suite.snapshot import snapshot
+
+
+RESTORE_AFTER = 32
+"""Steps between two returns to the first weights: fewer than it takes to memorise the batches, and so many that writing
+weights and optimizer state anew costs little beside them."""
 
 
 class Step:
@@ -42,7 +47,8 @@ class Step:
         self.waited_s = 0.0
         self.gauges: tuple[Probe, ...] = ()
         self.once: tuple[Series, ...] = ()
-        self._rewind: Callable[[], None] | None = None
+        self.steps = 0
+        self._restored_at = 0
         with ExitStack() as stack:
             stack.push(lambda *raised: self.execution.end(raised[1]))
             self.execution.begin(case, lambda execution: make_step(case, execution))
@@ -52,7 +58,7 @@ class Step:
             stack.callback(self.pipeline.close)
             self.batches = self._batches()
             self.clock: Clock = self.execution.clock()
-            self.probes = self._probes()
+            self.probes = self._probes(stack)
             if self.execution.rank == 0:  # the other ranks follow its steps, from here on
                 self.once = self.tuning.ready(self)
             self._stack = stack.pop_all()
@@ -82,6 +88,7 @@ class Step:
     def __call__(self) -> None:
         """Run one step on the next batch: images (N, 3, H, W), labels (N,)."""
         self.execution.announce("step")
+        self.steps += 1
         start = perf_counter()
         images, labels = next(self.batches)
         self.waited_s += perf_counter() - start
@@ -91,14 +98,16 @@ class Step:
         """What a step does with its batch."""
         raise NotImplementedError
 
-    def _probes(self) -> tuple[Probe, ...]:
-        """What is read around a round beside the counters of the process; queueing where the step leaves its own
-        threads, ranks and loader workers a core each, and so tells of others.
+    def _probes(self, stack: ExitStack) -> tuple[Probe, ...]:
+        """What is read around a round beside the counters of the process, until `stack` is left; queueing where the
+        step leaves its own threads, ranks and loader workers a core each, and so tells of others.
         """
         workers: int = INPUTS[self.case.input].attributes.get("workers", 0)
         wanted = self.execution.ranks * (torch.get_num_threads() + workers)
-        queueing = (QUEUE_TIME,) if wanted <= usable_cores() else ()
-        return (*queueing, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
+        queueing = Queueing()
+        stack.callback(queueing.close)
+        queued = (Probe(QUEUE_TIME, queueing.read_s),) if wanted <= usable_cores() else ()
+        return (*queued, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
 
     @property
     def is_alone(self) -> bool:
@@ -110,9 +119,11 @@ class Step:
         return {}
 
     def rewind(self) -> None:
-        """Before rounds: return to the state of the first ones, and let the input pipeline go on."""
+        """Before rounds: return to the state of the first ones, now and then, and let the input pipeline go on."""
         self.execution.announce("rewind")
-        self.restore()
+        if self._restored_at == 0 or self.steps - self._restored_at >= RESTORE_AFTER:
+            self.restore()
+            self._restored_at = self.steps
         self.pipeline.go_on()
 
     def check(self) -> None:
@@ -144,6 +155,7 @@ class TrainingStep(Step):
         self.criterion = nn.CrossEntropyLoss()
         self.loss: Tensor | None = None
         self._closure = spec.closure
+        self._restore: Callable[[], None] | None = None
 
     def run(self, images: Tensor, labels: Tensor) -> None:
         """Train on images (N, 3, H, W) and labels (N,)."""
@@ -174,9 +186,9 @@ class TrainingStep(Step):
         """
         if self.loss is None:
             return
-        if self._rewind is None:
-            self._rewind = snapshot(self.network, self.optimizer, self.tuning)
-        self._rewind()
+        if self._restore is None:
+            self._restore = snapshot(self.network, self.optimizer, self.tuning)
+        self._restore()
 
     def judge(self) -> None:
         """Raise where the loss is NaN or infinite."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from suite.cores import Cores
-from suite.protocol import Closed, Link, pack
-from suite.recorder import record_rounds
+from suite.protocol import Closed, Link, describe, pack
+from suite.recorder import metrics, record_rounds
 from suite.records import Case
 from suite.training import DivergedError, attributes, make_step
 
@@ -34,12 +34,13 @@ def serve(link: Link, order: Order) -> None:
         with make_step(order.case) as step:
             gc.collect()
             gc.freeze()  # what the step is made of stays; a turn's own collection need not look through it
-            link.send({"made": attributes(order.case, step), "once": pack(step.once)})
+            described = [describe(metric) for metric in metrics(step)]
+            link.send({"made": attributes(order.case, step), "once": pack(step.once), "metrics": described})
             while True:
                 request = link.receive()
                 with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
                     rounds = record_rounds(step, **request["measure"])
-                link.send({"rounds": pack(rounds)})
+                link.send({"rounds": [series.values for series in rounds]})
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case

@@ -24,7 +24,7 @@ from suite.peers import WAIT, Actions, Peers, RankFailed
 from suite.records import NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, STRUCTURES, OptimizerSpec, StructureSpec, load_levels
 from suite.store import read_run
-from suite.training import Step, make_step
+from suite.training import RESTORE_AFTER, Step, make_step
 from tests.conftest import Desk, children
 from tests.fresh import fresh_process, in_fresh_process
 
@@ -158,7 +158,7 @@ def rewound(case: Case) -> list[bool]:
         first = weights_of(step)
         again = []
         for _ in range(2):
-            for _ in range(4):
+            for _ in range(RESTORE_AFTER):
                 step()
             again.append(weights_of(step))
             step.check()
@@ -170,7 +170,7 @@ def rewound(case: Case) -> list[bool]:
 @two_ranks_on_cpu
 @pytest.mark.parametrize("structure", ["seed_cnn", "residual_d2w16"])
 def test_all_ranks_rewind(structure):
-    # four steps are one turn of the four batches, so that both times the same work is done
+    # these steps are whole turns of the four batches, so that both times the same work is done
     assert in_fresh_process(rewound, case_of(structure=structure, optimizer="adam")) == [True, True]
 
 

@@ -14,7 +14,8 @@ from torch import nn
 from suite.matrix import MODES, refusal
 from suite.records import NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, load_levels
-from suite.training import Step, TrainingStep, make_step
+from suite.stay import FIRST_ROUNDS
+from suite.training import RESTORE_AFTER, Step, TrainingStep, make_step
 
 load_levels()
 
@@ -301,27 +302,40 @@ def rewindable() -> list[Case]:
 
 
 @pytest.mark.parametrize("case", rewindable(), ids=lambda case: case.id)
-def test_rewinding_brings_weights_optimizer_and_random_state_back_in_place(case):
+def test_restoring_brings_weights_optimizer_and_random_state_back_in_place(case):
     step = step_of(case)
     losses(step, 2)
-    step.rewind()
+    step.restore()
     at_snapshot = state_of(step)
     places = [tensor.data_ptr() for tensor in step.network.parameters()]
     losses(step, 5)
     torch.rand(3)
     assert not same(state_of(step), at_snapshot)
-    step.rewind()
+    step.restore()
     assert same(state_of(step), at_snapshot)
     assert [tensor.data_ptr() for tensor in step.network.parameters()] == places
 
 
-def test_a_rewound_step_does_the_same_work_again():
+def test_a_restored_step_does_the_same_work_again():
     step = fixed(step_of(case_of(optimizer="adam")))
     losses(step, 2)
-    step.rewind()
+    step.restore()
     first = losses(step, 5)
-    step.rewind()
+    step.restore()
     assert losses(step, 5) == first
+
+
+def test_a_step_goes_back_now_and_then_and_to_where_it_stood_after_the_first_rounds():
+    step = step_of(case_of(optimizer="adam"))
+    losses(step, FIRST_ROUNDS)
+    step.rewind()
+    first = state_of(step)
+    losses(step, RESTORE_AFTER - 1)
+    step.rewind()
+    assert not same(state_of(step), first)
+    losses(step, 1)
+    step.rewind()
+    assert same(state_of(step), first)
 
 
 def test_there_is_nothing_to_rewind_before_the_first_step():
