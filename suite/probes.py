@@ -30,7 +30,7 @@ DATA_WAIT = Metric(
     "The part of one step's time in which it waited for the input pipeline to yield its batch on the device.",
 )
 """Read from the step itself, which knows when it asked for a batch."""
-TASKS = "/proc/self/task"
+TASKS = Path("/proc/self/task")
 """Where the kernel keeps a folder for each thread of this process."""
 
 
@@ -73,13 +73,13 @@ class Queueing:
         return total_ns / 1e9
 
     def _open(self) -> None:
-        if not Path(TASKS).is_dir():
+        if not TASKS.is_dir():
             return
         self._folder = os.open(TASKS, os.O_RDONLY)
         self._links = os.fstat(self._folder).st_nlink
-        for thread in os.listdir(self._folder):
+        for task in TASKS.iterdir():
             with suppress(OSError):
-                self._files.append(os.open(f"{TASKS}/{thread}/schedstat", os.O_RDONLY))
+                self._files.append(os.open(task / "schedstat", os.O_RDONLY))
 
     def close(self) -> None:
         """Close the files. Reading opens them again."""

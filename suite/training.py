@@ -22,7 +22,6 @@ from suite.records import INFER, LEARN, NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS
 from suite.snapshot import snapshot
 
-
 RESTORE_AFTER = 32
 """Steps between two returns to the first weights: fewer than it takes to memorise the batches, and so many that writing
 weights and optimizer state anew costs little beside them."""

@@ -1,6 +1,5 @@
 """What is read around a round, from the kernel that runs the tests."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -22,11 +21,11 @@ def queueing():
 
 def told_by_the_kernel() -> float:
     """Seconds that the threads of this process have queued, each read through a file opened for it."""
-    return sum(int((task / "schedstat").read_text().split()[1]) for task in Path(TASKS).iterdir()) / 1e9
+    return sum(int((task / "schedstat").read_text().split()[1]) for task in TASKS.iterdir()) / 1e9
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @counted
@@ -60,6 +59,6 @@ def test_queueing_keeps_a_file_open_for_each_thread_and_their_folder_until_it_is
     before = open_files()
     queueing.read_s()
     queueing.read_s()
-    assert open_files() == before + len(os.listdir(TASKS)) + 1
+    assert open_files() == before + len(list(TASKS.iterdir())) + 1
     queueing.close()
     assert open_files() == before

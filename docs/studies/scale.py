@@ -14,12 +14,13 @@ from suite.matrix import CASES_FOLDER
 REPEATS = 5
 PROFILE = """
 [huge]
-structures = ["seed_cnn", "plain_*", "residual_*"]
+structures = ["plain_d4w32", "residual_d4w32", "residual_d8w32", "seed_cnn", "resnet18"]
+optimizers = ["sgd", "sgd_momentum", "adam", "adamw", "rmsprop"]
 executions = ["cpu"]
 batch_sizes = [{sizes}]
 """
-BATCH_SIZES = range(1, 81)
-"""25 structures x 5 optimizers x 80 batch sizes = 10,000 cases."""
+BATCH_SIZES = range(1, 401)
+"""5 structures x 5 optimizers x 400 batch sizes = 10,000 cases."""
 EMPTY = """
 import pytest
 
