@@ -82,13 +82,25 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: list[str]) -> int:
-    """`pytest cases` by another door, with 2 for a wrong command line."""
+    """`pytest cases` by another door, with 2 for a wrong command line.
+
+    Under torchrun the process of rank 0 does so, and the others do its bidding.
+    """
+    from suite import torchrun
     from suite.matrix import CASES_FOLDER
 
+    among = torchrun.world()
+    if among and among.rank > 0:
+        from suite.followers import follow
+
+        follow(arguments, among)
+        return FINE
     if not CASES_FOLDER.is_dir():
         raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
     folder = [] if any(argument.startswith(str(CASES_FOLDER)) for argument in arguments) else [str(CASES_FOLDER)]
     done = subprocess.run([sys.executable, "-m", "pytest", *folder, *arguments], check=False)
+    if among:
+        torchrun.say_over(among)
     if done.returncode == PYTEST_NOTHING_SELECTED:
         raise StepmarkError("no case was selected; `stepmark list` shows the cases of a profile.")
     return WRONG_USAGE if done.returncode == PYTEST_WRONG_USAGE else done.returncode

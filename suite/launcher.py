@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import signal
 import socket
@@ -139,10 +140,30 @@ class Launcher:
             WorkerLost: the worker or the zygote is gone.
             StepmarkError: no zygote starts.
         """
+        worker = self._fork({"case": dataclasses.asdict(case), "threads": self._threads})
+        try:
+            made = worker.receive()
+            worker.attributes, worker.once = made["made"], unpack(made["once"])
+            worker.metrics = tuple(Metric(**described) for described in made["metrics"])
+        except WorkerFailed:
+            worker.end()
+            raise
+        return worker
+
+    def fork_follower(self, number: int) -> ForkedWorker:
+        """Fork a worker that waits for the visit of that number and then does what rank 0's worker tells it; its first
+        answer is whether there is such a visit.
+
+        Raises:
+            WorkerLost: the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        return self._fork({"follow": number, "threads": self._threads, "limit_s": math.ceil(self._timeout_s)})
+
+    def _fork(self, order: dict[str, Any]) -> ForkedWorker:
         self.start()
         ours, theirs = socket.socketpair()
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
-        order = {"case": dataclasses.asdict(case), "threads": self._threads}
         with theirs:
             try:
                 pid = self._ask({"fork": order}, (theirs.fileno(), stderr.fileno()))["forked"]
@@ -152,13 +173,6 @@ class Launcher:
                 raise
         worker = ForkedWorker(self, pid, Link(ours), stderr, self._timeout_s)
         self._workers.append(worker)
-        try:
-            made = worker.receive()
-            worker.attributes, worker.once = made["made"], unpack(made["once"])
-            worker.metrics = tuple(Metric(**described) for described in made["metrics"])
-        except WorkerFailed:
-            worker.end()
-            raise
         return worker
 
     def reap(self, pid: int) -> int | None:
@@ -224,12 +238,17 @@ class ForkedWorker:
         columns = self.receive()["rounds"]
         return tuple(Series(metric, tuple(values)) for metric, values in zip(self.metrics, columns, strict=True))
 
-    def receive(self) -> dict[str, Any]:
-        """The worker's next answer; raises as `measure` does."""
+    @property
+    def has_closed(self) -> bool:
+        """Whether the worker has closed its link, as it does when it ends."""
+        return self._ended or self._link.is_closed()
+
+    def receive(self, *, within_limit: bool = True) -> dict[str, Any]:
+        """The worker's next answer; raises as `measure` does, or waits for ever where no limit is set."""
         if self._ended:  # with the zygote, while others took their turns
             raise WorkerLost(ZYGOTE_LOST)
         try:
-            answer = self._link.receive(self._timeout_s)
+            answer = self._link.receive(self._timeout_s if within_limit else None)
         except TimeoutError as error:
             self.end()
             raise WorkerFailed(f"the worker gave no answer for {self._timeout_s:g} s and was ended") from error

@@ -1,8 +1,8 @@
-"""Processes forked from this one that do the same work at its command. Imports no torch.
+"""Other processes that do the same work at the command of this one, forked from it or met over the network.
 
-Two pipes to each: commands of one byte go out, and what comes back is one byte for each `wait`, or the reason of a
-failure. A peer reads its commands in order and writes at `wait` alone, so that neither side can block the other however
-many commands are on their way.
+Two pipes lead to each, or a connection: commands of one byte go out, and what comes back is one byte for each `wait`,
+or the reason of a failure. A peer reads its commands in order and writes at `wait` alone, so that neither side can
+block the other however many commands are on their way. Imports no torch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -48,39 +49,88 @@ def about_connection(error: BaseException | str) -> bool:
 
 @dataclass(slots=True)
 class Peer:
-    """One process. Its reason or status is known once it has failed."""
+    """Another process, by the descriptors that lead to it. Its reason is known once it has failed and said so."""
 
     rank: int
-    pid: int
     commands: int
     answers: int
     reason: str = ""
-    status: int | None = None
 
     @property
     def fault(self) -> str:
         """Why it failed; empty where it has not."""
-        if self.reason:
-            return f"rank {self.rank} raised {self.reason}"
-        if self.status is None or self.status == 0:
-            return ""
-        if self.status < 0:
-            return f"rank {self.rank} was ended by signal {-self.status} ({signal.Signals(-self.status).name})"
-        return f"rank {self.rank} ended with exit status {self.status}"
+        return f"rank {self.rank} raised {self.reason}" if self.reason else self.loss
 
     @property
     def is_cause(self) -> bool:
         """Whether its failure is not, by its own words, that of some other process."""
         return bool(self.fault) and not about_connection(self.reason)
 
+    @property
+    def loss(self) -> str:
+        """How it ended without a word; empty where it has not."""
+        raise NotImplementedError
+
     def listen(self) -> bool:
         """Wait for its next answer; whether that was not a failure."""
-        answer = os.read(self.answers, 1)
+        answer = self._read(1)
         if answer == RAISED:
-            self.reason = os.read(self.answers, REASON_BYTES).decode(errors="replace")
+            self.reason = self._read(REASON_BYTES).decode(errors="replace")
         elif not answer:
-            self.reap(STATUS_S)
+            self.lost()
         return answer == DONE
+
+    def _read(self, most: int) -> bytes:
+        try:
+            return os.read(self.answers, most)
+        except ConnectionResetError:
+            return b""
+
+    def lost(self) -> None:
+        """Find out how it ended: it has closed its side."""
+        raise NotImplementedError
+
+    def dismiss(self, *, at_once: bool) -> None:
+        """Send no more commands: it ends when it has done the last, or `at_once`."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Wait for it after it was dismissed, and take back what leads to it."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class ForkedPeer(Peer):
+    """One that was forked from this process; its status is known once it has ended."""
+
+    pid: int = 0
+    status: int | None = None
+
+    @property
+    def loss(self) -> str:
+        """By its status."""
+        if self.status is None or self.status == 0:
+            return ""
+        if self.status < 0:
+            return f"rank {self.rank} was ended by signal {-self.status} ({signal.Signals(-self.status).name})"
+        return f"rank {self.rank} ended with exit status {self.status}"
+
+    def lost(self) -> None:
+        """Take its status."""
+        self.reap(STATUS_S)
+
+    def dismiss(self, *, at_once: bool) -> None:
+        """By closing the pipe, or by SIGKILL."""
+        os.close(self.commands)
+        if at_once and self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Kill it where it does not end in time."""
+        if not self.reap(LEAVE_S):
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.answers)
 
     def reap(self, within_s: float) -> bool:
         """Take its status, if it ends in time."""
@@ -96,8 +146,35 @@ class Peer:
         return True
 
 
+@dataclass(slots=True)
+class MetPeer(Peer):
+    """One that came over the network, from this node or another. What ended it is not known here."""
+
+    gone: bool = False
+
+    @property
+    def loss(self) -> str:
+        """That it is gone is all that is known."""
+        return f"rank {self.rank} is gone: its connection was closed" if self.gone else ""
+
+    def lost(self) -> None:
+        """Remember it."""
+        self.gone = True
+
+    def dismiss(self, *, at_once: bool) -> None:  # noqa: ARG002 - it ends by itself where this side is closed
+        """By closing this side of the connection."""
+        with suppress(OSError), socket.socket(fileno=os.dup(self.commands)) as connection:
+            connection.shutdown(socket.SHUT_WR)
+
+    def end(self) -> None:
+        """Wait until it has closed its side too."""
+        while not self.gone and select.select([self.answers], [], [], LEAVE_S)[0]:
+            self.gone = not self._read(REASON_BYTES)
+        os.close(self.answers)
+
+
 class Peers:
-    """The other processes of a rank 0, from `fork` to `dismiss` and `end`."""
+    """The other processes of a rank 0, from `fork` or `meet` to `dismiss` and `end`."""
 
     def __init__(self) -> None:
         self._peers: list[Peer] = []
@@ -118,7 +195,12 @@ class Peers:
             serve(work, their_commands, their_answers)
         os.close(their_commands)
         os.close(their_answers)
-        self._peers.append(Peer(rank, pid, commands, answers))
+        self._peers.append(ForkedPeer(rank, commands, answers, pid=pid))
+
+    def meet(self, rank: int, connection: socket.socket) -> None:
+        """Take in the peer of that rank at the other end of a connection, where it runs `serve`."""
+        fd = connection.detach()
+        self._peers.append(MetPeer(rank, fd, fd))
 
     def tell(self, command: bytes) -> None:
         """Send a command to all.
@@ -129,7 +211,7 @@ class Peers:
         for peer in self._peers:
             try:
                 os.write(peer.commands, command)
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):
                 raise RankFailed(self.fault(STATUS_S)) from None
 
     def wait(self) -> None:
@@ -156,33 +238,42 @@ class Peers:
         return next((peer.fault for peer in sorted(failed, key=lambda peer: not peer.is_cause)), "")
 
     def dismiss(self, *, at_once: bool) -> None:
-        """Send no more commands: each peer ends when it has done the last, or, `at_once`, by SIGKILL."""
+        """Send no more commands: each peer ends when it has done the last, or `at_once`, where that can be done."""
         for peer in self._peers:
-            os.close(peer.commands)
-            if at_once and peer.status is None:
-                os.kill(peer.pid, signal.SIGKILL)
+            peer.dismiss(at_once=at_once)
 
     def end(self) -> None:
         """Wait for peers that were dismissed, and kill what does not end."""
         for peer in self._peers:
-            if not peer.reap(LEAVE_S):
-                os.kill(peer.pid, signal.SIGKILL)
-                os.waitpid(peer.pid, 0)
-            os.close(peer.answers)
+            peer.end()
         self._peers.clear()
 
 
-def serve(work: Callable[[], AbstractContextManager[Actions]], commands: int, answers: int) -> NoReturn:
-    """The life of a peer. An error goes back as a reason, and to standard error in full."""
+def serve(
+    work: Callable[[], AbstractContextManager[Actions]], commands: int, answers: int, limit_s: int = 0
+) -> NoReturn:
+    """The life of a peer. An error goes back as a reason, and to standard error in full.
+
+    Args:
+        work: entered once; what it yields is done at each command.
+        commands: the descriptor to read from.
+        answers: the descriptor to write to.
+        limit_s: whole seconds that entering, or one command, may take before the kernel ends this process; 0 for any. A
+            peer that nobody here can kill has such a limit.
+    """
     status = 1
     try:
+        signal.alarm(limit_s)
         with work() as actions:
+            signal.alarm(0)
             while command := os.read(commands, 1):
+                signal.alarm(limit_s)
                 if command == WAIT:
                     actions[WAIT]()
                     os.write(answers, DONE)
                 else:
                     actions[command]()
+                signal.alarm(0)
         status = 0
     except Exception as error:  # noqa: BLE001 - whatever it is, rank 0 says it
         traceback.print_exc()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from suite import environment, report
+from suite import environment, report, torchrun
 from suite.drift import steadied
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
@@ -98,6 +98,9 @@ def bench_of(config: pytest.Config) -> Bench:
     if BENCH not in config.stash:
         if config.getoption("numprocesses", None):
             pytest.exit("-n runs cases side by side, which would measure their disturbance; leave it out.", USAGE_EXIT)
+        among = torchrun.world()
+        if among and among.rank:
+            pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", USAGE_EXIT)
         given = {option.name: config.getoption(option.dest) for option in OPTIONS}
         with sentence():
             config.stash[BENCH] = Bench(settle(given, environment.defaults()))

@@ -2,12 +2,14 @@
 
 Version 2. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
 it: `ready`, `forked`, `ended`. To a worker: `measure`. From it: `made` (with the metrics of its
-rounds, described once), `rounds` (a list of values for each metric), or `failed`.
+rounds, described once), `rounds` (a list of values for each metric), or `failed`. From a worker on another rank of
+torchrun's, which rank 0's worker commands (suite.peers): `attends`.
 """
 
 from __future__ import annotations
 
 import json
+import select
 import socket
 from typing import Any
 
@@ -75,6 +77,11 @@ class Link:
         self._read = bytearray(rest)
         message: Message = json.loads(line)
         return message, fds
+
+    def is_closed(self) -> bool:
+        """Whether the other side is gone and all that it sent was received."""
+        readable = bool(select.select([self._socket], [], [], 0.0)[0])
+        return readable and not self._read and not self._socket.recv(1, socket.MSG_PEEK)
 
     def close(self) -> None:
         """Close this end; the other side reads the end of the stream."""

@@ -102,7 +102,7 @@ class Step:
         step leaves its own threads, ranks and loader workers a core each, and so tells of others.
         """
         workers: int = INPUTS[self.case.input].attributes.get("workers", 0)
-        wanted = self.execution.ranks * (torch.get_num_threads() + workers)
+        wanted = self.execution.ranks_here * (torch.get_num_threads() + workers)
         queueing = Queueing()
         stack.callback(queueing.close)
         queued = (Probe(QUEUE_TIME, queueing.read_s),) if wanted <= usable_cores() else ()

@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import gc
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 
+from suite import torchrun
 from suite.cores import Cores
+from suite.peers import serve as serve_peer
 from suite.protocol import Closed, Link, describe, pack
 from suite.recorder import metrics, record_rounds
 from suite.records import Case
+from suite.registry import EXECUTIONS
 from suite.training import DivergedError, attributes, make_step
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a worker is forked for."""
-
-    case: Case
-    threads: int
-
-
-def serve(link: Link, order: Order) -> None:
-    """Make the step, then measure rounds for each request until the link closes.
+def serve(link: Link, order: dict[str, Any]) -> None:
+    """Make the step of a case, then measure rounds for each request until the link closes.
 
     Every error of the case is an answer, not a crash: the reading half shows it as the reason.
+
+    Args:
+        link: to the process that judges.
+        order: `case` and `threads`.
     """
     try:
-        torch.set_num_threads(order.threads)
+        case = Case(**order["case"])
+        torch.set_num_threads(order["threads"])
         cores = Cores()
-        with make_step(order.case) as step:
+        with make_step(case) as step:
             gc.collect()
             gc.freeze()  # what the step is made of stays; a turn's own collection need not look through it
             described = [describe(metric) for metric in metrics(step)]
-            link.send({"made": attributes(order.case, step), "once": pack(step.once), "metrics": described})
+            link.send({"made": attributes(case, step), "once": pack(step.once), "metrics": described})
             while True:
                 request = link.receive()
                 with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
@@ -45,6 +46,26 @@ def serve(link: Link, order: Order) -> None:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case
         link.send({"failed": reason(error)})
+
+
+def follow(link: Link, order: dict[str, Any]) -> None:
+    """On a rank of torchrun's other than 0: wait for a visit, then do what rank 0's worker tells.
+
+    Args:
+        link: to the process that torchrun started for this rank, which is told whether there is such a visit.
+        order: `follow`, the number of the visit; `threads`; `limit_s`, seconds that one command may take.
+    """
+    among = torchrun.world()
+    summons = torchrun.attend(order["follow"], among) if among else None
+    link.send({"attends": summons is not None})
+    if among is None or summons is None:
+        return
+    torch.set_num_threads(order["threads"])
+    connection = torchrun.answer(summons, among).detach()
+    execution = EXECUTIONS[summons.case.execution].strategy()
+    serve_peer(
+        lambda: execution.follow(summons, partial(make_step, summons.case)), connection, connection, order["limit_s"]
+    )
 
 
 def reason(error: Exception) -> str:

@@ -102,10 +102,9 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         os.dup2(fds[1], sys.stdout.fileno())
         os.dup2(fds[1], sys.stderr.fileno())
         from suite.protocol import Link
-        from suite.records import Case
-        from suite.worker import Order, serve
+        from suite.worker import follow, serve
 
-        serve(Link(socket.socket(fileno=fds[0])), Order(Case(**order["case"]), order["threads"]))
+        (follow if "follow" in order else serve)(Link(socket.socket(fileno=fds[0])), order)
         status = 0
     finally:
         if status:

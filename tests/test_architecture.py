@@ -43,9 +43,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "executions": set(),
     "lifeline": set(),
     "peers": {"lifeline"},
-    "executions.cpu": {"registry", "records", "clock"},
+    "torchrun": {"records"},
+    "gradients": set(),
+    "loopback": set(),
+    "executions.cpu": {"registry", "records", "clock", "peers", "torchrun"},
     "executions.cuda": {"registry", "records", "clock", "accelerators", "executions.cpu"},
-    "executions.distributed": {"registry", "records", "clock", "accelerators", "peers", "executions.cpu"},
+    "executions.distributed": {
+        *(
+            "accelerators",
+            "clock",
+            "executions.cpu",
+            "gradients",
+            "loopback",
+            "peers",
+            "records",
+            "registry",
+            "torchrun",
+        ),
+    },
     "executions.*": {"registry", "records", "accelerators", "executions.cuda"},  # one process, several devices
     "inputs": set(),
     "inputs.synthetic": {"placement", "registry", "records"},
@@ -61,7 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cores": set(),
     "priority": set(),
-    "worker": {"cores", "protocol", "recorder", "records", "training"},
+    "worker": {"cores", "peers", "protocol", "recorder", "records", "registry", "torchrun", "training"},
     "zygote": {"layers", "lifeline", "priority", "protocol", "records", "registry", "worker"},
     # the process that judges, prints and writes
     "designs": {"records"},
@@ -85,8 +100,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "stats",
         "store",
+        "torchrun",
     },
-    "cli": {"suite", "designs", "exports", "matrix", "records", "registry", "report", "stats", "store", "units"},
+    "followers": {"environment", "launcher", "settings", "torchrun"},
+    "cli": {"suite", "designs", "exports", "followers", "matrix", "records", "report", "store", "torchrun"},
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""
 
@@ -99,6 +116,8 @@ MAY_NEED: dict[str, set[str]] = {
     "schedules": {"torch"},
     "learning": {"torch", "sklearn"},
     "accelerators": {"pynvml"},
+    "torchrun": {"torch"},
+    "gradients": {"torch"},
     "snapshot": {"torch"},
     "structures.*": {"torch", "torchvision"},
     "executions.*": {"torch"},

@@ -18,8 +18,9 @@ from torch import nn
 
 from suite.accelerators import cuda_devices
 from suite.executions import distributed
-from suite.executions.distributed import INTERFACE_VARIABLE, Distributed
+from suite.executions.distributed import Distributed
 from suite.executions.model_parallel import MICRO_BATCHES, ModelParallel, balanced_cut, units
+from suite.loopback import INTERFACE_VARIABLE
 from suite.peers import WAIT, Actions, Peers, RankFailed
 from suite.records import NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, STRUCTURES, OptimizerSpec, StructureSpec, load_levels
@@ -254,7 +255,7 @@ def before_during_and_after(interface: str | None, threads: int) -> tuple[list[A
 def test_the_end_puts_back_threads_group_and_environment(interface, threads):
     before, during, after = in_fresh_process(before_during_and_after, interface, threads)
     assert after == before
-    shares = {"ranks": 2, "backend": "gloo", "threads_per_rank": max(1, threads // 2)}
+    shares = {"ranks": 2, "nodes": 1, "backend": "gloo", "threads_per_rank": max(1, threads // 2)}
     assert during == {"device": "cpu", "devices": 1, **shares}
 
 

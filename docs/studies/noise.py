@@ -2,7 +2,8 @@
 
 For each way the median over cases of the absolute difference between the two runs' medians is printed, with the root
 mean square and the largest: the default plan; one pass, one case at a time with glibc's default allocator; and plain
-pytest-benchmark, which calls the same steps in its own process.
+pytest-benchmark, which calls the same steps in its own process. The medians themselves are appended to
+`reports/studies/noise.jsonl`, one line for a run.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +26,8 @@ from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Plan, RunRecord
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
+
+RAW = Path(__file__).parents[2] / "reports" / "studies" / "noise.jsonl"
 
 PLAIN_TEST = """
 import pytest
@@ -69,12 +73,20 @@ def plain() -> dict[str, float]:
     return {one["param"]: one["stats"]["median"] for one in benchmarks}
 
 
+def kept(title: str, medians: dict[str, float]) -> dict[str, float]:
+    """The medians in seconds, once they stand in the study's file."""
+    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "way": title, "medians": medians}
+    with RAW.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    return medians
+
+
 def main() -> None:
     """Two runs each way, and their differences."""
     ways = {title: lambda plan=plan: ours(plan) for title, plan in WAYS.items()} | {"plain pytest-benchmark": plain}
     print("| way | cases | median difference | root mean square | largest |\n| --- | --- | --- | --- | --- |")
     for title, measure in wanted(ways).items():
-        first, second = measure(), measure()
+        first, second = kept(title, measure()), kept(title, measure())
         apart = [abs(math.log(second[case] / first[case])) for case in first.keys() & second.keys()]
         rms = math.sqrt(sum(value**2 for value in apart) / len(apart))
         print(f"| {title} | {len(apart)} | {median(apart):.1%} | {rms:.1%} | {max(apart):.1%} |", flush=True)

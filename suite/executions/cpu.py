@@ -11,8 +11,13 @@ from suite.records import Case
 from suite.registry import EXECUTIONS, ExecutionSpec
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import torch
     from torch import nn
+
+    from suite.peers import Actions
+    from suite.torchrun import Summons
 
 
 class Peer(Protocol):
@@ -45,6 +50,7 @@ class Cpu:
 
     rank = 0
     ranks = 1
+    ranks_here = 1
 
     @staticmethod
     def device_type() -> str:
@@ -75,6 +81,18 @@ class Cpu:
         Args:
             error: what the step ended with. An execution that knows what it came from raises that instead.
         """
+
+    def follow(self, summons: Summons, make_peer: Callable[[Cpu], Peer]) -> AbstractContextManager[Actions]:
+        """In a process of torchrun's other than rank 0: the step of a visit, and what it does at each command.
+
+        Args:
+            summons: what rank 0's worker announced.
+            make_peer: makes that visit's step.
+
+        Raises:
+            NotImplementedError: this execution runs in one process, and summons none.
+        """
+        raise NotImplementedError(f"no rank is summoned for {summons.case.id}")
 
     def device(self) -> torch.device:
         """Where parameters and batches live."""

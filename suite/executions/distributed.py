@@ -5,28 +5,27 @@ from __future__ import annotations
 import gc
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from suite import torchrun
 from suite.accelerators import cuda_devices
 from suite.clock import Clock, WaitingClock
 from suite.executions.cpu import Cpu, Peer
+from suite.gradients import first_difference
+from suite.loopback import LOOPBACK, loopback
 from suite.peers import STATUS_S, WAIT, Actions, Peers, RankFailed, about_connection
 from suite.records import Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS, ExecutionSpec
+from suite.torchrun import MEETING_S, Summons, World
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
-    from torch.distributed import Store  # type: ignore[attr-defined]  # it is public all the same
+    from torch import nn
+    from torch.distributed import Store  # type: ignore[attr-defined]  # likewise
 
-LOOPBACK = "127.0.0.1"
-INTERFACE_VARIABLE = "GLOO_SOCKET_IFNAME"
-MEETING_S = 60.0
-"""Seconds for all ranks to find one another; it takes some ten milliseconds."""
 COLLECTIVE_S = 300.0
 """Seconds for a rank to come to a collective operation, others having to compile meanwhile. A rank that died is noticed
 at once: its connections close."""
@@ -42,6 +41,9 @@ class Distributed(Cpu):
     has done what it was told, which costs one answer of each rank in every round. Counters of the process (memory, CPU
     time, faults) are those of rank 0 alone.
 
+    Under torchrun the ranks are those that it started, on as many nodes. Answers, and gloo's messages, then come over
+    the network, by the interface that gloo finds or `GLOO_SOCKET_IFNAME` names.
+
     Defaults left as they are: buffers of rank 0 are broadcast before each forward, gradients are copied out of their
     buckets (`gradient_as_bucket_view=False`), buckets hold 25 MiB. In the mode `infer` each rank forwards its part and
     nothing but buffers is exchanged. Batch statistics are those of a rank's own part, and ranks draw the same random
@@ -53,22 +55,35 @@ class Distributed(Cpu):
 
     cpu_ranks = 2
     uses_devices = True
+    follows_torchrun = True
 
     def __init__(self) -> None:
+        among = self.world()
         self.ranks = self.wanted_ranks()
+        self.ranks_here = among.local_ranks if among else self.ranks
+        self._here = among.local_rank if among else 0
+        self._listener: socket.socket | None = None
         self._peers = Peers()
         self._undo = ExitStack()
         self._network: nn.Module | None = None
 
     @classmethod
+    def world(cls) -> World | None:
+        """The ranks that torchrun started, where this execution takes them."""
+        return torchrun.world() if cls.follows_torchrun else None
+
+    @classmethod
     def device_type(cls) -> str:
-        """`cuda` where every rank has a device of its own."""
-        return "cuda" if cls.uses_devices and cuda_devices() > 1 else "cpu"
+        """`cuda` where every rank of this node has a device of its own."""
+        among = cls.world()
+        return "cuda" if cls.uses_devices and cuda_devices() >= (among.local_ranks if among else 2) else "cpu"
 
     @classmethod
     def wanted_ranks(cls) -> int:
-        """Processes that share a batch on this machine."""
-        return cuda_devices() if cls.device_type() == "cuda" else cls.cpu_ranks
+        """Processes that share a batch: torchrun's, or as many as this machine has devices."""
+        among = cls.world()
+        here = cuda_devices() if cls.device_type() == "cuda" else cls.cpu_ranks
+        return among.ranks if among else here
 
     @classmethod
     def refusal(cls, case: Case) -> str:
@@ -82,25 +97,46 @@ class Distributed(Cpu):
             return f"{case.tuning} with {case.execution} needs a network that was wrapped on the stream of the capture"
         return ""
 
-    def begin(self, case: Case, make_peer: Callable[[Cpu], Peer]) -> None:  # noqa: ARG002 - the ranks know it
-        """Fork the other ranks, then meet them; another rank comes here again in its own process, and only meets.
+    def begin(self, case: Case, make_peer: Callable[[Cpu], Peer]) -> None:
+        """Fork the other ranks or summon torchrun's, then meet them; another rank comes here again in its own process,
+        and only meets.
 
         Raises:
             RuntimeError: this process has started threads, so that what it forks might wait for one for ever.
+            TimeoutError: a rank of torchrun's did not come.
         """
+        among = self.world()
         if self.rank == 0:
-            self._listener = socket.create_server((LOOPBACK, 0), backlog=self.ranks)
-            self._undo.callback(self._listener.close)
-            if self.ranks > 1:
-                refuse_threads()
-            for rank in range(1, self.ranks):
-                self._peers.fork(rank, lambda rank=rank: self._as_rank(rank, make_peer))  # type: ignore[misc]
+            listener = socket.create_server(("" if among else LOOPBACK, 0), backlog=self.ranks)
+            self._listener = listener
+            self._undo.callback(listener.close)
+            self._meeting = (LOOPBACK, listener.getsockname()[1])
+            if among:
+                for rank, connection in torchrun.summon(case, among, self._meeting[1]).items():
+                    self._peers.meet(rank, connection)
+            else:
+                self._fork(make_peer)
         self._join()
 
+    def _fork(self, make_peer: Callable[[Cpu], Peer]) -> None:
+        if self.ranks > 1:
+            refuse_threads()
+        for rank in range(1, self.ranks):
+            self._peers.fork(rank, lambda rank=rank: self._as_rank(rank, rank, make_peer))  # type: ignore[misc]
+
+    def follow(self, summons: Summons, make_peer: Callable[[Cpu], Peer]) -> AbstractContextManager[Actions]:
+        """In a process of torchrun's other than rank 0: the step of a visit, and what it does at each command."""
+        among = self.world()
+        assert among is not None, "only torchrun's ranks are summoned"  # noqa: S101 - our own order of calls
+        self._meeting = (summons.host, summons.store_port)
+        return self._as_rank(among.rank, among.local_rank, make_peer)
+
     @contextmanager
-    def _as_rank(self, rank: int, make_peer: Callable[[Cpu], Peer]) -> Iterator[Actions]:
-        """In the process of another rank: its step, and what it does at each command."""
-        self.rank = rank
+    def _as_rank(self, rank: int, here: int, make_peer: Callable[[Cpu], Peer]) -> Iterator[Actions]:
+        """In the process of another rank, which is number `here` on its node: its step, and what it does at each
+        command.
+        """
+        self.rank, self._here = rank, here
         gc.freeze()
         gc.disable()
         with make_peer(self) as step:
@@ -122,11 +158,11 @@ class Distributed(Cpu):
 
         threads = torch.get_num_threads()
         self._undo.callback(torch.set_num_threads, threads)
-        torch.set_num_threads(max(1, threads // self.ranks))
+        torch.set_num_threads(max(1, threads // self.ranks_here))
         if self.device_type() == "cuda":
-            torch.cuda.set_device(self.rank)  # of rank 0: the current device already
-        store = rendezvous(self._listener, self.rank, self.ranks)
-        with loopback():
+            torch.cuda.set_device(self.device())  # of rank 0: the current device already
+        store = self._rendezvous()
+        with loopback() if self.ranks == self.ranks_here else nullcontext():
             dist.init_process_group(
                 self.backend,
                 store=store,
@@ -135,6 +171,19 @@ class Distributed(Cpu):
                 timeout=timedelta(seconds=COLLECTIVE_S),
             )
         self._undo.callback(dist.destroy_process_group)
+
+    def _rendezvous(self) -> Store:
+        """The store through which ranks find one another: rank 0 serves it on its listening socket."""
+        from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is public all the same
+
+        host, port = self._meeting
+        timeout = timedelta(seconds=MEETING_S)
+        if self.rank or self._listener is None:
+            if self._listener is not None:
+                self._listener.close()
+            return TCPStore(host, port, self.ranks, is_master=False, timeout=timeout)
+        serving = self._listener.detach()
+        return TCPStore(host, port, self.ranks, is_master=True, timeout=timeout, master_listen_fd=serving)
 
     @property
     def backend(self) -> str:
@@ -163,13 +212,13 @@ class Distributed(Cpu):
         """This rank's own device."""
         import torch
 
-        return torch.device("cuda", self.rank) if self.device_type() == "cuda" else torch.device("cpu")
+        return torch.device("cuda", self._here) if self.device_type() == "cuda" else torch.device("cpu")
 
     def place(self, network: nn.Module) -> nn.Module:
         """The network on this rank's device, wrapped; rank 0's weights are broadcast to the others."""
         from torch.nn.parallel import DistributedDataParallel
 
-        own = [self.rank] if self.device_type() == "cuda" else None
+        own = [self._here] if self.device_type() == "cuda" else None
         self._network = DistributedDataParallel(network.to(self.device()), device_ids=own)
         return self._network
 
@@ -193,63 +242,29 @@ class Distributed(Cpu):
             self._peers.wait()
 
     def _compare(self) -> None:
-        """Compare the last gradients of all ranks bit for bit, by one sum for each parameter; outside the rounds.
+        """Compare the last gradients of all ranks; outside the rounds.
 
         Raises:
             RankFailed: on rank 0, one differs.
         """
-        import torch
-        import torch.distributed as dist
-
         assert self._network is not None, "gradients are compared between `place` and `end`"  # noqa: S101 - our own order of calls
-        names = [name.removeprefix("module.") for name, _ in self._network.named_parameters()]
-        own = torch.stack([checksum(weights.grad) for weights in self._network.parameters()]).to(self.device())
-        found = [torch.empty_like(own) for _ in range(self.ranks)]
-        dist.all_gather(found, own)
-        for rank in range(1, self.ranks if self.rank == 0 else 1):
-            different = (found[rank] != found[0]).nonzero()
-            if different.numel():
-                raise RankFailed(f"the gradient of {names[int(different[0])]} differs between rank 0 and rank {rank}")
+        difference = first_difference(self._network, self.ranks, self.device())
+        if difference and self.rank == 0:
+            raise RankFailed("the gradient of {} differs between rank 0 and rank {}".format(*difference))
 
     def attributes(self) -> dict[str, Any]:
-        """Ranks, what joins them, and the threads of each."""
+        """Ranks, their nodes, what joins them, and the threads of each."""
         import torch
 
+        among = self.world()
         return {
             "device": self.device_type(),
             "devices": self.ranks if self.device_type() == "cuda" else 1,
             "ranks": self.ranks,
+            "nodes": among.nodes if among else 1,
             "backend": self.backend,
             "threads_per_rank": torch.get_num_threads(),
         }
-
-
-def rendezvous(listener: socket.socket, rank: int, ranks: int) -> Store:
-    """The store through which ranks find one another: rank 0 serves it on its listening socket.
-
-    One node only; under torchrun this would be the store of its agents (`env://`).
-    """
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]  # likewise
-
-    port, timeout = listener.getsockname()[1], timedelta(seconds=MEETING_S)
-    if rank:
-        listener.close()
-        return TCPStore(LOOPBACK, port, ranks, is_master=False, timeout=timeout)
-    serving = listener.detach()
-    return TCPStore(LOOPBACK, port, ranks, is_master=True, timeout=timeout, master_listen_fd=serving)
-
-
-@contextmanager
-def loopback() -> Iterator[None]:
-    """Let gloo connect over the loopback interface, whatever name the host resolves to."""
-    before = os.environ.get(INTERFACE_VARIABLE)
-    os.environ[INTERFACE_VARIABLE] = "lo0" if sys.platform == "darwin" else "lo"
-    try:
-        yield
-    finally:
-        os.environ.pop(INTERFACE_VARIABLE)
-        if before is not None:
-            os.environ[INTERFACE_VARIABLE] = before
 
 
 def refuse_threads() -> None:
@@ -273,19 +288,9 @@ def from_others(error: BaseException) -> bool:
     return isinstance(error, DistError) or about_connection(error)
 
 
-def checksum(gradient: Tensor | None) -> Tensor:
-    """Sum () of the bits of a gradient, read as whole numbers of its width; 0 for none."""
-    import torch
-
-    if gradient is None:
-        return torch.zeros((), dtype=torch.int64)
-    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[gradient.element_size()]
-    return gradient.detach().view(whole).sum(dtype=torch.int64).cpu()
-
-
 def on_cpu(ranks: int) -> ExecutionSpec:
     """The same with that many ranks on the host's cores, for scaling over ranks."""
-    facts = {"__doc__": Distributed.__doc__, "cpu_ranks": ranks, "uses_devices": False}
+    facts = {"__doc__": Distributed.__doc__, "cpu_ranks": ranks, "uses_devices": False, "follows_torchrun": False}
     strategy = type(f"Distributed{ranks}", (Distributed,), facts)
     return ExecutionSpec(f"distributed_r{ranks}", strategy, {"device": "cpu", "devices": 1, "ranks": ranks})
 

@@ -1,0 +1,184 @@
+"""Several nodes: real agents of torchrun on this host, each with processes of its own, over the loopback interface."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from suite.loopback import INTERFACE_VARIABLE
+from suite.records import Case, RunRecord
+from suite.registry import load_levels
+from suite.store import read_run
+from suite.torchrun import World, gather, greeted, world
+from tests.conftest import Desk, children, processes_below
+
+load_levels()
+
+loopback = pytest.mark.skipif(sys.platform != "linux", reason="names the loopback interface as Linux does")
+PROFILE = """
+[nodes]
+structures = ["seed_cnn"]
+optimizers = ["sgd", "adam"]
+executions = ["cpu", "distributed", "distributed_r1"]
+batch_sizes = [8]
+image_sizes = [8]
+passes = 2
+case_seconds = {seconds}
+"""
+TOLD = {
+    "TORCHELASTIC_RUN_ID": "none",
+    "RANK": "3",
+    "WORLD_SIZE": "4",
+    "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "2",
+    "GROUP_WORLD_SIZE": "2",
+    "MASTER_ADDR": "node0",
+    "MASTER_PORT": "29500",
+}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def nodes(desk: Desk, count: int, ranks: int, *, seconds: float = 0.2) -> Iterator[list[subprocess.Popen[str]]]:
+    """Agents of that many nodes with that many ranks each, all running the same command; ended if need be."""
+    (desk.folder / "profiles.toml").write_text(PROFILE.format(seconds=seconds))
+    port = free_port()
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1", f"--master-port={port}"]
+    command = ["-m", "suite.cli", "run", "--profiles=profiles.toml", "--profile=nodes", "--record=here", "--threads=1"]
+    agents = [
+        subprocess.Popen(
+            [*torchrun, f"--nnodes={count}", f"--nproc-per-node={ranks}", f"--node-rank={node}", *command],
+            cwd=desk.folder,
+            env={**os.environ, INTERFACE_VARIABLE: "lo", "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for node in range(count)
+    ]
+    try:
+        yield agents
+    finally:
+        left = [pid for agent in agents for pid in processes_below(agent.pid)]
+        for agent in agents:
+            agent.kill()
+            agent.communicate()
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def outcomes(desk: Desk) -> dict[str, RunRecord]:
+    return {record.case.id: record for record in read_run(desk.folder / "here").cases}
+
+
+@loopback
+@pytest.mark.parametrize(("count", "ranks"), [(2, 1), (1, 2)])
+def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on_rank_0(desk: Desk, count, ranks):
+    with nodes(desk, count, ranks) as agents:
+        said = [agent.communicate(timeout=170)[0] for agent in agents]
+        assert [agent.returncode for agent in agents] == [0] * count, said
+    found = outcomes(desk)
+    assert {record.outcome for record in found.values()} == {"measured"}
+    together = found["seed_cnn-adam-distributed-b8-i8"].attributes["execution"]
+    assert (together["ranks"], together["nodes"], together["backend"]) == (2, count, "gloo")
+    alone = found["seed_cnn-adam-distributed_r1-b8-i8"].attributes["execution"]
+    assert (alone["ranks"], alone["nodes"]) == (1, 1)
+    assert (desk.folder / "here" / "report.html").exists()
+
+
+@loopback
+@pytest.mark.slow
+def test_a_rank_that_is_killed_on_another_node_fails_its_case_with_a_reason_and_the_others_go_on(desk: Desk):
+    with nodes(desk, 2, 1, seconds=6.0) as agents:
+        killed = kill_workers_of(agents[1])
+        said = [agent.communicate(timeout=170)[0] for agent in agents]
+        assert agents[0].returncode == 1, said
+        assert not [pid for agent in agents for pid in processes_below(agent.pid)]
+    found = outcomes(desk)
+    failed = [record for record in found.values() if record.outcome == "failed"]
+    assert 1 <= len(failed) <= killed
+    assert all("rank 1 is gone" in record.reason for record in failed)
+    assert all(record.case.execution == "distributed" for record in failed)
+    assert sum(record.outcome == "measured" for record in found.values()) == len(found) - len(failed)
+
+
+def kill_workers_of(agent: subprocess.Popen[str]) -> int:
+    """Kill all that the zygote of a follower has forked once one of them attends; how many attended."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for follower in children(agent.pid):
+            for zygote in children(follower):
+                workers = children(zygote)
+                if len(workers) > 1:  # one more than attend: it waits for the next visit
+                    time.sleep(1.0)
+                    for pid in workers:
+                        os.kill(pid, signal.SIGKILL)
+                    return len(workers)
+        time.sleep(0.05)
+    raise AssertionError("no worker of another rank attended")
+
+
+@loopback
+def test_pytest_itself_under_torchrun_ends_at_once_on_ranks_that_would_wait(desk: Desk):
+    done = subprocess.run(
+        desk.command("--profile", "tiny"),
+        cwd=desk.folder,
+        env={**os.environ, **TOLD},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "under torchrun start `stepmark run`, in which all ranks take part." in done.stdout + done.stderr
+
+
+def test_outside_of_torchrun_there_is_no_world(monkeypatch):
+    monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+    assert world() is None
+
+
+def test_the_world_is_what_torchrun_says(monkeypatch):
+    for name, value in TOLD.items():
+        monkeypatch.setenv(name, value)
+    assert world() == World(3, 4, 1, 2, 2, "node0", 29500, "0")
+
+
+def test_whoever_does_not_know_the_token_is_no_rank():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"1 guessed\n")
+        assert greeted(ours, "secret") is None
+
+
+def test_ranks_that_do_not_come_are_named(monkeypatch):
+    monkeypatch.setattr("suite.torchrun.MEETING_S", 0.5)
+    among = World(0, 4, 0, 1, 4, "127.0.0.1", 0, "0")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as second,
+    ):
+        second.sendall(b"2 secret\n")
+        with pytest.raises(TimeoutError, match=r"no word from rank 1, 3 within 0\.5 s"):
+            gather(listener, among, "secret")
+
+
+def test_an_execution_of_one_process_summons_no_rank():
+    from suite.registry import EXECUTIONS
+    from suite.torchrun import Summons
+
+    summons = Summons(Case("seed_cnn", "sgd", "cpu"), "127.0.0.1", 1, 2, "")
+    with pytest.raises(NotImplementedError, match="no rank is summoned for seed_cnn-sgd-cpu"):
+        EXECUTIONS["cpu"].strategy().follow(summons, print)
