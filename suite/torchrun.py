@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 STORE_S = 60.0
 """Seconds to reach torchrun's store."""
+GONE_S = 5.0
+"""Seconds after which a store that was there is gone, and with it the agent of rank 0's node: it ends when a case has
+failed, without waiting for the others."""
 MEETING_S = 60.0
 """Seconds for all ranks to come once they are summoned. It takes milliseconds, after a worker was forked."""
 POLL_S = 1.0
@@ -92,7 +95,7 @@ def world() -> World | None:
     )
 
 
-def store(among: World) -> Store:
+def store(among: World, seconds: float = STORE_S) -> Store:
     """The store of torchrun itself, as a client.
 
     Raises:
@@ -101,7 +104,7 @@ def store(among: World) -> Store:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]  # likewise
 
     try:
-        return TCPStore(among.host, among.port, is_master=False, timeout=timedelta(seconds=STORE_S))
+        return TCPStore(among.host, among.port, is_master=False, timeout=timedelta(seconds=seconds))
     except RuntimeError as error:
         raise StepmarkError(f"torchrun's store at {among.host}:{among.port} does not answer: {error}.") from error
 
@@ -182,8 +185,11 @@ def answer(summons: Summons, among: World) -> socket.socket:
 
 
 def is_over(among: World) -> bool:
-    """Whether rank 0 has said that nothing more will be announced."""
-    return bool(store(among).check([among.key("over")]))
+    """Whether rank 0 has said that nothing more will be announced, or is gone, and torchrun's store with it."""
+    try:
+        return bool(store(among, GONE_S).check([among.key("over")]))
+    except (StepmarkError, RuntimeError):
+        return True
 
 
 def say_over(among: World) -> None:
