@@ -18,6 +18,7 @@ from suite.report.learnt import learnt
 from suite.report.left_out import left_out
 from suite.report.quality import quality
 from suite.report.ranking import PLACEHOLDER, ranking
+from suite.report.scaling import scaling
 from suite.report.surroundings import environment_entries, run_entries
 from suite.report.verdict import verdict
 from suite.stats import CONFIDENCE, DISTURBED_SHARE, QUIET_ENOUGH
@@ -46,6 +47,7 @@ def page(run: Run, record_path: str) -> str:
             placeholder=PLACEHOLDER,
             chart=drawing(ranked),
             learnt=learnt(ranked),
+            scaling=scaling(run, ranked),
             beside=beside(ranked),
             left_out=left_out(run, known),
             quality=quality(run, ranked),
