@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs noise twins lock golden clean
+.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs noise twins full lock golden clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
@@ -64,6 +64,9 @@ inputs: $(READY) ## what each input pipeline costs, and how much of it is waitin
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py
+
+full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half; goes on where it was
+	$(BIN)/python docs/studies/full.py
 
 lock: $(READY) ## resolve requirements.lock anew; add ARGS='--upgrade-package NAME' to move one
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \

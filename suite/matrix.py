@@ -44,6 +44,7 @@ PLAN_KEYS: dict[str, Callable[[float], float]] = {
     "passes": int,
     "target_precision": lambda percent: percent / 100,
     "case_seconds": float,
+    "warmup_seconds": float,
 }
 """Options of the command line that a profile may set for itself, in the same units, and what makes the plan's value."""
 
