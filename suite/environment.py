@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 import suite
-from suite import cores
+from suite import cores, torchrun
 from suite.launcher import ALLOCATORS
 from suite.records import Plan
 
@@ -30,7 +30,7 @@ WORKER_BYTES = 3 * 2**28
 """Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes half of it."""
 MOST_ABREAST = 32
 """Workers side by side, at most: their turns are then some ten seconds apart, as far as the drift of a machine asks."""
-MUST_AGREE = ("machine", "software", "container")
+MUST_AGREE = ("machine", "software", "container", "torchrun")
 """Parts of the environment that have to be the same for a run to be resumed."""
 
 
@@ -57,10 +57,17 @@ def facts(plan: Plan, torch: dict[str, Any], priority: dict[str, int]) -> dict[s
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
         "allocator": {"name": plan.allocator, **ALLOCATORS[plan.allocator]},
+        "torchrun": ranks(),
         "priority": {"wanted": plan.priority, **priority},
         "seed": plan.order_seed,
         "load_before": load(),
     }
+
+
+def ranks() -> dict[str, int] | None:
+    """The ranks that torchrun started, in all, on this node, and on how many; None without torchrun."""
+    among = torchrun.world()
+    return {"ranks": among.ranks, "local_ranks": among.local_ranks, "nodes": among.nodes} if among else None
 
 
 def machine() -> dict[str, Any]:

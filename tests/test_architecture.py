@@ -81,7 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the process that judges, prints and writes
     "designs": {"records"},
     "matrix": {"designs", "learning", "records", "registry"},
-    "environment": {"suite", "cores", "launcher", "records"},
+    "environment": {"suite", "cores", "launcher", "records", "torchrun"},
     "settings": {"launcher", "matrix", "priority", "records", "store"},
     "launcher": {"protocol", "records"},
     "stay": {"launcher", "records", "stats"},

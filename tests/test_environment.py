@@ -34,7 +34,7 @@ def test_facts_are_plain_values_that_survive_json():
 def test_facts_have_every_part_that_a_reader_needs():
     found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH, PRIORITY)
     parts = {"machine", "software", "container", "commit", "threads", "allocator", "priority", "seed", "load_before"}
-    assert set(found) == parts
+    assert set(found) == {*parts, "torchrun"}
     assert found["software"]["torch_build"] == TORCH
     assert found["software"]["torch"]
     assert found["threads"]["torch"] == 3
@@ -70,6 +70,7 @@ def test_facts_taken_twice_do_not_differ():
         (("software", "torch_build"), None, "software.torch_build: {'mkl': True, 'debug': False}, now None"),
         (("container", "cpu_quota_cores"), 1.5, "container.cpu_quota_cores: None, now 1.5"),
         (("machine", "gpu"), "H200", "machine.gpu: None, now H200"),
+        (("torchrun",), {"nodes": 2}, "torchrun: None, now {'nodes': 2}"),
     ],
 )
 def test_what_differs_is_named_with_both_values(path, value, sentence):

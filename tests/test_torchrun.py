@@ -96,6 +96,8 @@ def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on
     assert (together["ranks"], together["nodes"], together["backend"]) == (2, count, "gloo")
     alone = found["seed_cnn-adam-distributed_r1-b8-i8"].attributes["execution"]
     assert (alone["ranks"], alone["nodes"]) == (1, 1)
+    told = read_run(desk.folder / "here").header.environment["torchrun"]
+    assert told == {"ranks": 2, "local_ranks": ranks, "nodes": count}
     assert (desk.folder / "here" / "report.html").exists()
 
 

@@ -1,8 +1,8 @@
 """`make full`: every case of the full profile once, with the shortest plan: each is measured, skipped or failed.
 
-Step times mean nothing here, so that as many shards run side by side as there are cores, one thread each. What became of
-the cases of a shard is kept in `reports/studies/full.jsonl`; a further sitting goes on with the shards that are missing.
-Counts of what is kept are printed, every reason of a failure, and how long it took in all.
+Step times mean nothing here, so that as many shards run side by side as there are cores, one thread each. What became
+of the cases of a shard is kept in `reports/studies/full.jsonl`; a further sitting goes on with the shards that are
+missing. Counts of what is kept are printed, every reason of a failure, and how long it took in all.
 """
 
 from __future__ import annotations
