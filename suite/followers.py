@@ -35,15 +35,7 @@ def follow(arguments: Sequence[str], among: World) -> None:
     told = vars(parser.parse_known_args(arguments)[0])
     given = {option.name: told[option.name.replace("-", "_")] for option in OPTIONS}
     settings = settle(given, environment.defaults())
-    plan = settings.plan
-    launcher = Launcher(
-        plugins=settings.profile.plugins,
-        threads=plan.threads,
-        allocator=plan.allocator,
-        timeout_s=plan.case_timeout,
-        priority=plan.priority,
-    )
-    with launcher:
+    with Launcher(settings.plan, settings.profile.plugins) as launcher:
         attend_all(launcher, among)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from suite.protocol import VERSION, Closed, Link, unpack
-from suite.records import Case, Metric, Series, StepmarkError
+from suite.records import Case, Metric, Plan, Series, StepmarkError
 
 ALLOCATORS: dict[str, dict[str, str]] = {
     "steady": {
@@ -57,23 +57,15 @@ class Launcher:
     """Forks workers from a zygote that is started on demand, and again after it was lost.
 
     Args:
+        plan: for the threads, allocator and priority of workers, and the time that one answer may take.
         plugins: modules that add levels, imported in the zygote before anything is looked up.
-        threads: threads of torch in each worker.
-        allocator: a name in `ALLOCATORS`.
-        priority: a name in `suite.priority.PRIORITIES`.
-        timeout_s: seconds for one answer of a worker.
     """
 
-    def __init__(
-        self, *, plugins: tuple[str, ...], threads: int, allocator: str, timeout_s: float, priority: str = "high"
-    ) -> None:
+    def __init__(self, plan: Plan, plugins: tuple[str, ...] = ()) -> None:
         self.torch: dict[str, Any] = {}
         self.priority: dict[str, int] = {}
+        self._plan = plan
         self._plugins = plugins
-        self._threads = threads
-        self._allocator = allocator
-        self._timeout_s = timeout_s
-        self._priority = priority
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._workers: list[ForkedWorker] = []
@@ -100,11 +92,11 @@ class Launcher:
     def _start(self, *, last_attempt: bool) -> None:
         self.close()
         ours, theirs = socket.socketpair()
-        settings = json.dumps({"path": sys.path, "plugins": self._plugins, "priority": self._priority})
+        settings = json.dumps({"path": sys.path, "plugins": self._plugins, "priority": self._plan.priority})
         with theirs, tempfile.TemporaryFile() as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(Path(__file__).with_name("zygote.py")), str(theirs.fileno()), settings],
-                env=environment(self._allocator),
+                env=environment(self._plan.allocator),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
@@ -140,7 +132,7 @@ class Launcher:
             WorkerLost: the worker or the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        worker = self._fork({"case": dataclasses.asdict(case), "threads": self._threads})
+        worker = self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads})
         try:
             made = worker.receive()
             worker.attributes, worker.once = made["made"], unpack(made["once"])
@@ -158,7 +150,9 @@ class Launcher:
             WorkerLost: the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        return self._fork({"follow": number, "threads": self._threads, "limit_s": math.ceil(self._timeout_s)})
+        return self._fork(
+            {"follow": number, "threads": self._plan.threads, "limit_s": math.ceil(self._plan.case_timeout)}
+        )
 
     def _fork(self, order: dict[str, Any]) -> ForkedWorker:
         self.start()
@@ -171,7 +165,7 @@ class Launcher:
                 ours.close()
                 stderr.close()
                 raise
-        worker = ForkedWorker(self, pid, Link(ours), stderr, self._timeout_s)
+        worker = ForkedWorker(self, pid, Link(ours), stderr, self._plan.case_timeout)
         self._workers.append(worker)
         return worker
 

@@ -32,13 +32,7 @@ class LiveRun:
         self.cases = {case.id: case for case in cases}
         self.outcomes: dict[str, RunRecord] = {}
         self._plan = settings.plan
-        self._launcher = Launcher(
-            plugins=settings.profile.plugins,
-            threads=self._plan.threads,
-            allocator=self._plan.allocator,
-            timeout_s=self._plan.case_timeout,
-            priority=self._plan.priority,
-        )
+        self._launcher = Launcher(self._plan, settings.profile.plugins)
         try:
             self._launcher.start()
             facts = environment.facts(self._plan, self._launcher.torch, self._launcher.priority)

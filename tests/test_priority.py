@@ -11,7 +11,7 @@ import pytest
 
 from suite.launcher import ForkedWorker, Launcher
 from suite.priority import HIGHEST, reached
-from suite.records import Case
+from suite.records import Case, Plan
 from suite.stats import quiet
 
 CASE = Case("seed_cnn", "sgd", "cpu", batch_size=16)
@@ -29,7 +29,7 @@ allowed = pytest.mark.skipif(not is_allowed(), reason="needs the right to raise 
 
 @contextmanager
 def worker(priority: str, threads: int = 1) -> Iterator[tuple[Launcher, ForkedWorker]]:
-    with Launcher(plugins=(), threads=threads, allocator="steady", timeout_s=60, priority=priority) as launcher:
+    with Launcher(Plan(threads=threads, priority=priority)) as launcher:
         yield launcher, launcher.fork(CASE)
 
 

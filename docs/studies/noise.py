@@ -50,10 +50,7 @@ def test_step(benchmark, case):
 def ours(plan: Plan) -> dict[str, float]:
     """Medians by case id of one run of quick."""
     records: list[RunRecord] = []
-    launcher = Launcher(
-        plugins=(), threads=plan.threads, allocator=plan.allocator, timeout_s=600, priority=plan.priority
-    )
-    with launcher:
+    with Launcher(plan) as launcher:
         for progress in Scheduler(plan, launcher).run(runnable(cases_of(load_profile("quick")))):
             if progress.record is not None:
                 records.append(progress.record)

@@ -37,8 +37,7 @@ def visits() -> None:
     plan = Plan(**defaults())
     cases = runnable(cases_of(load_profile("quick")))
     overheads: dict[str, list[float]] = {}
-    launcher = Launcher(plugins=(), threads=plan.threads, allocator="steady", timeout_s=plan.case_timeout)
-    with launcher:
+    with Launcher(plan) as launcher:
         started = perf_counter()
         launcher.start()
         zygote_s = perf_counter() - started

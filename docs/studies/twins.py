@@ -64,9 +64,7 @@ def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
     cases = cases_of(load_profile("quick", folder / "profiles.toml"))
     records: dict[str, RunRecord] = {}
     loads: list[subprocess.Popen[bytes]] = []
-    launcher = Launcher(
-        plugins=("twin_levels",), threads=plan.threads, allocator=plan.allocator, timeout_s=600, priority=plan.priority
-    )
+    launcher = Launcher(plan, plugins=("twin_levels",))
     try:
         with launcher:
             for progress in Scheduler(plan, launcher).run(cases):
