@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import cycle
 from statistics import median
 from time import perf_counter
 
@@ -19,7 +20,12 @@ from suite.records import Case, Plan
 from suite.scheduler import Scheduler
 
 FRESH_REPEATS = 3
-PAIRS = 600
+ONE_PROCESS = "one-process"
+"""The argument with which this file compares the two steps alone."""
+PAIRS = 200
+"""Of a step through the suite and one of the bare loop, in one process."""
+PROCESSES = 3
+"""That compare the two: where a process's memory lies is part of what its steps cost."""
 FRESH = """
 import sys
 import torch, torchvision
@@ -62,11 +68,21 @@ def fresh_interpreters() -> None:
     print(f"a fresh interpreter per case, median of {FRESH_REPEATS}  {median(taken):.3f} s")
 
 
-def bare_loop() -> None:
-    """The seed's step through the suite and through a hand-written loop, in turn, one step each, in one process."""
+def bare_loops() -> None:
+    """The ratio of a step through the suite to one of a hand-written loop, in several processes."""
+    command = [sys.executable, __file__, ONE_PROCESS]
+    told = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(PROCESSES)]
+    ratios = sorted(map(float, told))
+    each = ", ".join(f"{ratio:.4f}" for ratio in ratios)
+    print(f"step time, suite / bare loop, medians of {PAIRS}    {median(ratios):.4f}  ({each})")
+
+
+def bare_loop() -> float:
+    """The seed's step through the suite and through a hand-written loop over as many batches, in turn, one step each."""
     import torch
     from torch import nn
 
+    from suite.inputs.synthetic import BATCHES
     from suite.recorder import record_rounds
     from suite.registry import load_levels
     from suite.training import TrainingStep
@@ -81,10 +97,11 @@ def bare_loop() -> None:
     )  # fmt: skip
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, foreach=False)
     criterion = nn.CrossEntropyLoss()
-    images, labels = torch.randn(64, 3, 28, 28), torch.randint(10, (64,))
+    batches = cycle([(torch.randn(64, 3, 28, 28), torch.randint(10, (64,))) for _ in range(BATCHES)])
 
     def bare_s() -> float:
         started = perf_counter()
+        images, labels = next(batches)
         optimizer.zero_grad()
         loss = criterion(network(images), labels)
         loss.backward()
@@ -107,12 +124,15 @@ def bare_loop() -> None:
         else:
             bare, ours = second_bare_s(), suite_s()
         ratios.append(ours / bare)
-    print(f"step time, suite / bare loop, median of {PAIRS} {median(ratios):.4f}")
+    return median(ratios)
 
 
 if __name__ == "__main__":
     if "STEADY" not in os.environ:  # the allocator is set before the process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], {**environment("steady"), "STEADY": "1"})
-    visits()
-    fresh_interpreters()
-    bare_loop()
+    if sys.argv[1:] == [ONE_PROCESS]:
+        print(bare_loop())
+    else:
+        visits()
+        fresh_interpreters()
+        bare_loops()
