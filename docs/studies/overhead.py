@@ -78,7 +78,7 @@ def bare_loops() -> None:
 
 
 def bare_loop() -> float:
-    """The seed's step through the suite and through a hand-written loop, in turn, over as many batches, one step each."""
+    """The seed's step through the suite and through a hand-written loop, over as many batches, one step each in turn."""
     import torch
     from torch import nn
 
