@@ -6,9 +6,11 @@ and batches, rewinding, telemetry, messages, end. Outside: the warm-up and the c
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from itertools import cycle
 from statistics import median
 from time import perf_counter
@@ -78,14 +80,14 @@ def bare_loops() -> None:
 
 
 def bare_loop() -> float:
-    """The seed's step through the suite and through a hand-written loop, over as many batches, one step each in turn."""
+    """The seed's step through the suite and through a hand-written loop, over as many batches, a step each in turn."""
     import torch
     from torch import nn
 
     from suite.inputs.synthetic import BATCHES
     from suite.recorder import record_rounds
     from suite.registry import load_levels
-    from suite.training import TrainingStep
+    from suite.training import RESTORE_AFTER, TrainingStep
 
     load_levels()
     torch.set_num_threads(default_threads())
@@ -115,10 +117,16 @@ def bare_loop() -> float:
         bare_s()
         return bare_s()
 
+    gc.collect()
+    gc.freeze()  # as the worker does: a collection before each round would else walk through all that was imported
     for _ in range(20):
         suite_s(), second_bare_s()
+    start = deepcopy((network.state_dict(), optimizer.state_dict()))
     ratios = []
     for number in range(PAIRS):
+        if 2 * number % RESTORE_AFTER == 0:  # the suite's goes back too: memorised batches are other work
+            network.load_state_dict(start[0])
+            optimizer.load_state_dict(deepcopy(start[1]))
         if number % 2:
             ours, bare = suite_s(), second_bare_s()
         else:
