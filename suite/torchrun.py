@@ -152,8 +152,8 @@ def greeted(connection: socket.socket, token: str) -> int | None:
     """The rank that says it is at the other end; None where that does not know the token."""
     connection.settimeout(POLL_S)
     with suppress(OSError, ValueError):
-        rank, _, told = connection.recv(GREETING_BYTES).decode().strip().partition(" ")
-        if secrets.compare_digest(told, token):
+        rank, _, told = connection.recv(GREETING_BYTES).strip().partition(b" ")
+        if secrets.compare_digest(told, token.encode()):
             connection.settimeout(None)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return int(rank)

@@ -118,7 +118,7 @@ def test_a_rank_that_is_killed_on_another_node_fails_its_case_with_a_reason_and_
 
 
 def kill_workers_of(agent: subprocess.Popen[str]) -> int:
-    """Kill all that the zygote of a follower has forked once one of them attends; how many attended."""
+    """Kill all that the zygote of a follower has forked once one of them attends; how many were killed."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for follower in children(agent.pid):
@@ -158,11 +158,24 @@ def test_the_world_is_what_torchrun_says(monkeypatch):
     assert world() == World(3, 4, 1, 2, 2, "node0", 29500, "0")
 
 
-def test_whoever_does_not_know_the_token_is_no_rank():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(b"1 guessed\n")
-        assert greeted(ours, "secret") is None
+def greeting(said: bytes) -> int | None:
+    """Which rank is taken in that says this over a real connection, where the token is `secret`."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as theirs,
+        listener.accept()[0] as ours,
+    ):
+        theirs.sendall(said)
+        return greeted(ours, "secret")
+
+
+@pytest.mark.parametrize("said", [b"1 guessed\n", b"1\n", "1 geh\u00e9im\n".encode(), b"\xff\xfe", b"one secret\n"])
+def test_whoever_does_not_know_the_token_is_no_rank(said):
+    assert greeting(said) is None
+
+
+def test_who_knows_the_token_is_the_rank_that_it_says():
+    assert greeting(b"2 secret\n") == 2
 
 
 def test_ranks_that_do_not_come_are_named(monkeypatch):

@@ -24,7 +24,7 @@ from suite.torchrun import MEETING_S, Summons, World
 if TYPE_CHECKING:
     import torch
     from torch import nn
-    from torch.distributed import Store  # type: ignore[attr-defined]  # likewise
+    from torch.distributed import Store  # type: ignore[attr-defined]  # it is public all the same
 
 COLLECTIVE_S = 300.0
 """Seconds for a rank to come to a collective operation, others having to compile meanwhile. A rank that died is noticed
