@@ -93,9 +93,13 @@ def load_profile(name: str, file: Path | None = None) -> Profile:
         raise StepmarkError(f"cannot read profiles from {file}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StepmarkError(f"{file} is not valid TOML: {error}.") from error
-    if not isinstance(tables.get(name), dict):
-        names = ", ".join(key for key, table in tables.items() if isinstance(table, dict)) or "none"
-        raise StepmarkError(f"profile {name!r} is not in {file}; allowed: {names}.")
+    for key, table in tables.items():
+        if not isinstance(table, dict):
+            raise StepmarkError(
+                f"{file} has a key {key!r} outside of a profile; allowed: tables such as [{DEFAULT_PROFILE}]."
+            )
+    if name not in tables:
+        raise StepmarkError(f"profile {name!r} is not in {file}; allowed: {', '.join(tables) or 'none'}.")
     return parse_profile(name, file, tables[name])
 
 

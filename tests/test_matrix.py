@@ -78,11 +78,13 @@ def test_a_number_that_no_plan_can_keep_is_refused(tmp_path, line):
         profile(tmp_path, line)
 
 
-def test_a_key_outside_any_table_is_no_profile(tmp_path):
+@pytest.mark.parametrize("key", ["mine = 3", 'plugins = ["my_levels"]'])
+def test_a_key_outside_of_any_profile_is_refused_and_not_passed_over(tmp_path, key):
     file = tmp_path / "profiles.toml"
-    file.write_text("mine = 3\n[yours]\n")
-    with pytest.raises(StepmarkError, match=r"^profile 'mine' is not in .*profiles\.toml; allowed: yours\.$"):
-        load_profile("mine", file)
+    file.write_text(f"{key}\n[yours]\n")
+    sentence = rf"has a key '{key.split()[0]}' outside of a profile; allowed: tables such as \[quick\]\.$"
+    with pytest.raises(StepmarkError, match=sentence):
+        load_profile("yours", file)
 
 
 def test_a_file_without_profiles_says_so(tmp_path):
