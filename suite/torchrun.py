@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -32,6 +33,9 @@ MEETING_S = 60.0
 """Seconds for all ranks to come once they are summoned. It takes milliseconds, after a worker was forked."""
 POLL_S = 1.0
 """Seconds between two looks at whether the run is over, while no visit is announced."""
+SILENCE_S = 60
+"""Whole seconds without an answer of torchrun's store after which the kernel ends a worker that waits for its visit: a
+host that is cut off sends nothing at all, and the store's own calls would wait for it for ever."""
 GREETING_BYTES = 64
 
 
@@ -165,12 +169,22 @@ def attend(number: int, among: World) -> Summons | None:
     died before it had announced this visit, and goes on with another.
     """
     entries = store(among)
+    try:
+        return announced(number, among, entries)
+    finally:
+        signal.alarm(0)
+
+
+def announced(number: int, among: World, entries: Store) -> Summons | None:
+    """What was announced of that visit, once it is; an alarm goes off where the store falls silent."""
     key = among.key(f"visit/{number}")
+    signal.alarm(SILENCE_S)
     while not entries.check([key]):
         if entries.check([among.key("over")]) or entries.add(among.key("visits"), 0) > number + 1:
             return None
         with suppress(RuntimeError):  # of torch, DistStoreError: nothing came in time
             entries.wait([key], timedelta(seconds=POLL_S))
+        signal.alarm(SILENCE_S)
     told = json.loads(entries.get(key))
     return Summons(**{**told, "case": Case(**told["case"])})
 

@@ -6,31 +6,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from suite.loopback import INTERFACE_VARIABLE
-from suite.records import Case, RunRecord
+from suite.records import Case
 from suite.registry import load_levels
 from suite.store import read_run
 from suite.torchrun import World, gather, greeted, world
 from tests.conftest import Desk, children, processes_below
+from tests.nodes import HERE, nodes, outcomes
 
 load_levels()
 
 loopback = pytest.mark.skipif(sys.platform != "linux", reason="names the loopback interface as Linux does")
-PROFILE = """
-[nodes]
-structures = ["seed_cnn"]
-optimizers = ["sgd", "adam"]
-executions = ["cpu", "distributed", "distributed_r1"]
-batch_sizes = [8]
-image_sizes = [8]
-passes = 2
-case_seconds = {seconds}
-"""
 TOLD = {
     "TORCHELASTIC_RUN_ID": "none",
     "RANK": "3",
@@ -43,51 +31,10 @@ TOLD = {
 }
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-@contextmanager
-def nodes(desk: Desk, count: int, ranks: int, *, seconds: float = 0.2) -> Iterator[list[subprocess.Popen[str]]]:
-    """Agents of that many nodes with that many ranks each, all running the same command; ended if need be."""
-    (desk.folder / "profiles.toml").write_text(PROFILE.format(seconds=seconds))
-    port = free_port()
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1", f"--master-port={port}"]
-    command = ["-m", "suite.cli", "run", "--profiles=profiles.toml", "--profile=nodes", "--record=here", "--threads=1"]
-    agents = [
-        subprocess.Popen(
-            [*torchrun, f"--nnodes={count}", f"--nproc-per-node={ranks}", f"--node-rank={node}", *command],
-            cwd=desk.folder,
-            env={**os.environ, INTERFACE_VARIABLE: "lo", "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for node in range(count)
-    ]
-    try:
-        yield agents
-    finally:
-        left = [pid for agent in agents for pid in processes_below(agent.pid)]
-        for agent in agents:
-            agent.kill()
-            agent.communicate()
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-
-
-def outcomes(desk: Desk) -> dict[str, RunRecord]:
-    return {record.case.id: record for record in read_run(desk.folder / "here").cases}
-
-
 @loopback
 @pytest.mark.parametrize(("count", "ranks"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
 def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on_rank_0(desk: Desk, count, ranks):
-    with nodes(desk, count, ranks) as agents:
+    with nodes(desk, [HERE] * count, ranks) as agents:
         said = [agent.communicate(timeout=170)[0] for agent in agents]
         assert [agent.returncode for agent in agents] == [0] * count, said
     found = outcomes(desk)
@@ -104,7 +51,7 @@ def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on
 @loopback
 @pytest.mark.slow
 def test_a_rank_that_is_killed_on_another_node_fails_its_case_with_a_reason_and_the_others_go_on(desk: Desk):
-    with nodes(desk, 2, 1, seconds=6.0) as agents:
+    with nodes(desk, [HERE] * 2, seconds=6.0) as agents:
         killed = kill_workers_of(agents[1])
         said = [agent.communicate(timeout=170)[0] for agent in agents]
         assert agents[0].returncode == 1, said
