@@ -128,6 +128,7 @@ OPTIMIZERS.add(
         {"lr": 0.1, "max_iter": 4, "history_size": 10},
         source="Nocedal 1980, Updating quasi-Newton matrices with limited storage.",
         closure=True,
+        flattens=True,
     )
 )
 OPTIMIZERS.add(

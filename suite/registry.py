@@ -188,6 +188,7 @@ class OptimizerSpec:
         kwargs: keyword arguments, pinned; the learning rate and the implementation are recorded as attributes.
         source: the paper or documentation that the setting follows.
         closure: whether its step evaluates loss and gradients itself, as often as it wants, through a closure.
+        flattens: whether it takes each gradient as a flat view, which one in another order of dimensions does not have.
         full_batch: whether each of its steps takes the whole training set.
     """
 
@@ -196,6 +197,7 @@ class OptimizerSpec:
     kwargs: dict[str, Any] = field(default_factory=dict)
     source: str = ""
     closure: bool = False
+    flattens: bool = False
     full_batch: bool = False
 
     @property

@@ -1,5 +1,6 @@
 """Every registered level, tested without naming it: a new entry of a registry is tested by being there."""
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -215,6 +216,35 @@ def test_a_tuning_infers_as_the_eager_step_does(case):
     plain()
     off_by = (tuned.logits - plain.logits).abs().max() / plain.logits.abs().max()
     assert off_by <= TUNINGS[case.tuning].strategy.agrees_within
+
+
+def pairs() -> list[Case]:
+    """Every optimizer with every tuning that is not compiled, where this machine runs them."""
+    cases = [
+        case_of(optimizer=optimizer, execution=execution, tuning=tuning, image_size=8)
+        for optimizer in OPTIMIZERS
+        for execution in ("cpu", "cuda")
+        for tuning in TUNINGS
+        if tuning not in COMPILED
+    ]
+    return [case for case in cases if not refusal(case)]
+
+
+@pytest.mark.parametrize("case", pairs(), ids=lambda case: case.id)
+def test_every_optimizer_steps_in_every_tuning_that_admits_it(case):
+    assert all(math.isfinite(loss) for loss in losses(step_of(case), 2))
+
+
+@pytest.mark.parametrize(("tuning", "why"), [("channels_last", "flat views"), ("fp16", "scales them")])
+def test_a_tuning_refuses_an_optimizer_that_would_fail_in_it_or_mistake_its_gradients(tuning, why):
+    refused = {
+        name: TUNINGS[tuning].strategy.refusal(case_of(optimizer=name, execution="cuda", tuning=tuning), "cuda")
+        for name in OPTIMIZERS
+    }
+    assert [name for name, reason in refused.items() if reason] == ["lbfgs"]
+    assert why in refused["lbfgs"]
+    infers = case_of(optimizer="lbfgs", execution="cuda", tuning=tuning, mode="infer")
+    assert not TUNINGS[tuning].strategy.refusal(infers, "cuda")
 
 
 def changing() -> list:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.registry import TUNINGS, TuningSpec
+from suite.records import Case
+from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 from suite.tunings.eager import Eager
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ class ChannelsLast(Eager):
 
     Source: PyTorch tutorials, "Channels last memory format in PyTorch".
     """
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
+        """An optimizer that needs gradients in the order of their dimensions."""
+        if case.mode != "infer" and OPTIMIZERS[case.optimizer].flattens:
+            return f"{case.optimizer} takes gradients as flat views, and those of {case.tuning} have none"
+        return ""
 
     def memory_format(self) -> torch.memory_format:
         """Channels last."""

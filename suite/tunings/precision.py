@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from suite.probes import Probe
-from suite.records import Metric
-from suite.registry import TUNINGS, TuningSpec
+from suite.records import Case, Metric
+from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 from suite.tunings.eager import CudaOnly, Eager
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ class Fp16(CudaOnly):
     """
 
     agrees_within = 0.005  # float16 keeps 11 bits of mantissa
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:
+        """No CUDA device, or an optimizer that would take scaled gradients for those of its loss."""
+        evaluates = case.mode != "infer" and OPTIMIZERS[case.optimizer].closure
+        return super().refusal(case, device) or (
+            f"{case.optimizer} evaluates loss and gradients itself, and {case.tuning} scales them" if evaluates else ""
+        )
 
     def __init__(self, device: str) -> None:
         import torch
