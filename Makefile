@@ -35,7 +35,9 @@ test-slow: $(READY) ## the tests that take minutes: kills at random moments, ten
 
 test-gpu: $(READY) ## the tests that need CUDA devices, then the profile of everything that does
 	$(BIN)/python -m pytest tests -m gpu $(ARGS)
-	$(BIN)/python -m pytest cases --profile gpu
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
+		then $(BIN)/python -m pytest cases --profile gpu; \
+		else echo "no CUDA device here: the profile gpu was not run"; fi
 
 check: $(READY) ## lint, format and types
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any, Self
 
+from suite import scratch
 from suite.protocol import VERSION, Closed, Link, unpack
 from suite.records import Case, Metric, Plan, Series, StepmarkError
 
@@ -158,14 +159,17 @@ class Launcher:
         self.start()
         ours, theirs = socket.socketpair()
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
+        folder = scratch.folder()
         with theirs:
             try:
-                pid = self._ask({"fork": order}, (theirs.fileno(), stderr.fileno()))["forked"]
+                fds = theirs.fileno(), stderr.fileno()
+                pid = self._ask({"fork": {**order, "scratch": folder}}, fds)["forked"]
             except WorkerLost:
                 ours.close()
                 stderr.close()
+                scratch.remove(folder)
                 raise
-        worker = ForkedWorker(self, pid, Link(ours), stderr, self._plan.case_timeout)
+        worker = ForkedWorker(self, pid, Link(ours), stderr, folder, self._plan.case_timeout)
         self._workers.append(worker)
         return worker
 
@@ -206,9 +210,13 @@ class Launcher:
 
 
 class ForkedWorker:
-    """One worker of a `Launcher`, until `end`."""
+    """One worker of a `Launcher`, until `end`. `folder` is its folder for temporary files: it is ended by a signal and
+    cannot take them away itself.
+    """
 
-    def __init__(self, launcher: Launcher, pid: int, link: Link, stderr: IO[bytes], timeout_s: float) -> None:
+    def __init__(
+        self, launcher: Launcher, pid: int, link: Link, stderr: IO[bytes], folder: str, timeout_s: float
+    ) -> None:
         self.attributes: dict[str, Any] = {}
         self.once: tuple[Series, ...] = ()
         self.metrics: tuple[Metric, ...] = ()
@@ -216,6 +224,7 @@ class ForkedWorker:
         self._pid = pid
         self._link = link
         self._stderr = stderr
+        self._folder = folder
         self._timeout_s = timeout_s
         self._ended = False
 
@@ -272,6 +281,7 @@ class ForkedWorker:
         self._launcher.reap(self._pid)
         self._launcher.forget(self)
         self._stderr.close()
+        scratch.remove(self._folder)
 
 
 def environment(allocator: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,7 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         if priority == "high":
             go_first()  # again: the session is new
         control.close()
+        os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]  # torch's own threads and children look it up
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_WORKER)
         os.dup2(fds[1], sys.stdout.fileno())
         os.dup2(fds[1], sys.stderr.fileno())

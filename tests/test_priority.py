@@ -75,7 +75,7 @@ def quiet_share(priority: str) -> float:
 
 def test_a_machine_that_does_not_allow_it_is_left_as_it_is():
     """In a process without the right to, asking changes nothing and raises nothing."""
-    code = "import os; os.setuid(65534); from suite.priority import *; go_first(); print(reached()['nice'])"
+    code = "import os; from suite.priority import *; os.setuid(65534); go_first(); print(reached()['nice'])"
     if os.getuid() == 0:  # another user is such a process already, and so are all the tests
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True)
         assert done.stdout.strip() == str(reached()["nice"]), done.stderr
