@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs noise twins full lock golden clean
+.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs noise twins full lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"

@@ -17,7 +17,7 @@ import psutil
 
 import suite
 from suite import cores, torchrun
-from suite.launcher import ALLOCATORS
+from suite.allocators import ALLOCATORS
 from suite.records import Plan
 
 PROJECT = Path(suite.__file__).resolve().parent.parent

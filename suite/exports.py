@@ -18,8 +18,16 @@ from suite.stats import counted, estimate, throughput
 LEVELS_AND_SIZES = tuple(field.name for field in fields(Case))
 FIGURES = ("rounds", "step_time_s", "step_time_low_s", "step_time_high_s", "throughput_images_per_s")
 """Columns of the primary metric: how many rounds count, their median, its interval, and all images over all time."""
-SUFFIXES = {"s": "_s", "B": "_bytes", "W": "_w", "J": "_j", "images/s": "_images_per_s"}
-"""Base unit -> end of a column's name; counts and ratios have none."""
+SUFFIXES = {
+    "s": "_s",
+    "B": "_bytes",
+    "B/s": "_bytes_per_s",
+    "FLOP/s": "_per_s",
+    "W": "_w",
+    "J": "_j",
+    "images/s": "_images_per_s",
+}
+"""Base unit -> end of a column's name; counts, operations and ratios have none."""
 
 
 def export(run: Run, fmt: str) -> str:
@@ -37,13 +45,13 @@ def as_csv(run: Run) -> str:
     """One row per case, skipped and failed ones too, with numbers at full precision.
 
     Only measured cases have figures: what a case brought before it failed stays in the record. Figures are medians
-    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit, or is worth
-    what it came to in the end (`suite.curves.AT_LAST`).
+    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit, or over what a
+    survey looked at, or are what it came to in the end (`suite.curves.AT_LAST`).
 
     Source: RFC 4180 for quotes and line ends.
     """
     parts = [measured(record) for record in run.cases]
-    series = [one for part in parts for one in (*part.series, *part.per_visit)]
+    series = [one for part in parts for one in (*part.series, *part.per_visit, *part.surveyed)]
     columns = list(dict.fromkeys(column(one.metric) for one in series if one.metric.name != "step_time"))
     text = io.StringIO()
     writer = csv.writer(text)
@@ -51,7 +59,7 @@ def as_csv(run: Run) -> str:
     for record in run.cases:
         found = measured(record)
         rounds = {one.metric: [v for turn in counted(found, one.metric.name) for v in turn] for one in found.series}
-        rounds.update({one.metric: list(one.values) for one in found.per_visit})
+        rounds.update({one.metric: list(one.values) for one in (*found.per_visit, *found.surveyed)})
         rounds.update({one.metric: last(found, one.metric.name) for one in found.series if one.metric.name in AT_LAST})
         medians = {column(metric): median(values) for metric, values in rounds.items() if values}
         writer.writerow(

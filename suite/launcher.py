@@ -19,23 +19,9 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from suite import scratch
+from suite.allocators import environment
 from suite.protocol import VERSION, Closed, Link, unpack
 from suite.records import Case, Metric, Plan, Series, StepmarkError
-
-ALLOCATORS: dict[str, dict[str, str]] = {
-    "steady": {
-        "MALLOC_TRIM_THRESHOLD_": str(2**40),
-        "MALLOC_TOP_PAD_": str(64 * 2**20),
-        "MALLOC_MMAP_MAX_": "0",
-    },
-    "default": {},
-}
-"""Environment of glibc's allocator by name. `steady` keeps freed memory instead of returning it to the kernel, and
-serves large blocks from the heap: by default every step gives memory back and faults it in again, which differs from
-run to run by more than most changes of code do (docs/measuring.md).
-
-Source: mallopt(3), M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX.
-"""
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
@@ -142,6 +128,21 @@ class Launcher:
             worker.end()
             raise
         return worker
+
+    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        """What a survey (`suite.surveys`) finds of `case` in a worker of its own, which ends with it.
+
+        Raises:
+            WorkerFailed: the survey raised, or ran out of memory or time.
+            WorkerLost: the worker or the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        order = {"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name}
+        worker = self._fork(order)
+        try:
+            return unpack(worker.receive()["surveyed"])
+        finally:
+            worker.end()
 
     def fork_follower(self, number: int) -> ForkedWorker:
         """Fork a worker that waits for the visit of that number and then does what rank 0's worker tells it; its first
@@ -282,12 +283,6 @@ class ForkedWorker:
         self._launcher.forget(self)
         self._stderr.close()
         scratch.remove(self._folder)
-
-
-def environment(allocator: str) -> dict[str, str]:
-    """This process's environment with the allocator set, free of settings that would set it otherwise."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    return {**kept, **ALLOCATORS[allocator]}
 
 
 def last_line(stderr: IO[bytes]) -> str:

@@ -1,9 +1,10 @@
 """Messages between the process that judges and the processes that measure: JSON lines over a stream socket.
 
-Version 2. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
+Version 3. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
 it: `ready`, `forked`, `ended`. To a worker: `measure`. From it: `made` (with the metrics of its
-rounds, described once), `rounds` (a list of values for each metric), or `failed`. From a worker on another rank of
-torchrun's, which rank 0's worker commands (suite.peers): `attends`.
+rounds, described once), `rounds` (a list of values for each metric), or `failed`. From a worker forked for a survey:
+`surveyed` (series), or `failed`. From a worker on another rank of torchrun's, which rank 0's worker commands
+(suite.peers): `attends`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from suite.records import Metric, Series
 
-VERSION = 2
+VERSION = 3
 READ_BYTES = 1 << 16
 
 Message = dict[str, Any]

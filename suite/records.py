@@ -31,6 +31,8 @@ TESTS = {
     LEARN: "cases/test_learning.py::test_learning",
 }
 """The test that replays the cases of a mode; with `[id]` behind it, pytest's name for one of them."""
+SURVEYS = ("all", "none")
+"""Which surveys a case goes through once it is timed."""
 NUM_CLASSES = 10
 """Classes (K) that every network of the matrix tells apart, as in MNIST and CIFAR-10."""
 
@@ -100,6 +102,7 @@ class Plan:
         threads: threads of torch within an operation (`torch.set_num_threads`).
         allocator: `steady` or `default`; see `suite.launcher.ALLOCATORS`.
         priority: `high` or `normal`; see `suite.priority`.
+        surveys: `all` or `none`; see `suite.surveys`.
     """
 
     passes: int = 3
@@ -113,6 +116,7 @@ class Plan:
     threads: int = 1
     allocator: str = "steady"
     priority: str = "high"
+    surveys: str = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,7 @@ class Measurement:
     Attributes:
         series, warmup: one value for each round that counts, or that came before.
         per_visit: one value for each visit, such as the time that compilation took before its first round.
+        surveyed: what was found beside the step time once that was known, each series with a length of its own.
     """
 
     series: tuple[Series, ...]
@@ -197,6 +202,11 @@ class Measurement:
     visits: tuple[Visit, ...]
     warnings: tuple[str, ...] = ()
     per_visit: tuple[Series, ...] = ()
+    surveyed: tuple[Series, ...] = ()
+
+    def survey(self, metric: str) -> tuple[float, ...]:
+        """What a survey found of `metric`; empty where none did."""
+        return next((series.values for series in self.surveyed if series.metric.name == metric), ())
 
     def values(self, metric: str) -> tuple[float, ...]:
         """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""

@@ -6,6 +6,7 @@ for each pass:
         fork a fresh worker for each and warm it up
         until each knows its median to the target precision, or has spent its time:
             give each a turn                (the others wait, blocked on their pipe)
+        after the last visit of a case: its surveys, each in a fresh worker
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import monotonic
 
+from suite.launcher import WorkerFailed, WorkerLost
 from suite.lesson import Lesson
-from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Visited
+from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
 from suite.stay import Stay, Workers, join
+from suite.surveys import SURVEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,9 @@ class Scheduler:
     def run(self, cases: Iterable[Case]) -> Iterator[Progress]:
         """Make all missing visits to `cases`, pass by pass, each pass in an order of its own."""
         cases = list(cases)
+        for case in cases:  # visited by an interrupted run, which did not come to write it
+            if not self.missing(case):
+                yield Progress(case, 0, 0.0, record=self._record(case))
         owed = {case.id: len(self.missing(case)) for case in cases}
         total = sum(owed.values())
         for index in range(self._plan.passes):
@@ -91,7 +97,29 @@ class Scheduler:
         return [index for index in range(self._plan.passes) if index not in made]
 
     def _record(self, case: Case) -> RunRecord | None:
-        return None if self.missing(case) else assemble(case, self._visited[case.id])
+        return None if self.missing(case) else self._surveyed(assemble(case, self._visited[case.id]))
+
+    def _surveyed(self, record: RunRecord) -> RunRecord:
+        """The record of a measured case with what its surveys found. A survey that fails is a warning."""
+        measurement = record.measurement
+        if self._plan.surveys == "none" or record.outcome != "measured" or measurement is None:
+            return record
+        found: list[Series] = []
+        warnings: list[str] = []
+        for name in SURVEYS:
+            try:
+                found += self._survey(record.case, name)
+            except WorkerFailed as failed:
+                warnings.append(f"the survey of its {name} failed: {failed}")
+        measurement = replace(measurement, surveyed=tuple(found), warnings=(*measurement.warnings, *warnings))
+        return replace(record, measurement=measurement)
+
+    def _survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        """What one survey finds, at the second attempt where its worker was ended from outside."""
+        try:
+            return self._workers.survey(case, name)
+        except WorkerLost:
+            return self._workers.survey(case, name)
 
 
 def under_way(stays: list[Stay]) -> float:

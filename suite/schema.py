@@ -7,6 +7,8 @@ Schema history:
        tunings, others; attributes of the tuning.
     3  `priority` of the plan, which was `normal` before; `schedule` and `epochs` of a case, mode `learn`, whose rounds
        are epochs with the metrics `accuracy` and `test_loss`; a visit may have stopped by `epochs`.
+    4  `surveyed` in the lines of cases: series of what was found beside the step time, each with a length of its own;
+       `surveys` of the plan, of which there were none before.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 from suite.protocol import pack, unpack
 from suite.records import Case, Footer, Header, Measurement, Plan, RunRecord, Visit, Visited
 
-SCHEMA = 3
+SCHEMA = 4
 
 Line = dict[str, Any]
 
@@ -61,6 +63,7 @@ def packed_case(record: RunRecord) -> Line:
         line["series"] = pack(record.measurement.series)
         line["warmup"] = pack(record.measurement.warmup)
         line["per_visit"] = pack(record.measurement.per_visit)
+        line["surveyed"] = pack(record.measurement.surveyed)
         line["visits"] = [asdict(visit) for visit in record.measurement.visits]
         line["warnings"] = list(record.measurement.warnings)
     return line
@@ -76,6 +79,7 @@ def unpacked_case(line: Line) -> RunRecord:
             visits=tuple(visit_of(visit) for visit in line["visits"]),
             warnings=tuple(line["warnings"]),
             per_visit=unpack(line.get("per_visit", [])),
+            surveyed=unpack(line.get("surveyed", [])),
         )
     return RunRecord(Case(**line["case"]), line["outcome"], line["reason"], line["attributes"], measurement)
 
@@ -90,7 +94,7 @@ def unpacked_header(line: Line) -> Header:
     return Header(
         run_id=line["run_id"],
         started_at=line["started_at"],
-        plan=Plan(**{"priority": "normal", **line["plan"]}),
+        plan=Plan(**{"priority": "normal", "surveys": "none", **line["plan"]}),
         planned=tuple(line["planned"]),
         selection=line["selection"],
         environment=line["environment"],

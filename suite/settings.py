@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.launcher import ALLOCATORS
+from suite.allocators import ALLOCATORS
 from suite.matrix import DEFAULT_PROFILE, Profile, load_profile
 from suite.priority import PRIORITIES
-from suite.records import Plan, Run, StepmarkError
+from suite.records import SURVEYS, Plan, Run, StepmarkError
 from suite.store import read_run
 
 MAX_ORDER_SEED = 2**32 - 1
@@ -50,6 +50,9 @@ OPTIONS = (
     Option("threads", "N", "threads of torch (default: the cores that this process may use)"),
     Option("allocator", "NAME", f"memory allocator of the workers: {' or '.join(ALLOCATORS)} (default: steady)"),
     Option("priority", "NAME", f"of the workers, where the machine allows: {' or '.join(PRIORITIES)} (default: high)"),
+    Option(
+        "surveys", "WHICH", f"of memory, parts and work, once a case is timed: {' or '.join(SURVEYS)} (default: all)"
+    ),
     Option("order-seed", "N", "seed of the order of the cases in each pass (default: a new one, recorded)"),
 )
 PLAN_OPTIONS = (
@@ -62,11 +65,12 @@ PLAN_OPTIONS = (
     "threads",
     "allocator",
     "priority",
+    "surveys",
     "order-seed",
 )
 
 
-WORDS = {"allocator": tuple(ALLOCATORS), "priority": PRIORITIES}
+WORDS = {"allocator": tuple(ALLOCATORS), "priority": PRIORITIES, "surveys": SURVEYS}
 """Options of the plan whose values are words, and which."""
 
 

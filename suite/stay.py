@@ -51,6 +51,10 @@ class Workers(Protocol):
         """A fresh worker that has made the training step of `case`."""
         ...
 
+    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        """What a survey finds of `case`."""
+        ...
+
 
 class Stay:
     """The stay of one worker with one case in one pass; over when `result` is set.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,9 +15,16 @@ from suite.cores import Cores
 from suite.peers import serve as serve_peer
 from suite.protocol import Closed, Link, describe, pack
 from suite.recorder import metrics, record_rounds
-from suite.records import Case
+from suite.records import DEFAULT_EPOCHS, DEFAULT_MODE, DEFAULT_SCHEDULE, LEARN, Case
 from suite.registry import EXECUTIONS
-from suite.training import DivergedError, attributes, make_step
+from suite.step import DivergedError
+from suite.surveys import survey_named
+from suite.training import attributes, make_step
+
+
+def work(link: Link, order: dict[str, Any]) -> None:
+    """What a worker was forked for: a visit, a survey, or another rank's visit."""
+    (follow if "follow" in order else survey if "survey" in order else serve)(link, order)
 
 
 def serve(link: Link, order: dict[str, Any]) -> None:
@@ -46,6 +54,31 @@ def serve(link: Link, order: dict[str, Any]) -> None:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case
         link.send({"failed": reason(error)})
+
+
+def survey(link: Link, order: dict[str, Any]) -> None:
+    """Send what one survey finds of a case. One that learns is looked at as it trains: its step is the same.
+
+    Args:
+        link: to the process that judges.
+        order: `case`, `threads`, and `survey`, the name of one.
+    """
+    try:
+        case = Case(**order["case"])
+        torch.set_num_threads(order["threads"])
+        found = survey_named(order["survey"])(trained(case))
+        link.send({"surveyed": pack(found)})
+    except Closed:
+        return
+    except Exception as error:  # noqa: BLE001 - as in `serve`
+        link.send({"failed": reason(error)})
+
+
+def trained(case: Case) -> Case:
+    """The case itself, or the one that repeats the step with which it learns."""
+    if case.mode != LEARN:
+        return case
+    return replace(case, mode=DEFAULT_MODE, schedule=DEFAULT_SCHEDULE, epochs=DEFAULT_EPOCHS)
 
 
 def follow(link: Link, order: dict[str, Any]) -> None:

@@ -62,6 +62,9 @@ def import_torch() -> dict[str, Any]:
     import torchvision  # noqa: F401 - imported once here instead of in every worker
 
     import suite.layers
+    import suite.surveys.anatomy
+    import suite.surveys.memory
+    import suite.surveys.work
     import suite.worker  # noqa: F401 - likewise
 
     torch.manual_seed(0)  # each worker does so first; what Python looks up and keeps meanwhile it then finds there
@@ -104,9 +107,9 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         os.dup2(fds[1], sys.stdout.fileno())
         os.dup2(fds[1], sys.stderr.fileno())
         from suite.protocol import Link
-        from suite.worker import follow, serve
+        from suite.worker import work
 
-        (follow if "follow" in order else serve)(Link(socket.socket(fileno=fds[0])), order)
+        work(Link(socket.socket(fileno=fds[0])), order)
         status = 0
     finally:
         if status:

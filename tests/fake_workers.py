@@ -22,7 +22,7 @@ class FakeWorkers:
         times: the step times that workers return, in order; a constant 10 ms where left out.
         attributes: what workers say of themselves once they are made, beside the structure's name.
         errors: what to raise instead of an answer, by (case id, worker of that case from 0, answer of that worker from
-            0); the fork is answer 0.
+            0); the fork is answer 0. By (case id, attempt from 0, name) for a survey.
 
     Attributes:
         events: (what, case id, worker of that case) in order, with what one of fork, measure, end.
@@ -31,7 +31,7 @@ class FakeWorkers:
     def __init__(
         self,
         times: Times | None = None,
-        errors: dict[tuple[str, int, int], Exception] | None = None,
+        errors: dict[tuple[str, int, int | str], Exception] | None = None,
         attributes: dict[str, dict[str, int]] | None = None,
     ) -> None:
         self.attributes = attributes or {}
@@ -47,7 +47,13 @@ class FakeWorkers:
         worker.answer()
         return worker
 
-    def error(self, case_id: str, worker: int, answer: int) -> None:
+    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        number = sum(what == f"survey of {name}" and case_id == case.id for what, case_id, _ in self.events)
+        self.events.append((f"survey of {name}", case.id, number))
+        self.error(case.id, number, name)
+        return (Series(Metric(f"{name}_found", "B", "lower", "A survey's."), (1.0, 2.0)),)
+
+    def error(self, case_id: str, worker: int, answer: int | str) -> None:
         if (case_id, worker, answer) in self._errors:
             raise self._errors[case_id, worker, answer]
 

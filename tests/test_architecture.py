@@ -71,23 +71,31 @@ MAY_IMPORT: dict[str, set[str]] = {
     "probes": {"records"},
     "recorder": {"clock", "probes", "records"},
     "snapshot": {"tunings.eager"},
-    "training": {
-        *("clock", "cores", "executions.cpu", "learning", "placement", "probes", "records", "registry", "snapshot"),
-    },
+    "step": {"clock", "cores", "executions.cpu", "placement", "probes", "records", "registry"},
+    "training": {"executions.cpu", "learning", "probes", "records", "registry", "snapshot", "step"},
+    "surveys": {"records"},
+    "surveys.resident": set(),
+    "surveys.flops": set(),
+    "surveys.memory": {"records", "step", "surveys.resident", "surveys", "training"},
+    "surveys.anatomy": {"cores", "records", "registry", "step", "training"},
+    "surveys.work": {"records", "registry", "step", "surveys.flops", "training"},
     "cores": set(),
     "priority": set(),
-    "worker": {"cores", "peers", "protocol", "recorder", "records", "registry", "torchrun", "training"},
-    "zygote": {"layers", "lifeline", "priority", "protocol", "records", "registry", "worker"},
+    "worker": {
+        *("cores", "peers", "protocol", "recorder", "records", "registry", "step", "surveys", "torchrun", "training"),
+    },
+    "zygote": {"layers", "lifeline", "priority", "protocol", "records", "registry", "surveys.*", "worker"},
     # the process that judges, prints and writes
     "designs": {"records"},
     "matrix": {"designs", "learning", "records", "registry"},
-    "environment": {"suite", "cores", "launcher", "records", "torchrun"},
-    "settings": {"launcher", "matrix", "priority", "records", "store"},
+    "environment": {"suite", "allocators", "cores", "records", "torchrun"},
+    "settings": {"allocators", "matrix", "priority", "records", "store"},
     "scratch": set(),
-    "launcher": {"protocol", "records", "scratch"},
+    "allocators": set(),
+    "launcher": {"allocators", "protocol", "records", "scratch"},
     "stay": {"launcher", "records", "stats"},
     "lesson": {"records", "stay"},
-    "scheduler": {"lesson", "records", "stay"},
+    "scheduler": {"launcher", "lesson", "records", "stay", "surveys"},
     "progress": {"records", "scheduler", "units"},
     "liverun": {"environment", "launcher", "matrix", "records", "scheduler", "settings", "store"},
     "plugin": {
@@ -123,7 +131,9 @@ MAY_NEED: dict[str, set[str]] = {
     "structures.*": {"torch", "torchvision"},
     "executions.*": {"torch"},
     "inputs.*": {"torch", "torchvision"},
+    "step": {"torch"},
     "training": {"torch"},
+    "surveys.*": {"torch"},
     "worker": {"torch"},
     "zygote": {"torch", "torchvision"},
     "designs": {"covertable"},
@@ -135,7 +145,10 @@ MAY_NEED: dict[str, set[str]] = {
 }
 """Module or pattern -> packages of others that it may import, anywhere in its text; all else: the standard library."""
 
-TORCH_ON_IMPORT = {"layers", "muon", "snapshot", "training", "worker"}
+TORCH_ON_IMPORT = {
+    *("layers", "muon", "snapshot", "step", "training", "worker"),
+    *("surveys.anatomy", "surveys.flops", "surveys.memory", "surveys.work"),
+}
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 
 MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}

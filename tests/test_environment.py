@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite import environment
+from suite.allocators import ALLOCATORS
 from suite.environment import cpu_quota, default_threads, differences, facts, usable_cores
-from suite.launcher import ALLOCATORS
 from suite.records import Plan
 from tests.made_runs import ENVIRONMENT
 

@@ -1,6 +1,7 @@
 """Passes, order, turns and outcomes, with workers that answer at once."""
 
 import random
+from dataclasses import replace
 from itertools import groupby, repeat
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from suite.launcher import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
 from suite.scheduler import Progress, Scheduler, assemble, groups, order
+from suite.surveys import SURVEYS
 from tests.fake_workers import FakeWorkers
 
 CASES = [Case(f"net{index}", "adam", "cpu") for index in range(6)]
@@ -99,7 +101,8 @@ def test_groups_are_as_few_as_can_be_and_no_case_is_left_to_minutes_of_its_own(c
 def test_one_abreast_measures_each_case_to_its_end_before_the_next():
     workers = FakeWorkers(noisy)
     run(workers, Plan(passes=2, case_seconds=3.0, abreast=1))
-    stays = [stay for stay, _ in groupby((case_id, worker) for _, case_id, worker in workers.events)]
+    visits = [(case_id, worker) for what, case_id, worker in workers.events if what in ("fork", "measure", "end")]
+    stays = [stay for stay, _ in groupby(visits)]
     assert len(stays) == len(set(stays)) == 2 * len(CASES)
 
 
@@ -218,3 +221,57 @@ def test_warnings_of_all_visits_are_kept_in_the_order_of_the_passes():
         Visited(one.visit, one.series, one.warmup, one.attributes, (f"of pass {one.visit.index}",)) for one in visits
     ]
     assert assemble(CASES[0], told[::-1]).measurement.warnings == ("of pass 0", "of pass 1")
+
+
+def test_surveys_follow_the_last_visit_of_their_case_and_nothing_else_of_it_comes_after():
+    workers = FakeWorkers()
+    found = records(run(workers))
+    for case in CASES:
+        events = [(what, number) for what, case_id, number in workers.events if case_id == case.id]
+        assert events[-4:] == [("end", 2), *((f"survey of {name}", 0) for name in SURVEYS)]
+        surveyed = found[case.id].measurement.surveyed
+        assert [one.metric.name for one in surveyed] == [f"{name}_found" for name in SURVEYS]
+        assert found[case.id].measurement.survey("memory_found") == (1.0, 2.0)
+
+
+def test_without_surveys_no_case_goes_through_one():
+    workers = FakeWorkers()
+    found = records(run(workers, replace(PLAN, surveys="none")))
+    assert {what for what, _, _ in workers.events} == {"fork", "measure", "end"}
+    assert all(record.measurement.surveyed == () for record in found.values())
+
+
+def test_a_survey_that_fails_is_a_warning_and_its_case_stays_measured():
+    name = CASES[0].id
+    workers = FakeWorkers(errors={(name, 0, "anatomy"): WorkerFailed("it broke")})
+    record = records(run(workers))[name]
+    assert record.outcome == "measured"
+    assert record.measurement.warnings == ("the survey of its anatomy failed: it broke",)
+    assert [one.metric.name for one in record.measurement.surveyed] == ["memory_found", "work_found"]
+
+
+def test_a_survey_whose_worker_was_ended_from_outside_is_repeated_once():
+    name = CASES[0].id
+    once = FakeWorkers(errors={(name, 0, "memory"): WorkerLost("killed")})
+    measurement = records(run(once))[name].measurement
+    assert measurement.survey("memory_found") == (1.0, 2.0)
+    assert measurement.warnings == ()
+    twice = FakeWorkers(errors={(name, attempt, "memory"): WorkerLost("killed") for attempt in (0, 1)})
+    assert records(run(twice))[name].measurement.warnings == ("the survey of its memory failed: killed",)
+
+
+def test_a_failed_case_goes_through_no_survey():
+    name = CASES[0].id
+    workers = FakeWorkers(errors={(name, 0, 1): WorkerFailed("it broke")})
+    assert records(run(workers))[name].outcome == "failed"
+    assert not any(what.startswith("survey") and case_id == name for what, case_id, _ in workers.events)
+
+
+def test_a_case_whose_visits_were_all_made_before_an_interruption_is_surveyed_and_written():
+    """A process that is killed during the surveys leaves such a case in the journal."""
+    progress = run(FakeWorkers(), cases=CASES[:1])
+    visits = {CASES[0].id: [one.visited for one in progress if one.visited]}
+    workers = FakeWorkers()
+    found = records(list(Scheduler(PLAN, workers, visits).run(CASES[:1])))
+    assert len(found[CASES[0].id].measurement.visits) == PLAN.passes
+    assert {what for what, _, _ in workers.events} == {f"survey of {name}" for name in SURVEYS}

@@ -15,8 +15,9 @@ from itertools import cycle
 from statistics import median
 from time import perf_counter
 
+from suite.allocators import environment
 from suite.environment import default_threads, defaults
-from suite.launcher import Launcher, environment
+from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Case, Plan
 from suite.scheduler import Scheduler

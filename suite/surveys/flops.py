@@ -1,0 +1,273 @@
+"""How many floating-point operations each of torch's operators takes, and how many bytes it reads and writes.
+
+What a multiplication and an addition are is settled; the rest is convention, and this is ours:
+
+- An addition, multiplication, division, square root, comparison, sign or exponential counts as 1, a multiplication and
+  addition in a product of matrices or a convolution as 2.
+- Per-element work counts; what is done once for a channel, a row or a loss does not.
+- Products and convolutions are counted by the formulas of torch.utils.flop_counter. That of the gradient of a grouped
+  convolution's weights counts every group's work once for each group, and is put right here.
+- Operators that move, fill or compare for equality count nothing; those that are not known here are told apart.
+- An operator reads each of its tensors once and writes its result once, as if no cache held anything from the one
+  before: the bytes of eager PyTorch without fusion.
+
+Source: torch.utils.flop_counter (formulas of products and convolutions); Ioffe and Szegedy 2015, algorithm 1 and the
+    gradients after it (normalisation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+PER_RESULT = {
+    **dict.fromkeys(("add", "sub", "mul", "div", "neg", "abs", "sqrt", "reciprocal", "pow", "sign"), 1),
+    **dict.fromkeys(("maximum", "clamp", "clamp_min", "relu", "threshold_backward"), 1),
+    "addcmul": 3,  # two products and a sum
+    "addcdiv": 3,
+    "lerp": 3,  # a + w (b - a)
+    "sigmoid": 4,  # 1 / (1 + exp(-x))
+    "sigmoid_backward": 3,  # g (1 - y) y
+    "silu": 5,  # x sigmoid(x)
+    "silu_backward": 9,  # s = sigmoid(x); g s (1 + x (1 - s))
+    "hardsigmoid": 4,  # min(max(x + 3, 0), 6) / 6
+    "hardsigmoid_backward": 3,  # two comparisons, g / 6
+    "hardswish": 5,  # x hardsigmoid(x)
+    "hardswish_backward": 6,  # two comparisons, g (x / 3 + 1 / 2)
+    "gelu": 5,  # x (1 + erf(x / sqrt 2)) / 2, erf as one
+    "gelu_backward": 11,  # the distribution: 4; its density: 4; g (distribution + x density): 3
+    "_log_softmax": 5,  # largest, difference, exponential, sum, difference
+    "_log_softmax_backward_data": 4,  # sum, exponential, product, difference
+    "max_pool2d_with_indices_backward": 1,
+    "_adaptive_avg_pool2d_backward": 1,
+    "native_layer_norm": 8,  # as the normalisation of a batch
+    "native_group_norm": 8,
+}
+"""Operator -> operations for each element of its (first) result."""
+
+PER_ELEMENT = {
+    **dict.fromkeys(("sum", "mean", "max", "_adaptive_avg_pool2d", "lt", "le", "gt", "ge"), 1),
+    **dict.fromkeys(("dot", "linalg_vector_norm"), 2),
+    "native_batch_norm_backward": 9,  # sums of g and g x': 3, x' anew: 2, the gradient: 4
+    "native_layer_norm_backward": 9,
+    "native_group_norm_backward": 9,
+}
+"""Operator -> operations for each element of its first tensor."""
+
+BATCH_NORM_TRAINING = 8
+"""Mean: 1; variance: 3; x' = (x - mean) / deviation: 2; scale and shift: 2."""
+BATCH_NORM_EVALUATION = 4
+"""The last two of these."""
+
+MOVES = set(
+    """_to_copy alias arange as_strided bernoulli cat clone copy detach empty empty_like empty_strided eq expand fill
+    full full_like index_put lift_fresh _local_scalar_dense new_empty new_empty_strided new_full new_zeros
+    nll_loss_backward nll_loss_forward normal ones ones_like permute record_stream scalar_tensor select slice split
+    squeeze stack t transpose unbind unsafe_split _unsafe_view unsqueeze view where zero zeros zeros_like
+    _record_function_enter_new _record_function_exit _reshape_alias""".split()  # noqa: SIM905 - as a list, a page long
+)
+"""Operators without floating-point work, or with what is done once for a loss."""
+UNREAD = (
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "new_empty",
+    "new_empty_strided",
+    "_unsafe_view",
+    "detach",
+    "lift_fresh",
+)
+"""Operators that neither read nor write what they return, beside views."""
+
+ADAM, SGD, ADAGRAD = 13, 2, 7
+"""Operations of a fused optimizer for each parameter, without what is asked for beside: what its for-loop takes."""
+
+Formula = Callable[[tuple[Any, ...], dict[str, Any], Any], int]
+
+
+def of_convolution_backward(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
+    """As torch counts, but the gradient of the weights with as many operations as there are.
+
+    Each weight's gradient sums a product over every position of the output it takes part in: N x H' x W' of them.
+    """
+    gradient, _, weights, *_ = arguments
+    mask = arguments[10]
+    counted = 0
+    if mask[0]:
+        only = (*arguments[:10], [True, False, False])
+        counted += flop_registry[torch.ops.aten.convolution_backward](*only, **named, out_val=result)
+    if mask[1]:
+        transposed = arguments[7]
+        positions = prod(gradient.shape[2:]) if not transposed else prod(arguments[1].shape[2:])
+        counted += 2 * weights.numel() * gradient.shape[0] * positions
+    if mask[2]:
+        counted += gradient.numel()
+    return counted
+
+
+def of_batch_norm(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """By whether it is training, which is its sixth argument."""
+    return numel(arguments[0]) * (BATCH_NORM_TRAINING if arguments[5] else BATCH_NORM_EVALUATION)
+
+
+def of_max_pool(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """A comparison for each further element under the window."""
+    return numel(result[0]) * (window(arguments[1]) - 1)
+
+
+def of_avg_pool(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """A sum over the window and a division."""
+    return numel(result) * window(arguments[1])
+
+
+def of_avg_pool_backward(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """A division, and an addition for each element under the window."""
+    return numel(arguments[0]) * (1 + window(arguments[2]))
+
+
+def of_fused_sgd(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """Product and difference; two more each for momentum, Nesterov's and weight decay."""
+    beside = sum(bool(named.get(name)) for name in ("momentum", "nesterov", "weight_decay"))
+    return numel(arguments[0]) * (SGD + 2 * beside)
+
+
+def of_fused_adam(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """Two averages, a root and a quotient; one more for the largest second moment, two for weight decay."""
+    return numel(arguments[0]) * (ADAM + bool(named.get("amsgrad")) + 2 * bool(named.get("weight_decay")))
+
+
+def of_fused_adagrad(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """A sum of squares, a root and a quotient; two more for weight decay."""
+    return numel(arguments[0]) * (ADAGRAD + 2 * bool(named.get("weight_decay")))
+
+
+FORMULAS: dict[str, Formula] = {
+    "convolution_backward": of_convolution_backward,
+    "native_batch_norm": of_batch_norm,
+    "cudnn_batch_norm": of_batch_norm,
+    "max_pool2d_with_indices": of_max_pool,
+    "avg_pool2d": of_avg_pool,
+    "avg_pool2d_backward": of_avg_pool_backward,
+    "_fused_sgd": of_fused_sgd,
+    "_fused_adam": of_fused_adam,
+    "_fused_adamw": of_fused_adam,
+    "_fused_adagrad": of_fused_adagrad,
+}
+"""Operator -> what counts its operations, from its arguments and its result."""
+
+
+def window(size: Any) -> int:
+    """Elements under a pooling window."""
+    sides = [size] if isinstance(size, int) else list(size)
+    return prod(sides * 2 if len(sides) == 1 else sides)
+
+
+def plain(name: str) -> str:
+    """An operator's name without what says that it works in place, or on lists: `_foreach_add_` -> `add`."""
+    name = name.removeprefix("_foreach_")
+    return name.removesuffix("_") if name != "_" else name
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in arguments or results, in nested lists too."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from tensors(one)
+
+
+def numel(value: Any) -> int:
+    """Elements of a tensor, or of all tensors of a list."""
+    return sum(one.numel() for one in tensors(value))
+
+
+def scale_of_added(name: str, named: dict[str, Any]) -> int:
+    """1 where a sum scales what it adds, which is an operation more."""
+    return int(name in ("add", "sub") and named.get("alpha", 1) != 1)
+
+
+class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operators that run within it, under the name that is in `part` at the time.
+
+    Attributes:
+        flops, bytes: by part.
+        unknown: names of operators that could not be counted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.part = "other"
+        self.flops: dict[str, int] = {}
+        self.bytes: dict[str, int] = {}
+        self.unknown: set[str] = set()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.flops.clear()
+        self.bytes.clear()
+        self.unknown.clear()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        packet = func._overloadpacket
+        if packet not in flop_registry and plain(packet.__name__) not in KNOWN:
+            with self:
+                parts = func.decompose(*args, **named)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **named)
+        self.flops[self.part] = self.flops.get(self.part, 0) + self._flops(packet, args, named, result)
+        self.bytes[self.part] = self.bytes.get(self.part, 0) + moved_bytes(func, args, named, result)
+        return result
+
+    def _flops(self, packet: Any, arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
+        name = plain(packet.__name__)
+        if name in FORMULAS:
+            return FORMULAS[name](arguments, named, result)
+        if packet in flop_registry:
+            return int(flop_registry[packet](*arguments, **named, out_val=result))
+        first = arguments[0] if arguments else ()
+        if name in PER_ELEMENT:
+            return numel(first) * PER_ELEMENT[name]
+        if name in PER_RESULT:
+            output = first if result is None else result[0] if is_pair(result) else result
+            return numel(output) * (PER_RESULT[name] + scale_of_added(name, named))
+        if name not in MOVES:
+            self.unknown.add(packet.__name__)
+        return 0
+
+
+KNOWN = {*FORMULAS, *PER_ELEMENT, *PER_RESULT, *MOVES}
+
+
+def is_pair(result: Any) -> bool:
+    """Whether a result has parts of which the first is the result proper, as a normalisation's statistics come with
+    it; the results of an operator on lists are all proper, and come in a list.
+    """
+    return isinstance(result, tuple)
+
+
+def moved_bytes(func: Any, arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
+    """Bytes that an operator reads and writes: none for views."""
+    if func.is_view or plain(func._overloadpacket.__name__) in UNREAD:
+        return 0
+    read = distinct_bytes([*tensors(arguments), *tensors(list(named.values()))])
+    written = distinct_bytes(tensors(result)) if result is not None else distinct_bytes(tensors(arguments[:1]))
+    return read + written
+
+
+def distinct_bytes(values: Iterable[Tensor]) -> int:
+    """Bytes of tensors, each counted once; what is expanded counts as what is there."""
+    return sum(
+        {
+            (one.data_ptr(), one.numel()): min(one.numel() * one.element_size(), one.untyped_storage().nbytes())
+            for one in values
+        }.values()
+    )
