@@ -45,8 +45,8 @@ def as_csv(run: Run) -> str:
     """One row per case, skipped and failed ones too, with numbers at full precision.
 
     Only measured cases have figures: what a case brought before it failed stays in the record. Figures are medians
-    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit, or over what a
-    survey looked at, or are what it came to in the end (`suite.curves.AT_LAST`).
+    over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit, or over what
+    a survey looked at, or are what it came to in the end (`suite.curves.AT_LAST`).
 
     Source: RFC 4180 for quotes and line ends.
     """

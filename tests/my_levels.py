@@ -36,6 +36,42 @@ def halving(optimizer, steps: int):
 SCHEDULES.add(ScheduleSpec("halving", halving, {"final_share": 0.5}))
 
 
+BUFFER_BYTES = 256 * 2**20
+"""What a forward of `buffers` allocates, fills and frees."""
+
+
+@STRUCTURES.register("buffers")
+def buffers(num_classes: int, image_size: int):
+    """As tiny, with a buffer in each forward. Source: none."""
+    import torch
+
+    network = linear(num_classes, image_size)
+    network.register_forward_pre_hook(lambda *_: torch.ones(BUFFER_BYTES // 4).sum() and None)
+    return network
+
+
+@STRUCTURES.register("weighty")
+def weighty(num_classes: int, image_size: int):
+    """Three linear layers, the second of 64 MiB. Source: none."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(3 * image_size**2, 4096), nn.Linear(4096, 4096), nn.Linear(4096, num_classes)
+    )
+
+
+DOZE_S = 0.02
+"""What a forward of `dozes` waits."""
+
+
+@STRUCTURES.register("dozes")
+def dozes(num_classes: int, image_size: int):
+    """As tiny, asleep for a while in each forward. Source: none."""
+    network = linear(num_classes, image_size)
+    network.register_forward_pre_hook(lambda *_: time.sleep(DOZE_S))
+    return network
+
+
 def faulty(num_classes: int, image_size: int, fault, at: int):
     """Does `fault` in forward number `at`."""
     network = linear(num_classes, image_size)

@@ -24,8 +24,9 @@ from suite.loopback import INTERFACE_VARIABLE
 from suite.peers import WAIT, Actions, Peers, RankFailed
 from suite.records import NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, STRUCTURES, OptimizerSpec, StructureSpec, load_levels
+from suite.step import RESTORE_AFTER, Step
 from suite.store import read_run
-from suite.training import RESTORE_AFTER, Step, make_step
+from suite.training import make_step
 from tests.conftest import Desk, children
 from tests.fresh import fresh_process, in_fresh_process
 

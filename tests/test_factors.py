@@ -16,7 +16,9 @@ from suite.matrix import MODES, refusal
 from suite.records import NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, load_levels
 from suite.stay import FIRST_ROUNDS
-from suite.training import RESTORE_AFTER, Step, TrainingStep, make_step
+from suite.step import RESTORE_AFTER, Step
+from suite.surveys.work import work
+from suite.training import TrainingStep, make_step
 
 load_levels()
 
@@ -398,3 +400,17 @@ def test_a_loss_that_is_no_number_is_refused(value):
 def test_a_step_that_never_ran_is_refused():
     with pytest.raises(ArithmeticError, match="the loss is nan"):
         step_of(case_of()).check()
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_the_operators_of_an_optimizer_can_all_be_counted(name):
+    found = {one.metric.name: one.values for one in work(case_of(optimizer=name))}
+    assert found["unknown_operators"] == (0.0,)
+    assert found["flops_update"][0] > 0
+
+
+@pytest.mark.parametrize("name", extremes())
+def test_the_operators_of_a_structure_can_all_be_counted(name):
+    found = {one.metric.name: one.values for one in work(case_of(structure=name, batch_size=2))}
+    assert found["unknown_operators"] == (0.0,)
+    assert found["flops_backward"][0] > found["flops_forward"][0] > 0

@@ -8,7 +8,7 @@ from suite import recorder
 from suite.probes import PROBES, STEP_TIME, Probe
 from suite.recorder import record_rounds
 from suite.records import Metric
-from suite.training import DivergedError
+from suite.step import DivergedError
 
 
 class Step:

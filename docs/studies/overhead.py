@@ -88,7 +88,8 @@ def bare_loop() -> float:
     from suite.inputs.synthetic import BATCHES
     from suite.recorder import record_rounds
     from suite.registry import load_levels
-    from suite.training import RESTORE_AFTER, TrainingStep
+    from suite.step import RESTORE_AFTER
+    from suite.training import TrainingStep
 
     load_levels()
     torch.set_num_threads(default_threads())

@@ -184,8 +184,8 @@ def tensors(value: Any) -> Iterator[Tensor]:
 
 
 def numel(value: Any) -> int:
-    """Elements of a tensor, or of all tensors of a list."""
-    return sum(one.numel() for one in tensors(value))
+    """Elements of a tensor, or of all tensors of a list; whole numbers and truth values do not count."""
+    return sum(one.numel() for one in tensors(value) if one.is_floating_point())
 
 
 def scale_of_added(name: str, named: dict[str, Any]) -> int:

@@ -1,0 +1,189 @@
+"""What surveys find in real workers, against what is known of the case."""
+
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from suite.launcher import Launcher
+from suite.records import Case, Plan
+from suite.surveys.memory import PEAKS, PHASES
+from tests.my_levels import BUFFER_BYTES, DOZE_S
+
+MIB = 2**20
+SMALL = {"image_size": 8, "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def launcher():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        with Launcher(Plan(threads=1), ("my_levels",)) as running:
+            yield running
+
+
+def found(launcher: Launcher, survey: str, case: Case) -> dict[str, float]:
+    """Medians by metric."""
+    return {one.metric.name: median(one.values) for one in launcher.survey(case, survey)}
+
+
+def memory(launcher: Launcher, structure: str, optimizer: str = "sgd", **more) -> dict[str, float]:
+    return found(launcher, "memory", Case(structure, optimizer, "cpu", **{**SMALL, **more}))
+
+
+def of_a_step(memory: dict[str, float]) -> float:
+    """What a step takes beside what stays."""
+    return memory["memory_peak_steady"] - memory["memory_before_steady"]
+
+
+def test_a_buffer_that_a_step_allocates_and_frees_is_seen_within_2_percent(launcher):
+    with_it, without = memory(launcher, "buffers"), memory(launcher, "tiny")
+    seen = of_a_step(with_it) - of_a_step(without)
+    assert abs(seen - BUFFER_BYTES) < 0.02 * BUFFER_BYTES
+    first = with_it["memory_peak_first_forward"] - without["memory_peak_first_forward"]
+    assert abs(first - BUFFER_BYTES) < 0.02 * BUFFER_BYTES
+
+
+def test_a_look_at_the_resident_set_between_steps_misses_that_buffer(launcher):
+    with_it, without = memory(launcher, "buffers"), memory(launcher, "tiny")
+    assert abs(with_it["memory_before_steady"] - without["memory_before_steady"]) < 0.02 * BUFFER_BYTES
+
+
+def test_the_state_of_adam_appears_at_its_first_step_at_twice_the_parameters(launcher):
+    taken = memory(launcher, "weighty", "adam")
+    parameters = taken["parameter_bytes"]
+    assert parameters > 64 * MIB
+    appeared = taken["memory_before_steady"] - taken["memory_before_first_update"]
+    assert abs(appeared - 2 * parameters) < 0.05 * 2 * parameters
+    assert abs(taken["optimizer_state_bytes"] - 2 * parameters) < 0.0001 * parameters
+    before = taken["memory_before_first_update"] - taken["memory_before_first_forward"]
+    assert abs(before - parameters) < 0.25 * parameters, "what backward left: gradients, and code that ran first then"
+    assert taken["memory_peak_first_update"] > taken["memory_before_first_update"] + 2 * parameters
+
+
+def test_a_case_does_not_inherit_the_peak_of_the_one_before(launcher):
+    alone = memory(launcher, "tiny")
+    memory(launcher, "buffers")
+    after = memory(launcher, "tiny")
+    for phase in PEAKS:
+        name = f"memory_peak_{phase}"
+        assert abs(after[name] - alone[name]) < 0.02 * BUFFER_BYTES
+
+
+def test_what_a_step_cannot_do_without_is_exact(launcher):
+    """One linear layer of 192 x 10 weights and 10 biases; forward saves the images (4 x 3 x 8 x 8) for the gradient of
+    the weights, and what the loss needs: its logarithms (4 x 10), labels (4 of 8 bytes) and the sum of weights.
+    """
+    taken = memory(launcher, "tiny", "adam")
+    weights = 4 * (192 * 10 + 10)
+    assert taken["parameter_bytes"] == taken["gradient_bytes"] == weights
+    assert taken["optimizer_state_bytes"] == 2 * weights + 2 * 4  # and the number of steps for each of two tensors
+    assert taken["saved_bytes"] == 4 * 4 * 192 + 4 * 4 * 10 + 4 * 8 + 4
+
+
+def test_phases_of_a_step_come_in_order_and_inference_has_neither_backward_nor_update(launcher):
+    trained, inferred = memory(launcher, "tiny"), memory(launcher, "tiny", mode="infer")
+    named = [name.removeprefix("memory_peak_") for name in trained if name.startswith("memory_peak_")]
+    assert named == list(PEAKS)
+    assert "memory_peak_first_forward" in inferred
+    assert not any("backward" in name or "update" in name for name in inferred)
+    assert inferred["saved_bytes"] == inferred["gradient_bytes"] == 0
+    for phase in ("made", *PHASES.values(), "steady"):
+        assert trained[f"memory_peak_{phase}"] >= trained[f"memory_before_{phase}"] - MIB
+
+
+def test_the_unique_set_is_within_the_proportional_and_that_within_the_resident(launcher):
+    taken = memory(launcher, "tiny")
+    assert 0 < taken["memory_unique"] <= taken["memory_proportional"] <= taken["memory_peak_steady"]
+
+
+def anatomy(launcher: Launcher, structure: str, optimizer: str = "sgd", **more) -> dict[str, tuple[float, ...]]:
+    series = launcher.survey(Case(structure, optimizer, "cpu", **{**SMALL, **more}), "anatomy")
+    return {one.metric.name: one.values for one in series}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_the_parts_of_a_step_add_up_to_no_more_than_the_step(launcher, optimizer):
+    """A closure runs its parts within the optimizer's; each counts once."""
+    looked_at = anatomy(launcher, "seed_cnn", optimizer, image_size=28)
+    parts = [values for name, values in looked_at.items() if name.startswith("part_")]
+    assert len(parts) == 6
+    for whole, *split in zip(looked_at["watched_step_time"], *parts, strict=True):
+        assert 0.9 * whole < sum(split) <= whole
+        assert min(split) >= 0
+
+
+def test_the_time_of_a_part_is_that_part_s(launcher):
+    looked_at = anatomy(launcher, "dozes")
+    assert min(looked_at["part_forward"]) >= DOZE_S
+    assert max(looked_at["part_loss"]) < DOZE_S
+    assert min(looked_at["bare_step_time"]) >= DOZE_S
+
+
+def test_inference_consists_of_its_batch_and_forward(launcher):
+    looked_at = anatomy(launcher, "tiny", mode="infer")
+    assert [name for name in looked_at if name.startswith("part_")] == ["part_data_wait", "part_forward"]
+
+
+def work(launcher: Launcher, case: Case) -> dict[str, float]:
+    return found(launcher, "work", case)
+
+
+SEED_CNN_PRODUCTS = 28 * 28 * 16 * 27 + 14 * 14 * 32 * 144 + 1568 * 128 + 128 * 10
+"""Multiplications with weights for one image: both convolutions and both linear layers."""
+SEED_CNN_BESIDE = 28 * 28 * 16 + 14 * 14 * 32 + 128 + 3 * (14 * 14 * 16 + 7 * 7 * 32) + 5 * 10
+"""Comparisons of activations and pooling, and the logarithms of the loss."""
+
+
+def test_the_work_of_the_seed_cnn_is_what_a_hand_counts(launcher):
+    done = work(launcher, Case("seed_cnn", "sgd", "cpu", batch_size=4))
+    assert done["flops_forward"] == 4 * (2 * SEED_CNN_PRODUCTS + SEED_CNN_BESIDE)
+    assert done["flops_update"] == 2 * 207_210
+    assert done["unknown_operators"] == 0
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("seed_cnn", "sgd", "distributed", batch_size=4),
+        Case("seed_cnn", "sgd", "cpu", tuning="compile", batch_size=4),
+        Case("seed_cnn", "sgd", "cpu", input="loader_w2", batch_size=4),
+        Case("seed_cnn", "sgd", "cuda", tuning="cuda_graph", batch_size=4),
+    ],
+    ids=lambda case: case.id,
+)
+def test_work_is_the_same_however_it_is_shared_compiled_or_fed(case):
+    """Of the twin that is counted; what runs it needs no device."""
+    from suite.registry import load_levels
+    from suite.surveys.work import twin
+    from suite.surveys.work import work as counted
+
+    load_levels(())
+    plain = Case("seed_cnn", "sgd", "cpu", batch_size=4)
+    assert twin(case) == plain
+    assert counted(case) == counted(plain)
+
+
+def test_ceilings_are_read_several_times(launcher):
+    series = launcher.survey(Case("tiny", "sgd", "cpu", **SMALL), "work")
+    ceilings = {one.metric.name: one.values for one in series if one.metric.name.startswith("ceiling_")}
+    assert set(ceilings) == {"ceiling_flops", "ceiling_bandwidth"}
+    for values in ceilings.values():
+        assert len(values) == 5
+        assert min(values) > 1e8
+
+
+@pytest.mark.parametrize("survey", ["memory", "anatomy", "work"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("seed_cnn", "adam", "distributed", batch_size=8),
+        Case("seed_cnn", "adam", "cpu", input="loader_w2", batch_size=8),
+        Case("seed_cnn", "adam", "cpu", mode="learn", schedule="one_cycle", epochs=2),
+        Case("seed_cnn", "adam", "cpu", tuning="bf16", batch_size=8),
+    ],
+    ids=lambda case: case.id,
+)
+def test_a_case_of_any_kind_goes_through_every_survey(launcher, case, survey):
+    assert all(value >= 0 for value in found(launcher, survey, case).values())
+    assert found(launcher, survey, case)
