@@ -18,6 +18,7 @@ import psutil
 import suite
 from suite import cores, torchrun
 from suite.allocators import ALLOCATORS
+from suite.cgroups import cpu_quota, memory_limit
 from suite.records import Plan
 
 PROJECT = Path(suite.__file__).resolve().parent.parent
@@ -112,25 +113,9 @@ def default_threads() -> int:
 
 def default_abreast() -> int:
     """Workers that live side by side unless the user says else: as many as memory holds, and not more than help."""
-    held: int = psutil.virtual_memory().available // WORKER_BYTES
+    available: int = psutil.virtual_memory().available
+    held = min(available, memory_limit() or available) // WORKER_BYTES
     return max(1, min(MOST_ABREAST, held))
-
-
-def cpu_quota() -> float | None:
-    """Cores' worth of time that the container's limit grants; None where there is no limit.
-
-    Source: Linux, Documentation/admin-guide/cgroup-v2.rst (`cpu.max`) and scheduler/sched-bwc.rst (version 1).
-    """
-    unified = Path("/sys/fs/cgroup/cpu.max")
-    quota, period = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
-    try:
-        if unified.exists():
-            granted, of = unified.read_text().split()
-        else:
-            granted, of = quota.read_text().strip(), period.read_text().strip()
-        return None if granted in ("max", "-1") else float(granted) / float(of)
-    except (OSError, ValueError):
-        return None
 
 
 def software(torch: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +145,8 @@ def container() -> dict[str, Any]:
     kind = os.environ.get("container") or next(  # noqa: SIM112 - systemd and podman spell it so
         (name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None
     )
-    return {"inside": kind is not None, "kind": kind, "cpu_quota_cores": cpu_quota()}
+    limits = {"cpu_quota_cores": cpu_quota(), "memory_limit_bytes": memory_limit()}
+    return {"inside": kind is not None, "kind": kind, **limits}
 
 
 def commit() -> dict[str, Any]:

@@ -64,6 +64,7 @@ def import_torch() -> dict[str, Any]:
     import suite.layers
     import suite.surveys.anatomy
     import suite.surveys.memory
+    import suite.surveys.utilization
     import suite.surveys.work
     import suite.worker  # noqa: F401 - likewise
 

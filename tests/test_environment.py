@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from suite import environment
 from suite.allocators import ALLOCATORS
-from suite.environment import cpu_quota, default_threads, differences, facts, usable_cores
+from suite.cgroups import cpu_quota
+from suite.environment import default_threads, differences, facts, usable_cores
 from suite.records import Plan
 from tests.made_runs import ENVIRONMENT
 

@@ -414,3 +414,12 @@ def test_the_operators_of_a_structure_can_all_be_counted(name):
     found = {one.metric.name: one.values for one in work(case_of(structure=name, batch_size=2))}
     assert found["unknown_operators"] == (0.0,)
     assert found["flops_backward"][0] > found["flops_forward"][0] > 0
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name.endswith("_fused")])
+def test_a_fused_optimizer_is_counted_as_its_loop_is(name):
+    fused, loop = (
+        {one.metric.name: one.values[0] for one in work(case_of(optimizer=chosen))}["flops_update"]
+        for chosen in (name, name.removesuffix("_fused"))
+    )
+    assert fused == pytest.approx(loop, rel=1e-3), "the loop also counts its number of steps"

@@ -107,7 +107,7 @@ def test_sorting_understands_units(tmp_path: Path) -> None:
     made = run([measured(Case("seed_cnn", name, "cpu"), step_s) for name, step_s in steps_s.items()])
     click = '[...document.querySelectorAll("#ranked thead button")].find((b) => b.textContent === "CPU time").click()'
     opened = browse(with_script(report.render(made), click), tmp_path)
-    assert [row[7].split()[1] for row in opened.page.rows("ranked")] == ["µs", "µs", "ms", "s"]
+    assert [row[8].split()[1] for row in opened.page.rows("ranked")] == ["µs", "µs", "ms", "s"]
     assert [row[0] for row in opened.page.rows("ranked")] == ["1", "2", "3", "4"]
 
 

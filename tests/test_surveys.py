@@ -7,6 +7,7 @@ import pytest
 
 from suite.launcher import Launcher
 from suite.records import Case, Plan
+from suite.surveys import SURVEYS
 from suite.surveys.memory import PEAKS, PHASES
 from tests.my_levels import BUFFER_BYTES, DOZE_S
 
@@ -125,6 +126,16 @@ def test_inference_consists_of_its_batch_and_forward(launcher):
     assert [name for name in looked_at if name.startswith("part_")] == ["part_data_wait", "part_forward"]
 
 
+def test_utilization_comes_with_timelines_of_one_length(launcher):
+    series = launcher.survey(Case("dozes", "sgd", "cpu", **SMALL), "utilization")
+    looked_at = {one.metric.name: one.values for one in series}
+    lengths = {len(looked_at[name]) for name in ("sample_time", "cores_used", "resident_memory")}
+    assert len(lengths) == 1
+    assert min(lengths) >= 8, "a second has ten tenths, and a machine its moods"
+    assert looked_at["utilization"][0] < 0.4, "it sleeps most of the time"
+    assert looked_at["context_switches"][0] >= 1, "once for each sleep"
+
+
 def work(launcher: Launcher, case: Case) -> dict[str, float]:
     return found(launcher, "work", case)
 
@@ -173,7 +184,7 @@ def test_ceilings_are_read_several_times(launcher):
         assert min(values) > 1e8
 
 
-@pytest.mark.parametrize("survey", ["memory", "anatomy", "work"])
+@pytest.mark.parametrize("survey", SURVEYS)
 @pytest.mark.parametrize(
     "case",
     [

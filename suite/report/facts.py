@@ -21,6 +21,7 @@ class Facts:
         throughput: images per second, all images over all time of the rounds that count.
         cpu_time_s, minor_faults: medians of the rounds that count, per step; None where not recorded.
         visit_medians_s: medians of the rounds that count, one for each visit that has some.
+        peak_memory_bytes: the highest resident set in any phase; None where no survey was made.
     """
 
     record: RunRecord
@@ -33,6 +34,7 @@ class Facts:
     cpu_time_s: float | None
     minor_faults: float | None
     visit_medians_s: list[float]
+    peak_memory_bytes: float | None
 
     @property
     def case(self) -> Case:
@@ -78,7 +80,14 @@ def facts_of(record: RunRecord) -> Facts | None:
         cpu_time_s=middle(measurement, "cpu_time"),
         minor_faults=middle(measurement, "minor_faults"),
         visit_medians_s=visit_medians(measurement, turns),
+        peak_memory_bytes=peak_memory(measurement),
     )
+
+
+def peak_memory(measurement: Measurement) -> float | None:
+    """The highest resident set in any phase that a survey told apart."""
+    peaks = [one.values[0] for one in measurement.surveyed if one.metric.name.startswith("memory_peak_")]
+    return max(peaks, default=None)
 
 
 def disturbed(measurement: Measurement) -> int | None:

@@ -13,6 +13,7 @@ from suite.drift import steadied
 from suite.records import Run
 from suite.report import chart
 from suite.report.beside import beside
+from suite.report.cost import cost
 from suite.report.facts import Facts, facts_of
 from suite.report.learnt import learnt
 from suite.report.left_out import left_out
@@ -49,6 +50,7 @@ def page(run: Run, record_path: str) -> str:
             learnt=learnt(ranked),
             scaling=scaling(run, ranked),
             beside=beside(ranked),
+            cost=cost(ranked),
             left_out=left_out(run, known),
             quality=quality(run, ranked),
             run_entries=run_entries(run, record_path),

@@ -32,6 +32,7 @@ class Row:
     interval_path: str
     spark_path: str
     throughput: str
+    memory: str
     faults: str
     cpu_time: str
     rounds: str
@@ -76,6 +77,7 @@ def row(run: Run, facts: Facts, scale: Scale, detailed: bool) -> Row:
         interval_path=interval_path(estimate, scale),
         spark_path=spark_path(facts.rounds),
         throughput=units.text(facts.throughput, "count"),
+        memory=units.text(facts.peak_memory_bytes, "B"),
         faults=units.text(facts.minor_faults, "count", DIGITS),
         cpu_time=units.text(facts.cpu_time_s, "s"),
         rounds=f"{estimate.rounds} / {facts.taken}",

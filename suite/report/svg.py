@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from suite.stats import Estimate, quantile
 
@@ -20,6 +20,8 @@ INTERVAL_WIDTH_PX = 100
 INTERVAL_MIDDLE_PX = 6
 CURVE_WIDTH_PX = 120
 CURVE_HEIGHT_PX = 36
+STACK_WIDTH_PX = 120
+STACK_HEIGHT_PX = 12
 LOG_FROM = 8.0
 """Largest over smallest value from which a shared scale is logarithmic."""
 
@@ -79,6 +81,12 @@ def spark_path(ordered: Sequence[float]) -> str:
         path += f"v{before - height}h{SPARK_BAR_PX * len(list(bars))}"
         before = height
     return f"{path}v{before}"
+
+
+def stack(shares: Sequence[float]) -> tuple[str, ...]:
+    """Rectangles side by side, one path each; shares of the whole width, which they fill or not."""
+    edges = [0, *(round(STACK_WIDTH_PX * min(1.0, sum(shares[: index + 1]))) for index in range(len(shares)))]
+    return tuple(f"M{left} 0H{right}V{STACK_HEIGHT_PX}H{left}z" for left, right in pairwise(edges))
 
 
 def curve_path(shares: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ from typing import cast
 
 from suite.records import Case, Series
 
-SURVEYS = ("memory", "anatomy", "work")
+SURVEYS = ("memory", "anatomy", "utilization", "work")
 """Names of the modules of this package, in the order in which cases go through them."""
 
 Survey = Callable[[Case], tuple[Series, ...]]

@@ -85,7 +85,7 @@ UNREAD = (
 )
 """Operators that neither read nor write what they return, beside views."""
 
-ADAM, SGD, ADAGRAD = 13, 2, 7
+ADAM, SGD, ADAGRAD = 13, 2, 8
 """Operations of a fused optimizer for each parameter, without what is asked for beside: what its for-loop takes."""
 
 Formula = Callable[[tuple[Any, ...], dict[str, Any], Any], int]
@@ -142,6 +142,11 @@ def of_fused_adam(arguments: tuple[Any, ...], named: dict[str, Any], result: Any
     return numel(arguments[0]) * (ADAM + bool(named.get("amsgrad")) + 2 * bool(named.get("weight_decay")))
 
 
+def of_fused_adamw(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
+    """As Adam, but the weights themselves decay: one operation."""
+    return numel(arguments[0]) * (ADAM + bool(named.get("amsgrad")) + bool(named.get("weight_decay")))
+
+
 def of_fused_adagrad(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
     """A sum of squares, a root and a quotient; two more for weight decay."""
     return numel(arguments[0]) * (ADAGRAD + 2 * bool(named.get("weight_decay")))
@@ -156,7 +161,7 @@ FORMULAS: dict[str, Formula] = {
     "avg_pool2d_backward": of_avg_pool_backward,
     "_fused_sgd": of_fused_sgd,
     "_fused_adam": of_fused_adam,
-    "_fused_adamw": of_fused_adam,
+    "_fused_adamw": of_fused_adamw,
     "_fused_adagrad": of_fused_adagrad,
 }
 """Operator -> what counts its operations, from its arguments and its result."""

@@ -1,0 +1,98 @@
+"""What looking costs: steps with the sampler at its default interval against steps without, and with a stopwatch around
+each part against without, in turn within one worker's process.
+
+Prints, for each case, the median of the ratios of neighbouring stretches, and their middle half; asserts nothing, since
+machines differ. `python docs/studies/sampling.py [PAIRS]`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median, quantiles
+from time import perf_counter
+
+import torch
+
+from suite.environment import default_threads
+from suite.records import Case
+from suite.registry import load_levels
+from suite.sampler import INTERVAL_S, Sampler
+from suite.step import Step
+from suite.surveys.anatomy import Stopwatch
+from suite.training import make_step
+
+STRETCH_S = 0.5
+STRUCTURES = ("seed_cnn", "residual_d4w32", "resnet18")
+
+
+def main(pairs: int = 20) -> None:
+    """Measure and print both tables."""
+    load_levels()
+    print(f"ratios of step times, {pairs} pairs of stretches of {STRETCH_S} s, median [middle half]")
+    for structure in STRUCTURES:
+        for threads in dict.fromkeys((1, default_threads())):
+            show(Case(structure, "sgd_momentum", "cpu"), threads, pairs)
+
+
+def show(case: Case, threads: int, pairs: int) -> None:
+    """Measure a case in a process of its own, since it forks before it starts threads, and print its line."""
+    pid = os.fork()
+    if pid == 0:
+        torch.set_num_threads(threads)
+        print(f"{case.id:<34} {threads} threads  {ratios_of(case, pairs)}", flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def ratios_of(case: Case, pairs: int) -> str:
+    """Step time with sampling over that without, and with a stopwatch over that without."""
+    watch = Stopwatch(perf_counter)
+    with Sampler() as sampler, make_step(case, watch=watch.watch) as step:
+        stretch(step)
+        sampled = ratios(lambda: looked_at(step, sampler), lambda: stretch(step), pairs)
+        watched = ratios(lambda: timed(step, watch), lambda: stretch(step), pairs)
+    return f"sampled every {INTERVAL_S:g} s {sampled}  stopwatch {watched}"
+
+
+def ratios(looking: Callable[[], float], bare: Callable[[], float], pairs: int) -> str:
+    """Ratios of neighbours, each stretch with looking between two without, as text."""
+    plain = [bare()]
+    looked = []
+    for _ in range(pairs):
+        looked.append(looking())
+        plain.append(bare())
+    found = [one / ((before + after) / 2) for one, (before, after) in zip(looked, pairwise(plain), strict=True)]
+    low, _, high = quantiles(found, n=4)
+    return f"{median(found):.4f} [{low:.4f}, {high:.4f}]"
+
+
+def looked_at(step: Step, sampler: Sampler) -> float:
+    """A stretch with the sampler at work."""
+    sampler.go()
+    found = stretch(step)
+    sampler.stop()
+    return found
+
+
+def timed(step: Step, watch: Stopwatch) -> float:
+    """A stretch with a stopwatch around each part."""
+    return stretch(step, lambda: watch.time(step))
+
+
+def stretch(step: Step, run: Callable[[], object] | None = None) -> float:
+    """Median seconds of the steps of a stretch."""
+    step.rewind()
+    found: list[float] = []
+    deadline = perf_counter() + STRETCH_S
+    while len(found) < 2 or perf_counter() < deadline:
+        start = perf_counter()
+        (run or step)()
+        found.append(perf_counter() - start)
+    return median(found)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

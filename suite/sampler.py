@@ -1,0 +1,171 @@
+"""A process that looks at another and its children at an interval, while that one works. Imports no torch.
+
+What it reads is stamped by the monotonic clock, which all processes of a machine share: by it samples and steps are
+set side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn, Self
+
+import psutil
+
+from suite.lifeline import die_with_parent
+
+INTERVAL_S = 0.1
+"""Seconds between two looks."""
+RESCAN_S = 1.0
+"""Seconds after which children are looked for anew: it takes a look at every process of the machine."""
+GO, STOP, QUIT = b"g", b"s", b"q"
+READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look.
+
+    Attributes:
+        at_s: when, by the monotonic clock (`time.perf_counter`).
+        cpu_s: time on cores of all processes looked at, since they started.
+        resident_bytes: their resident sets added up; pages that several share count for each.
+        switches, involuntary: their changes of context, all and those that the kernel forced.
+        read_bytes, written_bytes: what they had of storage.
+        busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
+    """
+
+    at_s: float
+    cpu_s: float
+    resident_bytes: float
+    switches: float
+    involuntary: float
+    read_bytes: float
+    written_bytes: float
+    busy_s: list[float] = field(default_factory=list)
+
+
+class Sampler:
+    """Looks at this process and its children from a process of its own, between `go` and `stop`. A context.
+
+    Make it before anything has started a thread: its process is forked.
+
+    Args:
+        interval_s: seconds between two looks.
+    """
+
+    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        watched, self._pid = os.getpid(), os.fork()
+        if self._pid == 0:
+            die_with_parent(watched)
+            os.close(self._commands)
+            os.close(self._answers)
+            serve(watched, interval_s, commands, answers)
+        os.close(commands)
+        os.close(answers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def go(self) -> None:
+        """Look from now on."""
+        os.write(self._commands, GO)
+
+    def stop(self) -> list[Sample]:
+        """Look once more, and return all samples since `go`."""
+        os.write(self._commands, STOP)
+        text = b""
+        while not text.endswith(b"\n"):
+            piece = os.read(self._answers, READ_BYTES)
+            if not piece:
+                raise ChildProcessError("the process that samples has ended")
+            text += piece
+        return [Sample(**one) for one in json.loads(text)]
+
+    def close(self) -> None:
+        """End the process that looks. It is told to: others that were forked since hold its commands open too."""
+        os.write(self._commands, QUIT)
+        os.close(self._commands)
+        os.close(self._answers)
+        os.waitpid(self._pid, 0)
+
+
+def serve(watched: int, interval_s: float, commands: int, answers: int) -> NoReturn:
+    """The life of the process that looks, until it is told to quit."""
+    try:
+        tree = Tree(watched)
+        while os.read(commands, 1) == GO:
+            samples = collect(tree.look, interval_s, commands)
+            told = [{name: getattr(one, name) for name in Sample.__slots__} for one in samples]
+            os.write(answers, json.dumps(told).encode() + b"\n")
+    finally:
+        os._exit(0)
+
+
+def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> list[Sample]:
+    """A sample now, one each interval, and a last one at the next command."""
+    samples = [look()]
+    due_s = samples[0].at_s + interval_s
+    while True:
+        ready = select.select([commands], [], [], max(0.0, due_s - time.perf_counter()))[0]
+        samples.append(look())
+        if ready:
+            os.read(commands, 1)
+            return samples
+        due_s += interval_s
+
+
+class Tree:
+    """A process and its descendants, but not the one that looks."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._members: list[psutil.Process] = []
+        self._scanned_s = -RESCAN_S
+
+    def look(self) -> Sample:
+        """What all of them have used and hold now. One that has just ended counts no more."""
+        now_s = time.perf_counter()
+        if now_s - self._scanned_s >= RESCAN_S:
+            self._scan()
+            self._scanned_s = now_s
+        columns = zip(*map(read, self._members), strict=True)
+        cpu_s, resident, switches, involuntary, read_bytes, written_bytes = map(sum, columns)
+        return Sample(now_s, cpu_s, resident, switches, involuntary, read_bytes, written_bytes, busy_s())
+
+    def _scan(self) -> None:
+        others = self._root.children(recursive=True)
+        self._members = [self._root, *(one for one in others if one.pid != os.getpid())]
+
+
+def read(process: psutil.Process) -> tuple[float, ...]:
+    """What one process has used and holds, in the order of `Sample`; zeros where it has ended."""
+    try:
+        with process.oneshot():
+            times, switches = process.cpu_times(), process.num_ctx_switches()
+            storage = process.io_counters()
+            return (
+                times.user + times.system,
+                process.memory_info().rss,
+                switches.voluntary + switches.involuntary,
+                switches.involuntary,
+                storage.read_bytes,
+                storage.write_bytes,
+            )
+    except psutil.Error:
+        return (0.0,) * 6
+
+
+def busy_s() -> list[float]:
+    """Seconds for which each core was busy: neither idle, nor waiting for storage, nor taken by the hypervisor."""
+    unused = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests count as user too
+    return [sum(one) - sum(getattr(one, name) for name in unused) for one in psutil.cpu_times(percpu=True)]
