@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -78,6 +79,10 @@ def parser() -> argparse.ArgumentParser:
         "-o", dest="output", type=Path, default=None, metavar="FILE", help="default: standard output"
     )
     exporting.set_defaults(command=export)
+
+    examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 40 seconds")
+    examining.add_argument("--format", choices=("table", "json"), default="table")
+    examining.set_defaults(command=doctor)
     return top
 
 
@@ -178,6 +183,24 @@ def export(options: argparse.Namespace) -> int:
     except OSError as error:
         raise cannot_write(options.output, error) from error
     print(options.output)
+    return FINE
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print each finding as soon as it is known: lines for a person, or one JSON object a line."""
+    from suite.doctor import examine
+
+    disturbing = 0
+    for finding in examine():
+        disturbing += finding.state == "disturbs"
+        if options.format == "json":
+            print(json.dumps(asdict(finding)), flush=True)
+            continue
+        print(f"{finding.state:<8}  {finding.name}: {finding.found}", flush=True)
+        if finding.advice:
+            print(f"{'':<10}{finding.advice}", flush=True)
+    if options.format == "table":
+        print(f"{disturbing} disturb{'s' if disturbing == 1 else ''} a measurement here; nothing was changed")
     return FINE
 
 

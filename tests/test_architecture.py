@@ -115,7 +115,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         "torchrun",
     },
     "followers": {"environment", "launcher", "settings", "torchrun"},
-    "cli": {"suite", "designs", "exports", "followers", "matrix", "records", "report", "store", "torchrun"},
+    "doctor": {"doctor.findings", "doctor.fixed", "doctor.gpus", "doctor.moment", "doctor.trials"},
+    "doctor.findings": set(),
+    "doctor.fixed": {"suite", "cgroups", "cores", "doctor.findings", "environment", "priority", "units"},
+    "doctor.gpus": {"doctor.findings"},
+    "doctor.moment": {"cgroups", "cores", "doctor.findings"},
+    "doctor.trials": {
+        *("suite", "allocators", "doctor.findings", "drift", "environment", "launcher", "records"),
+        *("scheduler", "stats", "units"),
+    },
+    "cli": {"doctor", "suite", "designs", "exports", "followers", "matrix", "records", "report", "store", "torchrun"},
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""
 
@@ -142,6 +151,9 @@ MAY_NEED: dict[str, set[str]] = {
     "designs": {"covertable"},
     "environment": {"psutil"},
     "sampler": {"psutil"},
+    "doctor.fixed": {"psutil"},
+    "doctor.moment": {"psutil"},
+    "doctor.gpus": {"pynvml"},
     "plugin": {"pytest"},
     "exports": {"pytest_benchmark"},
     "report.page": {"jinja2", "markupsafe"},

@@ -83,9 +83,9 @@ def text(value: float | None, unit: str) -> str:
 
 def anatomy_row(facts: Facts) -> Row | None:
     """The parts of a step: medians, what they add up to, and what the stopwatch took."""
-    whole, bare = of(facts, "watched_step_time"), of(facts, "bare_step_time")
+    whole = of(facts, "watched_step_time")
     parts = {part: of(facts, f"part_{part}") for part in PARTS}
-    if not whole or not bare or parts["forward"] is None:
+    if not whole or not of(facts, "bare_step_time") or parts["forward"] is None:
         return None
     spent = {part: value or 0.0 for part, value in parts.items()}
     ahead = spent["zero_grad"] + spent["forward"] + spent["loss"]
@@ -95,10 +95,23 @@ def anatomy_row(facts: Facts) -> Row | None:
         bars=stack([value / whole for value in shown]),
         cells=(
             *(text(parts[part], "s") for part in PARTS),
-            units.text(sum(spent.values()) / whole, "ratio", DIGITS),
-            signed(whole / bare - 1),
+            units.text(together(facts), "ratio", DIGITS),
+            signed(stopwatch(facts)),
         ),
     )
+
+
+def together(facts: Facts) -> float:
+    """What the parts of a step add up to, over that step: the median over steps."""
+    parts = [values for part in PARTS if (values := facts.measurement.survey(f"part_{part}"))]
+    wholes = facts.measurement.survey("watched_step_time")
+    return median(sum(step) / whole for whole, *step in zip(wholes, *parts, strict=False))
+
+
+def stopwatch(facts: Facts) -> float:
+    """How much longer a step takes with the stopwatch than the one after it without: the median over pairs."""
+    pairs = zip(facts.measurement.survey("watched_step_time"), facts.measurement.survey("bare_step_time"), strict=False)
+    return median(watched / bare for watched, bare in pairs) - 1
 
 
 def signed(share: float) -> str:

@@ -1,0 +1,32 @@
+"""What on this machine disturbs a measurement, and what to do about each. It reads and measures, and changes nothing.
+
+findings.py  what an examination comes to
+fixed.py     how the machine is set up: clocks, memory, limits
+moment.py    what goes on right now: load, steal, pressure
+gpus.py      the same of NVIDIA devices
+trials.py    what is measured: the allocator's part in a step, and the noise floor
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from suite.doctor.findings import Finding
+from suite.doctor.fixed import FIXED
+from suite.doctor.gpus import devices
+from suite.doctor.moment import moment
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, as soon as it is known: what is read first, then what takes a second, then what is measured.
+
+    Raises:
+        StepmarkError: no worker starts.
+    """
+    from suite.doctor.trials import TRIALS
+
+    yield from (one() for one in FIXED)
+    yield from devices()
+    yield from moment()
+    for trial in TRIALS:
+        yield trial()

@@ -1,0 +1,92 @@
+"""What cannot be read and has to be measured: the allocator's part in a step, and how much identical cases differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from statistics import median
+
+from suite import units
+from suite.allocators import ALLOCATORS
+from suite.doctor.findings import Finding, disturbs, fine, unknown
+from suite.drift import steadied
+from suite.environment import default_threads
+from suite.launcher import ForkedWorker, Launcher, WorkerFailed
+from suite.records import Case, Plan, RunRecord
+from suite.scheduler import Scheduler
+from suite.stats import counted, estimate
+
+CASE = Case("residual_d4w32", "sgd_momentum", "cpu")
+"""A network between small and large, the same for all trials."""
+TURNS = 12
+TURN_S = 0.2
+WARMUP_S = 1.0
+MUCH_LONGER = 1.05
+"""Step time with the usual allocator over that with the steady one from which it is worth a word."""
+IDENTICAL = 8
+"""Identical cases, which make 28 pairs."""
+SECONDS_EACH = 1.5
+MUCH_NOISE = 0.03
+"""Half of the pairs differ by less than a median; 3 % is the change that a gate is to find."""
+
+
+def allocator() -> Finding:
+    """How much longer a step takes with glibc's usual allocator, and how many pages it maps in."""
+    plan = Plan(threads=default_threads(), surveys="none")
+    with Launcher(replace(plan, allocator="default")) as usual, Launcher(plan) as steady:
+        try:
+            step_s, faults = compared([usual.fork(CASE), steady.fork(CASE)])
+        except WorkerFailed as failed:
+            return unknown("allocator", f"{CASE.id} does not run: {failed}")
+    ratio = step_s[0] / step_s[1]
+    share = max(0.0, 1 - 1 / ratio)
+    found = (
+        f"a step of {CASE.id} takes {ratio:.2f} times as long with glibc's usual allocator, which maps in "
+        f"{faults[0]:.0f} pages a step instead of {faults[1]:.0f}"
+    )
+    if ratio < MUCH_LONGER:
+        return fine("allocator", found)
+    settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
+    advice = f"cases have it so already; for training of your own, {share:.0%} of the step, set {settings}"
+    return disturbs("allocator", found, advice)
+
+
+def compared(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
+    """Medians of step time and of pages mapped in of workers that take turns."""
+    found: list[dict[str, list[float]]] = [{} for _ in workers]
+    for worker in workers:
+        worker.measure(seconds=WARMUP_S, steps_per_round=1, min_rounds=3)
+    for _ in range(TURNS):
+        for worker, columns in zip(workers, found, strict=True):
+            for one in worker.measure(seconds=TURN_S, steps_per_round=1, min_rounds=3):
+                columns.setdefault(one.metric.name, []).extend(one.values[1:])
+    return [median(one["step_time"]) for one in found], [median(one["minor_faults"]) for one in found]
+
+
+def noise_floor() -> Finding:
+    """How much cases differ that are the same but for the seed, measured as a run measures them."""
+    plan = Plan(threads=default_threads(), abreast=IDENTICAL, case_seconds=SECONDS_EACH, surveys="none")
+    cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
+    with Launcher(plan) as launcher:
+        records = [one.record for one in Scheduler(plan, launcher).run(cases) if one.record]
+    medians = [step_s for record in steadied(records) if (step_s := step_time(record))]
+    if len(medians) < 2:
+        return unknown("noise floor", f"{CASE.id} does not run: {records[0].reason if records else 'nothing came'}")
+    apart = [max(pair) / min(pair) - 1 for pair in combinations(medians, 2)]
+    found = (
+        f"identical cases differ by {units.text(median(apart), 'ratio', 2)}, the median of {len(apart)} pairs of "
+        f"{CASE.id} with {SECONDS_EACH:g} s each, and by {units.text(max(apart), 'ratio', 2)} at most"
+    )
+    if median(apart) < MUCH_NOISE:
+        return fine("noise floor", f"{found}; a run that measures longer knows more")
+    return disturbs("noise floor", found, "see to what disturbs above; raise --case-seconds and --passes")
+
+
+def step_time(record: RunRecord) -> float | None:
+    """A record's median; None where it has none."""
+    known = estimate(counted(record.measurement)) if record.measurement else None
+    return known.median if known else None
+
+
+TRIALS = (allocator, noise_floor)
+"""What is measured, in this order."""
