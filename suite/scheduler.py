@@ -31,7 +31,7 @@ class Progress:
     Attributes:
         share_done: part of the whole work that is behind, from 0 to 1.
         visited: set when the stay of `case` in pass `index` is over.
-        record: set when it was the last one of its case.
+        record: set, after the last visit of `case` was told, once it has gone through its surveys.
     """
 
     case: Case
@@ -85,7 +85,10 @@ class Scheduler:
                 stay.go_on()
                 if stay.result is not None:
                     self._visited.setdefault(stay.case.id, []).append(stay.result)
-                    yield Progress(stay.case, index, under_way(stays), stay.result, self._record(stay.case))
+                    yield Progress(stay.case, index, under_way(stays), stay.result)
+                    record = self._record(stay.case)
+                    if record is not None:
+                        yield Progress(stay.case, index, under_way(stays), record=record)
             stays = [stay for stay in stays if stay.result is None]
 
     def missing(self, case: Case) -> list[int]:

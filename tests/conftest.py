@@ -58,11 +58,14 @@ class Desk:
     folder: Path
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line, with the folder's profiles and one thread."""
-        own = ["--profiles", str(self.folder / "profiles.toml")] if "--resume" not in arguments else []
-        threads = ["--threads", "1"] if "--resume" not in arguments and "--threads" not in arguments else []
+        """The command line; of a run that is not resumed with the folder's profiles, one thread, and no surveys, which
+        take seconds for each case.
+        """
+        own = {"--profiles": str(self.folder / "profiles.toml"), "--threads": "1", "--surveys": "none"}
+        missing = [word for pair in own.items() if pair[0] not in arguments for word in pair]
         quiet = ["-p", "no:cacheprovider", "-W", "error"]
-        return [sys.executable, "-m", "pytest", str(CASES_FOLDER), *quiet, *own, *threads, *arguments]
+        plan = [] if "--resume" in arguments else missing
+        return [sys.executable, "-m", "pytest", str(CASES_FOLDER), *quiet, *plan, *arguments]
 
     def run(self, *arguments: str, timeout_s: float = 180) -> Done:
         """Run to the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -78,7 +80,7 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float) -> int | None:
 
     One case is measured at a time, so that some are finished while others are not.
     """
-    running = desk.start("--profile", "tiny", "--record", folder, "--abreast", "1")
+    running = desk.start("--profile", "tiny", "--record", folder, "--abreast", "1", "--surveys", "all")
     below = kill_one(running, desk.folder / folder / "record.jsonl", target, delay_s)
     code = running.wait(timeout=120)
     if below is None:
@@ -137,6 +139,27 @@ def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
     for record in run.cases:
         assert record.measurement is not None
         assert [visit.index for visit in record.measurement.visits] == [0, 1]
+
+
+def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_visit(desk: Desk) -> None:
+    running = desk.start("--profile", "tiny", "-k", "tiny-sgd", "--surveys", "all", "--record", "here")
+    journal = desk.folder / "here" / "visits.jsonl"
+    deadline = time.monotonic() + 60
+    while not (journal.exists() and journal.read_bytes().count(b'"kind": "visit"') == 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.3)
+    running.kill()
+    running.wait(timeout=60)
+    kept = {json.dumps(visit) for line in journal.read_text().splitlines() if (visit := json.loads(line).get("visit"))}
+    assert read_run(desk.folder / "here").cases == (), "the surveys take longer than that"
+    resumed = desk.run("--resume", "here")
+    assert resumed.code == 0, resumed.out + resumed.err
+    (record,) = read_run(desk.folder / "here").cases
+    assert record.measurement is not None
+    assert {json.dumps({**asdict(visit), "turns": list(visit.turns)}) for visit in record.measurement.visits} == kept
+    assert record.measurement.survey("memory_peak_steady")
+    assert record.measurement.survey("flops_forward")
 
 
 def test_a_complete_run_is_not_resumed(desk: Desk) -> None:

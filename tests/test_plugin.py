@@ -44,6 +44,17 @@ def test_a_run_leaves_record_and_page_and_says_where(desk: Desk) -> None:
     assert_benchmark_agrees(desk.folder / "rounds.json", desk.folder / "here")
 
 
+def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: Desk) -> None:
+    done = desk.run("--profile", "tiny", "-k", "tiny-adam", "--surveys", "all", "--record", "here")
+    assert done.code == 0, done.out + done.err
+    (record,) = read_run(desk.folder / "here").cases
+    assert record.measurement is not None
+    assert record.measurement.warnings == ()
+    found = {series.metric.name for series in record.measurement.surveyed}
+    assert {"memory_peak_steady", "part_forward", "utilization", "flops_forward", "ceiling_flops"} <= found
+    assert "What a step costs beside its time" in (desk.folder / "here" / "report.html").read_text()
+
+
 def assert_benchmark_agrees(file: Path, folder: Path) -> None:
     """pytest-benchmark's figures are those of our rounds, to the last digit."""
     theirs = {one["params"]["case_id"]: one["stats"] for one in json.loads(file.read_text())["benchmarks"]}
@@ -130,6 +141,7 @@ BAD_OPTIONS = [
     (["--profile", "tiny", "--case-seconds", "nan"], "--case-seconds is 'nan'", "allowed: a number of seconds"),
     (["--profile", "tiny", "--allocator", "fast"], "--allocator is 'fast'", "allowed: steady, default"),
     (["--profile", "tiny", "--priority", "low"], "--priority is 'low'", "allowed: high, normal"),
+    (["--profile", "tiny", "--surveys", "some"], "--surveys is 'some'", "allowed: all, none"),
     (["--profile", "tiny", "--shard", "3/2"], "--shard is '3/2'", "allowed: I/N"),
     (["--resume", "nowhere"], "no record at", "No such file"),
     (["--resume", "profiles.toml"], "is no record of stepmark", ""),

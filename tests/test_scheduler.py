@@ -119,7 +119,8 @@ def test_a_record_comes_with_the_last_visit_of_its_case_and_only_then():
     for case in CASES:
         results = [one for one in progress if one.case == case and one.visited]
         assert [one.index for one in results] == [0, 1, 2]
-        assert [one.record is not None for one in results] == [False, False, True]
+        (told,) = (place for place, one in enumerate(progress) if one.case == case and one.record)
+        assert progress[told - 1] is results[-1], "and is kept before the surveys begin"
 
 
 def test_the_share_done_climbs_to_one():

@@ -105,7 +105,7 @@ def together(facts: Facts) -> float:
     """What the parts of a step add up to, over that step: the median over steps."""
     parts = [values for part in PARTS if (values := facts.measurement.survey(f"part_{part}"))]
     wholes = facts.measurement.survey("watched_step_time")
-    return median(sum(step) / whole for whole, *step in zip(wholes, *parts, strict=False))
+    return float(median(sum(step) / whole for whole, *step in zip(wholes, *parts, strict=False)))
 
 
 def stopwatch(facts: Facts) -> float:
