@@ -17,10 +17,13 @@ from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
 
 CASE = Case("residual_d4w32", "sgd_momentum", "cpu")
-"""A network between small and large, the same for all trials."""
-TURNS = 12
-TURN_S = 0.2
-WARMUP_S = 1.0
+"""A network between small and large."""
+SMALL = Case("seed_cnn", "sgd_momentum", "cpu")
+"""One of which the allocator is a larger part."""
+WORKERS = 4
+TURNS = 8
+TURN_S = 0.1
+WARMUP_S = 0.5
 MUCH_LONGER = 1.05
 """Step time with the usual allocator over that with the steady one from which it is worth a word."""
 IDENTICAL = 8
@@ -31,24 +34,25 @@ MUCH_NOISE = 0.03
 
 
 def allocator() -> Finding:
-    """How much longer a step takes with glibc's usual allocator, and how many pages it maps in."""
+    """How much longer a step takes with glibc's usual allocator, and how many pages it maps in: in several workers, for
+    what it does depends on the history of a heap, and is chance.
+    """
     plan = Plan(threads=default_threads(), surveys="none")
     with Launcher(replace(plan, allocator="default")) as usual, Launcher(plan) as steady:
         try:
-            step_s, faults = compared([usual.fork(CASE), steady.fork(CASE)])
+            step_s, faults = compared([launcher.fork(SMALL) for launcher in (usual, steady) for _ in range(WORKERS)])
         except WorkerFailed as failed:
-            return unknown("allocator", f"{CASE.id} does not run: {failed}")
-    ratio = step_s[0] / step_s[1]
-    share = max(0.0, 1 - 1 / ratio)
+            return unknown("allocator", f"{SMALL.id} does not run: {failed}")
+    best_s = median(step_s[WORKERS:])
+    ratios = sorted(one / best_s for one in step_s[:WORKERS])
     found = (
-        f"a step of {CASE.id} takes {ratio:.2f} times as long with glibc's usual allocator, which maps in "
-        f"{faults[0]:.0f} pages a step instead of {faults[1]:.0f}"
+        f"with glibc's usual one a step of {SMALL.id} takes {ratios[0]:.2f} to {ratios[-1]:.2f} times as long in "
+        f"{WORKERS} workers, and maps in up to {max(faults[:WORKERS]):.0f} pages"
     )
-    if ratio < MUCH_LONGER:
+    if ratios[-1] < MUCH_LONGER:
         return fine("allocator", found)
     settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
-    advice = f"cases have it so already; for training of your own, {share:.0%} of the step, set {settings}"
-    return disturbs("allocator", found, advice)
+    return disturbs("allocator", found, f"cases have a steady one; for training of your own set {settings}")
 
 
 def compared(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
