@@ -10,16 +10,21 @@ import json
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import NoReturn, Self
+from pathlib import Path
+from typing import Any, NoReturn, Self
 
 import psutil
+import pynvml
 
+from suite import nvml
 from suite.lifeline import die_with_parent
 
 INTERVAL_S = 0.1
 """Seconds between two looks."""
+POWERCAP = Path("/sys/class/powercap")
 RESCAN_S = 1.0
 """Seconds after which children are looked for anew: it takes a look at every process of the machine."""
 GO, STOP, QUIT = b"g", b"s", b"q"
@@ -37,6 +42,8 @@ class Sample:
         switches, involuntary: their changes of context, all and those that the kernel forced.
         read_bytes, written_bytes: what they had of storage.
         busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
+        devices: what each NVIDIA device tells (`suite.nvml.READINGS`); nothing where none was asked for, or is there.
+        package_j: what the processors have drawn since some time; None where they do not tell this user.
     """
 
     at_s: float
@@ -47,6 +54,8 @@ class Sample:
     read_bytes: float
     written_bytes: float
     busy_s: list[float] = field(default_factory=list)
+    devices: list[dict[str, float | None]] = field(default_factory=list)
+    package_j: float | None = None
 
 
 class Sampler:
@@ -56,17 +65,21 @@ class Sampler:
 
     Args:
         interval_s: seconds between two looks.
+        devices: whether to look at NVIDIA devices too.
+
+    Attributes:
+        pid: of the process that looks.
     """
 
-    def __init__(self, interval_s: float = INTERVAL_S) -> None:
+    def __init__(self, interval_s: float = INTERVAL_S, *, devices: bool = False) -> None:
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
-        watched, self._pid = os.getpid(), os.fork()
-        if self._pid == 0:
+        watched, self.pid = os.getpid(), os.fork()
+        if self.pid == 0:
             die_with_parent(watched)
             os.close(self._commands)
             os.close(self._answers)
-            serve(watched, interval_s, commands, answers)
+            serve(watched, interval_s, commands, answers, devices=devices)
         os.close(commands)
         os.close(answers)
 
@@ -96,19 +109,36 @@ class Sampler:
         os.write(self._commands, QUIT)
         os.close(self._commands)
         os.close(self._answers)
-        os.waitpid(self._pid, 0)
+        os.waitpid(self.pid, 0)
 
 
-def serve(watched: int, interval_s: float, commands: int, answers: int) -> NoReturn:
+def serve(watched: int, interval_s: float, commands: int, answers: int, *, devices: bool) -> NoReturn:
     """The life of the process that looks, until it is told to quit."""
     try:
-        tree = Tree(watched)
-        while os.read(commands, 1) == GO:
-            samples = collect(tree.look, interval_s, commands)
-            told = [{name: getattr(one, name) for name in Sample.__slots__} for one in samples]
-            os.write(answers, json.dumps(told).encode() + b"\n")
+        with opened(wanted=devices) as seen:
+            obey(Tree(watched, seen), interval_s, commands, answers)
     finally:
         os._exit(0)
+
+
+@contextmanager
+def opened(*, wanted: bool) -> Iterator[list[Any]]:
+    """The NVIDIA devices that this process sees, where they are wanted; none where there is no driver."""
+    with ExitStack() as stack:
+        found: list[Any] = []
+        if wanted:
+            with suppress(pynvml.NVMLError):
+                stack.enter_context(nvml.driver())
+                found = nvml.handles()
+        yield found
+
+
+def obey(tree: Tree, interval_s: float, commands: int, answers: int) -> None:
+    """Look when told to, and send what was seen."""
+    while os.read(commands, 1) == GO:
+        samples = collect(tree.look, interval_s, commands)
+        told = [{name: getattr(one, name) for name in Sample.__slots__} for one in samples]
+        os.write(answers, json.dumps(told).encode() + b"\n")
 
 
 def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> list[Sample]:
@@ -125,9 +155,10 @@ def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> lis
 
 
 class Tree:
-    """A process and its descendants, but not the one that looks."""
+    """A process and its descendants, but not the one that looks, and devices."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, devices: list[Any]) -> None:
+        self._devices = devices
         self._root = psutil.Process(pid)
         self._members: list[psutil.Process] = []
         self._scanned_s = -RESCAN_S
@@ -138,9 +169,12 @@ class Tree:
         if now_s - self._scanned_s >= RESCAN_S:
             self._scan()
             self._scanned_s = now_s
+        seen = [nvml.read(device) for device in self._devices]
         columns = zip(*map(read, self._members), strict=True)
         cpu_s, resident, switches, involuntary, read_bytes, written_bytes = map(sum, columns)
-        return Sample(now_s, cpu_s, resident, switches, involuntary, read_bytes, written_bytes, busy_s())
+        return Sample(
+            now_s, cpu_s, resident, switches, involuntary, read_bytes, written_bytes, busy_s(), seen, package_j()
+        )
 
     def _scan(self) -> None:
         others = self._root.children(recursive=True)
@@ -169,3 +203,15 @@ def busy_s() -> list[float]:
     """Seconds for which each core was busy: neither idle, nor waiting for storage, nor taken by the hypervisor."""
     unused = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests count as user too
     return [sum(one) - sum(getattr(one, name) for name in unused) for one in psutil.cpu_times(percpu=True)]
+
+
+def package_j(folder: Path = POWERCAP) -> float | None:
+    """What the processors have drawn, all packages together; None where the kernel or its rights do not tell.
+
+    Source: Linux, Documentation/power/powercap/powercap.rst.
+    """
+    try:
+        drawn_uj = [int(file.read_text()) for file in folder.glob("intel-rapl:?/energy_uj")]
+    except (OSError, ValueError):
+        return None
+    return sum(drawn_uj) / 1e6 if drawn_uj else None

@@ -42,6 +42,7 @@ FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
     "storage_read": ("B", (0.0,)),
     "storage_written": ("B", (2048.0,)),
     "throttled_time": ("s", (0.0,)),
+    "energy_of_step": ("J", (1.5,)),
     "flops_forward": ("FLOP", (2e8,)),
     "flops_backward": ("FLOP", (3e8,)),
     "flops_update": ("FLOP", (1e6,)),
@@ -106,7 +107,7 @@ def test_the_best_reading_is_the_ceiling_and_the_lower_roof_counts():
 
 def test_utilization_is_told_with_each_core():
     cells = only(cost([case()]).utilization)
-    assert cells == ("49.0%", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s")
+    assert cells == ("49.0%", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
 
 
 def test_operations_that_could_not_all_be_counted_are_a_lower_bound():

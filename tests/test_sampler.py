@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from suite.cgroups import ROOT, cpu_quota, groups, memory_limit
+from suite.sampler import Sample, package_j
+from suite.surveys.utilization import host_energy
 
 PROJECT = Path(__file__).resolve().parent.parent
 WATCHED = """
@@ -135,3 +138,20 @@ def test_a_limit_of_memory_is_the_control_group_s(control_group):
 def test_this_process_reads_its_own_limits():
     assert cpu_quota() is None or cpu_quota() > 0
     assert memory_limit() is None or memory_limit() > 0
+
+
+def test_what_the_processors_drew_is_the_sum_of_their_packages(tmp_path):
+    assert package_j(tmp_path) is None
+    for number, drawn_uj in enumerate((1_500_000, 2_000_000)):
+        folder = tmp_path / f"intel-rapl:{number}"
+        (folder / f"intel-rapl:{number}:0").mkdir(parents=True)
+        (folder / "energy_uj").write_text(f"{drawn_uj}\n")
+        (folder / f"intel-rapl:{number}:0" / "energy_uj").write_text("77\n")
+    assert package_j(tmp_path) == 3.5
+
+
+def test_energy_of_the_host_is_left_out_where_its_counter_began_anew():
+    look = Sample(0.0, 0, 0, 0, 0, 0, 0, package_j=10.0)
+    assert host_energy([look, replace(look, at_s=1.0, package_j=14.0)], steps=2)[0].values == (2.0,)
+    assert host_energy([look, replace(look, at_s=1.0, package_j=3.0)], steps=2) == ()
+    assert host_energy([replace(look, package_j=None), look], steps=2) == ()

@@ -1,5 +1,5 @@
 """What looking costs: steps with the sampler at its default interval against steps without, and with a stopwatch around
-each part against without, in turn within one worker's process.
+each part against without, in turn within one worker's process; and what the process that samples itself uses.
 
 Prints, for each case, the median of the ratios of neighbouring stretches, and their middle half; asserts nothing, since
 machines differ. `python docs/studies/sampling.py [PAIRS]`.
@@ -14,6 +14,7 @@ from itertools import pairwise
 from statistics import median, quantiles
 from time import perf_counter
 
+import psutil
 import torch
 
 from suite.environment import default_threads
@@ -52,9 +53,12 @@ def ratios_of(case: Case, pairs: int) -> str:
     watch = Stopwatch(perf_counter)
     with Sampler() as sampler, make_step(case, watch=watch.watch) as step:
         stretch(step)
+        process, started_s = psutil.Process(sampler.pid), perf_counter()
         sampled = ratios(lambda: looked_at(step, sampler), lambda: stretch(step), pairs)
+        spent = process.cpu_times()
+        share = (spent.user + spent.system) / ((perf_counter() - started_s) / 2)  # it looks for half of the time
         watched = ratios(lambda: timed(step, watch), lambda: stretch(step), pairs)
-    return f"sampled every {INTERVAL_S:g} s {sampled}  stopwatch {watched}"
+    return f"sampled every {INTERVAL_S:g} s {sampled}, by {share:.2%} of a core  stopwatch {watched}"
 
 
 def ratios(looking: Callable[[], float], bare: Callable[[], float], pairs: int) -> str:

@@ -179,6 +179,7 @@ def utilization_row(facts: Facts) -> Row | None:
             text(of(facts, "storage_read"), "B"),
             text(of(facts, "storage_written"), "B"),
             text(of(facts, "throttled_time"), "s"),
+            text(of(facts, "energy_of_step") or of(facts, "host_energy_of_step"), "J"),
         ),
     )
 

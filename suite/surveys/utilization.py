@@ -8,7 +8,8 @@ from time import perf_counter
 
 from suite.cgroups import cpu_quota, throttled_s
 from suite.cores import allowed_cores, usable_cores
-from suite.records import Case, Metric, Series
+from suite.records import Better, Case, Metric, Series
+from suite.registry import EXECUTIONS
 from suite.sampler import Sample, Sampler
 from suite.step import RESTORE_AFTER, Step
 from suite.training import make_step
@@ -36,7 +37,8 @@ THROTTLED = Metric(
 
 def survey(case: Case) -> tuple[Series, ...]:
     """Timelines and totals of a case's steps, all their processes together."""
-    with Sampler() as sampler, make_step(case) as step:
+    on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
+    with Sampler(devices=on_devices) as sampler, make_step(case) as step:
         for _ in range(FIRST_STEPS):
             step()
         held_s, started_s = throttled_s(), perf_counter()
@@ -45,7 +47,13 @@ def survey(case: Case) -> tuple[Series, ...]:
         samples = sampler.stop()
         held_s = throttled_s() - held_s
         step.check()
-    return (*timelines(samples, started_s), *totals(samples, steps), Series(THROTTLED, (held_s / steps,)))
+    return (
+        *timelines(samples, started_s),
+        *totals(samples, steps),
+        Series(THROTTLED, (held_s / steps,)),
+        *host_energy(samples, steps),
+        *device_series(samples, steps, case.batch_size),
+    )
 
 
 def run(step: Step, until_s: float) -> int:
@@ -82,6 +90,82 @@ def totals(samples: Sequence[Sample], steps: int) -> tuple[Series, ...]:
         Series(READ, ((last.read_bytes - first.read_bytes) / steps,)),
         Series(WRITTEN, ((last.written_bytes - first.written_bytes) / steps,)),
     )
+
+
+def host_energy(samples: Sequence[Sample], steps: int) -> tuple[Series, ...]:
+    """What the processors drew; nothing where they do not tell, or their counter began anew meanwhile."""
+    first, last = samples[0].package_j, samples[-1].package_j
+    if first is None or last is None or last < first:
+        return ()
+    return (Series(HOST_ENERGY, ((last - first) / steps,)),)
+
+
+HOST_ENERGY = Metric(
+    "host_energy_of_step", "J", "lower", "Energy that the processors drew in one step, for whatever ran on them."
+)
+
+
+def device_series(samples: Sequence[Sample], steps: int, images: int) -> tuple[Series, ...]:
+    """What the devices told: a timeline of each reading that a device had to the end, and the energy of all of them.
+
+    Args:
+        samples: at least two.
+        steps: that ran between the first sample and the last.
+        images: of one step, N.
+    """
+    if not samples[0].devices:
+        return ()
+    found: list[Series] = []
+    drawn_j: list[float] = []
+    for index in range(len(samples[0].devices)):
+        told = [one.devices[index] for one in samples]
+        for name, (quantity, unit, better, meaning) in OF_A_DEVICE.items():
+            values = tuple(value for one in told[1:] if (value := one[name]) is not None)
+            if len(values) == len(told) - 1:
+                metric = Metric(f"gpu{index}_{quantity}", unit, better, f"{meaning} of device {index} at each sample.")
+                found.append(Series(metric, values))
+        drawn_j += [energy] if (energy := energy_j(samples, index)) is not None else []
+    if len(drawn_j) < len(samples[0].devices):
+        return tuple(found)
+    return (
+        *found,
+        Series(ENERGY_OF_STEP, (sum(drawn_j) / steps,)),
+        Series(ENERGY_OF_IMAGE, (sum(drawn_j) / steps / images,)),
+    )
+
+
+OF_A_DEVICE: dict[str, tuple[str, str, Better, str]] = {
+    "utilization": (
+        "utilization",
+        "ratio",
+        "higher",
+        "Share of the driver's window in which any kernel ran",
+    ),
+    "memory_bytes": ("memory", "B", "lower", "Memory used, by whatever runs there"),
+    "power_w": ("power", "W", "lower", "Power drawn"),
+    "clock_hz": ("clock", "Hz", "neither", "Clock"),
+    "temperature_c": ("temperature", "degC", "lower", "Temperature"),
+    "slowed": ("slowed", "1", "lower", "Whether heat or power lowered the clock"),
+}
+"""Reading -> what its timeline is called, its unit, which way is better, and what it is."""
+ENERGY_OF_STEP = Metric("energy_of_step", "J", "lower", "Energy that the devices drew in one step.")
+ENERGY_OF_IMAGE = Metric("energy_of_image", "J", "lower", "Energy that the devices drew for one image.")
+
+
+def energy_j(samples: Sequence[Sample], index: int) -> float | None:
+    """What a device drew between the first sample and the last: by its counter, else power over time; None where it
+    told neither.
+    """
+    first, last = samples[0].devices[index]["energy_j"], samples[-1].devices[index]["energy_j"]
+    if first is not None and last is not None:
+        return last - first
+    drawn = 0.0
+    for before, after in pairwise(samples):
+        power_w = after.devices[index]["power_w"]
+        if power_w is None:
+            return None
+        drawn += power_w * (after.at_s - before.at_s)
+    return drawn
 
 
 def utilization(samples: Sequence[Sample]) -> float:

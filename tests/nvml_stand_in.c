@@ -1,0 +1,47 @@
+/* Answers the calls of NVIDIA's management library that the suite makes, so that the real binding is exercised where no
+ * driver is. What it answers depends on the variable NVML_DEVICES (how many) and NVML_LACKS (words: energy, mig,
+ * permission, lost, init). A lost device answers twice, then no more. Counters grow with each call. */
+#include <stdlib.h>
+#include <string.h>
+
+enum { SUCCESS = 0, NOT_SUPPORTED = 3, NO_PERMISSION = 4, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
+static int calls = 0;
+static int lacks(const char *word) { const char *said = getenv("NVML_LACKS"); return said && strstr(said, word); }
+static int gone(void) { return lacks("lost") && ++calls > 2 ? GPU_IS_LOST : SUCCESS; }
+
+int nvmlInitWithFlags(unsigned flags) { return lacks("init") ? DRIVER_NOT_LOADED : SUCCESS; }
+int nvmlShutdown(void) { return SUCCESS; }
+const char *nvmlErrorString(int code) { return "an error of the stand-in"; }
+int nvmlDeviceGetCount_v2(unsigned *count) { const char *n = getenv("NVML_DEVICES"); *count = n ? atoi(n) : 1; return SUCCESS; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
+    unsigned count; nvmlDeviceGetCount_v2(&count);
+    *device = (void *)(size_t)(index + 1);
+    return index < count ? SUCCESS : 2;
+}
+int nvmlDeviceGetUtilizationRates(void *device, unsigned *rates) {
+    if (lacks("mig")) return NOT_SUPPORTED;
+    rates[0] = 40 + (unsigned)(size_t)device; rates[1] = 10;
+    return gone();
+}
+int nvmlDeviceGetMemoryInfo_v2(void *device, unsigned long long *memory) {
+    memory[1] = 80ull << 30; memory[4] = 3ull << 30; /* total, used; version and padding come first */
+    return gone();
+}
+int nvmlDeviceGetPowerUsage(void *device, unsigned *milliwatts) {
+    if (lacks("permission")) return NO_PERMISSION;
+    *milliwatts = 250000;
+    return gone();
+}
+int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules) {
+    static unsigned long long drawn = 1000000;
+    if (lacks("energy")) return NOT_SUPPORTED;
+    *millijoules = drawn += 25000;
+    return gone();
+}
+int nvmlDeviceGetClockInfo(void *device, int kind, unsigned *mhz) { *mhz = 1410; return gone(); }
+int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *degrees) { *degrees = 55; return gone(); }
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *bits) { *bits = lacks("cool") ? 0x20 : 1; return gone(); }
+int nvmlDeviceGetCurrentClocksEventReasons(void *device, unsigned long long *bits) {
+    return nvmlDeviceGetCurrentClocksThrottleReasons(device, bits);
+}
+int nvmlDeviceGetPersistenceMode(void *device, unsigned *mode) { *mode = !lacks("persistence"); return gone(); }
