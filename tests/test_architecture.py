@@ -257,8 +257,7 @@ def is_torch(name: str) -> bool:
 
 def test_nothing_that_runs_outside_a_worker_imports_a_module_that_imports_torch():
     importers = {name for name, tree in TREES.items() if own(imports(on_import(tree))) & TORCH_ON_IMPORT}
-    surveys = {name for name in MODULES if name.startswith("surveys.")}  # only workers import these
-    assert importers <= TORCH_ON_IMPORT | surveys
+    assert importers <= TORCH_ON_IMPORT
 
 
 def reached(name: str) -> set[str]:

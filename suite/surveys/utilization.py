@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from suite.cgroups import cpu_quota, throttled_s
 from suite.cores import allowed_cores, usable_cores
 from suite.records import Better, Case, Metric, Series
 from suite.registry import EXECUTIONS
 from suite.sampler import Sample, Sampler
-from suite.step import RESTORE_AFTER, Step
-from suite.training import make_step
+
+if TYPE_CHECKING:
+    from suite.step import Step
 
 FIRST_STEPS = 4
 WINDOW_S = 1.0
@@ -37,6 +39,8 @@ THROTTLED = Metric(
 
 def survey(case: Case) -> tuple[Series, ...]:
     """Timelines and totals of a case's steps, all their processes together."""
+    from suite.training import make_step  # what reads the samples needs no torch
+
     on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
     with Sampler(devices=on_devices) as sampler, make_step(case) as step:
         for _ in range(FIRST_STEPS):
@@ -58,6 +62,8 @@ def survey(case: Case) -> tuple[Series, ...]:
 
 def run(step: Step, until_s: float) -> int:
     """Run steps until the clock reads that; how many."""
+    from suite.step import RESTORE_AFTER
+
     steps = 0
     while steps < FEWEST_STEPS or perf_counter() < until_s:
         if steps % RESTORE_AFTER == 0:
