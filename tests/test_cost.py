@@ -144,3 +144,8 @@ def test_the_page_shows_the_section_where_something_was_found():
     assert with_it.rows("ranked")[0][6] == "470.0 MiB"
     assert without.rows("ranked")[0][6] == "–"
     assert not without.all("section", "cost")
+
+
+def test_a_page_of_1000_surveyed_cases_stays_within_2_megabytes():
+    records = [surveyed(measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01, seed)) for seed in range(1000)]
+    assert len(report.render(run(records)).encode()) <= 2_000_000

@@ -11,8 +11,8 @@ from suite import units
 from suite.report.facts import Facts
 from suite.report.svg import stack
 
-MOST_ROWS = 800
-"""Rows of a table; more cases are counted under it and stand in the record."""
+MOST_ROWS = 500
+"""Rows of a table, so that a page of 1,000 cases stays within 2 MB; more are counted under it."""
 DIGITS = 3
 PARTS = ("data_wait", "zero_grad", "forward", "loss", "backward", "update")
 """Parts of a step in the order in which they run; in the drawing freeing gradients and the loss belong to forward."""
