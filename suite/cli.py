@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     )
     exporting.set_defaults(command=export)
 
-    examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 40 seconds")
+    examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
     examining.add_argument("--format", choices=("table", "json"), default="table")
     examining.set_defaults(command=doctor)
     return top
