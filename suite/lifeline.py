@@ -1,4 +1,4 @@
-"""Ties a process to the one that forked it: when the parent dies, the kernel ends the child. Imports no torch."""
+"""Ties a process to the one that forked it, and orphans to this one, by the kernel. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 """`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
+PR_SET_CHILD_SUBREAPER = 36
+"""Likewise: this process becomes the parent of its descendants whose own has died."""
 
 
 def die_with_parent(parent: int = 0) -> None:
@@ -24,3 +26,12 @@ def die_with_parent(parent: int = 0) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != parent:
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own dies, so that what they used is counted here and none stays a zombie.
+
+    Source: prctl(2), PR_SET_CHILD_SUBREAPER.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)

@@ -26,10 +26,11 @@ def main() -> None:
     """Import torch, torchvision and the user's plug-ins; say `ready`; fork on request until the link closes."""
     settings = json.loads(sys.argv[2])
     sys.path[:] = settings["path"]
-    from suite.lifeline import die_with_parent
+    from suite.lifeline import adopt_orphans, die_with_parent
     from suite.priority import go_first, reached
 
     die_with_parent()
+    adopt_orphans()
     if settings["priority"] == "high":
         go_first()
     from suite.protocol import VERSION, Closed, Link
@@ -62,6 +63,7 @@ def import_torch() -> dict[str, Any]:
     import torchvision  # noqa: F401 - imported once here instead of in every worker
 
     import suite.layers
+    import suite.surveys.allocator
     import suite.surveys.anatomy
     import suite.surveys.memory
     import suite.surveys.utilization
@@ -131,6 +133,10 @@ def end(pid: int) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except ChildProcessError:  # it was ended before
         return 0
+    finally:
+        with contextlib.suppress(ChildProcessError):
+            while True:  # its own children are ours now (suite.lifeline.adopt_orphans)
+                os.waitpid(-pid, 0)
 
 
 if __name__ == "__main__":
