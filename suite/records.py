@@ -155,6 +155,8 @@ class Visit:
         precision: relative half-width of the interval of this visit's median when it stopped; None where it
             had too few rounds to tell.
         steady: whether the warm-up ended because the step time had settled.
+        neighbour: name of the process outside this run that used most of the cores meanwhile; empty where none did
+            much.
     """
 
     index: int
@@ -167,6 +169,7 @@ class Visit:
     stopped_by: Stop
     precision: float | None
     steady: bool
+    neighbour: str = ""
 
     @property
     def rounds(self) -> int:
@@ -207,6 +210,10 @@ class Measurement:
     def survey(self, metric: str) -> tuple[float, ...]:
         """What a survey found of `metric`; empty where none did."""
         return next((series.values for series in self.surveyed if series.metric.name == metric), ())
+
+    def visited(self, metric: str) -> tuple[float, ...]:
+        """The values of `metric`, one for each visit; empty where it was not taken."""
+        return next((series.values for series in self.per_visit if series.metric.name == metric), ())
 
     def values(self, metric: str) -> tuple[float, ...]:
         """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""

@@ -3,6 +3,7 @@
 for each pass:
     shuffle the cases by the plan's seed
     for each group of cases, as many as are measured abreast:
+        look at what others do to the machine, here and at the end of each visit
         fork a fresh worker for each and warm it up
         until each knows its median to the target precision, or has spent its time:
             give each a turn                (the others wait, blocked on their pipe)
@@ -12,16 +13,18 @@ for each pass:
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from time import monotonic
 
+from suite import disturbance
+from suite.disturbance import Look
 from suite.launcher import WorkerFailed, WorkerLost
 from suite.lesson import Lesson
 from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
 from suite.stay import Stay, Workers, join
-from suite.surveys import SURVEYS
+from suite.surveys import surveys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,18 @@ class Scheduler:
         plan: passes, stopping rule, how many cases abreast, and the seed of the order.
         workers: where workers come from; a fake one in tests.
         visited: visits of an interrupted run by case id, which are not repeated.
+        look: at what others do to the machine.
     """
 
-    def __init__(self, plan: Plan, workers: Workers, visited: Mapping[str, list[Visited]] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        workers: Workers,
+        visited: Mapping[str, list[Visited]] | None = None,
+        look: Callable[[], Look | None] = disturbance.look,
+    ) -> None:
         self._plan = plan
+        self._look = look
         self._workers = workers
         self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
         self._origin_s = monotonic()
@@ -74,7 +85,7 @@ class Scheduler:
 
     def _group(self, group: list[Case], index: int) -> Iterator[Progress]:
         """Stays side by side, turn by turn, until all are over; shares are in visits."""
-        started_s = monotonic() - self._origin_s
+        started_s, before = monotonic() - self._origin_s, self._look()
         stays = [
             (Lesson if case.mode == LEARN else Stay)(case, index, self._plan, self._workers, started_s)
             for case in group
@@ -84,8 +95,9 @@ class Scheduler:
                 yield Progress(stay.case, index, under_way(stays))
                 stay.go_on()
                 if stay.result is not None:
-                    self._visited.setdefault(stay.case.id, []).append(stay.result)
-                    yield Progress(stay.case, index, under_way(stays), stay.result)
+                    visited = beside(stay.result, before, self._look())
+                    self._visited.setdefault(stay.case.id, []).append(visited)
+                    yield Progress(stay.case, index, under_way(stays), visited)
                     record = self._record(stay.case)
                     if record is not None:
                         yield Progress(stay.case, index, under_way(stays), record=record)
@@ -105,11 +117,12 @@ class Scheduler:
     def _surveyed(self, record: RunRecord) -> RunRecord:
         """The record of a measured case with what its surveys found. A survey that fails is a warning."""
         measurement = record.measurement
-        if self._plan.surveys == "none" or record.outcome != "measured" or measurement is None:
+        names = surveys_of(self._plan)
+        if not names or record.outcome != "measured" or measurement is None:
             return record
         found: list[Series] = []
         warnings: list[str] = []
-        for name in SURVEYS:
+        for name in names:
             try:
                 found += self._survey(record.case, name)
             except WorkerFailed as failed:
@@ -123,6 +136,15 @@ class Scheduler:
             return self._workers.survey(case, name)
         except WorkerLost:
             return self._workers.survey(case, name)
+
+
+def beside(visited: Visited, before: Look | None, after: Look | None) -> Visited:
+    """A visit with what others did to the machine meanwhile, where that is known."""
+    if visited.visit is None or before is None or after is None:
+        return visited
+    found = disturbance.between(before, after)
+    visit = replace(visited.visit, neighbour=found.busiest)
+    return replace(visited, visit=visit, per_visit=(*visited.per_visit, *found.series()))
 
 
 def under_way(stays: list[Stay]) -> float:

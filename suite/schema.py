@@ -9,6 +9,7 @@ Schema history:
        are epochs with the metrics `accuracy` and `test_loss`; a visit may have stopped by `epochs`.
     4  `surveyed` in the lines of cases: series of what was found beside the step time, each with a length of its own;
        `surveys` of the plan, of which there were none before.
+    5  `neighbour` of a visit; `per_visit` tells what others did to the machine meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from suite.protocol import pack, unpack
 from suite.records import Case, Footer, Header, Measurement, Plan, RunRecord, Visit, Visited
 
-SCHEMA = 4
+SCHEMA = 5
 
 Line = dict[str, Any]
 

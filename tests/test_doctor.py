@@ -4,14 +4,18 @@ import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from suite.cores import allowed_cores
+from suite.disturbance import Disturbance, between, look
 from suite.doctor.fixed import FIXED, governor, huge_pages, shared_memory, siblings, turbo
 from suite.doctor.gpus import devices
-from suite.doctor.moment import load, look, moment, pressure, steal
+from suite.doctor.moment import load, moment, pressure, steal
+from tests.neighbours import BUSY, neighbour
 from tests.test_sampler import control_group  # noqa: F401 - a fixture
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -79,31 +83,18 @@ def test_every_check_comes_to_something_on_this_machine(check):
 
 
 def test_a_busy_process_is_named():
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
+    with neighbour(BUSY) as pid:
         before = look()
-        subprocess.run(["sleep", "1"], check=True)
-        finding = load(before, look())
-    finally:
-        busy.kill()
-        busy.wait()
+        time.sleep(1.0)
+        finding = load(between(before, look()))
     assert finding.state == "disturbs"
-    assert f"process {busy.pid})" in finding.found
+    assert f"process {pid})" in finding.found
 
 
-def test_steal_and_load_are_shares_of_the_time_that_passed():
-    before = look()
-    after = before.__class__(
-        at_s=before.at_s + 1,
-        total_s=before.total_s + 2,
-        busy_s=before.busy_s + 0.02,
-        stolen_s=before.stolen_s + 0.5,
-        throttled_s=before.throttled_s,
-        used_s=before.used_s,
-    )
-    assert load(before, after).state == "fine"
-    assert steal(before, after).found.startswith("25.0% of the time")
-    assert steal(before, before).state == "fine"
+def test_steal_and_load_are_told_as_shares():
+    quiet = Disturbance(0.01, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+    assert load(quiet).state == steal(quiet).state == "fine"
+    assert steal(replace(quiet, stolen=0.25)).found.startswith("25.0% of the time")
 
 
 def test_pressure_is_that_of_the_last_ten_seconds(tmp_path):

@@ -1,0 +1,125 @@
+"""What others did to the machine is told from what this run did itself."""
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from suite import disturbance, processes
+from suite.disturbance import Disturbance, between, look
+from suite.launcher import Launcher
+from suite.records import Case, Plan
+from tests.neighbours import BUSY, HUNGRY, neighbour
+
+WINDOW_S = 1.0
+
+
+def seen(seconds: float = WINDOW_S) -> Disturbance:
+    """What happens within the next second."""
+    before = look()
+    time.sleep(seconds)
+    after = look()
+    assert before is not None
+    assert after is not None
+    return between(before, after)
+
+
+def test_a_busy_process_of_somebody_else_is_seen_and_named():
+    quiet = seen()
+    with neighbour(BUSY) as pid:
+        time.sleep(0.2)
+        loaded = seen()
+    assert loaded.others_cores > 0.5
+    assert loaded.others_cores > quiet.others_cores + 0.4
+    assert loaded.neighbours[0].pid == pid
+    assert loaded.neighbours[0].cores == pytest.approx(1.0, abs=0.4)
+    assert loaded.busiest.startswith("python")
+    assert quiet.busiest == "" or quiet.neighbours[0].pid != pid
+
+
+def test_what_this_run_s_own_processes_use_is_not_others():
+    child = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        time.sleep(0.2)
+        found = seen()
+    finally:
+        child.kill()
+        child.wait()
+    assert found.others_cores < 0.4
+    assert child.pid not in {one.pid for one in found.neighbours}
+
+
+def test_what_an_ended_child_used_stays_this_run_s_own():
+    before = look()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.8: pass"], check=True)
+    found = between(before, look())
+    assert look().own_cpu_s - before.own_cpu_s >= 0.75
+    assert found.others_cores < 0.4
+
+
+def test_what_a_killed_worker_s_children_used_stays_this_run_s_own():
+    """Loader workers die with their worker; the zygote adopts them."""
+    with Launcher(Plan(threads=1)) as launcher:
+        launcher.start()
+        worker = launcher.fork(Case("seed_cnn", "sgd", "cpu", input="loader_w2"))
+        worker.measure(seconds=1.0, steps_per_round=1, min_rounds=3)
+        before = look()
+        worker.end()
+        after = look()
+        assert after.own_cpu_s >= before.own_cpu_s
+        children = subprocess.run(
+            ["ps", "-o", "stat=", "--ppid", str(launcher._process.pid)], capture_output=True, text=True, check=False
+        )
+    assert children.stdout.split() == []
+
+
+def test_a_neighbour_that_takes_and_gives_back_memory_is_seen_by_its_faults_and_its_size():
+    quiet = seen()
+    with neighbour(HUNGRY) as pid:
+        time.sleep(0.5)
+        hungry = seen()
+    assert hungry.others_faults > quiet.others_faults + 10_000
+    largest = max(one.resident_bytes for one in hungry.neighbours if one.pid == pid)
+    assert largest > 128 << 20
+
+
+def test_every_metric_has_a_value():
+    found = seen(0.1)
+    assert all(len(one.values) == 1 and one.values[0] >= 0.0 for one in found.series())
+    names = [one.metric.name for one in found.series()]
+    assert len(set(names)) == len(names) == 8
+
+
+def test_shares_are_of_the_time_that_passed():
+    before = look()
+    after = replace(
+        before,
+        at_s=before.at_s + 2,
+        total_s=before.total_s + 4,
+        busy_s=before.busy_s + 1.5,
+        stolen_s=before.stolen_s + 0.5,
+        throttled_s=before.throttled_s + 0.3,
+        cpu_waited_s=before.cpu_waited_s + 0.2,
+        memory_waited_s=before.memory_waited_s + 0.1,
+        faults=before.faults + 900,
+        own_cpu_s=before.own_cpu_s + 0.5,
+        own_faults=before.own_faults + 100,
+    )
+    found = between(before, after)
+    assert found.others_cores == pytest.approx(0.5)
+    assert found.stolen == pytest.approx(0.125)
+    assert found.throttled == pytest.approx(0.15)
+    assert found.cpu_pressure == pytest.approx(0.1)
+    assert found.memory_pressure == pytest.approx(0.05)
+    assert found.others_faults == pytest.approx(400)
+    assert found.busiest == ""
+
+
+def test_a_machine_without_the_kernel_s_files_tells_nothing(monkeypatch, tmp_path):
+    for module in (disturbance, processes):
+        monkeypatch.setattr(module, "PROC", tmp_path)
+    assert look() is None
+    assert disturbance.waited_s("cpu") == 0.0
+    assert disturbance.faults() == 0
