@@ -86,6 +86,18 @@ def read(device: Any) -> dict[str, float | None]:
     return found
 
 
+def memory_of(device: Any, pids: list[int]) -> float | None:
+    """Bytes of a device that processes have; None where the driver lists none of them, as where it knows them by ids of
+    another namespace: a container's host.
+    """
+    try:
+        running = pynvml.nvmlDeviceGetComputeRunningProcesses(device)
+    except pynvml.NVMLError:
+        return None
+    own = [one.usedGpuMemory for one in running if one.pid in pids and one.usedGpuMemory is not None]
+    return float(sum(own)) if own else None
+
+
 def reasons(device: Any) -> list[str]:
     """What lowers a device's clock now.
 

@@ -12,7 +12,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -21,41 +21,59 @@ import pynvml
 
 from suite import nvml
 from suite.lifeline import die_with_parent
+from suite.processes import family, one_process
 
 INTERVAL_S = 0.1
 """Seconds between two looks."""
 POWERCAP = Path("/sys/class/powercap")
-RESCAN_S = 1.0
-"""Seconds after which children are looked for anew: it takes a look at every process of the machine."""
 GO, STOP, QUIT = b"g", b"s", b"q"
 READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look.
+    """One look, as cheap as can be: it takes a core from the step while it lasts.
 
     Attributes:
         at_s: when, by the monotonic clock (`time.perf_counter`).
         cpu_s: time on cores of all processes looked at, since they started.
         resident_bytes: their resident sets added up; pages that several share count for each.
-        switches, involuntary: their changes of context, all and those that the kernel forced.
-        read_bytes, written_bytes: what they had of storage.
-        busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
-        devices: what each NVIDIA device tells (`suite.nvml.READINGS`); nothing where none was asked for, or is there.
-        package_j: what the processors have drawn since some time; None where they do not tell this user.
+        devices: what each NVIDIA device tells (`suite.nvml.READINGS`, and what of its memory these processes have);
+            nothing where none was asked for, or is there.
     """
 
     at_s: float
     cpu_s: float
     resident_bytes: float
+    devices: list[dict[str, float | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What is read before the first look and after the last alone.
+
+    Attributes:
+        switches, involuntary: changes of context of all processes looked at, all and those that the kernel forced.
+        read_bytes, written_bytes: what they had of storage.
+        busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
+        package_j: what the processors have drawn since some time; None where they do not tell this user.
+    """
+
     switches: float
     involuntary: float
     read_bytes: float
     written_bytes: float
-    busy_s: list[float] = field(default_factory=list)
-    devices: list[dict[str, float | None]] = field(default_factory=list)
-    package_j: float | None = None
+    busy_s: list[float]
+    package_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All samples between `go` and `stop`, at least two, and the totals around them."""
+
+    samples: list[Sample]
+    before: Totals
+    after: Totals
 
 
 class Sampler:
@@ -93,8 +111,8 @@ class Sampler:
         """Look from now on."""
         os.write(self._commands, GO)
 
-    def stop(self) -> list[Sample]:
-        """Look once more, and return all samples since `go`."""
+    def stop(self) -> Seen:
+        """Look once more, and return all that was seen since `go`."""
         os.write(self._commands, STOP)
         text = b""
         while not text.endswith(b"\n"):
@@ -102,7 +120,8 @@ class Sampler:
             if not piece:
                 raise ChildProcessError("the process that samples has ended")
             text += piece
-        return [Sample(**one) for one in json.loads(text)]
+        told = json.loads(text)
+        return Seen([Sample(**one) for one in told["samples"]], Totals(**told["before"]), Totals(**told["after"]))
 
     def close(self) -> None:
         """End the process that looks. It is told to: others that were forked since hold its commands open too."""
@@ -136,9 +155,9 @@ def opened(*, wanted: bool) -> Iterator[list[Any]]:
 def obey(tree: Tree, interval_s: float, commands: int, answers: int) -> None:
     """Look when told to, and send what was seen."""
     while os.read(commands, 1) == GO:
+        before = tree.totals()
         samples = collect(tree.look, interval_s, commands)
-        told = [{name: getattr(one, name) for name in Sample.__slots__} for one in samples]
-        os.write(answers, json.dumps(told).encode() + b"\n")
+        os.write(answers, json.dumps(asdict(Seen(samples, before, tree.totals()))).encode() + b"\n")
 
 
 def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> list[Sample]:
@@ -158,45 +177,39 @@ class Tree:
     """A process and its descendants, but not the one that looks, and devices."""
 
     def __init__(self, pid: int, devices: list[Any]) -> None:
+        self._root = pid
         self._devices = devices
-        self._root = psutil.Process(pid)
-        self._members: list[psutil.Process] = []
-        self._scanned_s = -RESCAN_S
 
     def look(self) -> Sample:
         """What all of them have used and hold now. One that has just ended counts no more."""
-        now_s = time.perf_counter()
-        if now_s - self._scanned_s >= RESCAN_S:
-            self._scan()
-            self._scanned_s = now_s
-        seen = [nvml.read(device) for device in self._devices]
-        columns = zip(*map(read, self._members), strict=True)
-        cpu_s, resident, switches, involuntary, read_bytes, written_bytes = map(sum, columns)
-        return Sample(
-            now_s, cpu_s, resident, switches, involuntary, read_bytes, written_bytes, busy_s(), seen, package_j()
-        )
+        now_s, members = time.perf_counter(), self._members()
+        found = [one for one in map(one_process, members) if one]
+        seen = [{**nvml.read(device), "own_memory_bytes": nvml.memory_of(device, members)} for device in self._devices]
+        return Sample(now_s, sum(one.cpu_s for one in found), sum(one.resident_bytes for one in found), seen)
 
-    def _scan(self) -> None:
-        others = self._root.children(recursive=True)
-        self._members = [self._root, *(one for one in others if one.pid != os.getpid())]
+    def totals(self) -> Totals:
+        """What is worth two readings, not one each interval."""
+        columns = zip(*map(read, self._members()), strict=True)
+        switches, involuntary, read_bytes, written_bytes = map(sum, columns)
+        return Totals(switches, involuntary, read_bytes, written_bytes, busy_s(), package_j())
+
+    def _members(self) -> list[int]:
+        return [pid for pid in family(self._root) if pid != os.getpid()]
 
 
-def read(process: psutil.Process) -> tuple[float, ...]:
-    """What one process has used and holds, in the order of `Sample`; zeros where it has ended."""
+def read(pid: int) -> tuple[float, ...]:
+    """Switches and storage of one process, in the order of `Totals`; zeros where it has ended."""
     try:
-        with process.oneshot():
-            times, switches = process.cpu_times(), process.num_ctx_switches()
-            storage = process.io_counters()
-            return (
-                times.user + times.system,
-                process.memory_info().rss,
-                switches.voluntary + switches.involuntary,
-                switches.involuntary,
-                storage.read_bytes,
-                storage.write_bytes,
-            )
+        process = psutil.Process(pid)
+        switches, storage = process.num_ctx_switches(), process.io_counters()
     except psutil.Error:
-        return (0.0,) * 6
+        return (0.0,) * 4
+    return (
+        switches.voluntary + switches.involuntary,
+        switches.involuntary,
+        storage.read_bytes,
+        storage.write_bytes,
+    )
 
 
 def busy_s() -> list[float]:

@@ -1,8 +1,10 @@
 /* Answers the calls of NVIDIA's management library that the suite makes, so that the real binding is exercised where no
  * driver is. What it answers depends on the variable NVML_DEVICES (how many) and NVML_LACKS (words: energy, mig,
- * permission, lost, init). A lost device answers twice, then no more. Counters grow with each call. */
+ * permission, lost, init, persistence, cool, processes). A lost device answers twice, then no more. Counters grow with
+ * each call, and so does the memory used. Where it knows processes, it lists the caller's parent and a stranger. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SUCCESS = 0, NOT_SUPPORTED = 3, NO_PERMISSION = 4, DRIVER_NOT_LOADED = 9, GPU_IS_LOST = 15 };
 static int calls = 0;
@@ -24,7 +26,17 @@ int nvmlDeviceGetUtilizationRates(void *device, unsigned *rates) {
     return gone();
 }
 int nvmlDeviceGetMemoryInfo_v2(void *device, unsigned long long *memory) {
-    memory[1] = 80ull << 30; memory[4] = 3ull << 30; /* total, used; version and padding come first */
+    static unsigned long long more = 0;
+    memory[1] = 80ull << 30; memory[4] = (3ull << 30) + (more++ << 20); /* total, used; version, padding come first */
+    return gone();
+}
+typedef struct { unsigned pid; unsigned long long bytes; unsigned gpu, compute; } process;
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, process *found) {
+    unsigned room = *count;
+    *count = 2;
+    if (room < 2 || !found) return 7; /* insufficient size */
+    found[0] = (process){lacks("processes") ? 1u << 30 : (unsigned)getppid(), 700ull << 20, 0, 0};
+    found[1] = (process){(1u << 30) + 1, 5ull << 30, 0, 0};
     return gone();
 }
 int nvmlDeviceGetPowerUsage(void *device, unsigned *milliwatts) {

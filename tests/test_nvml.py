@@ -85,7 +85,7 @@ from suite.sampler import Sampler
 with Sampler(0.05, devices=True) as sampler:
     sampler.go()
     time.sleep(0.3)
-    print(json.dumps([asdict(one) for one in sampler.stop()]))
+    print(json.dumps([asdict(one) for one in sampler.stop().samples]))
 """
 
 
@@ -111,7 +111,7 @@ SERIES = """
 from suite.sampler import Sample
 from suite.surveys.utilization import device_series
 told = dict(utilization=0.5, memory_bytes=1e9, power_w=200.0, clock_hz=1e9, temperature_c=50.0, slowed=0.0)
-look = lambda at_s, energy_j: Sample(at_s, 0, 0, 0, 0, 0, 0, [], [{**told, "energy_j": energy_j}])
+look = lambda at_s, energy_j: Sample(at_s, 0, 0, [{**told, "energy_j": energy_j}])
 energies = json.loads(ENERGIES)
 samples = [look(index / 10, energy) for index, energy in enumerate(energies)]
 print(json.dumps({one.metric.name: one.values for one in device_series(samples, steps=4, images=64)}))
@@ -128,6 +128,37 @@ def test_joules_of_a_step_and_an_image_come_from_the_energy_counter(library):
 def test_without_a_counter_they_come_from_power_over_time(library):
     found = told(library, SERIES.replace("ENERGIES", "'[null, null, null]'"))
     assert found["energy_of_step"] == [pytest.approx(200.0 * 0.2 / 4)]
+
+
+MEMORY = """
+from suite.sampler import Sampler
+from suite.surveys.utilization import device_memory
+with Sampler(0.05, devices=True) as sampler:
+    sampler.go()
+    bare = sampler.stop().samples[-1]
+    sampler.go()
+    time.sleep(0.1)
+    samples = sampler.stop().samples
+used = [one.devices[0]["memory_bytes"] for one in (bare, *samples)]
+print(json.dumps([{one.metric.name: one.values[0] for one in device_memory(bare, samples)}, max(used) - used[0]]))
+"""
+
+
+def test_memory_of_a_device_is_that_of_the_step_s_processes_where_the_driver_knows_them(library):
+    found, _ = told(library, f"import time\n{MEMORY}")
+    assert found == {"device_memory_by_process": 700 << 20}
+
+
+def test_where_it_does_not_it_is_what_is_used_more_than_before_and_says_so(library):
+    found, more = told(library, f"import time\n{MEMORY}", NVML_LACKS="processes")
+    assert more > 0
+    assert found == {"device_memory_by_difference": more}
+
+
+def test_a_device_that_tells_nothing_of_its_memory_has_none(library):
+    assert told(
+        library, f"import time\n{MEMORY.replace('used =', '#')}".replace(", max(used) - used[0]", ""), NVML_LACKS="lost"
+    ) == [{}]
 
 
 DOCTOR = """

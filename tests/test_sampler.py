@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from suite.cgroups import ROOT, cpu_quota, groups, memory_limit
-from suite.sampler import Sample, package_j
+from suite.sampler import Sample, Seen, Totals, package_j
 from suite.surveys.utilization import host_energy
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -31,7 +30,8 @@ with Sampler(0.05) as sampler:
     held_s, started_s, own_s = throttled_s(), time.perf_counter(), time.process_time()
     sampler.go()
     work(started_s + SECONDS)
-    samples = sampler.stop()
+    seen = sampler.stop()
+    samples = seen.samples
     told = {
         "utilization": utilization(samples),
         "cores": [one.values[0] for one in timelines(samples, started_s)[1:2]],
@@ -41,7 +41,7 @@ with Sampler(0.05) as sampler:
         "throttled_s": throttled_s() - held_s,
         "quota": cpu_quota(),
         "limit": memory_limit(),
-        "written": samples[-1].written_bytes - samples[0].written_bytes,
+        "written": seen.after.written_bytes - seen.before.written_bytes,
         "at_s": [one.at_s - started_s for one in samples],
     }
 print(json.dumps(told))
@@ -151,7 +151,10 @@ def test_what_the_processors_drew_is_the_sum_of_their_packages(tmp_path):
 
 
 def test_energy_of_the_host_is_left_out_where_its_counter_began_anew():
-    look = Sample(0.0, 0, 0, 0, 0, 0, 0, package_j=10.0)
-    assert host_energy([look, replace(look, at_s=1.0, package_j=14.0)], steps=2)[0].values == (2.0,)
-    assert host_energy([look, replace(look, at_s=1.0, package_j=3.0)], steps=2) == ()
-    assert host_energy([replace(look, package_j=None), look], steps=2) == ()
+    def seen(first_j: float | None, last_j: float | None) -> Seen:
+        before, after = (Totals(0, 0, 0, 0, [], drawn_j) for drawn_j in (first_j, last_j))
+        return Seen([Sample(0.0, 0, 0), Sample(1.0, 0, 0)], before, after)
+
+    assert host_energy(seen(10.0, 14.0), steps=2)[0].values == (2.0,)
+    assert host_energy(seen(10.0, 3.0), steps=2) == ()
+    assert host_energy(seen(None, 10.0), steps=2) == ()

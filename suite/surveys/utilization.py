@@ -11,7 +11,7 @@ from suite.cgroups import cpu_quota, throttled_s
 from suite.cores import allowed_cores, usable_cores
 from suite.records import Better, Case, Metric, Series
 from suite.registry import EXECUTIONS
-from suite.sampler import Sample, Sampler
+from suite.sampler import Sample, Sampler, Seen
 
 if TYPE_CHECKING:
     from suite.step import Step
@@ -39,25 +39,37 @@ THROTTLED = Metric(
 
 def survey(case: Case) -> tuple[Series, ...]:
     """Timelines and totals of a case's steps, all their processes together."""
+    on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
+    with Sampler(devices=on_devices) as sampler:
+        sampler.go()
+        bare = sampler.stop().samples[-1]
+        started_s, steps, seen, held_s = watched(case, sampler)
+    return (
+        *timelines(seen.samples, started_s),
+        *totals(seen, steps),
+        Series(THROTTLED, (held_s / steps,)),
+        *host_energy(seen, steps),
+        *device_series(seen.samples, steps, case.batch_size),
+        *device_memory(bare, seen.samples),
+    )
+
+
+def watched(case: Case, sampler: Sampler) -> tuple[float, int, Seen, float]:
+    """Run steps for a while under the eyes of the sampler: when that began, how many, what was seen, and seconds for
+    which the quota held the processes back.
+    """
     from suite.training import make_step  # what reads the samples needs no torch
 
-    on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
-    with Sampler(devices=on_devices) as sampler, make_step(case) as step:
+    with make_step(case) as step:
         for _ in range(FIRST_STEPS):
             step()
         held_s, started_s = throttled_s(), perf_counter()
         sampler.go()
         steps = run(step, started_s + WINDOW_S)
-        samples = sampler.stop()
+        seen = sampler.stop()
         held_s = throttled_s() - held_s
         step.check()
-    return (
-        *timelines(samples, started_s),
-        *totals(samples, steps),
-        Series(THROTTLED, (held_s / steps,)),
-        *host_energy(samples, steps),
-        *device_series(samples, steps, case.batch_size),
-    )
+    return started_s, steps, seen, held_s
 
 
 def run(step: Step, until_s: float) -> int:
@@ -83,24 +95,24 @@ def timelines(samples: Sequence[Sample], started_s: float) -> tuple[Series, ...]
     )
 
 
-def totals(samples: Sequence[Sample], steps: int) -> tuple[Series, ...]:
-    """What all samples together saw."""
-    first, last = samples[0], samples[-1]
-    spent_s = last.at_s - first.at_s
-    busy_s = [after - before for before, after in zip(first.busy_s, last.busy_s, strict=True)]
+def totals(seen: Seen, steps: int) -> tuple[Series, ...]:
+    """What all samples together saw, and the readings around them."""
+    before, after = seen.before, seen.after
+    spent_s = seen.samples[-1].at_s - seen.samples[0].at_s
+    busy_s = [now - then for then, now in zip(before.busy_s, after.busy_s, strict=True)]
     return (
-        Series(UTILIZATION, (utilization(samples),)),
+        Series(UTILIZATION, (utilization(seen.samples),)),
         Series(CORE_BUSY, tuple(busy_s[core] / spent_s for core in allowed_cores() if core < len(busy_s))),
-        Series(SWITCHES, ((last.switches - first.switches) / steps,)),
-        Series(FORCED, ((last.involuntary - first.involuntary) / steps,)),
-        Series(READ, ((last.read_bytes - first.read_bytes) / steps,)),
-        Series(WRITTEN, ((last.written_bytes - first.written_bytes) / steps,)),
+        Series(SWITCHES, ((after.switches - before.switches) / steps,)),
+        Series(FORCED, ((after.involuntary - before.involuntary) / steps,)),
+        Series(READ, ((after.read_bytes - before.read_bytes) / steps,)),
+        Series(WRITTEN, ((after.written_bytes - before.written_bytes) / steps,)),
     )
 
 
-def host_energy(samples: Sequence[Sample], steps: int) -> tuple[Series, ...]:
+def host_energy(seen: Seen, steps: int) -> tuple[Series, ...]:
     """What the processors drew; nothing where they do not tell, or their counter began anew meanwhile."""
-    first, last = samples[0].package_j, samples[-1].package_j
+    first, last = seen.before.package_j, seen.after.package_j
     if first is None or last is None or last < first:
         return ()
     return (Series(HOST_ENERGY, ((last - first) / steps,)),)
@@ -154,8 +166,32 @@ OF_A_DEVICE: dict[str, tuple[str, str, Better, str]] = {
     "slowed": ("slowed", "1", "lower", "Whether heat or power lowered the clock"),
 }
 """Reading -> what its timeline is called, its unit, which way is better, and what it is."""
+BY_PROCESS = Metric(
+    "device_memory_by_process", "B", "lower", "Most memory of all devices that the driver told of the step's processes."
+)
+BY_DIFFERENCE = Metric(
+    "device_memory_by_difference",
+    "B",
+    "lower",
+    "Most memory used of all devices above what was used before the step was made: the driver does not tell processes "
+    "apart here, as in a container.",
+)
 ENERGY_OF_STEP = Metric("energy_of_step", "J", "lower", "Energy that the devices drew in one step.")
 ENERGY_OF_IMAGE = Metric("energy_of_image", "J", "lower", "Energy that the devices drew for one image.")
+
+
+def device_memory(bare: Sample, samples: Sequence[Sample]) -> tuple[Series, ...]:
+    """What the step's processes have of the devices' memory, libraries' own included: as the driver tells it, or else
+    what is used more than before.
+    """
+    own = [[device["own_memory_bytes"] for device in one.devices] for one in samples]
+    if known := [sum(value or 0.0 for value in devices) for devices in own if any(devices)]:
+        return (Series(BY_PROCESS, (max(known),)),)
+    held = [[device["memory_bytes"] for device in one.devices] for one in (bare, *samples)]
+    if not bare.devices or any(value is None for devices in held for value in devices):
+        return ()
+    before, *used = (sum(value or 0.0 for value in devices) for devices in held)
+    return (Series(BY_DIFFERENCE, (max(0.0, max(used) - before),)),)
 
 
 def energy_j(samples: Sequence[Sample], index: int) -> float | None:
