@@ -76,6 +76,15 @@ def memory_limit() -> int | None:
     return min((int(value) for value in told if value != "max" and int(value) < UNLIMITED_BYTES), default=None)
 
 
+def memory_peak() -> int | None:
+    """The most bytes that the group of this process has had since it was made; None where it does not tell."""
+    for folder in groups("memory"):
+        for name in ("memory.peak", "memory.max_usage_in_bytes"):
+            if told := words(folder, name):
+                return int(told[0])
+    return None
+
+
 def throttled_s() -> float:
     """Seconds for which the groups of this process were held back since they were made, because of their quota."""
     found = 0.0

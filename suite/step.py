@@ -54,6 +54,7 @@ class Step:
         self.once: tuple[Series, ...] = ()
         self.steps = 0
         self._restored_at = 0
+        self._watch = watch
         if watch:
             for name in self.parts:
                 setattr(self, name, watch(name, getattr(self, name)))
@@ -85,7 +86,8 @@ class Step:
 
     def _placement(self) -> Placement:
         execution = self.execution
-        return Placement(execution.device(), self.tuning.memory_format(), execution.rank, execution.ranks)
+        memory_format = self.tuning.memory_format()
+        return Placement(execution.device(), memory_format, execution.rank, execution.ranks, self._watch)
 
     def __enter__(self) -> Self:
         return self

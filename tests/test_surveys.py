@@ -111,7 +111,7 @@ def test_the_parts_of_a_step_add_up_to_no_more_than_the_step(launcher, optimizer
     """A closure runs its parts within the optimizer's; each counts once."""
     looked_at = anatomy(launcher, "seed_cnn", optimizer, image_size=28)
     parts = [values for name, values in looked_at.items() if name.startswith("part_")]
-    assert len(parts) == 6
+    assert len(parts) == 7
     for whole, *split in zip(looked_at["watched_step_time"], *parts, strict=True):
         assert 0.9 * whole < sum(split) <= whole
         assert min(split) >= 0
@@ -124,9 +124,18 @@ def test_the_time_of_a_part_is_that_part_s(launcher):
     assert min(looked_at["bare_step_time"]) >= DOZE_S
 
 
+def test_copying_a_batch_is_told_from_waiting_for_it(launcher):
+    """A loader yields images in the usual order of dimensions; channels_last copies them into another."""
+    plain, copied = (
+        median(anatomy(launcher, "tiny", input="loader_w0", batch_size=512, image_size=28, tuning=tuning)["part_copy"])
+        for tuning in ("eager", "channels_last")
+    )
+    assert copied > 5 * plain > 0
+
+
 def test_inference_consists_of_its_batch_and_forward(launcher):
     looked_at = anatomy(launcher, "tiny", mode="infer")
-    assert [name for name in looked_at if name.startswith("part_")] == ["part_data_wait", "part_forward"]
+    assert [name for name in looked_at if name.startswith("part_")] == ["part_data_wait", "part_copy", "part_forward"]
 
 
 def test_utilization_comes_with_timelines_of_one_length(launcher):
@@ -185,6 +194,19 @@ def test_ceilings_are_read_several_times(launcher):
     for values in ceilings.values():
         assert len(values) == 5
         assert min(values) > 1e8
+
+
+def test_what_the_usual_allocator_costs_is_measured_against_the_steady_one():
+    with Launcher(Plan(threads=1, allocator="default")) as usual:
+        looked_at = found(usual, "allocator", Case("seed_cnn", "sgd", "cpu"))
+    assert looked_at["usual_allocator_faults"] > 100
+    assert looked_at["steady_allocator_faults"] < 20
+    assert looked_at["usual_allocator_step_time"] > 0.5 * looked_at["steady_allocator_step_time"] > 0
+
+
+def test_the_peak_of_the_control_group_is_told_where_there_is_one(launcher):
+    told = memory(launcher, "tiny")
+    assert told.get("group_memory_peak", 1e12) > told["memory_unique"]
 
 
 @pytest.mark.parametrize("survey", SURVEYS)

@@ -10,13 +10,20 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from suite.records import Case, Series
+from suite.records import Case, Plan, Series
 
-SURVEYS = ("memory", "anatomy", "utilization", "work")
+SURVEYS = ("memory", "anatomy", "utilization", "work", "allocator")
 """Names of the modules of this package, in the order in which cases go through them."""
 
 Survey = Callable[[Case], tuple[Series, ...]]
 """What is known of a case afterwards. Lengths of its series differ: a value each, or one for each step looked at."""
+
+
+def surveys_of(plan: Plan) -> tuple[str, ...]:
+    """The surveys that a run's cases go through: what the usual allocator costs is asked where workers have it."""
+    if plan.surveys == "none":
+        return ()
+    return tuple(name for name in SURVEYS if name != "allocator" or plan.allocator == "default")
 
 
 def survey_named(name: str) -> Survey:

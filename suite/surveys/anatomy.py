@@ -28,14 +28,15 @@ FEWEST, MOST = 3, 40
 """Pairs of steps."""
 
 PARTS = {
-    "take": ("part_data_wait", "waiting for the input pipeline to yield its batch on the device"),
+    "take": ("part_data_wait", "waiting for the input pipeline to yield its batch"),
+    "copy": ("part_copy", "copying the batch to the device and into the order of dimensions that the network wants"),
     "zero_grad": ("part_zero_grad", "freeing the gradients"),
     "forward": ("part_forward", "the forward pass"),
     "compare": ("part_loss", "the loss"),
     "backward": ("part_backward", "the backward pass; of several ranks, with the exchange of gradients"),
     "update": ("part_update", "the optimizer's step, without what a closure does within it"),
 }
-"""Part of a step -> name of its metric, and what it is."""
+"""Part of a step -> name of its metric, and what it is. Copying is within taking, and counts by itself."""
 WATCHED = Metric("watched_step_time", "s", "lower", "Time of one step with a stopwatch around each of its parts.")
 BARE = Metric("bare_step_time", "s", "lower", "Time of the step after it, with no stopwatch around its parts.")
 
@@ -85,7 +86,7 @@ class Stopwatch:
 
     def time(self, step: Step) -> float:
         """Seconds of one step, its parts timed."""
-        self.spent_s = dict.fromkeys(step.parts, 0.0)
+        self.spent_s = dict.fromkeys(parts_of(step), 0.0)
         self.is_on = True
         try:
             return time(step, self.read_s)
@@ -128,11 +129,16 @@ def survey(case: Case) -> tuple[Series, ...]:
         with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
             rows = look(step, watch)
         step.check()
-    columns = [*(PARTS[part] for part in step.parts)]
+    columns = [PARTS[part] for part in parts_of(step)]
     metrics = [Metric(name, "s", "lower", f"Time of one step in {what}.") for name, what in columns]
     return tuple(
         Series(metric, tuple(row[place] for row in rows)) for place, metric in enumerate((*metrics, WATCHED, BARE))
     )
+
+
+def parts_of(step: Step) -> list[str]:
+    """The parts of a step that are timed, in the order in which they run."""
+    return [part for part in PARTS if part in (*step.parts, "copy")]
 
 
 def look(step: Step, watch: Stopwatch) -> list[tuple[float, ...]]:

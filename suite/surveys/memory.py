@@ -8,15 +8,18 @@ run some more, whole                              phase "steady"
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from suite.cgroups import memory_peak
 from suite.records import Case, Metric, Series
+from suite.registry import EXECUTIONS
 from suite.step import Part, Step
 from suite.surveys import resident
 from suite.training import TrainingStep, make_step
@@ -161,30 +164,50 @@ def survey(case: Case) -> tuple[Series, ...]:
     resident.give_back_at_once()
     if not resident.reset_peak():
         return ()
-    host = Phases(HostMemory())
+    on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
+    looking = [Phases(HostMemory()), *([Phases(DeviceMemory())] if on_devices else [])]
     with ExitStack() as stack:
-        with host.until_first_part("made"):
-            step = stack.enter_context(make_step(case, watch=host.watch))
+        with all_of(each.until_first_part("made") for each in looking):
+            step = stack.enter_context(make_step(case, watch=partial(watched_by, looking)))
         step()
         bound = lower_bound(step)
         for _ in range(MORE_STEPS):
             step()
         sets = other_sets()
-        watched = [host, *([Phases(DeviceMemory())] if step.execution.device_type() == "cuda" else [])]
-        with ExitStack() as whole:
-            for each in watched:
-                whole.enter_context(each.within("steady"))
+        with all_of(each.within("steady") for each in looking):
             for _ in range(MORE_STEPS):
                 step()
         step.check()
-        return (*(one for each in watched for one in each.series()), *sets, *bound)
+        return (*(one for each in looking for one in each.series()), *sets, *bound)
+
+
+def watched_by(looking: list[Phases], part: str, call: Part) -> Part:
+    """A part with all that look at it around it."""
+    for each in looking:
+        call = each.watch(part, call)
+    return call
+
+
+@contextmanager
+def all_of(contexts: Iterable[AbstractContextManager[None]]) -> Iterator[None]:
+    """All of them at once."""
+    with ExitStack() as stack:
+        for one in contexts:
+            stack.enter_context(one)
+        yield
 
 
 def other_sets() -> tuple[Series, ...]:
-    """How much of the resident set is this process's alone, between two steps; nothing where the kernel is silent."""
+    """How much of the resident set is this process's alone, between two steps, and the peak of its control group;
+    nothing where the kernel is silent.
+    """
     resident.trim()
+    peak = memory_peak()
+    meaning = "Most memory of this control group since it began, with all that ran in it and files that it read."
+    grouped = (series("group_memory_peak", peak, meaning),) if peak is not None else ()
     with suppress(OSError, LookupError):
         return (
+            *grouped,
             series(
                 "memory_proportional",
                 resident.proportional_bytes(),
@@ -196,7 +219,7 @@ def other_sets() -> tuple[Series, ...]:
                 "Unique set of the worker between two steps: pages that no other process has.",
             ),
         )
-    return ()
+    return grouped
 
 
 def lower_bound(step: Step) -> tuple[Series, ...]:

@@ -1,4 +1,4 @@
-"""The memory of this process as the kernel counts it, and an allocator that makes the count exact."""
+"""The memory of this process as the kernel counts it, and settings of its allocator, one of which makes that exact."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ GIVE_BACK = {M_TRIM_THRESHOLD: 0, M_TOP_PAD: 0, M_MMAP_THRESHOLD: 128 * KIBIBYTE
 
 Source: mallopt(3); numbers from glibc's malloc.h.
 """
+KEEP_ALL = {M_TRIM_THRESHOLD: -1, M_TOP_PAD: 64 * KIBIBYTE**2, M_MMAP_MAX: 0}
+"""What `suite.allocators` sets by the environment for processes that start: freed memory is never given back."""
 
 
 def give_back_at_once() -> None:
@@ -30,8 +32,18 @@ def give_back_at_once() -> None:
 
     Other allocators than glibc's are left as they are.
     """
+    set_allocator(GIVE_BACK)
+
+
+def keep_all() -> None:
+    """From now on freed memory is kept for the next that is asked for."""
+    set_allocator(KEEP_ALL)
+
+
+def set_allocator(settings: dict[int, int]) -> None:
+    """Set glibc's allocator."""
     with suppress(AttributeError):
-        for setting, value in GIVE_BACK.items():
+        for setting, value in settings.items():
             ctypes.CDLL(None).mallopt(setting, value)
 
 
