@@ -14,6 +14,7 @@ from suite.curves import AT_LAST, last
 from suite.drift import steadied
 from suite.records import TESTS, Case, Measurement, Metric, Run, RunRecord, StepmarkError
 from suite.stats import counted, estimate, throughput
+from suite.validity import doubts, verdict
 
 LEVELS_AND_SIZES = tuple(field.name for field in fields(Case))
 FIGURES = ("rounds", "step_time_s", "step_time_low_s", "step_time_high_s", "throughput_images_per_s")
@@ -46,7 +47,8 @@ def as_csv(run: Run) -> str:
 
     Only measured cases have figures: what a case brought before it failed stays in the record. Figures are medians
     over the rounds that count (`suite.stats.counted`), or over the visits for what has one value a visit, or over what
-    a survey looked at, or are what it came to in the end (`suite.curves.AT_LAST`).
+    a survey looked at, or are what it came to in the end (`suite.curves.AT_LAST`). `validity` is `steady`, or what the
+    matter is (`suite.validity`).
 
     Source: RFC 4180 for quotes and line ends.
     """
@@ -55,7 +57,7 @@ def as_csv(run: Run) -> str:
     columns = list(dict.fromkeys(column(one.metric) for one in series if one.metric.name != "step_time"))
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["id", *LEVELS_AND_SIZES, "outcome", "reason", *FIGURES, *columns])
+    writer.writerow(["id", *LEVELS_AND_SIZES, "outcome", "reason", "validity", *FIGURES, *columns])
     for record in run.cases:
         found = measured(record)
         rounds = {one.metric: [v for turn in counted(found, one.metric.name) for v in turn] for one in found.series}
@@ -68,6 +70,7 @@ def as_csv(run: Run) -> str:
                 *asdict(record.case).values(),
                 record.outcome,
                 record.reason,
+                verdict(doubts(found)) if found.series else "",
                 *figures(record),
                 *map(medians.get, columns),
             ]

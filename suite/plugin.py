@@ -25,6 +25,7 @@ from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.settings import OPTIONS, Settings, settle
 from suite.stats import counted
 from suite.store import read_run
+from suite.validity import doubts, summary
 
 USAGE_EXIT = 2
 """Exit code for what the user can mend."""
@@ -73,6 +74,12 @@ class Bench:
         if len(self._steadied) != len(outcomes):
             self._steadied = {one.case.id: one for one in steadied(outcomes.values())}
         return self._steadied.get(record.case.id, record)
+
+    def validity(self) -> str:
+        """How many of the measured cases are steady, and what is the matter with others."""
+        outcomes = self.run.outcomes.values() if self.run else ()
+        found = [self.steadied(one).measurement for one in outcomes if one.outcome == "measured"]
+        return summary([doubts(one) for one in found if one])
 
 
 BENCH = pytest.StashKey[Bench]()
@@ -254,6 +261,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.line(f"record  {folder / 'record.jsonl'}")
     if bench.page is not None:
         terminalreporter.line(f"report  {bench.page}")
+    terminalreporter.line(f"trust   {bench.validity()}")
     if not bench.complete:
         missing = len(bench.run.cases) - len(bench.run.outcomes)
         terminalreporter.line(

@@ -24,9 +24,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"records", "schema"},
     "curves": {"records"},
     "drift": {"records", "stats"},
-    "exports": {"curves", "drift", "records", "stats"},
+    "allocators": set(),
+    "validity": {"suite", "allocators", "records", "stats", "units"},
+    "exports": {"curves", "drift", "records", "stats", "validity"},
     "report": {"records", "store", "report.page"},
-    "report.*": {"curves", "drift", "records", "stats", "units", "report.*"},
+    "report.*": {"suite", "curves", "drift", "records", "stats", "units", "validity", "report.*"},
     # levels of the factors; they never import each other
     "registry": {"records", "executions.cpu", "inputs.synthetic", "tunings.eager"},  # the latter for annotations alone
     "layers": set(),
@@ -76,11 +78,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "surveys": {"records"},
     "cgroups": set(),
     "nvml": set(),
-    "sampler": {"suite", "lifeline", "nvml"},
+    "processes": set(),
+    "sampler": {"suite", "lifeline", "nvml", "processes"},
     "surveys.resident": set(),
+    "surveys.allocator": {
+        *("suite", "lifeline", "recorder", "records", "surveys", "surveys.resident", "torchrun", "training"),
+    },
     "surveys.utilization": {"cgroups", "cores", "records", "registry", "sampler", "step", "training"},
     "surveys.flops": set(),
-    "surveys.memory": {"records", "step", "surveys.resident", "surveys", "training"},
+    "surveys.memory": {"cgroups", "records", "registry", "step", "surveys.resident", "surveys", "training"},
     "surveys.anatomy": {"cores", "records", "registry", "step", "training"},
     "surveys.work": {"records", "registry", "step", "surveys.flops", "training"},
     "cores": set(),
@@ -95,11 +101,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "environment": {"suite", "allocators", "cgroups", "cores", "records", "torchrun"},
     "settings": {"allocators", "matrix", "priority", "records", "store"},
     "scratch": set(),
-    "allocators": set(),
     "launcher": {"allocators", "protocol", "records", "scratch"},
     "stay": {"launcher", "records", "stats"},
     "lesson": {"records", "stay"},
-    "scheduler": {"launcher", "lesson", "records", "stay", "surveys"},
+    "disturbance": {"suite", "cgroups", "cores", "processes", "records", "torchrun"},
+    "scheduler": {"suite", "disturbance", "launcher", "lesson", "records", "stay", "surveys"},
     "progress": {"records", "scheduler", "units"},
     "liverun": {"environment", "launcher", "matrix", "records", "scheduler", "settings", "store"},
     "plugin": {
@@ -114,13 +120,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "stats",
         "store",
         "torchrun",
+        "validity",
     },
     "followers": {"environment", "launcher", "settings", "torchrun"},
     "doctor": {"doctor.findings", "doctor.fixed", "doctor.gpus", "doctor.moment", "doctor.trials"},
     "doctor.findings": set(),
     "doctor.fixed": {"suite", "cgroups", "cores", "doctor.findings", "environment", "priority", "units"},
     "doctor.gpus": {"suite", "doctor.findings", "nvml"},
-    "doctor.moment": {"cgroups", "cores", "doctor.findings"},
+    "doctor.moment": {"suite", "cores", "disturbance", "doctor.findings"},
     "doctor.trials": {
         *("suite", "allocators", "doctor.findings", "drift", "environment", "launcher", "records"),
         *("scheduler", "stats", "units"),
@@ -154,7 +161,7 @@ MAY_NEED: dict[str, set[str]] = {
     "sampler": {"psutil", "pynvml"},
     "nvml": {"pynvml"},
     "doctor.fixed": {"psutil"},
-    "doctor.moment": {"psutil"},
+    "disturbance": {"psutil"},
     "doctor.gpus": {"pynvml"},
     "plugin": {"pytest"},
     "exports": {"pytest_benchmark"},
@@ -170,7 +177,7 @@ TORCH_ON_IMPORT = {
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 
 MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}
-READING = {"records", "units", "stats", "drift", "schema", "store", "exports", "report"}
+READING = {"records", "units", "stats", "drift", "validity", "schema", "store", "exports", "report"}
 
 UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}
 LONGEST_MODULE = 300

@@ -13,7 +13,8 @@ from tests.made_runs import measured, run
 
 MIB = 2**20
 FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
-    "part_data_wait": ("s", (0.001, 0.001, 0.001)),
+    "part_data_wait": ("s", (0.0009, 0.0009, 0.0009)),
+    "part_copy": ("s", (0.0001, 0.0001, 0.0001)),
     "part_zero_grad": ("s", (0.0, 0.0, 0.0)),
     "part_forward": ("s", (0.002, 0.003, 0.010)),
     "part_loss": ("s", (0.0, 0.0, 0.0)),
@@ -76,21 +77,29 @@ def only(table: Table) -> tuple[str, ...]:
 
 def test_parts_are_medians_and_their_sum_is_a_share_of_the_whole():
     cells = only(cost([case()]).anatomy)
-    assert cells[:6] == ("1.00 ms", "0 s", "3.00 ms", "0 s", "4.00 ms", "1.00 ms")
-    assert cells[6:] == ("80.0%", "+2.0%"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
+    assert cells[:7] == ("900 µs", "100 µs", "0 s", "3.00 ms", "0 s", "4.00 ms", "1.00 ms")
+    assert cells[7:] == ("80.0%", "+2.0%"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
 
 
 def test_a_part_that_a_case_does_not_have_is_left_empty():
     facts = case(part_backward=None, part_update=None, part_zero_grad=None, part_loss=None)
-    assert only(cost([facts]).anatomy)[1:6] == ("", "3.00 ms", "", "", "")
+    assert only(cost([facts]).anatomy)[2:7] == ("", "3.00 ms", "", "", "")
 
 
 def test_memory_is_told_beyond_what_was_imported_and_between_steps():
     assert only(cost([case()]).memory) == (
         *("470 MiB", "400 MiB", "70.0 MiB", "25.0 MiB"),
         *("430 MiB", "470 MiB", "460 MiB"),
-        *("16.0 MiB", "4.00 MiB", "10.0 MiB", ""),
+        *("16.0 MiB", "4.00 MiB", "10.0 MiB", "", ""),
     )
+
+
+@pytest.mark.parametrize("way", ["process", "difference"])
+def test_memory_of_devices_says_how_the_driver_told_it(way):
+    facts = case()
+    told = Series(Metric(f"device_memory_by_{way}", "B", "lower", ""), (700.0 * MIB,))
+    with_it = replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, told)))
+    assert only(cost([with_it]).memory)[-1] == f"700 MiB by {way}"
 
 
 def test_where_gradients_are_more_than_what_is_saved_they_are_what_a_step_cannot_do_without():

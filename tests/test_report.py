@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from suite import report, units
-from suite.records import Case, Plan, Run, RunRecord, StepmarkError
+from suite.records import Case, Metric, Plan, Run, RunRecord, Series, StepmarkError
 from suite.report import chart, svg
 from suite.report.beside import beside
 from suite.report.facts import facts_of
@@ -122,15 +122,26 @@ def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
     assert "1 of 25 cases have passes that differ by 5% or more" in words
     assert "pass 1: the step time had not settled when the warm-up's time was spent resnet18-sgd-cpu" in words
     row = next(row for row in quick.rows("remarks") if row[0] == "resnet18-sgd-cpu")
-    assert row[1:] == ["1 of 2", "1 of 2", "35%", "1.184"]
+    assert row[1] == "", "four turns tell of no levels"
+    assert row[2:] == ["1 of 2", "1 of 2", "35%", "1.184"]
     assert f"{25 - len(quick.rows('remarks'))} measured cases without a remark are not listed" in words
+
+
+def test_a_case_that_is_not_steady_is_named_with_what_was_seen() -> None:
+    record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
+    told = Series(Metric("others_cores", "1", "lower", ""), (0.9, 0.9, 0.9))
+    loaded = replace(record, measurement=replace(record.measurement, per_visit=(told,)))
+    page = Page(report.render(run([loaded, measured(Case("seed_cnn", "sgd", "cpu"), 0.01)])))
+    assert page.rows("remarks")[0][1] == "loaded: others used 0.90 cores' worth of time meanwhile"
+    assert "1 of 2 cases have a verdict other than steady" in page.words("quality")
+    assert "1 steady of 2 measured" in page.words("verdict")
 
 
 def test_rounds_that_count_although_disturbed_are_marked() -> None:
     case = Case("seed_cnn", "adam", "cpu")
     busy = measurement([0.001] * 20, [visit(0, (10, 10))], queued=[True] * 20)
     page = Page(report.render(run([RunRecord(case, "measured", "", {}, busy)])))
-    assert page.rows("remarks")[0][3] == "100% (all counted)"
+    assert page.rows("remarks")[0][4] == "100% (all counted)"
 
 
 def test_every_column_says_what_is_better(quick: Page) -> None:

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suite.disturbance import look
 from suite.launcher import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
 from suite.scheduler import Progress, Scheduler, assemble, groups, order
-from suite.surveys import SURVEYS
+from suite.surveys import surveys_of
 from tests.fake_workers import FakeWorkers
 
 CASES = [Case(f"net{index}", "adam", "cpu") for index in range(6)]
 PLAN = Plan(passes=3, case_seconds=3.0, abreast=2)
+SURVEYS = surveys_of(PLAN)
 
 
 def records(progress: list[Progress]) -> dict[str, RunRecord]:
@@ -240,6 +242,34 @@ def test_without_surveys_no_case_goes_through_one():
     found = records(run(workers, replace(PLAN, surveys="none")))
     assert {what for what, _, _ in workers.events} == {"fork", "measure", "end"}
     assert all(record.measurement.surveyed == () for record in found.values())
+
+
+def test_what_the_usual_allocator_costs_is_asked_where_workers_have_it():
+    assert "allocator" not in SURVEYS
+    workers = FakeWorkers()
+    run(workers, replace(PLAN, allocator="default"), CASES[:1])
+    assert workers.of("survey of allocator") == [(CASES[0].id, 0)]
+
+
+def looks(*others_s: float):
+    """What a look finds, one after the other: how long others have kept cores busy."""
+    start = look()
+    found = iter([replace(start, at_s=start.at_s + place, busy_s=start.busy_s + s) for place, s in enumerate(others_s)])
+    return lambda: next(found)
+
+
+def test_each_visit_tells_what_others_did_from_the_start_of_its_group_to_its_end():
+    plan = replace(PLAN, passes=2, surveys="none")
+    workers = FakeWorkers()
+    progress = list(Scheduler(plan, workers, look=looks(0.0, 0.5, 0.5, 2.5)).run(CASES[:1]))
+    measurement = records(progress)[CASES[0].id].measurement
+    assert measurement.visited("others_cores") == pytest.approx((0.5, 2.0))
+    assert all(len(series.values) == 2 for series in measurement.per_visit)
+
+
+def test_where_the_kernel_tells_nothing_visits_tell_nothing_of_others():
+    found = records(list(Scheduler(PLAN, FakeWorkers(), look=lambda: None).run(CASES)))
+    assert all(record.measurement.per_visit == () for record in found.values())
 
 
 def test_a_survey_that_fails_is_a_warning_and_its_case_stays_measured():

@@ -14,7 +14,7 @@ from suite.report.svg import stack
 MOST_ROWS = 500
 """Rows of a table, so that a page of 1,000 cases stays within 2 MB; more are counted under it."""
 DIGITS = 3
-PARTS = ("data_wait", "zero_grad", "forward", "loss", "backward", "update")
+PARTS = ("data_wait", "copy", "zero_grad", "forward", "loss", "backward", "update")
 """Parts of a step in the order in which they run; in the drawing freeing gradients and the loss belong to forward."""
 
 
@@ -89,7 +89,7 @@ def anatomy_row(facts: Facts) -> Row | None:
         return None
     spent = {part: value or 0.0 for part, value in parts.items()}
     ahead = spent["zero_grad"] + spent["forward"] + spent["loss"]
-    shown = [spent["data_wait"], ahead, spent["backward"], spent["update"]]
+    shown = [spent["data_wait"] + spent["copy"], ahead, spent["backward"], spent["update"]]
     return Row(
         id=facts.case.id,
         bars=stack([value / whole for value in shown]),
@@ -140,6 +140,7 @@ def memory_row(facts: Facts) -> Row | None:
             text(of(facts, "optimizer_state_bytes"), "B"),
             text(of(facts, "saved_bytes"), "B"),
             text(device_peak(facts), "B"),
+            all_of_devices(facts),
         ),
     )
 
@@ -159,6 +160,15 @@ def bound(facts: Facts) -> float | None:
 def device_peak(facts: Facts) -> float | None:
     """Most memory of the devices in tensors; None on the host."""
     return of(facts, "device_memory_allocated_peak_steady")
+
+
+def all_of_devices(facts: Facts) -> str:
+    """Memory of the devices with what libraries have there, and how the driver told it."""
+    for way in ("process", "difference"):
+        value = of(facts, f"device_memory_by_{way}")
+        if value is not None:
+            return f"{text(value, 'B')} by {way}"
+    return ""
 
 
 def utilization_row(facts: Facts) -> Row | None:

@@ -7,6 +7,7 @@ from statistics import median
 
 from suite.records import Case, Measurement, RunRecord
 from suite.stats import Estimate, counted, estimate, quiet, throughput
+from suite.validity import Doubt, doubts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Facts:
         cpu_time_s, minor_faults: medians of the rounds that count, per step; None where not recorded.
         visit_medians_s: medians of the rounds that count, one for each visit that has some.
         peak_memory_bytes: the highest resident set in any phase; None where no survey was made.
+        doubts: reasons to trust the figures less; none where the case is steady.
     """
 
     record: RunRecord
@@ -35,6 +37,7 @@ class Facts:
     minor_faults: float | None
     visit_medians_s: list[float]
     peak_memory_bytes: float | None
+    doubts: tuple[Doubt, ...]
 
     @property
     def case(self) -> Case:
@@ -81,6 +84,7 @@ def facts_of(record: RunRecord) -> Facts | None:
         minor_faults=middle(measurement, "minor_faults"),
         visit_medians_s=visit_medians(measurement, turns),
         peak_memory_bytes=peak_memory(measurement),
+        doubts=tuple(doubts(measurement)),
     )
 
 

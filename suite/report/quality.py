@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from suite import units
 from suite.records import Run
 from suite.report.facts import Facts
+from suite.validity import verdict
 
 PASSES_DIFFER_FROM = 1.05
 """Largest over smallest median of a case's visits from which the page calls its passes different."""
@@ -24,6 +25,8 @@ class Remark:
     """A case whose numbers deserve less trust, and why, column by column; empty where there is nothing to say."""
 
     id: str
+    verdict: str
+    reasons: str
     unsettled: str
     by_time: str
     disturbed: str
@@ -70,6 +73,11 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
     rounds = sum(one.taken for one in facts)
     return (
         (
+            sum(bool(one.doubts) for one in facts),
+            len(facts),
+            "cases have a verdict other than steady: something was seen that makes their numbers mean something else.",
+        ),
+        (
             sum(one.unsettled for one in facts),
             visits,
             "visits had not settled: the step time still moved when the warm-up's time was spent.",
@@ -94,11 +102,13 @@ def remark_on(facts: Facts) -> Remark | None:
     by_time = facts.stopped_by("time")
     share = (facts.disturbed or 0) / facts.taken
     differ = facts.spread >= PASSES_DIFFER_FROM
-    if not (facts.unsettled or by_time or share >= MUCH_DISTURBED or differ):
+    if not (facts.doubts or facts.unsettled or by_time or share >= MUCH_DISTURBED or differ):
         return None
     kept = " (all counted)" if share and not facts.set_aside else ""
     return Remark(
         id=facts.case.id,
+        verdict=verdict(facts.doubts) if facts.doubts else "",
+        reasons="; ".join(doubt.text for doubt in facts.doubts),
         unsettled=f"{facts.unsettled} of {visits}" if facts.unsettled else "",
         by_time=f"{by_time} of {visits}" if by_time else "",
         disturbed=units.text(share, "ratio", 2) + kept if share >= MUCH_DISTURBED else "",

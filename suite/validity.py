@@ -1,0 +1,255 @@
+"""How far to trust a case's numbers: what was read of the machine and of the rounds, as verdicts with their reasons.
+
+Each check looks for one thing that makes a step time mean something else than what it is read as, and doubts only what
+it is sure of: a machine where nothing is the matter should hardly ever be accused (docs/decisions/0015). A case without
+a doubt is steady. To look for one thing more, add a check to `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from statistics import fmean, median, pvariance
+
+from suite import units
+from suite.allocators import ALLOCATORS
+from suite.records import Measurement, Visit
+from suite.stats import batches, counted
+
+STEADY = "steady"
+MUCH_LOAD = 0.1
+"""Cores' worth of time that others used from which a run counts as loaded. Quiet machines show a hundredth of one."""
+MUCH_WAITING = 0.25
+"""Share of the time for which some process waited for a core from which it counts as loaded: workers go first, and
+keep others waiting. A busy loop that waits for them shows most of the time, a quiet machine a hundredth of it."""
+MUCH_STOLEN = 0.05
+MUCH_HELD_BACK = 0.01
+"""Shares of the time from which the hypervisor or a quota is in the way."""
+SLOWED = 0.05
+"""Share of the looks at a device in which heat or power lowered its clock."""
+SWAPPED = 0.05
+"""Share of the rounds that read pages from a disk."""
+MUCH_MEMORY = 256 * 2**20
+"""Bytes held by a busy neighbour that no cache holds, so that it fetches them through the one bus to memory."""
+MUCH_TAKEN = 20_000
+"""Pages a second that others map in, some 80 MB: more than starting programs takes."""
+SHORT_OF_MEMORY = 0.01
+"""Share of the time for which some process waited for memory."""
+CHANGE = 0.05
+"""Relative change of the step time below which neither a trend nor a second level is worth a word."""
+STRETCHES = 12
+"""Stretches of a visit's turns in which a trend is looked for; neighbouring turns resemble each other."""
+TREND_SURE = 3.3
+"""Standard deviations of Kendall's statistic under no trend: one in a thousand reaches it by chance."""
+SMALLER_LEVEL = 0.15
+"""Share of the turns at the rarer of two levels, at least."""
+APART = 4.0
+"""Ashman's D from which two levels are two. The halves of one normal distribution have 2.7, of a uniform one 3.5."""
+IN_BETWEEN = 0.2
+"""Turns in the middle half of the way from one level to the other, over those of the rarer level, at most: of a tail
+that is no second level they are half."""
+FEWEST_TURNS = 20
+SLOWER = 1.05
+"""Step time with the usual allocator over that with the steady one from which it is worth a word."""
+MANY_FAULTS = 16
+"""Pages more that a step maps in with the usual allocator, at least, for that to be the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason to trust a case less: what it is, in a word or two, and what was seen."""
+
+    kind: str
+    text: str
+
+
+def doubts(measurement: Measurement) -> list[Doubt]:
+    """What is the matter with a case, all of it; nothing where it is steady.
+
+    Args:
+        measurement: with the machine's drift taken out (`suite.drift.steadied`), which would else count as the case's.
+    """
+    return [doubt for check in CHECKS if (doubt := check(measurement))]
+
+
+def verdict(found: Sequence[Doubt]) -> str:
+    """The kinds in one line, or that it is steady."""
+    return ", ".join(doubt.kind for doubt in found) or STEADY
+
+
+def summary(cases: Sequence[Sequence[Doubt]]) -> str:
+    """How many cases are steady, and what is the matter with how many others."""
+    kinds = [doubt.kind for found in cases for doubt in found]
+    tally = ", ".join(f"{kind} {kinds.count(kind)}" for kind in dict.fromkeys(kinds))
+    return f"{sum(not found for found in cases):,} of {len(cases):,} measured cases steady{tally and f'; {tally}'}"
+
+
+def drifting(measurement: Measurement) -> Doubt | None:
+    """Whether the step time climbs, or falls, within most visits.
+
+    Source: Kendall 1938, "A new measure of rank correlation", for the trend; Theil 1950 and Sen 1968 for its size.
+    """
+    changes = [change for turns in turns_of_visits(measurement) if (change := trend(turns))]
+    climbing = [change for change in changes if change > 0]
+    for found in (climbing, [change for change in changes if change < 0]):
+        if len(found) * 2 > len(measurement.visits):
+            size = units.text(abs(median(found)), "ratio", 2)
+            way = "climbs" if found is climbing else "falls"
+            return Doubt("drifting", f"its step time {way} by {size} within a visit")
+    return None
+
+
+def trend(turns: Sequence[float]) -> float:
+    """Relative change from the first turn to the last where it is one way, and large enough; else 0.0."""
+    if len(turns) < STRETCHES:
+        return 0.0
+    stretches = [median(stretch) for stretch in batches(turns, STRETCHES)]
+    count = len(stretches)
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    ahead = sum((stretches[j] > stretches[i]) - (stretches[j] < stretches[i]) for i, j in pairs)
+    spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    slope = median((stretches[j] - stretches[i]) / (j - i) for i, j in pairs)
+    change = slope * (count - 1) / median(stretches)
+    return change if abs(ahead) >= TREND_SURE * spread and abs(change) >= CHANGE else 0.0
+
+
+def bimodal(measurement: Measurement) -> Doubt | None:
+    """Whether turns have one of two step times, with little in between.
+
+    Source: Ashman, Bird and Zepf 1994, "Detecting bimodality in astronomical datasets", for the distance of two levels;
+        Otsu 1979 for where to part them.
+    """
+    values = sorted(turn for turns in turns_of_visits(measurement) for turn in turns)
+    if len(values) < FEWEST_TURNS:
+        return None
+    cut = parting(values, math.ceil(SMALLER_LEVEL * len(values)))
+    low, high = values[:cut], values[cut:]
+    apart = fmean(high) - fmean(low)
+    between = sum(apart / 4 < value - fmean(low) < apart * 3 / 4 for value in values)
+    if (
+        apart < CHANGE * fmean(low)
+        or apart * math.sqrt(2) < APART * math.sqrt(pvariance(low) + pvariance(high))
+        or between > IN_BETWEEN * min(len(low), len(high))
+    ):
+        return None
+    lower, upper = (units.text(fmean(level), "s", 3) for level in (low, high))
+    return Doubt("bimodal", f"its step time is {lower} in {len(low)} turns and {upper} in {len(high)}")
+
+
+def parting(values: Sequence[float], fewest: int) -> int:
+    """Where to cut ordered values in two, each of at least so many, such that the means are as far apart as they can
+    be for the sizes of the parts.
+    """
+    count, sums = len(values), [0.0, *accumulate(values)]
+    overall = sums[-1] / count
+
+    def between(cut: int) -> float:
+        low, high = sums[cut] / cut - overall, (sums[-1] - sums[cut]) / (count - cut) - overall
+        return cut * low**2 + (count - cut) * high**2
+
+    return max(range(fewest, count - fewest + 1), key=between)
+
+
+def turns_of_visits(measurement: Measurement) -> list[list[float]]:
+    """Medians of the turns that have a round that counts, visit by visit."""
+    turns = iter(counted(measurement))
+    return [[median(turn) for turn, _ in zip(turns, visit.turns, strict=False) if turn] for visit in measurement.visits]
+
+
+def loaded(measurement: Measurement) -> Doubt | None:
+    """Whether others kept cores busy, or would have."""
+    used, waited = mean(measurement, "others_cores"), mean(measurement, "cpu_pressure")
+    who = f" ({name})" if (name := neighbour(measurement.visits)) else ""
+    if used >= MUCH_LOAD:
+        return Doubt("loaded", f"others{who} used {used:.2f} cores' worth of time meanwhile")
+    if who and waited >= MUCH_WAITING:
+        return Doubt("loaded", f"others{who} waited for a core {units.text(waited, 'ratio', 2)} of the time")
+    return None
+
+
+def stolen(measurement: Measurement) -> Doubt | None:
+    """Whether the hypervisor took the cores away."""
+    share = mean(measurement, "stolen_share")
+    if share < MUCH_STOLEN:
+        return None
+    return Doubt("stolen", f"other machines had {units.text(share, 'ratio', 2)} of its cores' time")
+
+
+def throttled(measurement: Measurement) -> Doubt | None:
+    """Whether a quota held processes back, or heat or power a device."""
+    share = mean(measurement, "throttled_share")
+    if share >= MUCH_HELD_BACK:
+        return Doubt("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
+    for series in measurement.surveyed:
+        if series.metric.name.endswith("_slowed") and series.values and fmean(series.values) >= SLOWED:
+            device = series.metric.name.removesuffix("_slowed")
+            seen = units.text(fmean(series.values), "ratio", 2)
+            return Doubt("throttled", f"heat or power lowered the clock of {device} in {seen} of the looks")
+    return None
+
+
+def swapped(measurement: Measurement) -> Doubt | None:
+    """Whether pages came from a disk."""
+    rounds = measurement.values("major_faults")
+    share = sum(faults > 0 for faults in rounds) / len(rounds) if rounds else 0.0
+    if share < SWAPPED:
+        return None
+    return Doubt("swapped", f"pages were read from a disk in {units.text(share, 'ratio', 2)} of its rounds")
+
+
+def hungry(measurement: Measurement) -> Doubt | None:
+    """Whether somebody beside it had much of the memory, or of the way there."""
+    waited, taken = mean(measurement, "memory_pressure"), mean(measurement, "others_faults")
+    held = max(measurement.visited("neighbour_memory"), default=0.0)
+    used = mean(measurement, "neighbour_cores")
+    seen = []
+    if used >= MUCH_LOAD and held >= MUCH_MEMORY:
+        seen.append(f"{neighbour(measurement.visits)} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
+    if taken >= MUCH_TAKEN:
+        seen.append(f"others took {units.text(taken, 'count', 2)} pages a second")
+    if waited >= SHORT_OF_MEMORY:
+        seen.append(f"some process waited for memory {units.text(waited, 'ratio', 2)} of the time")
+    return Doubt("memory-hungry neighbour", "; ".join(seen)) if seen else None
+
+
+def allocator(measurement: Measurement) -> Doubt | None:
+    """Whether a step is longer for the memory that it gives back and takes again: measured, by a survey."""
+    usual, steady = measurement.survey("usual_allocator_step_time"), measurement.survey("steady_allocator_step_time")
+    faults, few = (measurement.survey(f"{which}_allocator_faults") for which in ("usual", "steady"))
+    if not usual or not steady or median(faults) < median(few) + MANY_FAULTS:
+        return None
+    ratio = median(one / other for one, other in zip(usual, steady, strict=True))
+    if ratio < SLOWER:
+        return None
+    share, pages = units.text(1 - 1 / ratio, "ratio", 2), units.text(median(faults), "count", 2)
+    settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
+    return Doubt(
+        "allocator",
+        f"{share} of a step is {pages} page faults; with {settings} it is {ratio:.2f} times as fast",
+    )
+
+
+CHECKS: tuple[Callable[[Measurement], Doubt | None], ...] = (
+    drifting,
+    bimodal,
+    loaded,
+    stolen,
+    throttled,
+    swapped,
+    hungry,
+    allocator,
+)
+"""What is looked for, in this order."""
+
+
+def mean(measurement: Measurement, metric: str) -> float:
+    """Mean over the visits; 0.0 where it was not read."""
+    values = measurement.visited(metric)
+    return fmean(values) if values else 0.0
+
+
+def neighbour(visits: Sequence[Visit]) -> str:
+    """Names of the busiest of others' processes, as they were at different visits."""
+    return ", ".join(dict.fromkeys(visit.neighbour for visit in visits if visit.neighbour))
