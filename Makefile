@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs sampling noise twins full lock clean
+.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs sampling validity noise twins full lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
@@ -66,6 +66,9 @@ inputs: $(READY) ## what each input pipeline costs, and how much of it is waitin
 
 sampling: $(READY) ## what looking at a step costs: the sampler and the stopwatch, on against off
 	$(BIN)/python docs/studies/sampling.py
+
+validity: $(READY) ## is a load, a quota, a hungry neighbour, the allocator named by its verdict, and a quiet run not accused
+	$(BIN)/python docs/studies/validity.py
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py

@@ -10,6 +10,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -19,6 +20,7 @@ from suite.cores import allowed_cores
 from suite.processes import PROC, Process, every_process, parted
 from suite.records import Metric, Series
 
+CORES = Path("/sys/devices/system/cpu")
 NAMED_FROM = 0.05
 """Cores' worth of time from which the busiest of the other processes is named."""
 
@@ -35,6 +37,8 @@ CPU_PRESSURE = Metric("cpu_pressure", "ratio", "lower", "Share of the time for w
 MEMORY_PRESSURE = Metric(
     "memory_pressure", "ratio", "lower", "Share of the time for which some process waited for memory."
 )
+HEAT = Metric("heat_events", "count", "lower", "Times that heat lowered the clock of an allowed core meanwhile.")
+CLOCK = Metric("core_clock", "Hz", "neither", "Clock of the fastest of the allowed cores afterwards; 0 where not told.")
 OTHERS_FAULTS = Metric("others_faults", "count", "lower", "Pages that others than this run mapped in, in a second.")
 NEIGHBOUR_CORES = Metric(
     "neighbour_cores", "1", "lower", "Cores' worth of time that the busiest of the other processes used."
@@ -52,6 +56,8 @@ class Look:
             hypervisor gave to others.
         throttled_s: for which this process's groups were held back.
         cpu_waited_s, memory_waited_s: for which some process waited for a core or for memory.
+        heat_events: times that heat lowered the clock of an allowed core.
+        clock_hz: of the fastest allowed core now; 0.0 where the kernel does not tell.
         faults: pages mapped in, by whomever.
         own_cpu_s, own_faults: of this run's processes, those that have ended included.
         others: by id and start.
@@ -64,6 +70,8 @@ class Look:
     throttled_s: float
     cpu_waited_s: float
     memory_waited_s: float
+    heat_events: int
+    clock_hz: float
     faults: int
     own_cpu_s: float
     own_faults: int
@@ -89,6 +97,8 @@ class Disturbance:
     throttled: float
     cpu_pressure: float
     memory_pressure: float
+    heat_events: int
+    clock_hz: float
     others_faults: float
     neighbours: tuple[Neighbour, ...]
 
@@ -107,6 +117,8 @@ class Disturbance:
             HELD_BACK: self.throttled,
             CPU_PRESSURE: self.cpu_pressure,
             MEMORY_PRESSURE: self.memory_pressure,
+            HEAT: float(self.heat_events),
+            CLOCK: self.clock_hz,
             OTHERS_FAULTS: self.others_faults,
             NEIGHBOUR_CORES: first.cores,
             NEIGHBOUR_MEMORY: float(first.resident_bytes),
@@ -131,6 +143,8 @@ def look() -> Look | None:
         throttled_s=throttled_s(),
         cpu_waited_s=waited_s("cpu"),
         memory_waited_s=waited_s("memory"),
+        heat_events=heat_events(),
+        clock_hz=clock_hz(),
         faults=faults(),
         own_cpu_s=sum(one.cpu_s + one.reaped_s for one in own),
         own_faults=sum(one.faults + one.reaped_faults for one in own),
@@ -149,6 +163,8 @@ def between(before: Look, after: Look) -> Disturbance:
         throttled=(after.throttled_s - before.throttled_s) / passed_s,
         cpu_pressure=(after.cpu_waited_s - before.cpu_waited_s) / passed_s,
         memory_pressure=(after.memory_waited_s - before.memory_waited_s) / passed_s,
+        heat_events=after.heat_events - before.heat_events,
+        clock_hz=after.clock_hz,
         others_faults=max(0, after.faults - before.faults - after.own_faults + before.own_faults) / passed_s,
         neighbours=tuple(sorted(neighbours, key=lambda one: -one.cores)),
     )
@@ -182,3 +198,21 @@ def faults() -> int:
             if name == "pgfault":
                 return int(count)
     return 0
+
+
+def heat_events(cores: Path = CORES) -> int:
+    """Times that heat lowered the clock of an allowed core since the machine started; 0 where the kernel does not tell.
+
+    Source: Linux, drivers/thermal/intel/therm_throt.c, `core_throttle_count`.
+    """
+    found = 0
+    for core in allowed_cores():
+        with suppress(OSError, ValueError):
+            found += int((cores / f"cpu{core}" / "thermal_throttle" / "core_throttle_count").read_text())
+    return found
+
+
+def clock_hz() -> float:
+    """Clock of the fastest of the allowed cores now; 0.0 where the kernel does not tell."""
+    every = psutil.cpu_freq(percpu=True) or []
+    return max((every[core].current * 1e6 for core in allowed_cores() if core < len(every)), default=0.0)

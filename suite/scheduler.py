@@ -73,13 +73,13 @@ class Scheduler:
         for case in cases:  # visited by an interrupted run, which did not come to write it
             if not self.missing(case):
                 yield Progress(case, 0, 0.0, record=self._record(case))
-        owed = {case.id: len(self.missing(case)) for case in cases}
+        owed = {case.id: self._owed(case) for case in cases if self.missing(case)}
         total = sum(owed.values())
         for index in range(self._plan.passes):
             due = [case for case in order(cases, self._plan.order_seed, index) if index in self.missing(case)]
             for group in groups(due, self._plan.abreast):
                 for progress in self._group(group, index):
-                    owed[progress.case.id] = len(self.missing(progress.case))
+                    owed[progress.case.id] = 0 if progress.record else self._owed(progress.case)
                     behind = total - sum(owed.values()) + progress.share_done
                     yield replace(progress, share_done=behind / total)
 
@@ -102,6 +102,10 @@ class Scheduler:
                     if record is not None:
                         yield Progress(stay.case, index, under_way(stays), record=record)
             stays = [stay for stay in stays if stay.result is None]
+
+    def _owed(self, case: Case) -> int:
+        """Visits' worth of work that a case needs before it can be written; its surveys take about as long as one."""
+        return len(self.missing(case)) + bool(surveys_of(self._plan))
 
     def missing(self, case: Case) -> list[int]:
         """Passes that still owe a visit to `case`; none after a failure."""

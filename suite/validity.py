@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from statistics import fmean, median, pvariance
+from itertools import accumulate, islice
+from statistics import fmean, median
 
 from suite import units
 from suite.allocators import ALLOCATORS
@@ -126,41 +126,45 @@ def bimodal(measurement: Measurement) -> Doubt | None:
         return None
     cut = parting(values, math.ceil(SMALLER_LEVEL * len(values)))
     low, high = values[:cut], values[cut:]
-    apart = fmean(high) - fmean(low)
-    between = sum(apart / 4 < value - fmean(low) < apart * 3 / 4 for value in values)
+    lower, upper = fmean(low), fmean(high)
+    apart = upper - lower
+    between = sum(lower + apart / 4 < value < upper - apart / 4 for value in values)
     if (
-        apart < CHANGE * fmean(low)
-        or apart * math.sqrt(2) < APART * math.sqrt(pvariance(low) + pvariance(high))
+        apart < CHANGE * lower
+        or apart * math.sqrt(2) < APART * math.sqrt(variance(low, lower) + variance(high, upper))
         or between > IN_BETWEEN * min(len(low), len(high))
     ):
         return None
-    lower, upper = (units.text(fmean(level), "s", 3) for level in (low, high))
-    return Doubt("bimodal", f"its step time is {lower} in {len(low)} turns and {upper} in {len(high)}")
+    levels = [f"{units.text(mean, 's', 3)} in {len(level)}" for level, mean in ((low, lower), (high, upper))]
+    return Doubt("bimodal", f"its step time is {levels[0]} turns and {levels[1]}")
+
+
+def variance(values: Sequence[float], mean: float) -> float:
+    """Mean square around their mean."""
+    return fmean([(value - mean) ** 2 for value in values])
 
 
 def parting(values: Sequence[float], fewest: int) -> int:
     """Where to cut ordered values in two, each of at least so many, such that the means are as far apart as they can
     be for the sizes of the parts.
     """
-    count, sums = len(values), [0.0, *accumulate(values)]
-    overall = sums[-1] / count
-
-    def between(cut: int) -> float:
-        low, high = sums[cut] / cut - overall, (sums[-1] - sums[cut]) / (count - cut) - overall
-        return cut * low**2 + (count - cut) * high**2
-
-    return max(range(fewest, count - fewest + 1), key=between)
+    count, sums = len(values), list(accumulate(values))
+    share = sums[-1] / count
+    ways = [
+        ((sums[cut - 1] - cut * share) ** 2 / (cut * (count - cut)), cut) for cut in range(fewest, count - fewest + 1)
+    ]
+    return max(ways)[1]
 
 
 def turns_of_visits(measurement: Measurement) -> list[list[float]]:
     """Medians of the turns that have a round that counts, visit by visit."""
     turns = iter(counted(measurement))
-    return [[median(turn) for turn, _ in zip(turns, visit.turns, strict=False) if turn] for visit in measurement.visits]
+    return [[median(turn) for turn in islice(turns, len(visit.turns)) if turn] for visit in measurement.visits]
 
 
 def loaded(measurement: Measurement) -> Doubt | None:
     """Whether others kept cores busy, or would have."""
-    used, waited = mean(measurement, "others_cores"), mean(measurement, "cpu_pressure")
+    used, waited = average(measurement, "others_cores"), average(measurement, "cpu_pressure")
     who = f" ({name})" if (name := neighbour(measurement.visits)) else ""
     if used >= MUCH_LOAD:
         return Doubt("loaded", f"others{who} used {used:.2f} cores' worth of time meanwhile")
@@ -171,17 +175,19 @@ def loaded(measurement: Measurement) -> Doubt | None:
 
 def stolen(measurement: Measurement) -> Doubt | None:
     """Whether the hypervisor took the cores away."""
-    share = mean(measurement, "stolen_share")
+    share = average(measurement, "stolen_share")
     if share < MUCH_STOLEN:
         return None
     return Doubt("stolen", f"other machines had {units.text(share, 'ratio', 2)} of its cores' time")
 
 
 def throttled(measurement: Measurement) -> Doubt | None:
-    """Whether a quota held processes back, or heat or power a device."""
-    share = mean(measurement, "throttled_share")
+    """Whether a quota held processes back, heat the cores, or heat or power a device."""
+    share = average(measurement, "throttled_share")
     if share >= MUCH_HELD_BACK:
         return Doubt("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
+    if events := sum(measurement.visited("heat_events")):
+        return Doubt("throttled", f"heat lowered the clock of its cores {events:.0f} times")
     for series in measurement.surveyed:
         if series.metric.name.endswith("_slowed") and series.values and fmean(series.values) >= SLOWED:
             device = series.metric.name.removesuffix("_slowed")
@@ -201,9 +207,9 @@ def swapped(measurement: Measurement) -> Doubt | None:
 
 def hungry(measurement: Measurement) -> Doubt | None:
     """Whether somebody beside it had much of the memory, or of the way there."""
-    waited, taken = mean(measurement, "memory_pressure"), mean(measurement, "others_faults")
+    waited, taken = average(measurement, "memory_pressure"), average(measurement, "others_faults")
     held = max(measurement.visited("neighbour_memory"), default=0.0)
-    used = mean(measurement, "neighbour_cores")
+    used = average(measurement, "neighbour_cores")
     seen = []
     if used >= MUCH_LOAD and held >= MUCH_MEMORY:
         seen.append(f"{neighbour(measurement.visits)} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
@@ -244,7 +250,7 @@ CHECKS: tuple[Callable[[Measurement], Doubt | None], ...] = (
 """What is looked for, in this order."""
 
 
-def mean(measurement: Measurement, metric: str) -> float:
+def average(measurement: Measurement, metric: str) -> float:
     """Mean over the visits; 0.0 where it was not read."""
     values = measurement.visited(metric)
     return fmean(values) if values else 0.0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from suite import disturbance, processes
+from suite.cores import allowed_cores
 from suite.disturbance import Disturbance, between, look
 from suite.launcher import Launcher
 from suite.records import Case, Plan
@@ -89,7 +90,7 @@ def test_every_metric_has_a_value():
     found = seen(0.1)
     assert all(len(one.values) == 1 and one.values[0] >= 0.0 for one in found.series())
     names = [one.metric.name for one in found.series()]
-    assert len(set(names)) == len(names) == 8
+    assert len(set(names)) == len(names) == 10
 
 
 def test_shares_are_of_the_time_that_passed():
@@ -103,6 +104,8 @@ def test_shares_are_of_the_time_that_passed():
         throttled_s=before.throttled_s + 0.3,
         cpu_waited_s=before.cpu_waited_s + 0.2,
         memory_waited_s=before.memory_waited_s + 0.1,
+        heat_events=before.heat_events + 3,
+        clock_hz=2.5e9,
         faults=before.faults + 900,
         own_cpu_s=before.own_cpu_s + 0.5,
         own_faults=before.own_faults + 100,
@@ -113,6 +116,7 @@ def test_shares_are_of_the_time_that_passed():
     assert found.throttled == pytest.approx(0.15)
     assert found.cpu_pressure == pytest.approx(0.1)
     assert found.memory_pressure == pytest.approx(0.05)
+    assert (found.heat_events, found.clock_hz) == (3, 2.5e9)
     assert found.others_faults == pytest.approx(400)
     assert found.busiest == ""
 
@@ -123,3 +127,12 @@ def test_a_machine_without_the_kernel_s_files_tells_nothing(monkeypatch, tmp_pat
     assert look() is None
     assert disturbance.waited_s("cpu") == 0.0
     assert disturbance.faults() == 0
+
+
+def test_heat_events_are_those_of_the_allowed_cores(tmp_path):
+    for core in (*allowed_cores(), 4095):
+        file = tmp_path / f"cpu{core}" / "thermal_throttle" / "core_throttle_count"
+        file.parent.mkdir(parents=True)
+        file.write_text("7\n")
+    assert disturbance.heat_events(tmp_path) == 7 * len(allowed_cores())
+    assert disturbance.heat_events(tmp_path / "nowhere") == 0

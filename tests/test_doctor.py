@@ -92,7 +92,7 @@ def test_a_busy_process_is_named():
 
 
 def test_steal_and_load_are_told_as_shares():
-    quiet = Disturbance(0.01, 0.0, 0.0, 0.0, 0.0, 0.0, ())
+    quiet = Disturbance(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
     assert load(quiet).state == steal(quiet).state == "fine"
     assert steal(replace(quiet, stolen=0.25)).found.startswith("25.0% of the time")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from suite.cores import usable_cores
 from suite.stats import counted, estimate
 from suite.store import read_run
 from tests.conftest import Desk
+from tests.neighbours import BUSY, neighbour
 
 
 def test_a_run_on_all_cores_is_measured(desk: Desk) -> None:
@@ -53,6 +55,19 @@ def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: 
     found = {series.metric.name for series in record.measurement.surveyed}
     assert {"memory_peak_steady", "part_forward", "utilization", "flops_forward", "ceiling_flops"} <= found
     assert "What a step costs beside its time" in (desk.folder / "here" / "report.html").read_text()
+    assert re.search(r"^trust   [01] of 1 measured cases steady", done.out, re.MULTILINE)
+    assert "allocator" not in " ".join(found), "workers have the steady one"
+
+
+def test_each_visit_tells_what_others_did_to_the_machine(desk: Desk) -> None:
+    with neighbour(BUSY):
+        done = desk.run("--profile", "tiny", "-k", "tiny-adam", "--record", "here")
+    assert done.code == 0, done.out + done.err
+    (record,) = read_run(desk.folder / "here").cases
+    assert record.measurement is not None
+    assert all(used > 0.1 for used in record.measurement.visited("others_cores"))
+    assert {visit.neighbour[:6] for visit in record.measurement.visits} == {"python"}
+    assert "; loaded 1" in done.out
 
 
 def assert_benchmark_agrees(file: Path, folder: Path) -> None:

@@ -136,6 +136,14 @@ def test_the_share_done_climbs_to_one():
             assert shares[-1] == 1.0
 
 
+def test_surveys_are_part_of_the_work():
+    told = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1), CASES[:1])
+    (last_visit,) = (one.share_done for one in told if one.visited)
+    assert last_visit == 0.5
+    without = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1, surveys="none"), CASES[:1])
+    assert [one.share_done for one in without if one.visited] == [1.0]
+
+
 def test_a_lost_worker_is_replaced_and_the_record_says_so():
     lost = {(CASES[1].id, 1, 4): WorkerLost("the worker was killed by signal 9")}
     workers = FakeWorkers(errors=lost)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from suite.disturbance import Disturbance, Neighbour
 from suite.records import Measurement, Metric, Series, Visit
 from suite.surveys.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
-from suite.validity import FEWEST_TURNS, doubts, summary, verdict
+from suite.validity import FEWEST_TURNS, doubts, summary, turns_of_visits, verdict
 from tests.made_runs import METRICS
 
-QUIET = Disturbance(0.006, 0.0004, 0.0, 0.005, 0.0, 0.2, (Neighbour(7, "sshd", 0.005, 8 << 20),))
+QUIET = Disturbance(0.006, 0.0004, 0.0, 0.005, 0.0, 0, 2.3e9, 0.2, (Neighbour(7, "sshd", 0.005, 8 << 20),))
 """What a quiet machine shows (docs/measuring.md)."""
 TURNS = 30
 
@@ -107,6 +107,11 @@ def test_a_tail_is_no_second_level():
     assert doubts(made(visits)) == []
 
 
+def test_turns_are_those_of_their_visits():
+    visits = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0]]
+    assert turns_of_visits(made(visits)) == visits
+
+
 @given(count=st.integers(1, FEWEST_TURNS - 1), level=st.floats(0.5, 2.0))
 def test_few_turns_tell_of_no_levels(count, level):
     assert kinds(made([[0.01, 0.01 * level] * count][:1])) in ([], ["bimodal"] if 2 * count >= FEWEST_TURNS else [])
@@ -118,6 +123,7 @@ def test_few_turns_tell_of_no_levels(count, level):
         ({"others_cores": 0.97}, "loaded", "others used 0.97 cores' worth of time meanwhile"),
         ({"stolen": 0.08}, "stolen", "other machines had 8.0% of its cores' time"),
         ({"throttled": 0.4}, "throttled", "a quota held its processes back 40% of the time"),
+        ({"heat_events": 2}, "throttled", "heat lowered the clock of its cores 6 times"),
         ({"memory_pressure": 0.2}, "memory-hungry neighbour", "some process waited for memory 20% of the time"),
         ({"others_faults": 2.3e5}, "memory-hungry neighbour", "others took 230 k pages a second"),
     ],

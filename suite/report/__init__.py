@@ -1,7 +1,7 @@
 """The page that people publish: one run as one self-contained HTML file.
 
 facts.py      one measured case -> the figures that the page shows of it
-sections.py   run -> what each section says, one function each
+verdict.py, ranking.py, cost.py, scaling.py, beside.py, left_out.py, quality.py   facts -> what each section says
 learnt.py     facts of learning cases -> accuracy by epoch, and what a target took
 surroundings.py  environment, plan and selection -> nested entries, and the command that measures a case again
 svg.py        numbers -> path data of sparklines and intervals
