@@ -3,15 +3,16 @@ PYTHON ?= python3
 PROFILE ?= quick
 K ?=
 ARGS ?=
+BASELINE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow test-gpu check format report overhead scale inputs sampling validity noise twins full lock clean
+.PHONY: help setup bench gate test test-slow test-gpu check format report overhead scale inputs sampling validity noise twins full lock clean
 
 help: ## this list
-	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options']"
+	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASELINE=record]"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 $(READY): requirements.lock pyproject.toml
@@ -26,6 +27,12 @@ setup: $(READY) ## make .venv with everything that requirements.lock names
 
 bench: $(READY) ## measure PROFILE, write a record and a report under reports/runs, print their paths
 	$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS)
+
+gate: $(READY) ## measure PROFILE and compare it with the stored run BASELINE
+	@test -n '$(BASELINE)' || { echo "no stored run to compare with; set BASELINE to a run's folder or record.jsonl"; exit 2; }
+	@candidate=reports/runs/$$(date -u +%Y-%m-%dT%H-%M-%S)-candidate; \
+		$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS) --record $$candidate && \
+		$(BIN)/stepmark compare '$(BASELINE)' $$candidate
 
 test: $(READY) ## the tests that every change has to pass
 	$(BIN)/python -m pytest tests -m 'not slow' $(if $(K),-k '$(K)') $(ARGS)

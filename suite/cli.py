@@ -27,7 +27,7 @@ SHOWN_REASONS = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; a `StepmarkError` becomes its one sentence and exit code 2."""
+    """Run the command; a `StepmarkError` becomes its one sentence and its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["run"]:  # everything behind it is pytest's
         return guarded(lambda: run(given[1:]))
@@ -36,14 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """The command's exit code, or 2 and one sentence; a closed pipe (`| head`) is no error."""
+    """The command's exit code, or an error's and its one sentence; a closed pipe (`| head`) is no error."""
     try:
         code = command()
         sys.stdout.flush()  # what is buffered meets a closed pipe here, not when the interpreter ends
         return code
     except StepmarkError as error:
         print(f"stepmark: {error}", file=sys.stderr)
-        return WRONG_USAGE
+        return error.exit_code
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what the interpreter's end still flushes
         if isinstance(error, BrokenPipeError):
@@ -79,6 +79,20 @@ def parser() -> argparse.ArgumentParser:
         "-o", dest="output", type=Path, default=None, metavar="FILE", help="default: standard output"
     )
     exporting.set_defaults(command=export)
+
+    comparing = commands.add_parser(
+        "compare", help="two stored runs side by side: 10 slower, 11 open, 12 not comparable"
+    )
+    comparing.add_argument("baseline", type=Path, metavar="BASELINE", help="a run's folder or record.jsonl")
+    comparing.add_argument("candidate", type=Path, metavar="CANDIDATE", help="likewise")
+    for name, default, meaning in (
+        ("tolerance", "1%", "slowdown that a case has to be shown to exceed"),
+        ("margin", "5%", "slowdown that has to be ruled out"),
+        ("alpha", "1%", "chance of any false alarm among all cases"),
+    ):
+        comparing.add_argument(f"--{name}", default=default, metavar="PCT", help=f"{meaning} (default: {default}%)")
+    comparing.add_argument("--format", choices=("table", "json"), default="table")
+    comparing.set_defaults(command=compare)
 
     examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
     examining.add_argument("--format", choices=("table", "json"), default="table")
@@ -184,6 +198,21 @@ def export(options: argparse.Namespace) -> int:
         raise cannot_write(options.output, error) from error
     print(options.output)
     return FINE
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Print what changed from one run to another."""
+    from suite.comparison import text
+    from suite.comparison.judge import compare as compared
+    from suite.store import read_run
+
+    limits = text.limits_of(options.tolerance, options.margin, options.alpha)
+    baseline, candidate = read_run(options.baseline), read_run(options.candidate)
+    text.refuse_unlike(baseline, candidate)
+    found = compared(baseline, candidate, limits)
+    code = text.exit_code(found, limits)
+    print(text.FORMATS[options.format](found, limits))
+    return code
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -31,8 +31,6 @@ WORKER_BYTES = 3 * 2**28
 """Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes half of it."""
 MOST_ABREAST = 32
 """Workers side by side, at most: their turns are then some ten seconds apart, as far as the drift of a machine asks."""
-MUST_AGREE = ("machine", "software", "container", "torchrun")
-"""Parts of the environment that have to be the same for a run to be resumed."""
 
 
 def now() -> str:
@@ -180,17 +178,3 @@ def load() -> dict[str, Any]:
         "steal_since_boot_share": getattr(times, "steal", 0.0) / total if total else 0.0,
         "memory_available_bytes": psutil.virtual_memory().available,
     }
-
-
-def differences(before: dict[str, Any], after: dict[str, Any], path: str = "") -> list[str]:
-    """Facts that differ between two environments, as `machine.host: a, now b`, in the parts that must agree."""
-    found: list[str] = []
-    for key in sorted(before.keys() | after.keys()):
-        name, old, new = f"{path}{key}", before.get(key), after.get(key)
-        if not path and key not in MUST_AGREE:
-            continue
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{name}.")
-        elif old != new:
-            found.append(f"{name}: {old}, now {new}")
-    return found

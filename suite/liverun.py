@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from suite import environment
+from suite.fingerprint import TO_RESUME, differences
 from suite.launcher import Launcher
 from suite.matrix import CASES_FOLDER, choice_of, refusal
 from suite.records import Case, Footer, Header, RunRecord, StepmarkError
@@ -58,7 +59,7 @@ class LiveRun:
         run, folder = settings.resume, settings.folder
         if run is None or folder is None:
             raise AssertionError("a resumed run has a record and a folder")
-        differing = environment.differences(run.header.environment, facts)
+        differing = differences(run.header.environment, facts, TO_RESUME)
         if differing:
             raise StepmarkError(
                 f"{folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."

@@ -40,6 +40,14 @@ NUM_CLASSES = 10
 class StepmarkError(Exception):
     """What the user can mend: one sentence with the value found and the values allowed; exit code 2."""
 
+    exit_code = 2
+
+
+class NotComparableError(StepmarkError):
+    """Two sides that no number can be told of; the sentence names the difference."""
+
+    exit_code = 12
+
 
 @dataclass(frozen=True)
 class Case:

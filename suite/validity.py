@@ -19,6 +19,8 @@ from suite.records import Measurement, Visit
 from suite.stats import batches, counted
 
 STEADY = "steady"
+BY_ROUNDS = ("drifting", "bimodal")
+"""Kinds that the step times themselves tell; all others are read of the machine."""
 MUCH_LOAD = 0.1
 """Cores' worth of time that others used from which a run counts as loaded. Quiet machines show a hundredth of one."""
 MUCH_WAITING = 0.25

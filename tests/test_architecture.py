@@ -25,6 +25,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "curves": {"records"},
     "drift": {"records", "stats"},
     "allocators": set(),
+    "fingerprint": set(),
+    "comparison": set(),
+    "comparison.judge": {"drift", "records", "stats", "validity"},
+    "comparison.text": {"suite", "comparison.judge", "fingerprint", "records", "units"},
     "validity": {"suite", "allocators", "records", "stats", "units"},
     "exports": {"curves", "drift", "records", "stats", "validity"},
     "report": {"records", "store", "report.page"},
@@ -107,7 +111,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "disturbance": {"suite", "cgroups", "cores", "processes", "records", "torchrun"},
     "scheduler": {"suite", "disturbance", "launcher", "lesson", "records", "stay", "surveys"},
     "progress": {"records", "scheduler", "units"},
-    "liverun": {"environment", "launcher", "matrix", "records", "scheduler", "settings", "store"},
+    "liverun": {
+        "suite",
+        "environment",
+        "fingerprint",
+        "launcher",
+        "matrix",
+        "records",
+        "scheduler",
+        "settings",
+        "store",
+    },
     "plugin": {
         "drift",
         "environment",
@@ -132,7 +146,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("suite", "allocators", "doctor.findings", "drift", "environment", "launcher", "records"),
         *("scheduler", "stats", "units"),
     },
-    "cli": {"doctor", "suite", "designs", "exports", "followers", "matrix", "records", "report", "store", "torchrun"},
+    "cli": {
+        *("suite", "comparison", "comparison.judge", "designs", "doctor", "exports", "followers", "matrix", "records"),
+        *("report", "store", "torchrun"),
+    },
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""
 
@@ -177,7 +194,7 @@ TORCH_ON_IMPORT = {
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 
 MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}
-READING = {"records", "units", "stats", "drift", "validity", "schema", "store", "exports", "report"}
+READING = {"records", "units", "stats", "drift", "validity", "comparison", "schema", "store", "exports", "report"}
 
 UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}
 LONGEST_MODULE = 300

@@ -1,0 +1,208 @@
+"""Two stored runs -> each case's change beside what all have in common, and a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from suite.drift import steadied
+from suite.records import Run, RunRecord
+from suite.stats import Estimate, counted, estimate, student_quantile
+from suite.validity import BY_ROUNDS, doubts
+
+Verdict = Literal["slower", "faster", "no slower", "open"]
+
+FEWEST = 5
+"""Cases that both runs have measured from which they tell what they have in common, and how far each parts from it."""
+BETWEEN_RUNS = 0.05
+"""Standard deviation of the log of what the machine changes between two runs where too few cases are there to tell it:
+runs of one quarter of an hour differed by 2 to 11 % (docs/measuring.md)."""
+NORMAL_SCALE = 1.4826
+"""Standard deviations of a normal distribution in one median absolute deviation."""
+MEDIAN_ERROR = 1.2533
+"""Standard error of a normal sample's median over that of its mean."""
+INTERVAL = 1.96
+"""Standard errors on either side of an interval of 95 %."""
+PASS_LEVEL = 0.05
+"""Chance to call a case no slower that is slower by the margin."""
+FEW_DEGREES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What matters, and how sure to be of it.
+
+    Attributes:
+        tolerance: slowdown from which a case counts as slower once it is shown to exceed it.
+        margin: slowdown that a case is shown to stay under to count as no slower; above the tolerance.
+        alpha: chance of any false `slower` or `faster` among all cases.
+    """
+
+    tolerance: float = 0.01
+    margin: float = 0.05
+    alpha: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One case in both runs.
+
+    Attributes:
+        change: of the step time beside what all cases have in common; 0.05 is 5 % slower.
+        low, high: bounds of the change, joint over all cases at the level of the limits.
+        ruled_out: slowdown that is shown not to be exceeded, for this case alone.
+        why_open: what of the machine's doing leaves it open; empty where it is the noise.
+    """
+
+    id: str
+    baseline: Estimate
+    candidate: Estimate
+    change: float
+    low: float
+    high: float
+    ruled_out: float
+    verdict: Verdict
+    why_open: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs.
+
+    Attributes:
+        cases: the largest slowdown first.
+        shift: relative change that all cases have in common; 0.0 where they are too few to tell.
+        shift_low, shift_high: bounds of that, at 95 %.
+        noise: standard deviation of what parts a case from the others between the runs, relative.
+        left_out: cases that cannot be compared, and why.
+    """
+
+    cases: tuple[Compared, ...]
+    shift: float
+    shift_low: float
+    shift_high: float
+    noise: float
+    left_out: tuple[tuple[str, str], ...]
+
+    def count(self, verdict: Verdict) -> int:
+        """Cases with that verdict."""
+        return sum(one.verdict == verdict for one in self.cases)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A case in both runs: log of candidate over baseline, its standard error, and what disturbed either."""
+
+    id: str
+    baseline: Estimate
+    candidate: Estimate
+    log_ratio: float
+    error: float
+    disturbed: str
+
+
+def compare(baseline: Run, candidate: Run, limits: Limits) -> Comparison:
+    """Judge the cases that both have measured. There may be none."""
+    before, after = ({one.case.id: one for one in steadied(run.cases)} for run in (baseline, candidate))
+    pairs, left_out = [], []
+    for case_id in dict.fromkeys((*before, *after)):
+        reason = unpaired(before.get(case_id), after.get(case_id))
+        if reason:
+            left_out.append((case_id, reason))
+        else:
+            pairs.append(paired(before[case_id], after[case_id]))
+    return judged(pairs, tuple(left_out), limits)
+
+
+def unpaired(before: RunRecord | None, after: RunRecord | None) -> str:
+    """Why a case cannot be compared; empty where it can."""
+    for record, run in ((before, "baseline"), (after, "candidate")):
+        if record is None:
+            return f"it is not in the {run}"
+        if record.outcome != "measured" or record.measurement is None:
+            return f"it was {record.outcome} in the {run}: {record.reason}"
+        if estimate(counted(record.measurement)) is None:
+            return f"it has no rounds in the {run}"
+    return ""
+
+
+def paired(before: RunRecord, after: RunRecord) -> Pair:
+    """A case that both have measured."""
+    figures, disturbed = [], []
+    for record, run in ((before, "baseline"), (after, "candidate")):
+        if record.measurement is None or (known := estimate(counted(record.measurement))) is None:
+            raise AssertionError("unpaired cases are left out before")
+        figures.append(known)
+        kinds = [doubt.kind for doubt in doubts(record.measurement) if doubt.kind not in BY_ROUNDS]
+        disturbed += [f"{', '.join(kinds)} in the {run}"] if kinds else []
+    log_ratio = math.log(figures[1].median / figures[0].median)
+    error = math.hypot(*map(log_error, figures))
+    return Pair(before.case.id, figures[0], figures[1], log_ratio, error, "; ".join(disturbed))
+
+
+def log_error(known: Estimate) -> float:
+    """Standard error of the log of a median, from its interval."""
+    return math.log(known.high / known.low) / 2 / INTERVAL if known.low > 0 else math.inf
+
+
+def judged(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits: Limits) -> Comparison:
+    """What all have in common taken out, and each judged by what is left."""
+    ratios = [pair.log_ratio for pair in pairs]
+    count = len(pairs)
+    if count < FEWEST:
+        shift, noise, shift_error, degrees = 0.0, BETWEEN_RUNS, BETWEEN_RUNS, FEW_DEGREES
+    else:
+        shift, degrees = median(ratios), count - 1
+        noise, spread = noise_between([one - shift for one in ratios], [pair.error for pair in pairs])
+        shift_error = MEDIAN_ERROR * spread / math.sqrt(count)
+    jointly = student_quantile(1 - limits.alpha / max(2 * count, 2), degrees)
+    alone = student_quantile(1 - PASS_LEVEL, degrees)
+    found = [
+        one_case(pair, shift, math.hypot(pair.error, noise, shift_error), jointly, alone, limits) for pair in pairs
+    ]
+    reach = student_quantile(0.975, degrees) * shift_error
+    return Comparison(
+        cases=tuple(sorted(found, key=lambda one: -one.change)),
+        shift=math.expm1(shift),
+        shift_low=math.expm1(shift - reach),
+        shift_high=math.expm1(shift + reach),
+        noise=math.expm1(noise),
+        left_out=left_out,
+    )
+
+
+def noise_between(residuals: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+    """What parts cases between the runs beyond the errors of their medians, and all that parts them: both as standard
+    deviations, by the middle of the cases, so that some that have really changed hardly count.
+    """
+    spread = NORMAL_SCALE * median(abs(one) for one in residuals) * math.sqrt(len(residuals) / (len(residuals) - 1))
+    return math.sqrt(max(0.0, spread**2 - median(errors) ** 2)), spread
+
+
+def one_case(pair: Pair, shift: float, error: float, jointly: float, alone: float, limits: Limits) -> Compared:
+    """A case's change beside the shift. What was read of the machine, never the step time, may leave it open."""
+    change = pair.log_ratio - shift
+    low, high = change - jointly * error, change + jointly * error
+    ruled_out = math.expm1(change + alone * error)
+    verdict: Verdict = "open"
+    if not pair.disturbed:
+        if low > math.log1p(limits.tolerance):
+            verdict = "slower"
+        elif high < -math.log1p(limits.tolerance):
+            verdict = "faster"
+        elif ruled_out < limits.margin:
+            verdict = "no slower"
+    return Compared(
+        pair.id,
+        pair.baseline,
+        pair.candidate,
+        math.expm1(change),
+        math.expm1(low),
+        math.expm1(high),
+        ruled_out,
+        verdict,
+        pair.disturbed,
+    )

@@ -1,0 +1,114 @@
+"""A comparison as text, and as an exit code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from suite import units
+from suite.comparison.judge import FEWEST, Compared, Comparison, Limits, Verdict
+from suite.fingerprint import OF_NO_MATTER, TO_COMPARE, differences
+from suite.records import NotComparableError, Run, StepmarkError
+
+FINE, REGRESSION, INCONCLUSIVE = 0, 10, 11
+VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "no slower", "open")
+
+
+def limits_of(tolerance: str, margin: str, alpha: str) -> Limits:
+    """Limits as a user writes them, in percent.
+
+    Raises:
+        StepmarkError: one of them is no share, or the margin does not exceed the tolerance.
+    """
+    limits = Limits(share("tolerance", tolerance), share("margin", margin), share("alpha", alpha))
+    if limits.margin <= limits.tolerance:
+        raise StepmarkError(f"--margin is {margin}; allowed: more than the tolerance, which is {tolerance}.")
+    return limits
+
+
+def share(name: str, text: str) -> float:
+    """A percentage as a share: `5%` or `5` is 0.05."""
+    try:
+        value = float(text.strip().removesuffix("%")) / 100
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise StepmarkError(f"--{name} is {text!r}; allowed: a percentage above 0 and below 100, such as 5%.")
+    return value
+
+
+def refuse_unlike(baseline: Run, candidate: Run) -> None:
+    """Raise `NotComparableError` where the runs met another machine, other software, or workers set otherwise."""
+    before, after = baseline.header.environment, candidate.header.environment
+    found = differences(before, after, TO_COMPARE, besides=OF_NO_MATTER)
+    if found:
+        raise NotComparableError(f"the runs cannot be compared, their environments differ: {'; '.join(found)}.")
+
+
+def exit_code(comparison: Comparison, limits: Limits) -> int:
+    """Regression where a case is slower; inconclusive where one is open, or all together may be slower by more than the
+    margin; else fine.
+
+    Raises:
+        NotComparableError: there is no case that both have measured.
+    """
+    if not comparison.cases:
+        raise NotComparableError("the runs have no case in common that both have measured.")
+    if comparison.count("slower"):
+        return REGRESSION
+    return INCONCLUSIVE if comparison.count("open") or comparison.shift_high > limits.margin else FINE
+
+
+def as_table(comparison: Comparison, limits: Limits) -> str:
+    """Lines for a person: each case, the largest slowdown first, then what all have in common, and the verdict."""
+    width = max([len("case"), *(len(one.id) for one in comparison.cases)])
+    head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'between':>16}  verdict"
+    lines = [head, *(row(one, width) for one in comparison.cases)]
+    lines += [f"not compared: {case_id}: {reason}" for case_id, reason in comparison.left_out]
+    return "\n".join([*lines, "", common(comparison), summary(comparison, limits)])
+
+
+def row(one: Compared, width: int) -> str:
+    """One case."""
+    medians = "  ".join(f"{units.text(known.median, 's', 3):>9}" for known in (one.baseline, one.candidate))
+    bounds = f"{one.low:+.1%} {one.high:+.1%}"
+    return f"{one.id:<{width}}  {medians}  {one.change:>+7.1%}  {bounds:>16}  {reasoned(one)}"
+
+
+def reasoned(one: Compared) -> str:
+    """A verdict, with what an open one is known of."""
+    if one.verdict != "open":
+        return one.verdict
+    return f"open: {one.why_open}" if one.why_open else f"open: slower by more than {one.ruled_out:.1%} is ruled out"
+
+
+def common(comparison: Comparison) -> str:
+    """What all cases have in common, and how far they part."""
+    if len(comparison.cases) < FEWEST:
+        return (
+            f"fewer than {FEWEST} cases cannot tell what the machine did between the runs: it is taken for "
+            f"{comparison.noise:.1%}, a standard deviation"
+        )
+    between = f"{comparison.shift_low:+.1%} to {comparison.shift_high:+.1%}"
+    return (
+        f"all cases together changed by {comparison.shift:+.1%} ({between}), which is taken out: two runs cannot tell "
+        "the machine's part of it from the code's; beside it cases part by "
+        f"{comparison.noise:.1%}, a standard deviation"
+    )
+
+
+def summary(comparison: Comparison, limits: Limits) -> str:
+    """The counts, and what they are measured by."""
+    counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
+    rules = f"slower: by more than {limits.tolerance:.3g} is shown; no slower: by {limits.margin:.3g} is ruled out"
+    left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
+    return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
+
+
+def as_json(comparison: Comparison, limits: Limits) -> str:
+    """All of it as one object."""
+    return json.dumps({"limits": asdict(limits), **asdict(comparison)}, indent=2)
+
+
+FORMATS = {"table": as_table, "json": as_json}
+"""Name of the format -> what makes it."""
