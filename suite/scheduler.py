@@ -183,7 +183,19 @@ def assemble(case: Case, visits: list[Visited]) -> RunRecord:
             warmup=join(*(one.warmup for _, one in made)),
             visits=tuple(visit for visit, _ in made),
             warnings=tuple(warning for _, one in made for warning in one.warnings),
-            per_visit=join(*(one.per_visit for _, one in made)),
+            per_visit=one_a_visit([one.per_visit for _, one in made]),
         )
     attributes = dict(made[-1][1].attributes) if made else {}
     return RunRecord(case, "failed" if failure else "measured", failure, attributes, measurement)
+
+
+def one_a_visit(parts: list[tuple[Series, ...]]) -> tuple[Series, ...]:
+    """Series with one value a visit, of what every visit tells: one that was made before an interruption may be by an
+    older version of ours, which told less.
+    """
+    told = [{one.metric.name: one.values for one in part} for part in parts]
+    return tuple(
+        Series(one.metric, tuple(value for each in told for value in each[one.metric.name]))
+        for one in parts[-1]
+        if all(one.metric.name in each for each in told)
+    )

@@ -275,6 +275,15 @@ def test_each_visit_tells_what_others_did_from_the_start_of_its_group_to_its_end
     assert all(len(series.values) == 2 for series in measurement.per_visit)
 
 
+def test_what_only_some_visits_tell_is_left_out():
+    progress = run(FakeWorkers(), replace(PLAN, surveys="none"), CASES[:1])
+    first, *others = [one.visited for one in progress if one.visited]
+    older = replace(first, per_visit=first.per_visit[:2])
+    told = assemble(CASES[0], [older, *others]).measurement
+    assert [one.metric for one in told.per_visit] == [one.metric for one in first.per_visit[:2]]
+    assert all(len(one.values) == PLAN.passes for one in told.per_visit)
+
+
 def test_where_the_kernel_tells_nothing_visits_tell_nothing_of_others():
     found = records(list(Scheduler(PLAN, FakeWorkers(), look=lambda: None).run(CASES)))
     assert all(record.measurement.per_visit == () for record in found.values())

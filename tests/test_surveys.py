@@ -5,6 +5,7 @@ from statistics import median
 
 import pytest
 
+from suite.accelerators import cuda_devices
 from suite.launcher import Launcher
 from suite.records import Case, Plan
 from suite.surveys import SURVEYS
@@ -223,3 +224,33 @@ def test_the_peak_of_the_control_group_is_told_where_there_is_one(launcher):
 def test_a_case_of_any_kind_goes_through_every_survey(launcher, case, survey):
     assert all(value >= 0 for value in found(launcher, survey, case).values())
     assert found(launcher, survey, case)
+
+
+CUDA = Case("residual_d4w32", "adam", "cuda", batch_size=64)
+needs_cuda = pytest.mark.skipif(not cuda_devices(), reason="no CUDA device")
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_memory_of_devices_is_told_for_every_phase(launcher):
+    taken = found(launcher, "memory", CUDA)
+    for phase in PEAKS:
+        allocated = taken[f"device_memory_allocated_peak_{phase}"]
+        assert taken[f"device_memory_reserved_peak_{phase}"] >= allocated > 0
+    assert taken["device_memory_allocated_peak_steady"] >= taken["parameter_bytes"] + taken["optimizer_state_bytes"]
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_devices_are_sampled_beside_the_step_and_say_what_it_has_of_their_memory(launcher):
+    taken = found(launcher, "utilization", CUDA)
+    assert taken["gpu0_utilization"] > 0
+    assert taken.get("device_memory_by_process", taken.get("device_memory_by_difference", 0)) > 64 * MIB
+    assert taken["energy_of_step"] > 0
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_copying_to_a_device_is_a_part_of_the_step(launcher):
+    case = Case("seed_cnn", "sgd", "cuda", input="loader_w0", batch_size=512)
+    assert found(launcher, "anatomy", case)["part_copy"] > 0
