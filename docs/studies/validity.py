@@ -141,8 +141,10 @@ def keep(condition: str, found: dict[str, list[tuple[str, str]]]) -> None:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    """How many runs of each condition named it in most of their cases, in any; and what else they named."""
-    rows = [f"{'condition':<12}{'threads':>8}{'runs':>6}{'named':>7}  other verdicts, runs with one"]
+    """How many runs of each condition named it in at least half of their cases, and what else some named; of quiet runs
+    how many had any verdict at all.
+    """
+    rows = [f"{'condition':<12}{'threads':>8}{'runs':>6}{'named':>7}  other verdicts, and runs with one"]
     for condition, (_, wanted) in CONDITIONS.items():
         for threads in sorted({line["threads"] for line in lines if line["condition"] == condition}):
             runs = [one["doubts"] for one in lines if (one["condition"], one["threads"]) == (condition, threads)]
