@@ -83,6 +83,16 @@ def parser() -> argparse.ArgumentParser:
     comparing = commands.add_parser(
         "compare", help="two stored runs side by side: 10 slower, 11 open, 12 not comparable"
     )
+    add_compare_options(comparing)
+
+    examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
+    examining.add_argument("--format", choices=("table", "json"), default="table")
+    examining.set_defaults(command=doctor)
+    return top
+
+
+def add_compare_options(comparing: argparse.ArgumentParser) -> None:
+    """The command line of `compare`."""
     comparing.add_argument("baseline", type=Path, metavar="BASELINE", help="a run's folder or record.jsonl")
     comparing.add_argument("candidate", type=Path, metavar="CANDIDATE", help="likewise")
     for name, default, meaning in (
@@ -93,11 +103,6 @@ def parser() -> argparse.ArgumentParser:
         comparing.add_argument(f"--{name}", default=default, metavar="PCT", help=f"{meaning} (default: {default}%)")
     comparing.add_argument("--format", choices=("table", "json"), default="table")
     comparing.set_defaults(command=compare)
-
-    examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
-    examining.add_argument("--format", choices=("table", "json"), default="table")
-    examining.set_defaults(command=doctor)
-    return top
 
 
 def run(arguments: list[str]) -> int:

@@ -147,7 +147,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("scheduler", "stats", "units"),
     },
     "cli": {
-        *("suite", "comparison", "comparison.judge", "designs", "doctor", "exports", "followers", "matrix", "records"),
+        *("suite", "comparison.*", "designs", "doctor", "exports", "followers", "matrix", "records"),
         *("report", "store", "torchrun"),
     },
 }

@@ -28,36 +28,36 @@ def seen(seconds: float = WINDOW_S) -> Disturbance:
 
 
 def test_a_busy_process_of_somebody_else_is_seen_and_named():
-    quiet = seen()
     with neighbour(BUSY) as pid:
         time.sleep(0.2)
-        loaded = seen()
-    assert loaded.others_cores > 0.5
-    assert loaded.others_cores > quiet.others_cores + 0.4
-    assert loaded.neighbours[0].pid == pid
-    assert loaded.neighbours[0].cores == pytest.approx(1.0, abs=0.4)
-    assert loaded.busiest.startswith("python")
-    assert quiet.busiest == "" or quiet.neighbours[0].pid != pid
+        found = seen()
+    (busy,) = (one for one in found.neighbours if one.pid == pid)
+    assert busy.cores > 0.2, "the machine let it run"
+    assert found.others_cores > 0.9 * busy.cores - 0.05
+    assert busy.name.startswith("python")
+    assert found.busiest == found.neighbours[0].name != ""
 
 
 def test_what_this_run_s_own_processes_use_is_not_others():
     child = subprocess.Popen([sys.executable, "-c", BUSY])
     try:
         time.sleep(0.2)
-        found = seen()
+        before = look()
+        time.sleep(WINDOW_S)
+        after = look()
     finally:
         child.kill()
         child.wait()
-    assert found.others_cores < 0.4
-    assert child.pid not in {one.pid for one in found.neighbours}
+    assert after.own_cpu_s - before.own_cpu_s > 0.2, "the machine let it run"
+    rest = after.busy_s - before.busy_s - (after.own_cpu_s - before.own_cpu_s)
+    assert between(before, after).others_cores == pytest.approx(max(0.0, rest) / WINDOW_S, abs=0.1)
+    assert child.pid not in {one.pid for one in between(before, after).neighbours}
 
 
 def test_what_an_ended_child_used_stays_this_run_s_own():
     before = look()
     subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.8: pass"], check=True)
-    found = between(before, look())
     assert look().own_cpu_s - before.own_cpu_s >= 0.75
-    assert found.others_cores < 0.4
 
 
 def test_what_a_killed_worker_s_children_used_stays_this_run_s_own():
@@ -77,11 +77,10 @@ def test_what_a_killed_worker_s_children_used_stays_this_run_s_own():
 
 
 def test_a_neighbour_that_takes_and_gives_back_memory_is_seen_by_its_faults_and_its_size():
-    quiet = seen()
     with neighbour(HUNGRY) as pid:
         time.sleep(0.5)
         hungry = seen()
-    assert hungry.others_faults > quiet.others_faults + 10_000
+    assert hungry.others_faults > 10_000
     largest = max(one.resident_bytes for one in hungry.neighbours if one.pid == pid)
     assert largest > 128 << 20
 
