@@ -135,6 +135,7 @@ def test_a_pipe_gets_plain_lines(desk: Desk) -> None:
     assert "measuring: pass 1 of 2" in done.out
 
 
+@pytest.mark.slow
 def test_saved_runs_compare_with_pytest_benchmark(desk: Desk) -> None:
     first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-save=first", "--record", "one")
     again = ["--benchmark-compare", "--benchmark-histogram=drawn", "--record", "two"]
@@ -215,7 +216,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(desk: Desk) -> None:
     assert "cannot write profiles.toml/below: Not a directory" in done.out + done.err
 
 
-@pytest.mark.parametrize("kibibytes", [4, 32])
+@pytest.mark.parametrize("kibibytes", [pytest.param(4, marks=pytest.mark.slow), 32])
 def test_a_full_disk_is_one_sentence_and_leaves_whole_lines(desk: Desk, kibibytes: int) -> None:
     disk = desk.folder / "disk"
     disk.mkdir()

@@ -51,6 +51,7 @@ def test_a_worker_of_normal_priority_shares_with_others():
 
 
 @allowed
+@pytest.mark.slow
 def test_rounds_are_quiet_beside_two_busy_processes_on_every_core():
     busy = [sys.executable, "-c", "while True: pass"]
     loads = [subprocess.Popen(busy, start_new_session=True) for _ in range(2 * len(os.sched_getaffinity(0)))]

@@ -134,7 +134,7 @@ def test_a_case_that_is_not_steady_is_named_with_what_was_seen() -> None:
     page = Page(report.render(run([loaded, measured(Case("seed_cnn", "sgd", "cpu"), 0.01)])))
     assert page.rows("remarks")[0][1] == "loaded: others used 0.90 cores' worth of time meanwhile"
     assert "1 of 2 cases have a verdict other than steady" in page.words("quality")
-    assert "1 steady of 2 measured" in page.words("verdict")
+    assert "steady of 2 measured; higher is better 1 " in page.words("verdict")
 
 
 def test_rounds_that_count_although_disturbed_are_marked() -> None:

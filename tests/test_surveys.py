@@ -8,10 +8,11 @@ import pytest
 from suite.accelerators import cuda_devices
 from suite.launcher import Launcher
 from suite.records import Case, Plan
-from suite.surveys import SURVEYS
+from suite.surveys import surveys_of
 from suite.surveys.memory import PEAKS, PHASES
 
 MIB = 2**20
+DEFAULT = surveys_of(Plan())
 BUFFER_BYTES = 256 * MIB
 """As `my_levels` has it, which registers its levels where it is imported: in workers alone."""
 DOZE_S = 0.02
@@ -210,7 +211,7 @@ def test_the_peak_of_the_control_group_is_told_where_there_is_one(launcher):
     assert told.get("group_memory_peak", 1e12) > told["memory_unique"]
 
 
-@pytest.mark.parametrize("survey", SURVEYS)
+@pytest.mark.parametrize("survey", [*DEFAULT, pytest.param("allocator", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "case",
     [
