@@ -213,7 +213,7 @@ def hungry(measurement: Measurement) -> Doubt | None:
     held = max(measurement.visited("neighbour_memory"), default=0.0)
     used = average(measurement, "neighbour_cores")
     seen = []
-    if used >= MUCH_LOAD and held >= MUCH_MEMORY:
+    if held >= MUCH_MEMORY and loaded(measurement):
         seen.append(f"{neighbour(measurement.visits)} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
     if taken >= MUCH_TAKEN:
         seen.append(f"others took {units.text(taken, 'count', 2)} pages a second")

@@ -145,6 +145,12 @@ def test_a_neighbour_that_waits_for_the_cores_that_a_worker_keeps_from_it_is_a_l
     assert doubts(steady(cpu_pressure=0.8)) == [], "nobody else was there: its own ranks waited for each other"
 
 
+def test_a_hungry_neighbour_that_waits_for_the_cores_is_named_too_and_a_large_idle_one_is_not():
+    waiting = Neighbour(9, "stress", 0.06, 1 << 30)
+    assert kinds(steady(cpu_pressure=0.6, neighbours=(waiting,))) == ["loaded", "memory-hungry neighbour"]
+    assert kinds(steady(neighbours=(waiting,))) == []
+
+
 def test_pages_read_from_a_disk_in_many_rounds_are_swapping():
     source = random.Random(6)
     visits = [scattered(source) for _ in range(3)]
