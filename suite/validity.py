@@ -211,10 +211,10 @@ def hungry(measurement: Measurement) -> Doubt | None:
     """Whether somebody beside it had much of the memory, or of the way there."""
     waited, taken = average(measurement, "memory_pressure"), average(measurement, "others_faults")
     held = max(measurement.visited("neighbour_memory"), default=0.0)
-    used = average(measurement, "neighbour_cores")
+    used, who = average(measurement, "neighbour_cores"), neighbour(measurement.visits)
     seen = []
-    if held >= MUCH_MEMORY and loaded(measurement):
-        seen.append(f"{neighbour(measurement.visits)} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
+    if who and held >= MUCH_MEMORY and loaded(measurement):
+        seen.append(f"{who} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
     if taken >= MUCH_TAKEN:
         seen.append(f"others took {units.text(taken, 'count', 2)} pages a second")
     if waited >= SHORT_OF_MEMORY:

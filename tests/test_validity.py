@@ -149,6 +149,8 @@ def test_a_hungry_neighbour_that_waits_for_the_cores_is_named_too_and_a_large_id
     waiting = Neighbour(9, "stress", 0.06, 1 << 30)
     assert kinds(steady(cpu_pressure=0.6, neighbours=(waiting,))) == ["loaded", "memory-hungry neighbour"]
     assert kinds(steady(neighbours=(waiting,))) == []
+    idle = Neighbour(9, "database", 0.01, 1 << 30)
+    assert kinds(steady(others_cores=0.9, neighbours=(idle,))) == ["loaded"], "it is not who used them"
 
 
 def test_pages_read_from_a_disk_in_many_rounds_are_swapping():
