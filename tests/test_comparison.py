@@ -134,6 +134,14 @@ def test_what_cannot_be_compared_is_listed_with_the_reason():
         CASES[3].id: "it was failed in the candidate: it broke",
     }
     assert len(found.cases) == len(CASES) - 3
+    assert f"not compared: {CASES[3].id}: it was failed in the candidate: it broke" in as_table(found, LIMITS)
+
+
+def test_cases_left_out_for_one_reason_are_one_line():
+    source = random.Random(11)
+    found = compare(made(source), made(source, cases=CASES[:20]), LIMITS)
+    lines = [line for line in as_table(found, LIMITS).splitlines() if line.startswith("not compared")]
+    assert lines == [f"not compared: {CASES[20].id}, {CASES[21].id} and 2 more: it is not in the candidate"]
 
 
 def written(folder: Path, of: Run) -> Path:

@@ -11,6 +11,8 @@ from suite.fingerprint import OF_NO_MATTER, TO_COMPARE, differences
 from suite.records import NotComparableError, Run, StepmarkError
 
 FINE, REGRESSION, INCONCLUSIVE = 0, 10, 11
+NAMED = 2
+"""Cases of a reason that are named; more are counted."""
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "no slower", "open")
 
 
@@ -64,8 +66,19 @@ def as_table(comparison: Comparison, limits: Limits) -> str:
     width = max([len("case"), *(len(one.id) for one in comparison.cases)])
     head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'between':>16}  verdict"
     lines = [head, *(row(one, width) for one in comparison.cases)]
-    lines += [f"not compared: {case_id}: {reason}" for case_id, reason in comparison.left_out]
+    lines += not_compared(comparison)
     return "\n".join([*lines, "", common(comparison), summary(comparison, limits)])
+
+
+def not_compared(comparison: Comparison) -> list[str]:
+    """A line for each reason, with the first cases that it is of."""
+    by_reason: dict[str, list[str]] = {}
+    for case_id, reason in comparison.left_out:
+        by_reason.setdefault(reason, []).append(case_id)
+    return [
+        f"not compared: {', '.join(ids[:NAMED])}{f' and {len(ids) - NAMED} more' if len(ids) > NAMED else ''}: {reason}"
+        for reason, ids in by_reason.items()
+    ]
 
 
 def row(one: Compared, width: int) -> str:
@@ -100,7 +113,7 @@ def common(comparison: Comparison) -> str:
 def summary(comparison: Comparison, limits: Limits) -> str:
     """The counts, and what they are measured by."""
     counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
-    rules = f"slower: by more than {limits.tolerance:.3g} is shown; no slower: by {limits.margin:.3g} is ruled out"
+    rules = f"slower: by more than {limits.tolerance:.1%} is shown; no slower: by {limits.margin:.1%} is ruled out"
     left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
     return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
 
