@@ -28,7 +28,8 @@ INTERVAL = 1.96
 """Standard errors on either side of an interval of 95 %."""
 PASS_LEVEL = 0.05
 """Chance to call a case no slower that is slower by the margin."""
-FEW_DEGREES = 4
+FEW_DEGREES = 10
+"""Degrees of freedom of `BETWEEN_RUNS`: about as many pairs of runs as it is known from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def judged(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits:
     ratios = [pair.log_ratio for pair in pairs]
     count = len(pairs)
     if count < FEWEST:
-        shift, noise, shift_error, degrees = 0.0, BETWEEN_RUNS, BETWEEN_RUNS, FEW_DEGREES
+        shift, noise, shift_error, degrees = 0.0, BETWEEN_RUNS, 0.0, FEW_DEGREES
     else:
         shift, degrees = median(ratios), count - 1
         noise, spread = noise_between([one - shift for one in ratios], [pair.error for pair in pairs])
