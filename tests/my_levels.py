@@ -40,14 +40,25 @@ BUFFER_BYTES = 256 * 2**20
 """What a forward of `buffers` allocates, fills and frees."""
 
 
-@STRUCTURES.register("buffers")
-def buffers(num_classes: int, image_size: int):
-    """As tiny, with a buffer in each forward. Source: none."""
+def filling(num_classes: int, image_size: int, size: int):
+    """Allocates so many bytes in each forward, fills and frees them."""
     import torch
 
     network = linear(num_classes, image_size)
-    network.register_forward_pre_hook(lambda *_: torch.ones(BUFFER_BYTES // 4).sum() and None)
+    network.register_forward_pre_hook(lambda *_: torch.ones(size // 4).sum() and None)
     return network
+
+
+@STRUCTURES.register("buffers")
+def buffers(num_classes: int, image_size: int):
+    """As tiny, with a buffer in each forward. Source: none."""
+    return filling(num_classes, image_size, BUFFER_BYTES)
+
+
+@STRUCTURES.register("mappings")
+def mappings(num_classes: int, image_size: int):
+    """Likewise, of 48 MiB: more than the 32 MiB up to which glibc may come to keep a block. Source: none."""
+    return filling(num_classes, image_size, 48 * 2**20)
 
 
 @STRUCTURES.register("weighty")
