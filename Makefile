@@ -30,6 +30,7 @@ bench: $(READY) ## measure PROFILE, write a record and a report under reports/ru
 
 gate: $(READY) ## measure PROFILE and compare it with the stored run BASELINE
 	@test -n '$(BASELINE)' || { echo "no stored run to compare with; set BASELINE to a run's folder or record.jsonl"; exit 2; }
+	@test -e '$(BASELINE)' || { echo "there is no $(BASELINE); set BASELINE to a run's folder or record.jsonl"; exit 2; }
 	@candidate=reports/runs/$$(date -u +%Y-%m-%dT%H-%M-%S)-candidate; \
 		$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS) --record $$candidate && \
 		$(BIN)/stepmark compare '$(BASELINE)' $$candidate

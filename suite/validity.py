@@ -19,8 +19,8 @@ from suite.records import Measurement, Visit
 from suite.stats import batches, counted
 
 STEADY = "steady"
-BY_ROUNDS = ("drifting", "bimodal")
-"""Kinds that the step times themselves tell; all others are read of the machine."""
+FROM_OUTSIDE = ("loaded", "stolen", "throttled", "swapped", "memory-hungry neighbour")
+"""Kinds that are read of the machine; the others are the case's own, by its step times or by a survey of it."""
 MUCH_LOAD = 0.1
 """Cores' worth of time that others used from which a run counts as loaded. Quiet machines show a hundredth of one."""
 MUCH_WAITING = 0.25

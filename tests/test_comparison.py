@@ -13,8 +13,9 @@ from suite.cli import main
 from suite.comparison.judge import BETWEEN_RUNS, FEWEST, Comparison, Limits, compare
 from suite.comparison.text import as_table, exit_code, limits_of
 from suite.disturbance import Disturbance
-from suite.records import Case, Run, RunRecord, StepmarkError
+from suite.records import Case, Run, RunRecord, Series, StepmarkError
 from suite.store import RunWriter
+from suite.surveys.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from tests.made_runs import measured, run
 
 CASES = [
@@ -121,6 +122,15 @@ def test_a_case_that_was_disturbed_in_one_of_the_runs_is_open_however_much_it_ch
     (one,) = (one for one in found.cases if one.id == CASES[5].id)
     assert (one.verdict, one.why_open) == ("open", "loaded in the candidate")
     assert "open: loaded in the candidate" in as_table(found, LIMITS)
+
+
+def test_a_case_that_its_own_allocator_slows_in_both_runs_is_compared():
+    same = made(random.Random(12))
+    columns = {USUAL_TIME: 0.013, USUAL_FAULTS: 1700.0, STEADY_TIME: 0.010, STEADY_FAULTS: 1.0}
+    found = tuple(Series(metric, (value,)) for metric, value in columns.items())
+    cases = tuple(replace(one, measurement=replace(one.measurement, surveyed=found)) for one in same.cases)
+    slowed = replace(same, cases=cases)
+    assert set(verdicts(compare(slowed, slowed, LIMITS)).values()) == {"no slower"}
 
 
 def test_what_cannot_be_compared_is_listed_with_the_reason():

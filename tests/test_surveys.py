@@ -206,7 +206,8 @@ def test_what_the_usual_allocator_costs_is_measured_against_the_steady_one(monke
     """
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     with Launcher(Plan(threads=1, allocator="default"), ("my_levels",)) as usual:
-        looked_at = found(usual, "allocator", Case("mappings", "sgd", "cpu", **SMALL))
+        series = usual.survey(Case("mappings", "sgd", "cpu", **SMALL), "allocator")
+    looked_at = {one.metric.name: min(one.values) for one in series}  # what disturbs a turn only makes it longer
     pages = 48 * MIB / (2 * MIB if "[always]" in HUGE_PAGES.read_text() else os.sysconf("SC_PAGE_SIZE"))
     assert looked_at["usual_allocator_faults"] >= 0.9 * pages
     assert looked_at["steady_allocator_faults"] < 0.001 * pages + 10

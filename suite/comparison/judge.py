@@ -11,7 +11,7 @@ from typing import Literal
 from suite.drift import steadied
 from suite.records import Run, RunRecord
 from suite.stats import Estimate, counted, estimate, student_quantile
-from suite.validity import BY_ROUNDS, doubts
+from suite.validity import FROM_OUTSIDE, doubts
 
 Verdict = Literal["slower", "faster", "no slower", "open"]
 
@@ -137,7 +137,7 @@ def paired(before: RunRecord, after: RunRecord) -> Pair:
         if record.measurement is None or (known := estimate(counted(record.measurement))) is None:
             raise AssertionError("unpaired cases are left out before")
         figures.append(known)
-        kinds = [doubt.kind for doubt in doubts(record.measurement) if doubt.kind not in BY_ROUNDS]
+        kinds = [doubt.kind for doubt in doubts(record.measurement) if doubt.kind in FROM_OUTSIDE]
         disturbed += [f"{', '.join(kinds)} in the {run}"] if kinds else []
     log_ratio = math.log(figures[1].median / figures[0].median)
     error = math.hypot(*map(log_error, figures))
