@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from suite import environment
-from suite.launcher import ForkedWorker, Launcher, WorkerFailed
+from suite.forked import ForkedWorker, WorkerFailed
+from suite.launcher import Launcher
 from suite.settings import OPTIONS, settle
 from suite.torchrun import World, is_over
 

@@ -1,7 +1,8 @@
 """Messages between the process that judges and the processes that measure: JSON lines over a stream socket.
 
-Version 3. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
-it: `ready`, `forked`, `ended`. To a worker: `measure`. From it: `made` (with the metrics of its
+Version 4. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
+it: `ready`, `forked`, `ended`. To a worker: `measure`, and `together` beside it where two workers are measured at the
+same time (with a file descriptor: its end of a socket to the other). From it: `made` (with the metrics of its
 rounds, described once), `rounds` (a list of values for each metric), or `failed`. From a worker forked for a survey:
 `surveyed` (series), or `failed`. From a worker on another rank of torchrun's, which rank 0's worker commands
 (suite.peers): `attends`.
@@ -16,7 +17,7 @@ from typing import Any
 
 from suite.records import Metric, Series
 
-VERSION = 3
+VERSION = 4
 READ_BYTES = 1 << 16
 
 Message = dict[str, Any]

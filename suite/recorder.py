@@ -3,6 +3,7 @@
 for each request:
     rewind weights, optimizer and random state now and then           (outside the rounds)
     until the request's seconds are spent:
+        meet the other worker, where two are measured together    (outside the rounds)
         read the probes
         read the clock; run the steps of one round; read the clock
         read the probes, and the gauges
@@ -38,7 +39,9 @@ class Step(Protocol):
         """Raise where the loss is not finite."""
 
 
-def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+def record_rounds(
+    step: Step, *, seconds: float, steps_per_round: int, min_rounds: int, meet: Callable[[], None] | None = None
+) -> tuple[Series, ...]:
     """Run rounds until `seconds` are spent and at least `min_rounds` are taken; garbage collection rests meanwhile.
 
     Args:
@@ -46,6 +49,7 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
         seconds: wall time for this request; the last round may end after it.
         steps_per_round: steps between two readings of the clock; every value returned is per step.
         min_rounds: rounds taken even where they last longer than `seconds`; at least 1.
+        meet: what to do before each round.
 
     Returns:
         One series for step time, one for each probe, of the process and of the step, and one for each gauge, all of the
@@ -59,7 +63,7 @@ def record_rounds(step: Step, *, seconds: float, steps_per_round: int, min_round
     gc.collect()
     gc.disable()
     try:
-        rounds = _rounds(step, probes, seconds, steps_per_round, min_rounds)
+        rounds = _rounds(step, probes, seconds, steps_per_round, min_rounds, meet or alone)
     finally:
         gc.enable()
     step.check()
@@ -72,14 +76,24 @@ def metrics(step: Step) -> tuple[Metric, ...]:
     return (STEP_TIME, *(probe.metric for probe in (*PROBES, *step.probes, *step.gauges)))
 
 
+def alone() -> None:
+    """What a worker that is measured alone does before a round."""
+
+
 def _rounds(
-    step: Step, probes: tuple[Probe, ...], seconds: float, steps_per_round: int, min_rounds: int
+    step: Step,
+    probes: tuple[Probe, ...],
+    seconds: float,
+    steps_per_round: int,
+    min_rounds: int,
+    meet: Callable[[], None],
 ) -> list[tuple[float, ...]]:
     read_s = step.clock.read_s
     reads: list[Callable[[], float]] = [probe.read for probe in probes]
     rounds: list[tuple[float, ...]] = []
     deadline = perf_counter() + seconds
     while len(rounds) < min_rounds or perf_counter() < deadline:
+        meet()
         before = [read() for read in reads]
         start = read_s()
         for _ in range(steps_per_round):

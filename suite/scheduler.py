@@ -20,7 +20,7 @@ from time import monotonic
 
 from suite import disturbance
 from suite.disturbance import Look
-from suite.launcher import WorkerFailed, WorkerLost
+from suite.forked import WorkerFailed, WorkerLost
 from suite.lesson import Lesson
 from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
 from suite.stay import Stay, Workers, join

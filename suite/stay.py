@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Protocol
 
-from suite.launcher import WorkerFailed, WorkerLost
+from suite.forked import WorkerFailed, WorkerLost
 from suite.records import Case, Measurement, Plan, Series, Stop, Visit, Visited
 from suite.stats import counted, estimate, settled
 
@@ -30,7 +30,7 @@ ATTEMPTS = 2
 
 
 class Worker(Protocol):
-    """A process that measures one case; see `suite.launcher.ForkedWorker`."""
+    """A process that measures one case; see `suite.forked.ForkedWorker`."""
 
     attributes: dict[str, Any]
     once: tuple[Series, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import socket
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from suite.records import DEFAULT_EPOCHS, DEFAULT_MODE, DEFAULT_SCHEDULE, LEARN,
 from suite.registry import EXECUTIONS
 from suite.step import DivergedError
 from suite.surveys import survey_named
+from suite.together import Meeting
 from suite.training import attributes, make_step
 
 
@@ -46,9 +48,13 @@ def serve(link: Link, order: dict[str, Any]) -> None:
             described = [describe(metric) for metric in metrics(step)]
             link.send({"made": attributes(case, step), "once": pack(step.once), "metrics": described})
             while True:
-                request = link.receive()
-                with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
-                    rounds = record_rounds(step, **request["measure"])
+                request, fds = link.receive_fds(1)
+                if fds:
+                    with Meeting(socket.socket(fileno=fds[0]), request["together"]) as meeting:
+                        rounds = record_rounds(step, **request["measure"], meet=meeting.meet)
+                else:
+                    with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
+                        rounds = record_rounds(step, **request["measure"])
                 link.send({"rounds": [series.values for series in rounds]})
     except Closed:
         return

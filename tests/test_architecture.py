@@ -94,9 +94,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "surveys.anatomy": {"cores", "records", "registry", "step", "training"},
     "surveys.work": {"records", "registry", "step", "surveys.flops", "training"},
     "cores": set(),
+    "together": {"cores"},
     "priority": set(),
     "worker": {
-        *("cores", "peers", "protocol", "recorder", "records", "registry", "step", "surveys", "torchrun", "training"),
+        *("cores", "peers", "protocol", "recorder", "records", "registry", "step", "surveys", "together", "torchrun"),
+        "training",
     },
     "zygote": {"layers", "lifeline", "priority", "protocol", "records", "registry", "surveys.*", "worker"},
     # the process that judges, prints and writes
@@ -105,11 +107,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "environment": {"suite", "allocators", "cgroups", "cores", "records", "torchrun"},
     "settings": {"allocators", "matrix", "priority", "records", "store"},
     "scratch": set(),
-    "launcher": {"allocators", "protocol", "records", "scratch"},
-    "stay": {"launcher", "records", "stats"},
+    "forked": {"suite", "protocol", "records", "scratch"},
+    "launcher": {"suite", "allocators", "forked", "protocol", "records", "scratch"},
+    "stay": {"forked", "records", "stats"},
     "lesson": {"records", "stay"},
     "disturbance": {"suite", "cgroups", "cores", "processes", "records", "torchrun"},
-    "scheduler": {"suite", "disturbance", "launcher", "lesson", "records", "stay", "surveys"},
+    "scheduler": {"suite", "disturbance", "forked", "lesson", "records", "stay", "surveys"},
     "progress": {"records", "scheduler", "units"},
     "liverun": {
         "suite",
@@ -136,14 +139,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "torchrun",
         "validity",
     },
-    "followers": {"environment", "launcher", "settings", "torchrun"},
+    "followers": {"environment", "forked", "launcher", "settings", "torchrun"},
     "doctor": {"doctor.findings", "doctor.fixed", "doctor.gpus", "doctor.moment", "doctor.trials"},
     "doctor.findings": set(),
     "doctor.fixed": {"suite", "cgroups", "cores", "doctor.findings", "environment", "priority", "units"},
     "doctor.gpus": {"suite", "doctor.findings", "nvml"},
     "doctor.moment": {"suite", "cores", "disturbance", "doctor.findings"},
     "doctor.trials": {
-        *("suite", "allocators", "doctor.findings", "drift", "environment", "launcher", "records"),
+        *("suite", "allocators", "doctor.findings", "drift", "environment", "forked", "launcher", "records"),
         *("scheduler", "stats", "units"),
     },
     "cli": {
@@ -193,7 +196,10 @@ TORCH_ON_IMPORT = {
 }
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 
-MEASURING = {"training", "worker", "recorder", "probes", "clock", "layers", "zygote", "launcher", "stay", "scheduler"}
+MEASURING = {
+    *("training", "worker", "recorder", "probes", "clock", "layers", "zygote", "forked", "launcher", "stay"),
+    *("scheduler", "together"),
+}
 READING = {"records", "units", "stats", "drift", "validity", "comparison", "schema", "store", "exports", "report"}
 
 UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.launcher import Launcher, WorkerFailed
+from suite.forked import WorkerFailed
+from suite.launcher import Launcher
 from suite.records import Case, Plan
 from suite.scratch import LONGEST
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.launcher import ForkedWorker, Launcher
+from suite.forked import ForkedWorker
+from suite.launcher import Launcher
 from suite.priority import HIGHEST, reached
 from suite.records import Case, Plan
 from suite.stats import quiet

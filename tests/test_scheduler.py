@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.disturbance import look
-from suite.launcher import WorkerFailed, WorkerLost
+from suite.forked import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
 from suite.scheduler import Progress, Scheduler, assemble, groups, order
 from suite.surveys import surveys_of

@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from suite.launcher import WorkerFailed, WorkerLost
+from suite.forked import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, Series, Visited
 from suite.stay import ATTEMPTS, FIRST_ROUNDS, MAX_STEPS_PER_ROUND, MIN_TURNS, TURN_ROUNDS, TURN_S, Stay, join
 from tests.fake_workers import FakeWorkers

@@ -11,7 +11,8 @@ from suite.allocators import ALLOCATORS
 from suite.doctor.findings import Finding, disturbs, fine, unknown
 from suite.drift import steadied
 from suite.environment import default_threads
-from suite.launcher import ForkedWorker, Launcher, WorkerFailed
+from suite.forked import ForkedWorker, WorkerFailed
+from suite.launcher import Launcher
 from suite.records import Case, Plan, RunRecord
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
