@@ -209,9 +209,10 @@ def compare(options: argparse.Namespace) -> int:
     """Print what changed from one run to another."""
     from suite.comparison import text
     from suite.comparison.judge import compare as compared
+    from suite.limits import limits_of
     from suite.store import read_run
 
-    limits = text.limits_of(options.tolerance, options.margin, options.alpha)
+    limits = limits_of(options.tolerance, options.margin, options.alpha)
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
     text.refuse_unlike(baseline, candidate)
     found = compared(baseline, candidate, limits)

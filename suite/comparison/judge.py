@@ -9,6 +9,7 @@ from statistics import median
 from typing import Literal
 
 from suite.drift import steadied
+from suite.limits import Limits
 from suite.records import Run, RunRecord
 from suite.stats import Estimate, counted, estimate, student_quantile
 from suite.validity import FROM_OUTSIDE, doubts
@@ -30,21 +31,6 @@ PASS_LEVEL = 0.05
 """Chance to call a case no slower that is slower by the margin."""
 FEW_DEGREES = 10
 """Degrees of freedom of `BETWEEN_RUNS`: about as many pairs of runs as it is known from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What matters, and how sure to be of it.
-
-    Attributes:
-        tolerance: slowdown from which a case counts as slower once it is shown to exceed it.
-        margin: slowdown that a case is shown to stay under to count as no slower; above the tolerance.
-        alpha: chance of any false `slower` or `faster` among all cases.
-    """
-
-    tolerance: float = 0.01
-    margin: float = 0.05
-    alpha: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)

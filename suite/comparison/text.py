@@ -6,37 +6,15 @@ import json
 from dataclasses import asdict
 
 from suite import units
-from suite.comparison.judge import FEWEST, Compared, Comparison, Limits, Verdict
+from suite.comparison.judge import FEWEST, Compared, Comparison, Verdict
 from suite.fingerprint import OF_NO_MATTER, TO_COMPARE, differences
-from suite.records import NotComparableError, Run, StepmarkError
+from suite.limits import Limits
+from suite.records import NotComparableError, Run
 
 FINE, REGRESSION, INCONCLUSIVE = 0, 10, 11
 NAMED = 2
 """Cases of a reason that are named; more are counted."""
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "no slower", "open")
-
-
-def limits_of(tolerance: str, margin: str, alpha: str) -> Limits:
-    """Limits as a user writes them, in percent.
-
-    Raises:
-        StepmarkError: one of them is no share, or the margin does not exceed the tolerance.
-    """
-    limits = Limits(share("tolerance", tolerance), share("margin", margin), share("alpha", alpha))
-    if limits.margin <= limits.tolerance:
-        raise StepmarkError(f"--margin is {margin}; allowed: more than the tolerance, which is {tolerance}.")
-    return limits
-
-
-def share(name: str, text: str) -> float:
-    """A percentage as a share: `5%` or `5` is 0.05."""
-    try:
-        value = float(text.strip().removesuffix("%")) / 100
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise StepmarkError(f"--{name} is {text!r}; allowed: a percentage above 0 and below 100, such as 5%.")
-    return value
 
 
 def refuse_unlike(baseline: Run, candidate: Run) -> None:

@@ -1,0 +1,180 @@
+"""One case, a worker of each side, measured against each other: rounds of both, piece by piece.
+
+A piece is the smallest thing that tells a ratio: one round of each side taken at the same time (`together`), or the
+four bursts A B B A of sides that take turns (`bursts`). Its order is which side had which cores, or which came first:
+half of the pieces have either, so that neither side gains by it.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from suite.forked import ForkedWorker, Together
+from suite.records import Series
+from suite.stats import settled
+from suite.stay import FIRST_ROUNDS, MAX_STEPS_PER_ROUND, cut, join
+
+Mode = Literal["together", "bursts"]
+Sides = tuple[ForkedWorker, ForkedWorker]
+"""Baseline, candidate."""
+
+ROUND_S = 0.008
+"""Seconds of one round of workers that meet before each: a meeting takes some 0.1 ms, and is no part of a round."""
+CHUNK_S = 0.15
+"""Seconds of rounds that are asked for at once; weights are put back in between."""
+BURST_S = 0.03
+"""Seconds of one burst: long beside the first step after a pause, which is left out, short beside the machine's drift."""
+WARM_CHUNK_S = 0.05
+"""Seconds of one chunk of warm-up."""
+WARM_CHUNKS = 20
+"""Chunks of warm-up, at most; two that agree end it."""
+FEWEST_PIECES = 8
+"""Pieces of one case in one block, however long a step takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What one case brought in one block.
+
+    Attributes:
+        orders: 0 or 1 for each piece.
+        baseline, candidate: series with as many rounds for each piece, one piece after the other.
+        steps_per_round: steps between two readings of the clock; values are per step.
+    """
+
+    mode: Mode
+    orders: tuple[int, ...]
+    baseline: tuple[Series, ...]
+    candidate: tuple[Series, ...]
+    steps_per_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Two sets of cores of one size, for workers that are measured at the same time."""
+
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+
+    def cores(self, order: int) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
+        """Cores of the baseline's rounds and of the candidate's, in turns, where the first round has this order."""
+        swapped = ((self.first, self.second), (self.second, self.first))
+        return swapped[order], swapped[1 - order]
+
+
+def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: random.Random) -> Paired:
+    """Warm both workers up, then measure until each has some `seconds` of rounds.
+
+    Args:
+        sides: workers that have made their steps.
+        mode: how.
+        seconds: of counted rounds of each side.
+        halves: the cores that each side has in turns where they are measured together.
+        chance: for what comes first.
+
+    Raises:
+        WorkerFailed, WorkerLost: one of the sides is gone.
+    """
+    step_s = first_rounds(sides)
+    if mode == "together":
+        return together(sides, seconds, step_s, halves, chance)
+    return bursts(sides, seconds, step_s, chance)
+
+
+def both(
+    sides: Sides, ask: Callable[[ForkedWorker, int], None], first: int = 0
+) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """Ask both sides, one of them first, then wait for both."""
+    for place in (first, 1 - first):
+        ask(sides[place], place)
+    return sides[0].rounds(), sides[1].rounds()
+
+
+def first_rounds(sides: Sides) -> float:
+    """Take the rounds in which a step makes what it makes lazily; seconds of the slower side's last."""
+    found = both(sides, lambda side, _: side.ask(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS))
+    return max(series[0].values[-1] for series in found)
+
+
+def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> Paired:
+    """Both at the same time, a set of cores each, swapped before every round."""
+    steps = steps_of(step_s, ROUND_S)
+    per_chunk = rounds_in(CHUNK_S, steps * step_s)
+    to_warm = rounds_in(WARM_CHUNK_S, steps * step_s)
+
+    def chunk(order: int, rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+        ends = socket.socketpair()
+        with ends[0], ends[1]:
+            cores = halves.cores(order)
+            return both(
+                sides,
+                lambda side, place: side.ask(
+                    seconds=0.0,
+                    steps_per_round=steps,
+                    min_rounds=rounds,
+                    together=Together(ends[place], cores[place]),
+                ),
+                first=chance.randrange(2),  # who is asked last finds the other waiting
+            )
+
+    warm_up(lambda: chunk(0, to_warm))
+    kept: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
+    orders: list[int] = []
+    spent_s, order = 0.0, chance.randrange(2)
+    while spent_s < seconds or len(orders) < FEWEST_PIECES:
+        found = chunk(order, per_chunk + 2)
+        spent_s += max(sum(series[0].values[2:]) for series in found) * steps
+        kept.append((cut(found[0], 2)[1], cut(found[1], 2)[1]))  # the first round of each order was taken after a pause
+        orders += [(order + index) % 2 for index in range(per_chunk)]
+        order = 1 - order
+    return Paired("together", tuple(orders), join(*(one for one, _ in kept)), join(*(one for _, one in kept)), steps)
+
+
+def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> Paired:
+    """In turns, baseline and candidate and candidate and baseline, or the other way round."""
+    steps = steps_of(step_s, BURST_S / 3)
+    rounds = max(1, round(BURST_S / (steps * step_s)))
+
+    def burst(side: ForkedWorker) -> tuple[Series, ...]:
+        taken = side.measure(seconds=0.0, steps_per_round=steps, min_rounds=1 + rounds)
+        return cut(taken, 1)[1]  # its first step comes after a pause
+
+    warm_up(lambda: (burst(sides[0]), burst(sides[1])))
+    pieces: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
+    orders: list[int] = []
+    spent_s, order = 0.0, chance.randrange(2)
+    while spent_s < seconds or len(orders) < FEWEST_PIECES:
+        outer, inner = sides[order], sides[1 - order]
+        parts = [burst(outer), burst(inner), burst(inner), burst(outer)]
+        found = join(parts[0], parts[3]), join(parts[1], parts[2])
+        pieces.append((found[order], found[1 - order]))
+        orders.append(order)
+        spent_s += max(sum(series[0].values) for series in found) * steps
+        order = 1 - order
+    return Paired("bursts", tuple(orders), join(*(one for one, _ in pieces)), join(*(one for _, one in pieces)), steps)
+
+
+def rounds_in(seconds: float, round_s: float) -> int:
+    """An even number of rounds that take about so long, 4 at least."""
+    return 2 * max(2, round(seconds / round_s / 2)) if round_s > 0 else MAX_STEPS_PER_ROUND
+
+
+def steps_of(step_s: float, round_s: float) -> int:
+    """Steps of a round of about that length."""
+    return min(MAX_STEPS_PER_ROUND, max(1, round(round_s / step_s))) if step_s > 0 else MAX_STEPS_PER_ROUND
+
+
+def warm_up(chunk: Callable[[], Sequence[tuple[Series, ...]]]) -> None:
+    """Take chunks until the step times of both sides have settled."""
+    before = [series[0].values for series in chunk()]
+    for _ in range(WARM_CHUNKS - 1):
+        now = [series[0].values for series in chunk()]
+        if all(settled(was, is_now) for was, is_now in zip(before, now, strict=True)):
+            return
+        before = now
+

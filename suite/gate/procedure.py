@@ -1,0 +1,216 @@
+"""The sequential procedure: blocks in, verdicts out. Knows no worker, no file and no clock.
+
+for each block that compares the sides:
+    add its log ratios
+    where the schedule has a look:
+        regression    shown slower than the tolerance, by moderated t and by sign flips, joint over the suite
+        improvement   likewise, faster
+        no change     slower by the margin is ruled out, and nothing suggests a slowdown that matters
+        settled cases are measured no more
+when the time is up: one last look, and what is settled by nothing is inconclusive
+
+Live gates, simulations and the study all run this; so what is published of its error is of this code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from suite.gate import spending
+from suite.gate.moderation import moderated
+from suite.gate.sign_flips import jointly
+from suite.limits import Limits
+
+Values = NDArray[np.float64]
+Verdict = Literal["regression", "improvement", "no change", "inconclusive"]
+
+PASS_ERROR = 0.05
+"""Chance to call a case unchanged that is slower by the margin, over all looks."""
+CONFIDENCE = 0.95
+"""Of the intervals that are shown, and of the slowdown that is said to be ruled out; for one case alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one case, or of all cases of a level, by the logs of its ratios.
+
+    Attributes:
+        mean, error: of the log ratio; `error` draws on the noise of the other cases. NaN below two blocks.
+        degrees: of freedom of the error.
+        blocks: that told a ratio.
+        slower, faster: p-values of exceeding the tolerance, by the moderated t, for this one alone.
+    """
+
+    mean: float
+    error: float
+    degrees: float
+    blocks: int
+    slower: float
+    faster: float
+
+    def below(self, error: float) -> float:
+        """The log ratio that is not exceeded but with that chance."""
+        return self.mean + float(stats.t.ppf(1 - error, self.degrees)) * self.error if self.blocks > 1 else math.inf
+
+    def interval(self) -> tuple[float, float]:
+        """Ends of the log ratio's interval at `CONFIDENCE`."""
+        reach = self.below((1 - CONFIDENCE) / 2) - self.mean
+        return self.mean - reach, self.mean + reach
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A verdict, and after how many blocks it fell."""
+
+    verdict: Verdict
+    blocks: int
+
+
+class Procedure:
+    """One comparison of many cases at once.
+
+    Args:
+        cases: ids.
+        levels: name -> ids of the cases that have it; each is judged as one more case, by the mean of its cases.
+        limits: what matters, and the chance of any false alarm.
+        seed: of the sign flips, where not all are looked at.
+    """
+
+    def __init__(
+        self, cases: Sequence[str], levels: Mapping[str, Sequence[str]], limits: Limits, seed: int = 0
+    ) -> None:
+        self.cases = tuple(cases)
+        self.levels = {name: tuple(members) for name, members in levels.items()}
+        self.settled: dict[str, Settled] = {}
+        self.looks = 0
+        self.is_over = False
+        self._limits = limits
+        self._seed = seed
+        self._rows: list[list[float]] = []
+
+    @property
+    def blocks(self) -> int:
+        """Blocks so far."""
+        return len(self._rows)
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """Cases that are still to be measured; none where all is over."""
+        return () if self.is_over else tuple(case for case in self.cases if case not in self.settled)
+
+    def add(self, ratios: Mapping[str, float]) -> None:
+        """Add the log ratios of one block, by case; a case that is left out or NaN told nothing. Look where it is time."""
+        self._rows.append([ratios.get(case, math.nan) for case in self.cases])
+        if spending.is_look(self.blocks):
+            self._look(spending.share(self.looks), final=False)
+            self.looks += 1
+
+    def finish(self) -> None:
+        """The last look: the time is up, or every case is settled."""
+        if self.open and self.blocks > 1:
+            self._look(spending.final_share(self.looks), final=True)
+        self.is_over = True
+
+    def known(self) -> dict[str, Known]:
+        """What is known now, of cases and of levels."""
+        columns = self._columns()
+        tolerance = math.log1p(self._limits.tolerance)
+        found: dict[str, Known] = {}
+        for family in self._families():
+            part = columns[:, family]
+            count = np.isfinite(part).sum(axis=0)
+            mean = np.array([np.nanmean(column) if n else math.nan for column, n in zip(part.T, count, strict=True)])
+            error, degrees = errors(part)
+            for place, name in enumerate(self._names()[family]):
+                one, spread, freedom = float(mean[place]), float(error[place]), float(degrees[place])
+                slower, faster = (
+                    float(stats.t.sf((side * one - tolerance) / spread, freedom)) if count[place] > 1 else 1.0
+                    for side in (1, -1)
+                )
+                found[name] = Known(one, spread, freedom, int(count[place]), slower, faster)
+        return found
+
+    def _look(self, share: float, *, final: bool) -> None:
+        known = self.known()
+        permitted = self._limits.alpha * share
+        verdicts: tuple[tuple[Verdict, int], ...] = (("regression", 1), ("improvement", -1))
+        for verdict, side in verdicts:
+            p_values = self._adjusted(side)
+            for name, one in known.items():
+                alone = one.slower if side == 1 else one.faster
+                if p_values.get(name, 1.0) <= permitted and alone * len(known) <= permitted:
+                    self.settled.setdefault(name, Settled(verdict, self.blocks))
+        for case in self.open:
+            if self._is_no_slower(known[case], PASS_ERROR * share, final=final):
+                self.settled[case] = Settled("no change", self.blocks)
+
+    def _is_no_slower(self, one: Known, error: float, *, final: bool) -> bool:
+        """Whether a slowdown by the margin is ruled out; before the last look also whether more blocks are pointless."""
+        bound, limits = one.below(error), self._limits
+        pointless = one.mean < math.log1p(limits.tolerance) or bound < math.log1p(2 * limits.tolerance)
+        return bound < math.log1p(limits.margin) and (final or pointless)
+
+    def _adjusted(self, side: int) -> dict[str, float]:
+        """P-values by sign flips, adjusted over all cases and levels, of those that are open: jointly while every case is
+        measured. Once some are settled, those that are left were chosen by their results; each is then taken alone,
+        times all that there were, as if none had been settled (Bonferroni).
+        """
+        shifted = side * self._columns() - math.log1p(self._limits.tolerance)
+        names = self._names()
+        if not self.settled:
+            found = jointly(shifted, self._families(), self._seed)
+            return dict(zip(names, map(float, found), strict=True))
+        whole = [name for name in names if not {name, *self.levels.get(name, ())} & self.settled.keys()]
+        return {
+            name: min(1.0, len(names) * float(jointly(column, [slice(0, 1)], self._seed)[0]))
+            for name in whole
+            for column in [known_rows(shifted[:, [names.index(name)]])]
+        }
+
+    def _names(self) -> list[str]:
+        return [*self.cases, *self.levels]
+
+    def _families(self) -> list[slice]:
+        """Columns whose variances know of each other: cases, and levels."""
+        found = [slice(0, len(self.cases)), slice(len(self.cases), len(self._names()))]
+        return [one for one in found if one.stop > one.start]
+
+    def _columns(self) -> Values:
+        """(N, cases and levels) of N blocks; a level's is the mean of its cases, as long as all are measured."""
+        rows = np.array(self._rows, dtype=np.float64).reshape(len(self._rows), len(self.cases))
+        columns = [rows]
+        for members in self.levels.values():
+            part = rows[:, [self.cases.index(member) for member in members]]
+            whole = [self.settled[member].blocks for member in members if member in self.settled]
+            part = np.where(np.arange(len(rows))[:, None] < min(whole, default=len(rows)), part, math.nan)
+            told = np.isfinite(part)
+            count = told.sum(axis=1)
+            mean = np.where(told, part, 0.0).sum(axis=1) / np.maximum(count, 1)
+            columns.append(np.where(count > 0, mean, math.nan)[:, None])
+        return np.hstack(columns)
+
+
+def known_rows(column: Values) -> Values:
+    """The rows of a column (N, 1) that hold a number."""
+    return column[np.isfinite(column[:, 0])]
+
+
+def errors(part: Values) -> tuple[Values, Values]:
+    """Moderated standard errors of the means of columns, and their degrees of freedom; NaN below two values."""
+    count = np.isfinite(part).sum(axis=0)
+    told = np.flatnonzero(count > 1)
+    error, degrees = np.full(part.shape[1], math.nan), np.full(part.shape[1], math.nan)
+    if len(told):
+        own = np.nanvar(part[:, told], axis=0, ddof=1)
+        drawn, freedom = moderated(own, count[told] - 1.0)
+        error[told], degrees[told] = np.sqrt(drawn / count[told]), freedom
+    return error, degrees
+
+
