@@ -1,0 +1,127 @@
+"""The values of a gate's verdict: what every format is made from. No statistics, no input or output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from suite.limits import Limits
+
+Verdict = Literal["regression", "improvement", "no change", "inconclusive"]
+VERDICTS: tuple[Verdict, ...] = ("regression", "improvement", "no change", "inconclusive")
+
+FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE = 0, 1, 10, 11
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One case, or all cases of a level, by one metric.
+
+    Attributes:
+        name: the case's id, or the level: `optimizer adam`, `all cases`.
+        candidate: the case's id on the candidate's side, where an arm changes levels; else empty.
+        metric: `step_time`, `peak_memory`, `allocations`.
+        unit: of the medians: `s`, `B`, `count`.
+        baseline_median, candidate_median: in base units; None of a level.
+        change: candidate / baseline - 1; NaN where nothing is known.
+        low, high: its interval at 95 %, for this one alone; NaN where there is none.
+        ruled_out: slowdown (growth, of memory) that is shown not to be exceeded, at 95 %; infinite where none is.
+        blocks: that told a ratio.
+        discarded: blocks that did not, since others disturbed them or a worker was ended from outside.
+        p_value, holm, benjamini_hochberg: of being slower than the tolerance: alone, and adjusted over the list; 1.0 of
+            metrics that are compared exactly.
+        explained_by: the level or case whose regression this one is a part of; empty where it stands for itself.
+        reason: why it is inconclusive, in words; else empty.
+    """
+
+    name: str
+    metric: str
+    unit: str
+    verdict: Verdict
+    change: float
+    low: float
+    high: float
+    ruled_out: float
+    blocks: int
+    candidate: str = ""
+    baseline_median: float | None = None
+    candidate_median: float | None = None
+    discarded: int = 0
+    p_value: float = 1.0
+    holm: float = 1.0
+    benjamini_hochberg: float = 1.0
+    explained_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A case that was not compared.
+
+    Attributes:
+        side: whose fault it is: `baseline`, `candidate`, or empty where it is neither's.
+    """
+
+    name: str
+    reason: str
+    side: Literal["", "baseline", "candidate"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """What a gate has found.
+
+    Attributes:
+        baseline, candidate: the arms as the user wrote them.
+        arms: what they turned out to be, by side: revision, interpreter, torch, variables, levels.
+        cases: by case and metric; regressions first, the largest change first.
+        levels: likewise, for all cases of a level together.
+        culprits: names of the cases and levels that explain the regressions, the largest first.
+        left_out: cases that were not compared.
+        failed: names of cases that fail in the candidate and not in the baseline.
+        blocks, control_blocks: pairs of processes measured, against each other, and baseline against baseline.
+        control_alarm: what the control showed, where it alarmed: the machine told two identical sides apart; else empty.
+        noise: standard deviation of one block's log ratio of a case, in the middle of the cases; None where not known.
+        identical: whether both arms are the same code, so that nothing was measured.
+        interrupted: whether it was ended before it was over.
+        seconds: spent on it.
+        budget_s: that it had.
+        discarded: share of the pieces of rounds that were left out for disturbance.
+        machine: the processor and its cores, in words.
+    """
+
+    baseline: str
+    candidate: str
+    arms: dict[str, Any]
+    limits: Limits
+    memory_tolerance: float
+    cases: tuple[Judged, ...]
+    levels: tuple[Judged, ...] = ()
+    culprits: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    failed: tuple[str, ...] = ()
+    blocks: int = 0
+    control_blocks: int = 0
+    control_alarm: str = ""
+    noise: float | None = None
+    identical: bool = False
+    interrupted: bool = False
+    seconds: float = 0.0
+    budget_s: float = 0.0
+    discarded: float = 0.0
+    machine: str = ""
+    modes: dict[str, str] = field(default_factory=dict)
+
+    def count(self, verdict: Verdict) -> int:
+        """Judged cases of all metrics with that verdict."""
+        return sum(one.verdict == verdict for one in self.cases)
+
+    @property
+    def exit_code(self) -> int:
+        """A regression first, then a case that fails in the candidate, then what is not known."""
+        if any(one.verdict == "regression" for one in (*self.cases, *self.levels)):
+            return REGRESSION
+        if self.failed:
+            return CASE_FAILED
+        unknown = self.interrupted or self.control_alarm or self.count("inconclusive")
+        return INCONCLUSIVE if unknown else FINE
