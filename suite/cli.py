@@ -85,6 +85,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add_compare_options(comparing)
 
+    gating = commands.add_parser(
+        "gate",
+        help="baseline against candidate, measured in the same seconds: 10 slower, 11 not known, 12 not comparable",
+    )
+    add_gate_options(gating)
+
     examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
     examining.add_argument("--format", choices=("table", "json"), default="table")
     examining.set_defaults(command=doctor)
@@ -103,6 +109,35 @@ def add_compare_options(comparing: argparse.ArgumentParser) -> None:
         comparing.add_argument(f"--{name}", default=default, metavar="PCT", help=f"{meaning} (default: {default}%)")
     comparing.add_argument("--format", choices=("table", "json"), default="table")
     comparing.set_defaults(command=compare)
+
+
+def add_gate_options(gating: argparse.ArgumentParser) -> None:
+    """The command line of `gate`."""
+    for name in ("baseline", "candidate"):
+        gating.add_argument(
+            f"--{name}", default=None, metavar="ARM", help="rev:REV, dir:, python:, set:, env:, with commas"
+        )
+    gating.add_argument("-k", dest="expression", default=None, metavar="EXPRESSION", help="only ids that match")
+    for name, default, value, meaning in (
+        ("profile", None, "NAME", "profile to gate (default: gate)"),
+        ("profiles", None, "FILE", "TOML file with profiles"),
+        ("tolerance", "1%", "PCT", "slowdown that a case has to be shown to exceed"),
+        ("margin", "5%", "PCT", "slowdown that has to be ruled out"),
+        ("alpha", "1%", "PCT", "chance of any false alarm among all cases"),
+        ("memory-tolerance", "2%", "PCT", "growth of memory that is no regression"),
+        ("budget", "10m", "TIME", "how long it may take, such as 90s, 10m, 1h"),
+        ("metric", "step_time,peak_memory,allocations", "NAMES", "what is compared"),
+        ("threads", None, "N", "threads of torch (default: 1)"),
+        ("allocator", None, "NAME", "memory allocator of the workers (default: steady)"),
+        ("priority", None, "NAME", "of the workers, where the machine allows (default: high)"),
+        ("case-timeout", None, "S", "seconds without an answer after which a worker is ended (default: 120)"),
+        ("order-seed", None, "N", "seed of all that chance decides (default: a new one, recorded)"),
+    ):
+        told = f"{meaning} (default: {default})".replace("%", "%%") if default else meaning
+        gating.add_argument(f"--{name}", default=default, metavar=value, help=told)
+    gating.add_argument("--out", type=Path, default=None, metavar="DIR", help="folder to write to")
+    gating.add_argument("--resume", type=Path, default=None, metavar="DIR", help="interrupted gate to go on with")
+    gating.set_defaults(command=gate)
 
 
 def run(arguments: list[str]) -> int:
@@ -219,6 +254,28 @@ def compare(options: argparse.Namespace) -> int:
     code = text.exit_code(found, limits)
     print(text.FORMATS[options.format](found, limits))
     return code
+
+
+def gate(options: argparse.Namespace) -> int:
+    """Measure both arms, tell what is known after each block, write the verdict's files and print it."""
+    from suite.gate import files, settings
+    from suite.gate.live import LiveGate
+
+    folder = options.resume or options.out or files.fresh_folder()
+    if options.resume:
+        setting, begun, ledger = settings.resume(folder)
+    else:
+        typed = {name.replace("_", "-"): value for name, value in vars(options).items() if isinstance(value, str)}
+        setting, begun, ledger = settings.begin(settings.asked(typed), folder)
+    print(f"gate: {len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}", flush=True)
+    with ledger:
+        try:
+            verdict = LiveGate(setting, begun, ledger, lambda _, text: print(f"gate: {text}", flush=True)).run()
+        except KeyboardInterrupt:
+            raise StepmarkError(f"interrupted; `stepmark gate --resume {folder}` goes on.") from None
+    for text in files.write(verdict, folder):
+        print(text)
+    return verdict.exit_code
 
 
 def doctor(options: argparse.Namespace) -> int:

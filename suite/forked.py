@@ -112,6 +112,10 @@ class ForkedWorker:
         columns = self.receive()["rounds"]
         return tuple(Series(metric, tuple(values)) for metric, values in zip(self.metrics, columns, strict=True))
 
+    def surveyed(self) -> tuple[Series, ...]:
+        """What a survey has found; raises as `measure` does."""
+        return unpack(self.receive()["surveyed"])
+
     @property
     def has_closed(self) -> bool:
         """Whether the worker has closed its link, as it does when it ends."""

@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 from suite import scratch
 from suite.allocators import environment
 from suite.forked import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
-from suite.protocol import VERSION, Closed, Link, unpack
+from suite.protocol import VERSION, Closed, Link
 from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
 
 ZYGOTE_START_S = 120.0
@@ -169,12 +169,20 @@ class Launcher:
             WorkerLost: the worker or the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        order = {"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name}
-        worker = self._fork(order)
+        worker = self.begin_survey(case, name)
         try:
-            return unpack(worker.receive()["surveyed"])
+            return worker.surveyed()
         finally:
             worker.end()
+
+    def begin_survey(self, case: Case, name: str) -> ForkedWorker:
+        """Fork a worker for a survey of `case`, which `surveyed` then waits for.
+
+        Raises:
+            WorkerLost: the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name})
 
     def fork_follower(self, number: int) -> ForkedWorker:
         """Fork a worker that waits for the visit of that number and then does what rank 0's worker tells it; its first

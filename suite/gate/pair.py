@@ -11,13 +11,16 @@ import random
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
-from suite.forked import ForkedWorker, Together
+from suite.forked import ForkedWorker, Together, WorkerFailed, WorkerLost
 from suite.records import Series
 from suite.stats import settled
 from suite.stay import FIRST_ROUNDS, MAX_STEPS_PER_ROUND, cut, join
+from suite.together import OtherGone
+
+T = TypeVar("T")
 
 Mode = Literal["together", "bursts"]
 Sides = tuple[ForkedWorker, ForkedWorker]
@@ -28,13 +31,35 @@ ROUND_S = 0.008
 CHUNK_S = 0.15
 """Seconds of rounds that are asked for at once; weights are put back in between."""
 BURST_S = 0.03
-"""Seconds of one burst: long beside the first step after a pause, which is left out, short beside the machine's drift."""
+"""Seconds of one burst: long beside the first step after a pause, which is left out, short beside the drift."""
 WARM_CHUNK_S = 0.05
 """Seconds of one chunk of warm-up."""
 WARM_CHUNKS = 20
 """Chunks of warm-up, at most; two that agree end it."""
 FEWEST_PIECES = 8
 """Pieces of one case in one block, however long a step takes."""
+
+
+class OneFailed(Exception):
+    """One side's worker has failed, or was ended from outside; the text is the reason.
+
+    Attributes:
+        place: 0 for the baseline, 1 for the candidate.
+        lost: whether it was ended from outside, which tells nothing of the case.
+    """
+
+    def __init__(self, place: int, failed: WorkerFailed) -> None:
+        super().__init__(str(failed))
+        self.place = place
+        self.lost = isinstance(failed, WorkerLost)
+
+
+def answer(place: int, get: Callable[[], T]) -> T:
+    """What a side's worker answers, or `OneFailed`."""
+    try:
+        return get()
+    except WorkerFailed as failed:
+        raise OneFailed(place, failed) from failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +103,7 @@ def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: ra
         chance: for what comes first.
 
     Raises:
-        WorkerFailed, WorkerLost: one of the sides is gone.
+        OneFailed: one of the sides has failed or is gone.
     """
     step_s = first_rounds(sides)
     if mode == "together":
@@ -89,10 +114,22 @@ def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: ra
 def both(
     sides: Sides, ask: Callable[[ForkedWorker, int], None], first: int = 0
 ) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
-    """Ask both sides, one of them first, then wait for both."""
+    """Ask both sides, one of them first, then wait for both.
+
+    Raises:
+        OneFailed: with the side that failed, where the other merely missed it.
+    """
     for place in (first, 1 - first):
         ask(sides[place], place)
-    return sides[0].rounds(), sides[1].rounds()
+    found, failed = [], []
+    for place, side in enumerate(sides):
+        try:
+            found.append(answer(place, side.rounds))
+        except OneFailed as error:
+            failed.append(error)
+    if failed:
+        raise min(failed, key=lambda error: OtherGone.__name__ in str(error))
+    return found[0], found[1]
 
 
 def first_rounds(sides: Sides) -> float:
@@ -140,17 +177,16 @@ def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -
     steps = steps_of(step_s, BURST_S / 3)
     rounds = max(1, round(BURST_S / (steps * step_s)))
 
-    def burst(side: ForkedWorker) -> tuple[Series, ...]:
-        taken = side.measure(seconds=0.0, steps_per_round=steps, min_rounds=1 + rounds)
-        return cut(taken, 1)[1]  # its first step comes after a pause
+    def burst(place: int) -> tuple[Series, ...]:
+        measure_side = partial(sides[place].measure, seconds=0.0, steps_per_round=steps, min_rounds=1 + rounds)
+        return cut(answer(place, measure_side), 1)[1]  # its first step comes after a pause
 
-    warm_up(lambda: (burst(sides[0]), burst(sides[1])))
+    warm_up(lambda: (burst(0), burst(1)))
     pieces: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
     while spent_s < seconds or len(orders) < FEWEST_PIECES:
-        outer, inner = sides[order], sides[1 - order]
-        parts = [burst(outer), burst(inner), burst(inner), burst(outer)]
+        parts = [burst(place) for place in (order, 1 - order, 1 - order, order)]
         found = join(parts[0], parts[3]), join(parts[1], parts[2])
         pieces.append((found[order], found[1 - order]))
         orders.append(order)
@@ -177,4 +213,3 @@ def warm_up(chunk: Callable[[], Sequence[tuple[Series, ...]]]) -> None:
         if all(settled(was, is_now) for was, is_now in zip(before, now, strict=True)):
             return
         before = now
-

@@ -17,19 +17,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from suite.gate import spending
+from suite.gate.explain import explained
 from suite.gate.moderation import moderated
 from suite.gate.sign_flips import jointly
+from suite.gate.verdict import Verdict
 from suite.limits import Limits
 
 Values = NDArray[np.float64]
-Verdict = Literal["regression", "improvement", "no change", "inconclusive"]
 
 PASS_ERROR = 0.05
 """Chance to call a case unchanged that is slower by the margin, over all looks."""
@@ -67,10 +67,11 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A verdict, and after how many blocks it fell."""
+    """A verdict, after how many blocks it fell, and the level that brought it; empty for one of its own."""
 
     verdict: Verdict
     blocks: int
+    level: str = ""
 
 
 class Procedure:
@@ -89,9 +90,10 @@ class Procedure:
         self.cases = tuple(cases)
         self.levels = {name: tuple(members) for name, members in levels.items()}
         self.settled: dict[str, Settled] = {}
+        self.dropped: set[str] = set()
         self.looks = 0
         self.is_over = False
-        self._limits = limits
+        self.limits = limits
         self._seed = seed
         self._rows: list[list[float]] = []
 
@@ -103,10 +105,15 @@ class Procedure:
     @property
     def open(self) -> tuple[str, ...]:
         """Cases that are still to be measured; none where all is over."""
-        return () if self.is_over else tuple(case for case in self.cases if case not in self.settled)
+        done = self.settled.keys() | self.dropped
+        return () if self.is_over else tuple(case for case in self.cases if case not in done)
+
+    def drop(self, case: str) -> None:
+        """Measure a case no more, which fails."""
+        self.dropped.add(case)
 
     def add(self, ratios: Mapping[str, float]) -> None:
-        """Add the log ratios of one block, by case; a case that is left out or NaN told nothing. Look where it is time."""
+        """Add the log ratios of one block, by case, and look where it is time; what is left out or NaN told nothing."""
         self._rows.append([ratios.get(case, math.nan) for case in self.cases])
         if spending.is_look(self.blocks):
             self._look(spending.share(self.looks), final=False)
@@ -121,7 +128,7 @@ class Procedure:
     def known(self) -> dict[str, Known]:
         """What is known now, of cases and of levels."""
         columns = self._columns()
-        tolerance = math.log1p(self._limits.tolerance)
+        tolerance = math.log1p(self.limits.tolerance)
         found: dict[str, Known] = {}
         for family in self._families():
             part = columns[:, family]
@@ -139,7 +146,7 @@ class Procedure:
 
     def _look(self, share: float, *, final: bool) -> None:
         known = self.known()
-        permitted = self._limits.alpha * share
+        permitted = self.limits.alpha * share
         verdicts: tuple[tuple[Verdict, int], ...] = (("regression", 1), ("improvement", -1))
         for verdict, side in verdicts:
             p_values = self._adjusted(side)
@@ -147,22 +154,37 @@ class Procedure:
                 alone = one.slower if side == 1 else one.faster
                 if p_values.get(name, 1.0) <= permitted and alone * len(known) <= permitted:
                     self.settled.setdefault(name, Settled(verdict, self.blocks))
+        self._settle_members(known)
         for case in self.open:
             if self._is_no_slower(known[case], PASS_ERROR * share, final=final):
                 self.settled[case] = Settled("no change", self.blocks)
 
+    def _settle_members(self, known: Mapping[str, Known]) -> None:
+        """Cases of a slowed level that explains them, and that seem slowed themselves, are slowed with it."""
+        explained = self.explained(known)
+        for level in explained.values():
+            for case in self.levels.get(level, ()):
+                if case in self.open and known[case].slower <= 1 - CONFIDENCE:
+                    self.settled[case] = Settled("regression", self.blocks, level)
+
+    def explained(self, known: Mapping[str, Known]) -> dict[str, str]:
+        """Each regression, of a case or a level -> the one that explains it, itself where none does."""
+        slowed = [name for name, settled in self.settled.items() if settled.verdict == "regression"]
+        means = {case: known[case].mean for case in self.cases if known[case].blocks}
+        return explained(slowed, means, self.levels, math.log1p(self.limits.tolerance))
+
     def _is_no_slower(self, one: Known, error: float, *, final: bool) -> bool:
-        """Whether a slowdown by the margin is ruled out; before the last look also whether more blocks are pointless."""
-        bound, limits = one.below(error), self._limits
+        """Whether a slowdown by the margin is ruled out; before the last look also that more are pointless."""
+        bound, limits = one.below(error), self.limits
         pointless = one.mean < math.log1p(limits.tolerance) or bound < math.log1p(2 * limits.tolerance)
         return bound < math.log1p(limits.margin) and (final or pointless)
 
     def _adjusted(self, side: int) -> dict[str, float]:
-        """P-values by sign flips, adjusted over all cases and levels, of those that are open: jointly while every case is
-        measured. Once some are settled, those that are left were chosen by their results; each is then taken alone,
-        times all that there were, as if none had been settled (Bonferroni).
+        """P-values by sign flips, adjusted over all cases and levels, of those that are open: jointly while every case
+        is measured. Once some are settled, those that are left were chosen by their results; each is then taken
+        alone, times all that there were, as if none had been settled (Bonferroni).
         """
-        shifted = side * self._columns() - math.log1p(self._limits.tolerance)
+        shifted = side * self._columns() - math.log1p(self.limits.tolerance)
         names = self._names()
         if not self.settled:
             found = jointly(shifted, self._families(), self._seed)
@@ -212,5 +234,3 @@ def errors(part: Values) -> tuple[Values, Values]:
         drawn, freedom = moderated(own, count[told] - 1.0)
         error[told], degrees[told] = np.sqrt(drawn / count[told]), freedom
     return error, degrees
-
-

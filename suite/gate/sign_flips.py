@@ -1,9 +1,9 @@
 """Joint p-values by flipping the signs of whole blocks.
 
 Were candidate and baseline the same, each block might as well have had them the other way round: chance decided which
-was which. All ratios of a block would then have the other sign. How often the largest statistic of all cases, over all
-such worlds, reaches that of a case is its p-value: exact by the randomisation, whatever the distribution, as long as it is
-symmetric, and adjusted for the number of cases, whose likeness within a block it keeps.
+was which. All ratios of a block would then have the other sign. How often the largest statistic of all cases, over
+all such worlds, reaches that of a case is its p-value: exact by the randomisation, whatever the distribution, as long
+as it is symmetric, and adjusted for the number of cases, whose likeness within a block it keeps.
 
 Source: Westfall and Young 1993, "Resampling-based multiple testing", chapter 2 (single-step max-T); Phipson and Smyth
     2010, "Permutation p-values should never be zero".
@@ -31,11 +31,11 @@ AT_ONCE = 2048
 def signs(blocks: int, seed: int) -> Values:
     """(W, blocks) of +1 and -1, the first row as it was."""
     if blocks <= ALL_WORLDS_UP_TO:
-        bits = (np.arange(2**blocks)[:, None] >> np.arange(blocks)) & 1
-        return 1.0 - 2.0 * bits
-    drawn = np.random.default_rng(seed).integers(0, 2, size=(WORLDS, blocks))
-    drawn[0] = 0
-    return 1.0 - 2.0 * drawn
+        flipped = (np.arange(2**blocks)[:, None] >> np.arange(blocks)) & 1
+    else:
+        flipped = np.random.default_rng(seed).integers(0, 2, size=(WORLDS, blocks))
+        flipped[0] = 0
+    return np.where(flipped == 1, -1.0, 1.0)
 
 
 def statistics(ratios: Values, families: Sequence[slice], worlds: Values | None = None) -> Values:
@@ -69,7 +69,8 @@ def jointly(ratios: Values, families: Sequence[slice], seed: int) -> Values:
     """(M,) adjusted one-sided p-values for means above 0; 1 for columns with fewer than two values.
 
     Args:
-        ratios, families: as `statistics` takes them.
+        ratios: (N, M), as `statistics` takes them.
+        families: likewise.
         seed: of the worlds, where not all are looked at.
     """
     worlds = signs(len(ratios), seed)

@@ -1,8 +1,8 @@
 """When the data are looked at, and how much of the permitted error each look may spend.
 
 The schedule is fixed before the first block, in blocks and not in results. A share of the error is kept for the look
-at which the time is up, whenever that is. The shares add up to one whole, so that the chance of a mistake at any look is no
-more than what was permitted: the sum of what each look may (Bonferroni), whatever the looks have in common.
+at which the time is up, whenever that is. The shares add up to one whole, so that the chance of a mistake at any look
+is no more than what was permitted: the sum of what each look may (Bonferroni), whatever the looks have in common.
 
 Source: Lan and DeMets 1983, "Discrete sequential boundaries for clinical trials", for spending; the bound by the
     sum is coarser than theirs and needs no joint distribution.

@@ -80,7 +80,7 @@ class GateVerdict:
         left_out: cases that were not compared.
         failed: names of cases that fail in the candidate and not in the baseline.
         blocks, control_blocks: pairs of processes measured, against each other, and baseline against baseline.
-        control_alarm: what the control showed, where it alarmed: the machine told two identical sides apart; else empty.
+        control_alarm: what the control showed, where the machine told two identical sides apart; else empty.
         noise: standard deviation of one block's log ratio of a case, in the middle of the cases; None where not known.
         identical: whether both arms are the same code, so that nothing was measured.
         interrupted: whether it was ended before it was over.

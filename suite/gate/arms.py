@@ -1,0 +1,175 @@
+"""One side of a comparison: what a user calls it, and what it turns out to be.
+
+`rev:<git revision>`, `dir:<checkout>`, `python:<interpreter>`, `set:<factor>=<level>`, `env:NAME=VALUE`, joined by
+commas. What an arm does not say is as it is here. Container images come later: an arm becomes an `Origin`, and how that
+starts a worker is the launcher's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from suite.gate import checkouts, interpreters
+from suite.launcher import Origin
+from suite.records import Case, StepmarkError
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, Registry
+
+KINDS = ("rev", "dir", "python", "set", "env")
+ALLOWED = (
+    "rev:<git revision>, dir:<checkout>, python:<interpreter>, set:<factor>=<level>, env:NAME=VALUE, joined by commas"
+)
+BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
+"""The comma before another part: one within a value stays there."""
+FACTORS: dict[str, Registry[Any]] = {
+    "structure": STRUCTURES,
+    "optimizer": OPTIMIZERS,
+    "execution": EXECUTIONS,
+    "tuning": TUNINGS,
+    "input": INPUTS,
+}
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What a user asked for.
+
+    Attributes:
+        text: as written.
+        revision, folder, python: None where it is what is here.
+        levels: factor -> the level that takes the place of each case's own.
+        variables: of the environment of its workers.
+    """
+
+    text: str
+    revision: str | None = None
+    folder: str | None = None
+    python: str | None = None
+    levels: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def case(self, case: Case) -> Case:
+        """A case as this arm runs it."""
+        levels: dict[str, Any] = dict(self.levels)
+        return replace(case, **levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """An arm made ready.
+
+    Attributes:
+        origin: where its workers come from.
+        facts: what it is, as plain values, for the ledger.
+        tree: hash of its code where that is exactly what a commit holds; else None.
+    """
+
+    arm: Arm
+    origin: Origin
+    facts: dict[str, Any]
+    tree: str | None
+
+
+def parse(text: str) -> Arm:
+    """An arm from its text.
+
+    Raises:
+        StepmarkError: a part is of no known kind, is said twice, or has no value that is allowed.
+    """
+    single: dict[str, str] = {}
+    levels: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    for part in BETWEEN.split(text.strip()):
+        kind, colon, value = part.partition(":")
+        if kind == "image":
+            raise StepmarkError(f"arm {text!r}: container images cannot be gated yet; allowed: {ALLOWED}.")
+        if kind not in KINDS or not colon or not value:
+            raise StepmarkError(f"arm {text!r} has a part {part!r}; allowed: {ALLOWED}.")
+        if kind == "set":
+            assign(levels, text, value, "a factor and its level, such as set:optimizer=adam")
+        elif kind == "env":
+            assign(variables, text, value, "a name and a value, such as env:OMP_DYNAMIC=true")
+        elif kind in single:
+            raise StepmarkError(f"arm {text!r} says {kind}: twice; allowed: once.")
+        else:
+            single[kind] = value
+    if {"rev", "dir"} <= single.keys():
+        raise StepmarkError(f"arm {text!r} names a revision and a folder; allowed: one of rev: and dir:.")
+    for name in variables:
+        if not VARIABLE.fullmatch(name):
+            raise StepmarkError(f"arm {text!r}: {name!r} is no variable's name; allowed: letters, digits and _.")
+    for factor in levels:
+        if factor not in FACTORS:
+            raise StepmarkError(f"arm {text!r}: factor {factor!r} is not known; allowed: {', '.join(FACTORS)}.")
+    return Arm(text, single.get("rev"), single.get("dir"), single.get("python"), levels, variables)
+
+
+def assign(to: dict[str, str], text: str, value: str, allowed: str) -> None:
+    """Put `name=value` among others.
+
+    Raises:
+        StepmarkError: it is of another form, or the name is there already.
+    """
+    name, equals, said = value.partition("=")
+    if not equals or not name or name in to:
+        raise StepmarkError(f"arm {text!r} has {value!r}; allowed: {allowed}, each name once.")
+    to[name] = said
+
+
+def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
+    """Check the arm's revision out, make its environment where its lock is another one, and find its code.
+
+    Args:
+        arm: what was asked for.
+        here: a folder within the repository of revisions.
+        profile_folder: where the profile's plug-ins are; the arm has its own where that is in the repository.
+
+    Raises:
+        StepmarkError: there is no such revision, folder or interpreter, or its environment cannot be made.
+    """
+    refuse_unknown_levels(arm)
+    if arm.revision is None and arm.folder is None and arm.python is None:
+        state = checkouts.state_of(here)
+        return Side(arm, Origin(variables=arm.variables), facts_of(arm, state, Origin()), state.tree)
+    top = checkouts.top_of(here)
+    folder = checkouts.check_out(arm.revision, here) if arm.revision else checkouts.existing(arm.folder, top or here)
+    python = arm.python or interpreters.of_checkout(folder, top)
+    code = folder if (folder / "suite" / "zygote.py").is_file() else None
+    suite = code / "suite" if code else Origin().suite
+    moved = checkouts.moved(profile_folder, top, folder)
+    own = [str(path) for path in dict.fromkeys((folder, moved, *([] if code else [suite.parent])))]
+    not_ours = {str(path) for path in (top, here, profile_folder) if path}
+    rest = [path for path in interpreters.path_of(python) if path not in {*own, *not_ours}]
+    origin = Origin(interpreters.found(python), suite, (*own, *rest), arm.variables)
+    state = checkouts.state_of(folder)
+    return Side(arm, origin, facts_of(arm, state, origin), state.tree)
+
+
+def refuse_unknown_levels(arm: Arm) -> None:
+    """Raise where a level that the arm sets is not registered; the profile's plug-ins are imported before."""
+    for factor, level in arm.levels.items():
+        FACTORS[factor][level]
+
+
+def facts_of(arm: Arm, state: checkouts.State, origin: Origin) -> dict[str, Any]:
+    """What an arm turned out to be."""
+    return {
+        "text": arm.text,
+        **asdict(state),
+        "python": origin.python,
+        "code": str(origin.suite.parent),
+        "levels": dict(arm.levels),
+        "variables": dict(arm.variables),
+    }
+
+
+def have_same_code(sides: Sequence[Side]) -> bool:
+    """Whether the same case is the same thing on both sides: same code, interpreter and variables."""
+    first, second = (one.origin for one in sides)
+    same_tree = sides[0].tree is not None and sides[0].tree == sides[1].tree
+    same_place = (first.suite, first.path) == (second.suite, second.path)
+    return first.python == second.python and first.variables == second.variables and (same_tree or same_place)

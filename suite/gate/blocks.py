@@ -1,0 +1,222 @@
+"""One block: a freshly executed process of each side, and every open case measured between forks of the two.
+
+random per block:
+    which side starts first, how much of the environment is padding (it moves the stack), the order of the cases,
+    the hash seed (the same on both sides)
+start both processes, which import torch
+for each case:
+    fork a worker of each side, warm both up, measure them against each other, end both
+
+What a fresh process decides by chance, such as where its code and its stack lie, is drawn anew in each block, and so
+averages out over blocks.
+
+Source: Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time" (levels of replication); Mytkowicz et al.
+    2009, "Producing wrong data without doing anything obviously wrong" (environment size, layout).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+from typing import Literal
+
+from suite.cores import allowed_cores
+from suite.disturbance import between, look
+from suite.forked import ForkedWorker
+from suite.gate.arms import Side
+from suite.gate.pair import Halves, Mode, OneFailed, Paired, answer, measure
+from suite.launcher import Launcher
+from suite.records import Case, Plan, Series, StepmarkError
+from suite.registry import INPUTS, TUNINGS
+
+Kind = Literal["comparison", "control", "trial"]
+"""Baseline against candidate; baseline against itself; likewise, to choose how to measure."""
+Who = Literal["", "baseline", "candidate"]
+WHO: tuple[Who, Who] = ("baseline", "candidate")
+
+PADDING = 4096
+"""Bytes by which the environment of a process is longer than it need be, fewer than; as many as a page has."""
+PADDING_VARIABLE = "STEPMARK_PADDING"
+LARGEST_HASH_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A case as either arm runs it."""
+
+    id: str
+    baseline: Case
+    candidate: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one case brought in one block.
+
+    Attributes:
+        paired: rounds of both sides; None where there are none.
+        reason: why there are none.
+        side: which side failed.
+        lost: whether a worker was ended from outside, which tells nothing of the case.
+    """
+
+    paired: Paired | None = None
+    reason: str = ""
+    side: Who = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as measured.
+
+    Attributes:
+        index: from 0, over blocks of all kinds.
+        seconds: that it took.
+        told: by the id of the row, and the mode.
+        surroundings: what others did to the machine meanwhile, one value a series; empty where not known.
+    """
+
+    index: int
+    kind: Kind
+    seconds: float
+    told: dict[str, dict[Mode, Told]]
+    surroundings: tuple[Series, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of the memory of both sides.
+
+    Attributes:
+        index: from 0.
+        seconds: that it took.
+        found: by row, what was read of the baseline and of the candidate, by metric, in base units.
+    """
+
+    index: int
+    seconds: float
+    found: dict[str, tuple[dict[str, float], dict[str, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one block is to do.
+
+    Attributes:
+        rows: with the modes in which each is measured.
+        case_seconds: of counted rounds of each side, for one case in one mode.
+        seed: of the whole gate; a block's own chance comes from that and its index.
+    """
+
+    index: int
+    kind: Kind
+    rows: Sequence[tuple[Row, tuple[Mode, ...]]]
+    case_seconds: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all blocks of a gate have in common: the arms, how workers run, and the plug-ins with the levels."""
+
+    sides: tuple[Side, Side]
+    plan: Plan
+    plugins: tuple[str, ...]
+
+    def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
+        """Where the workers of both sides come from in one block; not started."""
+        hash_seed = str(chance.randint(0, LARGEST_HASH_SEED))
+        sides = self.sides if kind == "comparison" else (self.sides[0], self.sides[0])
+        first, second = (self._launcher(side, hash_seed, chance) for side in sides)
+        return first, second
+
+    def _launcher(self, side: Side, hash_seed: str, chance: random.Random) -> Launcher:
+        padding = "x" * chance.randrange(PADDING)
+        own = {"PYTHONHASHSEED": hash_seed, PADDING_VARIABLE: padding, **side.origin.variables}
+        return Launcher(self.plan, self.plugins, replace(side.origin, variables=own))
+
+
+def measure_block(setting: Setting, order: Order) -> Block:
+    """Measure one block.
+
+    Raises:
+        StepmarkError: one of the sides does not start.
+    """
+    chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
+    started_s = monotonic()
+    before = look()
+    with ExitStack() as stack:
+        launchers = setting.launchers(order.kind, chance)
+        for launcher in launchers:
+            stack.enter_context(launcher)
+        start(launchers, chance.randrange(2), order.kind)
+        rows = list(order.rows)
+        chance.shuffle(rows)
+        told = {
+            row.id: {mode: tell(launchers, row, order, mode, setting.plan, chance) for mode in modes}
+            for row, modes in rows
+        }
+        after = look()
+    surroundings = between(before, after).series() if before and after else ()
+    return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
+
+
+def start(launchers: tuple[Launcher, Launcher], first: int, kind: Kind = "comparison") -> None:
+    """Start both sides, one of them first, and wait for both.
+
+    Raises:
+        StepmarkError: with the side that does not start.
+    """
+    for wait in (False, True):
+        for place in (first, 1 - first):
+            try:
+                (launchers[place].start if wait else launchers[place].launch)()
+            except StepmarkError as error:
+                who = WHO[place] if kind == "comparison" else WHO[0]
+                raise type(error)(f"the {who} cannot be measured: {error}") from error
+
+
+def tell(
+    launchers: tuple[Launcher, Launcher], row: Row, order: Order, mode: Mode, plan: Plan, chance: random.Random
+) -> Told:
+    """Measure one case in one mode; whatever fails is told."""
+    cases = (row.baseline, row.candidate if order.kind == "comparison" else row.baseline)
+    workers: dict[int, ForkedWorker] = {}
+    first = chance.randrange(2)
+    try:
+        for place in (first, 1 - first):
+            workers[place] = answer(place, partial(launchers[place].begin, cases[place]))
+        for place in (0, 1):
+            answer(place, workers[place].await_made)
+        halves = halves_of(threads_of(row.baseline, plan.threads), chance)
+        return Told(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
+    except OneFailed as failed:
+        return Told(reason=str(failed), side=WHO[failed.place], lost=failed.lost)
+    finally:
+        for worker in workers.values():
+            worker.end()
+
+
+def halves_of(threads: int, chance: random.Random) -> Halves:
+    """Two disjoint sets of cores, chosen by chance; empty ones where there are not as many."""
+    cores = allowed_cores()
+    chance.shuffle(cores)
+    return Halves(tuple(cores[:threads]), tuple(cores[threads : 2 * threads]))
+
+
+def threads_of(case: Case, threads: int) -> int:
+    """Threads with which a case computes: its tuning's own, or those of the plan."""
+    own: int = TUNINGS[case.tuning].attributes.get("threads", threads)
+    return own
+
+
+def can_be_together(row: Row, threads: int) -> bool:
+    """Whether a worker of each side can be measured at the same time, with cores of their own for both."""
+    cases = (row.baseline, row.candidate)
+    alone = all(case.execution == "cpu" and not INPUTS[case.input].attributes.get("workers") for case in cases)
+    return alone and 2 * max(threads_of(case, threads) for case in cases) <= len(allowed_cores())

@@ -1,0 +1,256 @@
+"""A ledger -> the verdict. What a gate says while it runs, at its end, and when it is read again comes from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import median
+from typing import TypedDict
+
+import numpy as np
+
+from suite.gate import control, memory
+from suite.gate.blocks import Block, Row
+from suite.gate.ledger import Gate
+from suite.gate.multiplicity import benjamini_hochberg, holm
+from suite.gate.procedure import CONFIDENCE, Known, Procedure
+from suite.gate.replay import failures, log_ratios, mode_of, ratio_in, replayed, told_of
+from suite.gate.verdict import GateVerdict, Judged, LeftOut, Verdict
+from suite.records import Series
+
+STEP_TIME = "step_time"
+
+
+class Figures(TypedDict):
+    """What is known of a change, as `Judged` has it."""
+
+    change: float
+    low: float
+    high: float
+    ruled_out: float
+
+
+ORDER: tuple[Verdict, ...] = ("regression", "inconclusive", "improvement", "no change")
+
+
+def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
+    """The verdict of a gate, finished or not.
+
+    Args:
+        gate: what was measured.
+        procedure: where it stands, if that is known.
+    """
+    planned = gate.planned
+    procedure = procedure or replayed(gate)
+    known = procedure.known() if procedure.blocks else {}
+    failed = failures(gate.blocks)
+    culprits = procedure.explained(known) if known else {}
+    cases = of_step_time(gate, procedure, known, culprits) if STEP_TIME in planned.metrics else []
+    remembered, unread = of_memory(gate, set(failed))
+    levels = [level_judged(name, procedure, known, culprits) for name in planned.levels if name in known]
+    limits = planned.limits
+    return GateVerdict(
+        baseline=planned.arms["baseline"]["text"],
+        candidate=planned.arms["candidate"]["text"],
+        arms=planned.arms,
+        limits=limits,
+        memory_tolerance=planned.memory_tolerance,
+        cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
+        levels=tuple(levels),
+        culprits=tuple(name for name, explanation in culprits.items() if name == explanation),
+        left_out=(
+            *(LeftOut(name, reason) for name, reason in planned.left_out.items()),
+            *(LeftOut(name, told.reason, told.side) for name, told in failed.items()),
+            *unread,
+        ),
+        failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
+        blocks=procedure.blocks,
+        control_blocks=len(list(gate.of("control"))),
+        control_alarm=control.alarm(map(log_ratios, gate.of("control")), limits.tolerance, limits.alpha),
+        noise=noise_of(gate),
+        identical=planned.identical,
+        interrupted=not gate.finished,
+        seconds=gate.seconds,
+        budget_s=planned.budget_s,
+        discarded=discarded_share(gate),
+        machine=machine_of(gate),
+        modes={row.id: mode_of(gate, row) for row in planned.rows},
+    )
+
+
+def nan_last(change: float) -> float:
+    """A change by which to sort."""
+    return change if math.isfinite(change) else -math.inf
+
+
+def of_step_time(
+    gate: Gate, procedure: Procedure, known: Mapping[str, Known], culprits: Mapping[str, str]
+) -> list[Judged]:
+    """Step time of each row that has not failed."""
+    names = [case for case in procedure.cases if case not in procedure.dropped]
+    p_values = [known[name].slower if name in known else 1.0 for name in names]
+    adjusted = zip(holm(p_values), benjamini_hochberg(p_values), strict=True)
+    return [
+        case_judged(gate, procedure, name, known.get(name), culprits, *both)
+        for name, both in zip(names, adjusted, strict=True)
+    ]
+
+
+def case_judged(
+    gate: Gate,
+    procedure: Procedure,
+    name: str,
+    known: Known | None,
+    culprits: Mapping[str, str],
+    in_holm: float,
+    in_hochberg: float,
+) -> Judged:
+    """One case's step time."""
+    settled = procedure.settled.get(name)
+    row = next(row for row in gate.planned.rows if row.id == name)
+    blocks = [block for block in gate.of("comparison") if name in block.told]
+    medians = [medians_of(block, name) for block in blocks]
+    sides = [[pair[side] for pair in medians if pair] for side in (0, 1)]
+    told = known.blocks if known else 0
+    verdict: Verdict = settled.verdict if settled else "inconclusive"
+    explanation = (settled.level if settled else "") or culprits.get(name, name)
+    return Judged(
+        name=name,
+        candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
+        metric=STEP_TIME,
+        unit="s",
+        verdict=verdict,
+        **figures(known),
+        blocks=told,
+        baseline_median=median(sides[0]) if sides[0] else None,
+        candidate_median=median(sides[1]) if sides[1] else None,
+        discarded=len(blocks) - told,
+        p_value=known.slower if known else 1.0,
+        holm=in_holm,
+        benjamini_hochberg=in_hochberg,
+        explained_by="" if explanation == name else explanation,
+        reason="" if verdict != "inconclusive" else why(gate, name, told, len(blocks)),
+    )
+
+
+def figures(known: Known | None) -> Figures:
+    """Change, its interval, and the slowdown that is ruled out."""
+    if known is None or known.blocks < 2:
+        change = math.expm1(known.mean) if known and known.blocks else math.nan
+        return {"change": change, "low": math.nan, "high": math.nan, "ruled_out": math.inf}
+    low, high = known.interval()
+    bound = known.below(1 - CONFIDENCE)
+    return {
+        "change": math.expm1(known.mean),
+        "low": math.expm1(low),
+        "high": math.expm1(high),
+        "ruled_out": math.expm1(bound),
+    }
+
+
+def why(gate: Gate, name: str, told: int, measured: int) -> str:
+    """Why a case is inconclusive, where it is for want of blocks and not for their noise."""
+    if told >= 2:
+        return ""
+    lost = [block for block in gate.of("comparison") if (one := told_of(block, name)) and one.lost]
+    if lost:
+        return f"a worker was ended from outside in {len(lost)} of {measured} blocks"
+    if measured > told:
+        return f"others disturbed {measured - told} of {measured} blocks"
+    return f"only {measured} blocks were measured" if measured != 1 else "only one block was measured"
+
+
+def medians_of(block: Block, row: str) -> tuple[float, float] | None:
+    """Median step time of both sides in a block."""
+    told = told_of(block, row)
+    if told is None or told.paired is None:
+        return None
+    return middle(told.paired.baseline), middle(told.paired.candidate)
+
+
+def middle(series: tuple[Series, ...]) -> float:
+    """Median of the step time."""
+    return median(next(one.values for one in series if one.metric.name == STEP_TIME))
+
+
+def level_judged(name: str, procedure: Procedure, known: Mapping[str, Known], culprits: Mapping[str, str]) -> Judged:
+    """All cases of a level."""
+    settled = procedure.settled.get(name)
+    verdict: Verdict = settled.verdict if settled else "inconclusive"
+    one = figures(known[name])
+    if settled is None and one["ruled_out"] < procedure.limits.margin:
+        verdict = "no change"
+    return Judged(
+        name=name,
+        metric=STEP_TIME,
+        unit="s",
+        verdict=verdict,
+        **one,
+        blocks=known[name].blocks,
+        p_value=known[name].slower,
+        explained_by="" if culprits.get(name, name) == name else culprits[name],
+    )
+
+
+def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
+    """Memory of each row that has not failed, by metric; and what could not be read."""
+    judged: list[Judged] = []
+    unread: list[LeftOut] = []
+    for metric in memory.wanted(gate.planned.metrics):
+        for row in gate.planned.rows:
+            before, after = memory.columns(gate.readings, row.id, metric)
+            if row.id in failed or not gate.readings:
+                continue
+            if not before or not min(before) > 0:
+                unread.append(LeftOut(row.id, f"{metric} could not be read"))
+                continue
+            judged.append(memory_judged(gate, row, metric, before, after))
+    return judged, unread
+
+
+def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
+    """One row's memory by one metric."""
+    towards = memory.direction(before, after, gate.planned.memory_tolerance)
+    verdict: Verdict = "no change"
+    if towards and len(before) < memory.READINGS:
+        verdict = "inconclusive"
+    elif towards:
+        verdict = "regression" if towards > 0 else "improvement"
+    return Judged(
+        name=row.id,
+        candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
+        metric=metric,
+        unit=memory.METRICS[metric],
+        verdict=verdict,
+        change=median(after) / median(before) - 1,
+        low=min(after) / max(before) - 1,
+        high=max(after) / min(before) - 1,
+        ruled_out=max(after) / min(before) - 1,
+        blocks=len(before),
+        baseline_median=median(before),
+        candidate_median=median(after),
+        reason=f"{len(before)} of {memory.READINGS} readings were taken" if verdict == "inconclusive" else "",
+    )
+
+
+def noise_of(gate: Gate) -> float | None:
+    """Standard deviation of a block's log ratio, in the middle of the cases."""
+    rows = [log_ratios(block) for block in gate.of("comparison")]
+    by_case = [
+        [row[case.id] for row in rows if math.isfinite(row.get(case.id, math.nan))] for case in gate.planned.rows
+    ]
+    found = [float(np.std(values, ddof=1)) for values in by_case if len(values) > 1]
+    return median(found) if found else None
+
+
+def discarded_share(gate: Gate) -> float:
+    """Share of the pieces, of both sides, that were left out since one of them queued for a core."""
+    ratios = [ratio for block in gate.of("comparison") for row in block.told if (ratio := ratio_in(block, row))]
+    taken = sum(ratio.taken for ratio in ratios)
+    return 1 - sum(ratio.pieces for ratio in ratios) / taken if taken else 0.0
+
+
+def machine_of(gate: Gate) -> str:
+    """The processor and its cores, in words."""
+    machine = gate.planned.environment.get("machine", {})
+    return f"{machine.get('processor', 'unknown processor')}, {machine.get('cores_usable', '?')} cores"

@@ -1,0 +1,207 @@
+"""What a gate has measured, on disk: `gate.jsonl`, a line for its plan and one for each block, as soon as it is over.
+
+Schema history:
+    1  header (arms, limits, rows, levels, budget, plan, seed, environment), lines of kind `trial`, `control`,
+       `comparison` with all rounds of both sides, of kind `memory`, of kind `resumed`; a footer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from suite.gate.blocks import Block, Reading, Row, Told
+from suite.gate.pair import Paired
+from suite.limits import Limits
+from suite.protocol import pack, unpack
+from suite.records import Case, Plan, StepmarkError
+from suite.store import LineFile, cannot_write, read_lines
+
+LEDGER_NAME = "gate.jsonl"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a gate set out to do.
+
+    Attributes:
+        arms: what each side turned out to be, by `baseline` and `candidate`.
+        levels: name of a level -> ids of the rows that have it.
+        left_out: id of a case -> why it cannot be compared at all.
+        memory_tolerance: growth of memory from which it counts as a regression.
+        budget_s: seconds that it may take.
+        selection: profile, profiles file, plug-ins, expression: what `resume` needs to find the same again.
+        identical: whether both arms are the same code.
+    """
+
+    started_at: str
+    arms: dict[str, dict[str, Any]]
+    rows: tuple[Row, ...]
+    levels: dict[str, tuple[str, ...]]
+    left_out: dict[str, str]
+    limits: Limits
+    memory_tolerance: float
+    metrics: tuple[str, ...]
+    budget_s: float
+    plan: Plan
+    seed: int
+    selection: dict[str, Any]
+    environment: dict[str, Any]
+    identical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A ledger as read, or as it grows.
+
+    Attributes:
+        finished: whether it came to its end; else it was interrupted, or still runs.
+    """
+
+    planned: Planned
+    blocks: list[Block] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Spent on blocks and readings."""
+        return sum(one.seconds for one in self.blocks) + sum(one.seconds for one in self.readings)
+
+    def of(self, kind: str) -> Iterator[Block]:
+        """Blocks of a kind, in order."""
+        return (block for block in self.blocks if block.kind == kind)
+
+
+class Ledger:
+    """Writes a gate's folder while it is measured. A line is on disk once its call returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file = LineFile(folder / LEDGER_NAME)
+
+    @classmethod
+    def create(cls, folder: Path, planned: Planned) -> Self:
+        """Make the folder and write what is planned.
+
+        Raises:
+            StepmarkError: it holds a gate already, or cannot be written.
+        """
+        if (folder / LEDGER_NAME).exists():
+            raise StepmarkError(
+                f"{folder} holds a gate already; choose another folder, or go on with --resume {folder}."
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        ledger = cls(folder)
+        ledger._file.append({"kind": "header", "schema": SCHEMA, **asdict(planned)})
+        return ledger
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def block(self, block: Block) -> None:
+        """Keep a block."""
+        self._file.append(packed_block(block))
+
+    def reading(self, reading: Reading) -> None:
+        """Keep a reading of memory."""
+        self._file.append({"kind": "memory", **asdict(reading)})
+
+    def resumed(self, at: str) -> None:
+        """Keep when it was gone on with."""
+        self._file.append({"kind": "resumed", "at": at})
+
+    def finish(self, at: str) -> None:
+        """Keep that it came to its end."""
+        self._file.append({"kind": "footer", "finished_at": at})
+
+
+def read_gate(path: Path) -> Gate:
+    """Read a gate's folder or its `gate.jsonl`.
+
+    Raises:
+        StepmarkError: there is none, it is none, or its schema is newer than this version.
+    """
+    file = path / LEDGER_NAME if path.is_dir() else path
+    lines, _ = read_lines(file)
+    if not lines or lines[0].get("kind") != "header" or "arms" not in lines[0]:
+        raise StepmarkError(f"{file} is no gate of stepmark: its first line is not a gate's header.")
+    if lines[0].get("schema") != SCHEMA:
+        raise StepmarkError(
+            f"{file} has gate schema {lines[0].get('schema')}; this version of stepmark reads {SCHEMA}."
+        )
+    try:
+        return Gate(
+            planned=planned_of(lines[0]),
+            blocks=[block_of(line) for line in lines if line["kind"] in ("trial", "control", "comparison")],
+            readings=[reading_of(line) for line in lines if line["kind"] == "memory"],
+            finished=any(line["kind"] == "footer" for line in lines),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StepmarkError(f"{file} is no gate of stepmark: {type(error).__name__}: {error}.") from error
+
+
+def planned_of(line: dict[str, Any]) -> Planned:
+    """The plan from a header's values."""
+    own = {key: value for key, value in line.items() if key not in ("kind", "schema")}
+    return Planned(
+        **{
+            **own,
+            "rows": tuple(Row(row["id"], Case(**row["baseline"]), Case(**row["candidate"])) for row in own["rows"]),
+            "levels": {name: tuple(members) for name, members in own["levels"].items()},
+            "limits": Limits(**own["limits"]),
+            "metrics": tuple(own["metrics"]),
+            "plan": Plan(**own["plan"]),
+        }
+    )
+
+
+def packed_block(block: Block) -> dict[str, Any]:
+    """A block as plain values, with all its rounds."""
+    return {
+        "kind": block.kind,
+        "index": block.index,
+        "seconds": block.seconds,
+        "surroundings": pack(block.surroundings),
+        "told": {
+            row: {mode: packed_told(told) for mode, told in by_mode.items()} for row, by_mode in block.told.items()
+        },
+    }
+
+
+def packed_told(told: Told) -> dict[str, Any]:
+    """What a case told, as plain values."""
+    paired = told.paired
+    if paired is None:
+        return {"reason": told.reason, "side": told.side, "lost": told.lost}
+    sides = {"baseline": pack(paired.baseline), "candidate": pack(paired.candidate)}
+    return {"mode": paired.mode, "orders": list(paired.orders), "steps_per_round": paired.steps_per_round, **sides}
+
+
+def block_of(line: dict[str, Any]) -> Block:
+    """The inverse of `packed_block`."""
+    told = {row: {mode: told_of(one) for mode, one in by_mode.items()} for row, by_mode in line["told"].items()}
+    return Block(line["index"], line["kind"], line["seconds"], told, unpack(line["surroundings"]))
+
+
+def told_of(line: dict[str, Any]) -> Told:
+    """The inverse of `packed_told`."""
+    if "reason" in line:
+        return Told(None, line["reason"], line["side"], line["lost"])
+    sides = unpack(line["baseline"]), unpack(line["candidate"])
+    return Told(Paired(line["mode"], tuple(line["orders"]), *sides, line["steps_per_round"]))
+
+
+def reading_of(line: dict[str, Any]) -> Reading:
+    """A reading of memory from its line."""
+    found = {row: (pair[0], pair[1]) for row, pair in line["found"].items()}
+    return Reading(line["index"], line["seconds"], found)

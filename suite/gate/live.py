@@ -1,0 +1,169 @@
+"""A gate while it is measured.
+
+choose how to measure (baseline against baseline, in both modes)
+read the memory of both sides, again where it seems to differ
+until all cases are settled or the time is up:
+    measure a block of the open cases; every fifth is baseline against baseline
+    keep it, and let the procedure know
+one last look
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from suite import environment
+from suite.gate import memory, spending
+from suite.gate.blocks import Block, Kind, Order, Row, Setting, can_be_together, measure_block
+from suite.gate.judge import judge
+from suite.gate.ledger import Gate, Ledger
+from suite.gate.pair import Mode
+from suite.gate.replay import add_to, failures, mode_of, replayed
+from suite.gate.verdict import GateVerdict
+
+MODES: tuple[Mode, Mode] = ("together", "bursts")
+TRIAL_ROWS = 3
+"""Cases, drawn by chance, by which it is chosen how all that can be measured together are measured."""
+TRIAL_SECONDS = 0.5
+CONTROL_EVERY = 5
+"""Blocks of which one is baseline against baseline."""
+SHARE_TO_FIRST_LOOK = 0.6
+"""Share of the budget within which the first look should come, as far as less time for each case brings that about."""
+START_S = 4.0
+"""Seconds that starting both sides takes in a block, about."""
+OVERHEAD_S = 0.8
+"""Seconds that one case takes in a block beside its counted rounds, about: forks, warm-up, ends."""
+CASE_SECONDS = (0.15, 0.6)
+"""Seconds of counted rounds of a case in one block: at least, at most. More hardly tell more: a fresh block does."""
+Show = Callable[[GateVerdict, str], None]
+"""Is given the verdict so far, and what is to be said of it."""
+
+
+class LiveGate:
+    """Measures what a ledger's plan wants and its lines do not have yet.
+
+    Args:
+        setting: the arms and how workers run.
+        gate: what is there already; grows.
+        ledger: where it is kept.
+        show: is told after each step.
+    """
+
+    def __init__(self, setting: Setting, gate: Gate, ledger: Ledger, show: Show) -> None:
+        self.gate = gate
+        self._setting = setting
+        self._ledger = ledger
+        self._show = show
+        self._procedure = replayed(gate)
+        self._started_s = monotonic() - gate.seconds
+        self._rows = {row.id: row for row in gate.planned.rows}
+
+    def run(self) -> GateVerdict:
+        """Go on to the end.
+
+        Raises:
+            StepmarkError: one of the sides does not start; what was measured is kept.
+        """
+        planned = self.gate.planned
+        if not planned.identical:
+            self._try_modes()
+            self._read_memory()
+            if "step_time" in planned.metrics:
+                while self._procedure.open and self._next_s() <= self._left_s():
+                    self._measure("control" if self._is_control_due() else "comparison")
+        self._ledger.finish(environment.now())
+        self._procedure.finish()
+        self.gate = Gate(planned, self.gate.blocks, self.gate.readings, finished=True)
+        return judge(self.gate, self._procedure)
+
+    def _left_s(self) -> float:
+        return self.gate.planned.budget_s - (monotonic() - self._started_s)
+
+    def _next_s(self) -> float:
+        """Seconds that the next block is expected to take: as long as the last of its kind, by the cases in it."""
+        last = next((block for block in reversed(self.gate.blocks) if block.kind != "trial"), None)
+        if last is None:
+            return 0.0
+        per_case = max(last.seconds - START_S, 0.0) / max(len(last.told), 1)
+        return START_S + per_case * len(self._procedure.open)
+
+    def _is_control_due(self) -> bool:
+        done = [block for block in self.gate.blocks if block.kind != "trial"]
+        return len(done) % CONTROL_EVERY == CONTROL_EVERY - 1
+
+    def _case_seconds(self) -> float:
+        """Seconds of rounds of one case: so that the first look comes in time, and as few cases fill a block."""
+        least, most = CASE_SECONDS
+        blocks = spending.FIRST * CONTROL_EVERY / (CONTROL_EVERY - 1)
+        block_s = self.gate.planned.budget_s * SHARE_TO_FIRST_LOOK / blocks
+        return min(most, max(least, (block_s - START_S) / max(len(self._rows), 1) - OVERHEAD_S))
+
+    def _try_modes(self) -> None:
+        """Measure some cases in both modes, where they have both and the choice is not made yet."""
+        threads = self.gate.planned.plan.threads
+        rows = [row for row in self._rows.values() if can_be_together(row, threads)]
+        if not rows or any(self.gate.of("trial")):
+            return
+        chosen = random.Random(self.gate.planned.seed).sample(rows, min(TRIAL_ROWS, len(rows)))  # noqa: S311 - a draw
+        self._keep(self._measured("trial", [(row, MODES) for row in chosen], TRIAL_SECONDS))
+        told = ", ".join(sorted({mode_of(self.gate, row) for row in rows}))
+        self._tell(f"{len(rows)} of {len(self._rows)} cases can be measured on cores of their own: {told}")
+
+    def _read_memory(self) -> None:
+        """Read the memory of all rows once, and again where it seems to have changed."""
+        planned = self.gate.planned
+        metrics = memory.wanted(planned.metrics)
+        if not metrics:
+            return
+        while len(self.gate.readings) < memory.READINGS:
+            readings = self.gate.readings
+            rows = list(self._rows.values())
+            if readings:
+                rows = memory.suspects(rows, readings, metrics, planned.memory_tolerance)
+            if not rows:
+                return
+            reading = memory.measure_memory(self._setting, rows, len(readings), planned.seed)
+            self.gate.readings.append(reading)
+            self._ledger.reading(reading)
+            self._tell(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")
+
+    def _measure(self, kind: Kind) -> None:
+        rows = [self._rows[name] for name in self._procedure.open]
+        modes = [(row, (mode_of(self.gate, row),)) for row in rows]
+        block = self._measured(kind, modes, self._case_seconds())
+        self._keep(block)
+        looks = self._procedure.looks
+        if kind == "comparison":
+            add_to(self._procedure, block)
+        for row in failures([block]):
+            self._procedure.drop(row)
+        what = "control block" if kind == "control" else f"block {self._procedure.blocks}"
+        looked = f", look {self._procedure.looks}" if self._procedure.looks > looks else ""
+        self._tell(f"{what}{looked}: {self._state()}")
+
+    def _measured(self, kind: Kind, rows: Sequence[tuple[Row, tuple[Mode, ...]]], seconds: float) -> Block:
+        order = Order(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)
+        return measure_block(self._setting, order)
+
+    def _keep(self, block: Block) -> None:
+        self._ledger.block(block)
+        self.gate.blocks.append(block)
+
+    def _state(self) -> str:
+        """How many are settled and open, and what can still be settled."""
+        procedure, left_s = self._procedure, self._left_s()
+        done = f"{len(procedure.cases) - len(procedure.open)} of {len(procedure.cases)} cases settled"
+        if not procedure.open:
+            return done
+        blocks = max(0, math.floor(left_s / self._next_s() * (CONTROL_EVERY - 1) / CONTROL_EVERY))
+        to_look = next(ahead for ahead in range(1, 10**6) if spending.is_look(procedure.blocks + ahead))
+        when = f"next look after {to_look} more" if to_look <= blocks else "the last look comes when the time is up"
+        return (
+            f"{done}, {len(procedure.open)} open; about {blocks} blocks fit in the {max(left_s, 0):.0f} s left, {when}"
+        )
+
+    def _tell(self, text: str) -> None:
+        self._show(judge(self.gate, self._procedure), text)

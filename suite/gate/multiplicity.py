@@ -1,0 +1,34 @@
+"""P-values of a list, adjusted for its length. Checked in the tests against other implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted so that the chance of any false one is the level.
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    raised = [min(1.0, (len(order) - rank) * p_values[index]) for rank, index in enumerate(order)]
+    return in_place(order, list(accumulate(raised, max)))
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted so that the share of false ones among those found is the level, on average.
+
+    Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__, reverse=True)
+    raised = [min(1.0, len(order) / (len(order) - rank) * p_values[index]) for rank, index in enumerate(order)]
+    return in_place(order, list(accumulate(raised, min)))
+
+
+def in_place(order: Sequence[int], values: Sequence[float]) -> list[float]:
+    """Values in the order of what was sorted."""
+    found = [0.0] * len(order)
+    for index, value in zip(order, values, strict=True):
+        found[index] = value
+    return found

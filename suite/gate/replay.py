@@ -1,0 +1,77 @@
+"""From a ledger's blocks to the procedure: which rounds count, who failed, and where it stands after them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from suite.gate.blocks import Block, Row, Told, can_be_together
+from suite.gate.ledger import Gate
+from suite.gate.pair import Mode
+from suite.gate.procedure import Procedure
+from suite.gate.ratio import Ratio, ratio_of
+
+COST = {"together": 1.0, "bursts": 2.0}
+"""Time that a mode takes for the same seconds of rounds of each side."""
+
+
+def mode_of(gate: Gate, row: Row) -> Mode:
+    """How a row is measured: together where that can be, unless the trial found bursts more precise in as much time."""
+    if not can_be_together(row, gate.planned.plan.threads):
+        return "bursts"
+    gains = []
+    for block in gate.of("trial"):
+        for by_mode in block.told.values():
+            spreads = {mode: ratio_of(told.paired).spread for mode, told in by_mode.items() if told.paired}
+            if len(spreads) == len(COST) and all(spread > 0 for spread in spreads.values()):
+                gains.append(math.log(spreads["bursts"] ** 2 * COST["bursts"] / spreads["together"] ** 2))
+    return "together" if not gains or median(gains) > 0 else "bursts"
+
+
+def told_of(block: Block, row: str) -> Told | None:
+    """What a block of one mode tells of a row; None where it did not measure it."""
+    return next(iter(block.told.get(row, {}).values()), None)
+
+
+def ratio_in(block: Block, row: str) -> Ratio | None:
+    """A row's ratio in a block; None where there is none, NaN where others disturbed it."""
+    told = told_of(block, row)
+    return ratio_of(told.paired) if told and told.paired else None
+
+
+def log_ratios(block: Block) -> dict[str, float]:
+    """Log ratio by row; rows that have none are left out."""
+    found = {row: ratio_in(block, row) for row in block.told}
+    return {row: ratio.log_ratio for row, ratio in found.items() if ratio}
+
+
+def failures(blocks: Sequence[Block]) -> dict[str, Told]:
+    """Rows that failed by their own fault, and how."""
+    found: dict[str, Told] = {}
+    for block in blocks:
+        for row in block.told:
+            told = told_of(block, row)
+            if told and told.side and not told.lost:
+                found.setdefault(row, told)
+    return found
+
+
+def add_to(procedure: Procedure, block: Block) -> None:
+    """Let a procedure know of a block that compares the sides."""
+    for row in failures([block]):
+        procedure.drop(row)
+    procedure.add(log_ratios(block))
+
+
+def replayed(gate: Gate) -> Procedure:
+    """The procedure as it stands after the blocks of a ledger."""
+    planned = gate.planned
+    procedure = Procedure([row.id for row in planned.rows], planned.levels, planned.limits, planned.seed)
+    for row in failures([*gate.of("trial"), *gate.of("control")]):
+        procedure.drop(row)
+    for block in gate.of("comparison"):
+        add_to(procedure, block)
+    if gate.finished:
+        procedure.finish()
+    return procedure
