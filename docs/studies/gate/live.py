@@ -1,0 +1,154 @@
+"""Live gates of identical arms and of arms with a known slowdown: what `stepmark gate` says of them.
+
+Each trial is a `stepmark gate` of its own. What it said, and the log ratio of every case and block, is a line of
+`reports/studies/gate.jsonl`; the study goes on where it was. `STUDY=short` takes half an hour's trials.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import suite
+from suite.gate.ledger import read_gate
+from suite.gate.replay import log_ratios
+from suite.records import StepmarkError
+from suite.store import LineFile
+
+HERE = Path(__file__).parent
+RAW = Path("reports/studies/gate.jsonl")
+SHORT_S = 1500.0
+"""Seconds after which `STUDY=short` starts no further trial."""
+SAME = ("env:STUDY=baseline", "env:STUDY=candidate")
+"""Arms that differ in a variable that nothing reads."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Trials of one kind.
+
+    Attributes:
+        wanted: how many trials the table should have. Set before the first was measured.
+        share: of a step by which the victim's are longer in the candidate; in the baseline where it is negative.
+        victims: patterns of case ids, of which each trial draws one; none where the arms are identical.
+        options: of `stepmark gate`, beside.
+    """
+
+    name: str
+    profile: str
+    wanted: int
+    budget: str
+    share: float = 0.0
+    victims: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+EIGHT = tuple(
+    f"{structure}-{optimizer}-cpu-b32"
+    for structure in ("seed_cnn", "mlp_d2w128", "plain_d4w32", "residual_d4w32")
+    for optimizer in ("sgd_momentum", "adam")
+)
+MORE = ("residual_separable_d4w32-rmsprop-cpu-b32", "mobilenet_v3_small-adamw-cpu-b32", *EIGHT)
+CONDITIONS = (
+    Condition("identical, 8 cases", "eight", 40, "4m"),
+    Condition("one of 8 slower by 5 %", "eight", 20, "4m", 0.05, EIGHT),
+    Condition("one of 8 slower by 3 %", "eight", 20, "4m", 0.03, EIGHT),
+    Condition("one of 8 slower by 2 %", "eight", 10, "10m", 0.02, EIGHT),
+    Condition("identical, 24 cases", "twentyfour", 10, "10m"),
+    Condition("one of 24 slower by 3 %", "twentyfour", 10, "10m", 0.03, MORE),
+    Condition("every adam case of 24 slower by 3 %", "twentyfour", 5, "10m", 0.03, ("*-adam-cpu-b32",)),
+    Condition("every adam case of 24 slower by 2 %", "twentyfour", 5, "10m", 0.02, ("*-adam-cpu-b32",)),
+    Condition("one of 8 faster by 5 %", "eight", 5, "4m", -0.05, EIGHT),
+    Condition("identical, 8 cases on all threads", "eight", 8, "10m", options=("--threads", "2")),
+    Condition("one of 8 slower by 5 %, on all threads", "eight", 8, "10m", 0.05, EIGHT, ("--threads", "2")),
+    Condition("one of 8 slower by 10 %, on all threads", "eight", 4, "10m", 0.10, EIGHT, ("--threads", "2")),
+)
+SHORT = ("identical, 8 cases", "one of 8 slower by 5 %", "one of 8 slower by 3 %")
+
+
+def arms_of(condition: Condition, victim: str) -> tuple[str, str]:
+    """Both arms; a negative share slows the baseline instead."""
+    if not victim:
+        return SAME
+    slow = f"env:SLOWER={victim}={abs(condition.share)}"
+    return (SAME[0], slow) if condition.share > 0 else (slow, SAME[1])
+
+
+def trial(condition: Condition, victim: str) -> dict[str, Any]:
+    """Run one gate and condense what it left."""
+    baseline, candidate = arms_of(condition, victim)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "gate"
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "suite.cli", "gate", "--baseline", baseline, "--candidate", candidate),
+                *("--profiles", str(HERE / "profiles.toml"), "--profile", condition.profile),
+                *("--metric", "step_time", "--budget", condition.budget, "--out", str(out), *condition.options),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode not in (0, 10, 11):
+            raise StepmarkError(f"a gate ended with {done.returncode}: {done.stderr.strip()}")
+        gate, verdict = read_gate(out), json.loads((out / "verdict.json").read_text())
+    return {
+        "condition": condition.name,
+        "victim": victim,
+        "share": condition.share,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "exit_code": done.returncode,
+        "seconds": gate.seconds,
+        "seed": gate.planned.seed,
+        "verdict": {
+            key: verdict[key] for key in ("cases", "levels", "culprits", "control_alarm", "noise", "discarded")
+        },
+        "comparison": [log_ratios(block) for block in gate.of("comparison")],
+        "control": [log_ratios(block) for block in gate.of("control")],
+        "stepmark": suite.__version__,
+    }
+
+
+def trials() -> list[dict[str, Any]]:
+    """What has been measured, in order."""
+    return [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
+
+
+def due(done: Counter[str], chance: random.Random) -> Iterator[Condition]:
+    """The condition that lacks most of its trials, again and again until none does; chance decides between equals."""
+    short = os.environ.get("STUDY") == "short"
+    conditions = [one for one in CONDITIONS if not short or one.name in SHORT]
+    while lacking := [one for one in conditions if done[one.name] < one.wanted]:
+        yield min(lacking, key=lambda one: (done[one.name] / one.wanted, chance.random()))
+
+
+def main() -> None:
+    """Measure what is missing."""
+    chance = random.Random()  # noqa: S311 - an order
+    done = Counter(one["condition"] for one in trials())
+    RAW.parent.mkdir(parents=True, exist_ok=True)
+    file = LineFile(RAW)
+    started_s = monotonic()
+    for condition in due(done, chance):
+        if os.environ.get("STUDY") == "short" and monotonic() - started_s > SHORT_S:
+            break
+        found = trial(condition, chance.choice(condition.victims) if condition.victims else "")
+        file.append(found)
+        done[condition.name] += 1
+        print(f"{found['at']}  exit {found['exit_code']:2}  {found['seconds']:4.0f} s  {condition.name}", flush=True)
+    file.close()
+
+
+if __name__ == "__main__":
+    main()
