@@ -22,85 +22,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
-from typing import Literal
 
 from suite.cores import allowed_cores
 from suite.disturbance import between, look
 from suite.forked import ForkedWorker
-from suite.gate.arms import Side
-from suite.gate.pair import Halves, Mode, OneFailed, Paired, answer, measure
+from suite.gate.arms.side import Side
+from suite.gate.pair import Halves, OneFailed, answer, measure
+from suite.gate.records import WHO, Block, Kind, Mode, Row, Told
 from suite.launcher import Launcher
-from suite.records import Case, Plan, Series, StepmarkError
+from suite.records import Case, Plan, StepmarkError
 from suite.registry import INPUTS, TUNINGS
-
-Kind = Literal["comparison", "control", "trial"]
-"""Baseline against candidate; baseline against itself; likewise, to choose how to measure."""
-Who = Literal["", "baseline", "candidate"]
-WHO: tuple[Who, Who] = ("baseline", "candidate")
 
 PADDING = 4096
 """Bytes by which the environment of a process is longer than it need be, fewer than; as many as a page has."""
 PADDING_VARIABLE = "STEPMARK_PADDING"
 LARGEST_HASH_SEED = 2**32 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A case as either arm runs it."""
-
-    id: str
-    baseline: Case
-    candidate: Case
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What one case brought in one block.
-
-    Attributes:
-        paired: rounds of both sides; None where there are none.
-        reason: why there are none.
-        side: which side failed.
-        lost: whether a worker was ended from outside, which tells nothing of the case.
-    """
-
-    paired: Paired | None = None
-    reason: str = ""
-    side: Who = ""
-    lost: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block as measured.
-
-    Attributes:
-        index: from 0, over blocks of all kinds.
-        seconds: that it took.
-        told: by the id of the row, and the mode.
-        surroundings: what others did to the machine meanwhile, one value a series; empty where not known.
-    """
-
-    index: int
-    kind: Kind
-    seconds: float
-    told: dict[str, dict[Mode, Told]]
-    surroundings: tuple[Series, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One reading of the memory of both sides.
-
-    Attributes:
-        index: from 0.
-        seconds: that it took.
-        found: by row, what was read of the baseline and of the candidate, by metric, in base units.
-    """
-
-    index: int
-    seconds: float
-    found: dict[str, tuple[dict[str, float], dict[str, float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +151,12 @@ def threads_of(case: Case, threads: int) -> int:
     return own
 
 
-def can_be_together(row: Row, threads: int) -> bool:
-    """Whether a worker of each side can be measured at the same time, with cores of their own for both."""
-    cases = (row.baseline, row.candidate)
+def can_be_together(cases: tuple[Case, Case], threads: int) -> bool:
+    """Whether a worker of each side can be measured at the same time, with cores of their own for both.
+
+    Args:
+        cases: of the baseline and of the candidate.
+        threads: of the plan.
+    """
     alone = all(case.execution == "cpu" and not INPUTS[case.input].attributes.get("workers") for case in cases)
     return alone and 2 * max(threads_of(case, threads) for case in cases) <= len(allowed_cores())

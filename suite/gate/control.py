@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from scipy import stats
 
-from suite.gate.moderation import moderated
+from suite.gate.statistics.moderation import moderated
 
 FEWEST = 2
 """Control blocks that can tell something: one has no spread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 
-from suite.gate.blocks import Row
+from suite.gate.records import Row
 from suite.records import Case
 
 EVERY = "all cases"

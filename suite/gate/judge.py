@@ -9,12 +9,12 @@ from typing import TypedDict
 
 import numpy as np
 
-from suite.gate import control, memory
-from suite.gate.blocks import Block, Row
+from suite.gate import control, readings
 from suite.gate.ledger import Gate
-from suite.gate.multiplicity import benjamini_hochberg, holm
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
+from suite.gate.records import Block, Row
 from suite.gate.replay import failures, log_ratios, mode_of, ratio_in, replayed, told_of
+from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.verdict import GateVerdict, Judged, LeftOut, Verdict
 from suite.records import Series
 
@@ -196,9 +196,9 @@ def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]
     """Memory of each row that has not failed, by metric; and what could not be read."""
     judged: list[Judged] = []
     unread: list[LeftOut] = []
-    for metric in memory.wanted(gate.planned.metrics):
+    for metric in readings.wanted(gate.planned.metrics):
         for row in gate.planned.rows:
-            before, after = memory.columns(gate.readings, row.id, metric)
+            before, after = readings.columns(gate.readings, row.id, metric)
             if row.id in failed or not gate.readings:
                 continue
             if not before or not min(before) > 0:
@@ -210,9 +210,9 @@ def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]
 
 def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
     """One row's memory by one metric."""
-    towards = memory.direction(before, after, gate.planned.memory_tolerance)
+    towards = readings.direction(before, after, gate.planned.memory_tolerance)
     verdict: Verdict = "no change"
-    if towards and len(before) < memory.READINGS:
+    if towards and len(before) < readings.READINGS:
         verdict = "inconclusive"
     elif towards:
         verdict = "regression" if towards > 0 else "improvement"
@@ -220,7 +220,7 @@ def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after:
         name=row.id,
         candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
         metric=metric,
-        unit=memory.METRICS[metric],
+        unit=readings.METRICS[metric],
         verdict=verdict,
         change=median(after) / median(before) - 1,
         low=min(after) / max(before) - 1,
@@ -229,7 +229,7 @@ def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after:
         blocks=len(before),
         baseline_median=median(before),
         candidate_median=median(after),
-        reason=f"{len(before)} of {memory.READINGS} readings were taken" if verdict == "inconclusive" else "",
+        reason=f"{len(before)} of {readings.READINGS} readings were taken" if verdict == "inconclusive" else "",
     )
 
 

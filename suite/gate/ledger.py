@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from suite.gate.blocks import Block, Reading, Row, Told
-from suite.gate.pair import Paired
+from suite.gate.records import Block, Paired, Reading, Row, Told
 from suite.limits import Limits
 from suite.protocol import pack, unpack
 from suite.records import Case, Plan, StepmarkError
@@ -156,7 +155,10 @@ def planned_of(line: dict[str, Any]) -> Planned:
     return Planned(
         **{
             **own,
-            "rows": tuple(Row(row["id"], Case(**row["baseline"]), Case(**row["candidate"])) for row in own["rows"]),
+            "rows": tuple(
+                Row(row["id"], Case(**row["baseline"]), Case(**row["candidate"]), row["together"])
+                for row in own["rows"]
+            ),
             "levels": {name: tuple(members) for name, members in own["levels"].items()},
             "limits": Limits(**own["limits"]),
             "metrics": tuple(own["metrics"]),

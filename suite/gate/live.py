@@ -16,12 +16,13 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from suite import environment
-from suite.gate import memory, spending
-from suite.gate.blocks import Block, Kind, Order, Row, Setting, can_be_together, measure_block
+from suite.gate import memory, readings
+from suite.gate.blocks import Order, Setting, measure_block
 from suite.gate.judge import judge
 from suite.gate.ledger import Gate, Ledger
-from suite.gate.pair import Mode
+from suite.gate.records import Block, Kind, Mode, Row
 from suite.gate.replay import add_to, failures, mode_of, replayed
+from suite.gate.statistics import spending
 from suite.gate.verdict import GateVerdict
 
 MODES: tuple[Mode, Mode] = ("together", "bursts")
@@ -103,8 +104,7 @@ class LiveGate:
 
     def _try_modes(self) -> None:
         """Measure some cases in both modes, where they have both and the choice is not made yet."""
-        threads = self.gate.planned.plan.threads
-        rows = [row for row in self._rows.values() if can_be_together(row, threads)]
+        rows = [row for row in self._rows.values() if row.together]
         if not rows or any(self.gate.of("trial")):
             return
         chosen = random.Random(self.gate.planned.seed).sample(rows, min(TRIAL_ROWS, len(rows)))  # noqa: S311 - a draw
@@ -115,17 +115,17 @@ class LiveGate:
     def _read_memory(self) -> None:
         """Read the memory of all rows once, and again where it seems to have changed."""
         planned = self.gate.planned
-        metrics = memory.wanted(planned.metrics)
+        metrics = readings.wanted(planned.metrics)
         if not metrics:
             return
-        while len(self.gate.readings) < memory.READINGS:
-            readings = self.gate.readings
+        while len(self.gate.readings) < readings.READINGS:
+            so_far = self.gate.readings
             rows = list(self._rows.values())
-            if readings:
-                rows = memory.suspects(rows, readings, metrics, planned.memory_tolerance)
+            if so_far:
+                rows = readings.suspects(rows, so_far, metrics, planned.memory_tolerance)
             if not rows:
                 return
-            reading = memory.measure_memory(self._setting, rows, len(readings), planned.seed)
+            reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed)
             self.gate.readings.append(reading)
             self._ledger.reading(reading)
             self._tell(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")

@@ -1,27 +1,20 @@
-"""Memory of both sides, case by case: found once, and twice more where it seems to have grown or shrunk.
-
-The same code takes nearly the same memory each time: peaks differ by some tenths of a percent, allocations not at
-all. So it needs no statistics but patience: every reading of one side has to lie beyond every reading of the other.
-"""
+"""Reads the memory of both sides, case by case, by the survey that records have too."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 
 from suite.forked import ForkedWorker
-from suite.gate.blocks import WHO, Reading, Row, Setting, start
+from suite.gate.blocks import Setting, start
 from suite.gate.pair import OneFailed, answer
+from suite.gate.records import WHO, Reading, Row
 from suite.records import Series
 
 SURVEY = "memory"
-READINGS = 3
-"""Of each side, before memory is said to have changed."""
-METRICS = {"peak_memory": "B", "allocations": "count"}
-"""What is compared, and its unit."""
 PEAKS = {
     "device_memory_allocated_peak_": "device_memory_allocated_before_made",
     "memory_peak_": "memory_before_made",
@@ -70,33 +63,3 @@ def values(series: Sequence[Series]) -> dict[str, float]:
     if "allocations" in found:
         told["allocations"] = found["allocations"]
     return told
-
-
-def suspects(rows: Sequence[Row], readings: Sequence[Reading], metrics: Sequence[str], tolerance: float) -> list[Row]:
-    """Rows whose memory seems to differ by more than the tolerance in every reading so far."""
-    return [
-        row for row in rows if any(abs(direction(*columns(readings, row.id, metric), tolerance)) for metric in metrics)
-    ]
-
-
-def columns(readings: Sequence[Reading], row: str, metric: str) -> tuple[list[float], list[float]]:
-    """A metric's readings of a row, of the baseline and of the candidate."""
-    pairs = [reading.found[row] for reading in readings if row in reading.found]
-    told = [pair for pair in pairs if metric in pair[0] and metric in pair[1]]
-    return [pair[0][metric] for pair in told], [pair[1][metric] for pair in told]
-
-
-def direction(baseline: Sequence[float], candidate: Sequence[float], tolerance: float) -> int:
-    """1 where every reading of the candidate exceeds every one of the baseline by more than the tolerance, -1 where it
-    falls short likewise, else 0.
-    """
-    if not baseline:
-        return 0
-    if min(candidate) > max(baseline) * (1 + tolerance):
-        return 1
-    return -1 if max(candidate) * (1 + tolerance) < min(baseline) else 0
-
-
-def wanted(metrics: Mapping[str, str] | Sequence[str]) -> list[str]:
-    """Those of the metrics that are memory's."""
-    return [metric for metric in metrics if metric in METRICS]

@@ -12,9 +12,10 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from suite.forked import ForkedWorker, Together, WorkerFailed, WorkerLost
+from suite.gate.records import Mode, Paired
 from suite.records import Series
 from suite.stats import settled
 from suite.stay import FIRST_ROUNDS, MAX_STEPS_PER_ROUND, cut, join
@@ -22,7 +23,6 @@ from suite.together import OtherGone
 
 T = TypeVar("T")
 
-Mode = Literal["together", "bursts"]
 Sides = tuple[ForkedWorker, ForkedWorker]
 """Baseline, candidate."""
 
@@ -60,23 +60,6 @@ def answer(place: int, get: Callable[[], T]) -> T:
         return get()
     except WorkerFailed as failed:
         raise OneFailed(place, failed) from failed
-
-
-@dataclass(frozen=True, slots=True)
-class Paired:
-    """What one case brought in one block.
-
-    Attributes:
-        orders: 0 or 1 for each piece.
-        baseline, candidate: series with as many rounds for each piece, one piece after the other.
-        steps_per_round: steps between two readings of the clock; values are per step.
-    """
-
-    mode: Mode
-    orders: tuple[int, ...]
-    baseline: tuple[Series, ...]
-    candidate: tuple[Series, ...]
-    steps_per_round: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from suite.gate import spending
 from suite.gate.explain import explained
-from suite.gate.moderation import moderated
-from suite.gate.sign_flips import jointly
+from suite.gate.statistics import spending
+from suite.gate.statistics.moderation import moderated
+from suite.gate.statistics.sign_flips import jointly
 from suite.gate.verdict import Verdict
 from suite.limits import Limits
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.gate.pair import Paired
+from suite.gate.records import Paired
 from suite.records import Series
 from suite.stats import DISTURBED_SHARE, QUIET_ENOUGH
 

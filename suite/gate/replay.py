@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from suite.gate.blocks import Block, Row, Told, can_be_together
 from suite.gate.ledger import Gate
-from suite.gate.pair import Mode
 from suite.gate.procedure import Procedure
 from suite.gate.ratio import Ratio, ratio_of
+from suite.gate.records import Block, Mode, Row, Told
 
 COST = {"together": 1.0, "bursts": 2.0}
 """Time that a mode takes for the same seconds of rounds of each side."""
@@ -18,7 +17,7 @@ COST = {"together": 1.0, "bursts": 2.0}
 
 def mode_of(gate: Gate, row: Row) -> Mode:
     """How a row is measured: together where that can be, unless the trial found bursts more precise in as much time."""
-    if not can_be_together(row, gate.planned.plan.threads):
+    if not row.together:
         return "bursts"
     gains = []
     for block in gate.of("trial"):

@@ -12,11 +12,12 @@ from typing import Any
 
 from suite import environment
 from suite.fingerprint import TO_RESUME, differences
-from suite.gate import arms
-from suite.gate.arms import Arm, Side
-from suite.gate.blocks import WHO, Row, Setting, start
+from suite.gate.arms import side as arms
+from suite.gate.arms.side import Arm, Side
+from suite.gate.blocks import Setting, can_be_together, start
 from suite.gate.explain import levels_of
 from suite.gate.ledger import Gate, Ledger, Planned, read_gate
+from suite.gate.records import WHO, Row
 from suite.limits import Limits, limits_of, share
 from suite.matrix import Profile, choice_of, load_profile, refusal, selector
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
@@ -120,7 +121,7 @@ def begin(wanted: Asked, folder: Path) -> tuple[Setting, Gate, Ledger]:
     sides = made_ready(wanted.baseline, wanted.candidate, wanted.profile)
     plan = Plan(**wanted.plan, order_seed=wanted.seed)
     setting = Setting(sides, plan, wanted.profile.plugins)
-    rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides)
+    rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides, plan.threads)
     if not rows and not left_out:
         raise StepmarkError(f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}.")
     identical = not rows and all(reason == SAME for reason in left_out.values())
@@ -147,7 +148,7 @@ def begin(wanted: Asked, folder: Path) -> tuple[Setting, Gate, Ledger]:
     return setting, Gate(planned), Ledger.create(folder, planned)
 
 
-def rows_of(cases: Sequence[Case], sides: tuple[Side, Side]) -> tuple[list[Row], dict[str, str]]:
+def rows_of(cases: Sequence[Case], sides: tuple[Side, Side], threads: int) -> tuple[list[Row], dict[str, str]]:
     """The pairs of cases that can be compared, each once, and why others cannot."""
     same_code = arms.have_same_code(sides)
     rows: dict[tuple[Case, Case], Row] = {}
@@ -164,7 +165,7 @@ def rows_of(cases: Sequence[Case], sides: tuple[Side, Side]) -> tuple[list[Row],
         if reason:
             left_out.setdefault(name, reason)
         else:
-            rows[pair] = Row(name, *pair)
+            rows[pair] = Row(name, *pair, can_be_together(pair, threads))
             names.add(name)
     return list(rows.values()), left_out
 

@@ -245,8 +245,8 @@ def lower_bound(step: Step) -> tuple[Series, ...]:
 
 
 def allocations(step: Step) -> tuple[Series, ...]:
-    """How often a step asks torch's allocators for memory, and for how much in all. A step is run for it; of ranks, that
-    of rank 0. The same code asks alike each time, whatever the machine does.
+    """How often a step asks torch's allocators for memory, and for how much in all. A step is run for it; of ranks,
+    that of rank 0. The same code asks alike each time, whatever the machine does.
 
     Source: PyTorch, `torch.autograd.profiler.profile`, `profile_memory`.
     """

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suite.gate import checkouts, interpreters
+from suite.gate.arms import checkouts, interpreters
 from suite.launcher import Origin
 from suite.records import Case, StepmarkError
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, Registry

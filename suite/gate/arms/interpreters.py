@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from suite.gate.checkouts import SHORT, kept
+from suite.gate.arms.checkouts import SHORT, kept
 from suite.records import StepmarkError
 
 LOCK = "requirements.lock"

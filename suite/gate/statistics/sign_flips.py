@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.gate.moderation import moderated
+from suite.gate.statistics.moderation import moderated
 
 Values = NDArray[np.float64]
 

@@ -1,0 +1,96 @@
+"""The values that a gate measures and its ledger keeps. No input or output, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from suite.records import Case, Series
+
+Mode = Literal["together", "bursts"]
+"""Both sides at the same time, on cores of their own; or in turns."""
+Kind = Literal["comparison", "control", "trial"]
+"""Baseline against candidate; baseline against itself; likewise, to choose how to measure."""
+Who = Literal["", "baseline", "candidate"]
+WHO: tuple[Who, Who] = ("baseline", "candidate")
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What one case brought in one block.
+
+    Attributes:
+        orders: 0 or 1 for each piece.
+        baseline, candidate: series with as many rounds for each piece, one piece after the other.
+        steps_per_round: steps between two readings of the clock; values are per step.
+    """
+
+    mode: Mode
+    orders: tuple[int, ...]
+    baseline: tuple[Series, ...]
+    candidate: tuple[Series, ...]
+    steps_per_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A case as either arm runs it.
+
+    Attributes:
+        together: whether a worker of each side can be measured at the same time, with cores of their own for both.
+    """
+
+    id: str
+    baseline: Case
+    candidate: Case
+    together: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one case brought in one block.
+
+    Attributes:
+        paired: rounds of both sides; None where there are none.
+        reason: why there are none.
+        side: which side failed.
+        lost: whether a worker was ended from outside, which tells nothing of the case.
+    """
+
+    paired: Paired | None = None
+    reason: str = ""
+    side: Who = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block as measured.
+
+    Attributes:
+        index: from 0, over blocks of all kinds.
+        seconds: that it took.
+        told: by the id of the row, and the mode.
+        surroundings: what others did to the machine meanwhile, one value a series; empty where not known.
+    """
+
+    index: int
+    kind: Kind
+    seconds: float
+    told: dict[str, dict[Mode, Told]]
+    surroundings: tuple[Series, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of the memory of both sides.
+
+    Attributes:
+        index: from 0.
+        seconds: that it took.
+        found: by row, what was read of the baseline and of the candidate, by metric, in base units.
+    """
+
+    index: int
+    seconds: float
+    found: dict[str, tuple[dict[str, float], dict[str, float]]]

@@ -1,0 +1,7 @@
+"""The gate's statistics: numbers in, numbers out, each piece from its source and checked against another one.
+
+moderation.py     variances of many cases that know of each other
+sign_flips.py     joint p-values by flipping the signs of whole blocks
+spending.py       when the data are looked at, and how much error each look may spend
+multiplicity.py   p-values of a list, adjusted for its length
+"""
