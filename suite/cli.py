@@ -80,16 +80,11 @@ def parser() -> argparse.ArgumentParser:
     )
     exporting.set_defaults(command=export)
 
-    comparing = commands.add_parser(
-        "compare", help="two stored runs side by side: 10 slower, 11 open, 12 not comparable"
+    add_compare_options(
+        commands.add_parser("compare", help="two stored runs: 10 regression, 11 inconclusive, 12 not comparable")
     )
-    add_compare_options(comparing)
 
-    gating = commands.add_parser(
-        "gate",
-        help="baseline against candidate, measured in the same seconds: 10 slower, 11 not known, 12 not comparable",
-    )
-    add_gate_options(gating)
+    add_gate_options(commands.add_parser("gate", help="two sides measured in the same seconds; exit codes as compare"))
 
     examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
     examining.add_argument("--format", choices=("table", "json"), default="table")

@@ -1,10 +1,14 @@
-"""What change matters, and how sure to be of it."""
+"""What change matters, how sure to be of it, and what may be said of one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from suite.records import StepmarkError
+
+Verdict = Literal["regression", "improvement", "no change", "inconclusive"]
+VERDICTS: tuple[Verdict, ...] = ("regression", "improvement", "no change", "inconclusive")
 
 
 @dataclass(frozen=True, slots=True)

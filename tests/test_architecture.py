@@ -166,9 +166,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.readings": {"gate.records", "records"},
     "gate.judge": {
         *("gate", "gate.control", "gate.ledger", "gate.procedure", "gate.readings", "gate.records", "gate.replay"),
-        *("gate.statistics.multiplicity", "gate.verdict", "records"),
+        *("gate.statistics.multiplicity", "gate.verdict", "limits", "records"),
     },
     "gate.files": {"environment", "gate.formats", "gate.verdict", "store"},
+    "gate.formats": {"gate.formats.*", "gate.verdict"},
+    "gate.formats.*": {"gate.formats.*", "gate.verdict", "limits", "units"},
     "gate.arms": set(),
     "gate.arms.checkouts": {"records"},
     "gate.arms.interpreters": {"gate.arms.checkouts", "records"},
@@ -231,6 +233,7 @@ MAY_NEED: dict[str, set[str]] = {
     "plugin": {"pytest"},
     "exports": {"pytest_benchmark"},
     "report.page": {"jinja2", "markupsafe"},
+    "gate.formats.page": {"jinja2", "markupsafe"},
     "report.chart": {"altair", "vl_convert"},
 }
 """Module or pattern -> packages of others that it may import, anywhere in its text; all else: the standard library."""

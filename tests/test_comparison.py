@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from suite.cli import main
-from suite.comparison.judge import BETWEEN_RUNS, FEWEST, Comparison, Limits, compare
-from suite.comparison.text import as_table, exit_code, limits_of
+from suite.comparison.judge import BETWEEN_RUNS, FEWEST, Comparison, compare
+from suite.comparison.text import as_table, exit_code
 from suite.disturbance import Disturbance
+from suite.limits import Limits, limits_of
 from suite.records import Case, Run, RunRecord, Series, StepmarkError
 from suite.store import RunWriter
 from suite.surveys.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
@@ -56,7 +57,7 @@ def verdicts(found: Comparison) -> dict[str, str]:
 def test_a_run_compared_with_itself_is_no_slower():
     same = made(random.Random(1))
     found = compare(same, same, LIMITS)
-    assert set(verdicts(found).values()) == {"no slower"}
+    assert set(verdicts(found).values()) == {"no change"}
     assert exit_code(found, LIMITS) == 0
     assert (found.shift, found.noise) == (0.0, 0.0)
 
@@ -67,7 +68,7 @@ def test_identical_code_hardly_ever_alarms_whatever_the_machine_did_to_all():
     for _ in range(100):
         pair = made(source), made(source, shift=source.gauss(0, 0.05), noise=source.choice((0.005, 0.02)))
         found = compare(*pair, LIMITS)
-        alarms += bool(found.count("slower") + found.count("faster"))
+        alarms += bool(found.count("regression") + found.count("improvement"))
     assert alarms <= 4, "of 100: 1 expected, 5 in two of a thousand tries"
 
 
@@ -77,7 +78,7 @@ def test_a_large_slowdown_of_one_case_is_found_and_told_from_what_all_have_in_co
     found = compare(made(source), made(source, {slow: math.log(1.2)}, shift=0.04), LIMITS)
     assert found.cases[0].id == slow, "the largest slowdown comes first"
     assert found.cases[0].change == pytest.approx(0.2, abs=0.07)
-    assert [case_id for case_id, verdict in verdicts(found).items() if verdict == "slower"] == [slow]
+    assert [case_id for case_id, verdict in verdicts(found).items() if verdict == "regression"] == [slow]
     assert found.shift == pytest.approx(0.04, abs=0.02)
     assert exit_code(found, LIMITS) == 10
 
@@ -85,14 +86,14 @@ def test_a_large_slowdown_of_one_case_is_found_and_told_from_what_all_have_in_co
 def test_an_improvement_is_no_regression():
     source = random.Random(4)
     found = compare(made(source), made(source, {CASES[5].id: math.log(0.8)}), LIMITS)
-    assert verdicts(found)[CASES[5].id] == "faster"
+    assert verdicts(found)[CASES[5].id] == "improvement"
     assert exit_code(found, LIMITS) in (0, 11)
 
 
 def test_a_slowdown_of_all_alike_is_open_since_it_may_be_the_machine_s():
     source = random.Random(5)
     found = compare(made(source, noise=0.003), made(source, shift=math.log(1.3), noise=0.003), LIMITS)
-    assert found.count("slower") == 0
+    assert found.count("regression") == 0
     assert exit_code(found, LIMITS) == 11
     assert "all cases together changed by +" in as_table(found, LIMITS)
 
@@ -101,11 +102,11 @@ def test_few_cases_are_judged_by_what_machines_do_between_runs():
     source = random.Random(6)
     few = CASES[: FEWEST - 1]
     found = compare(made(source, cases=few), made(source, cases=few), LIMITS)
-    assert set(verdicts(found).values()) == {"open"}
+    assert set(verdicts(found).values()) == {"inconclusive"}
     assert found.noise == pytest.approx(math.expm1(BETWEEN_RUNS))
     assert "fewer than 5 cases" in as_table(found, LIMITS)
     tripled = made(source, {few[0].id: math.log(3)}, cases=few)
-    assert verdicts(compare(made(source, cases=few), tripled, LIMITS))[few[0].id] == "slower"
+    assert verdicts(compare(made(source, cases=few), tripled, LIMITS))[few[0].id] == "regression"
 
 
 def disturbed(record: RunRecord) -> RunRecord:
@@ -120,8 +121,8 @@ def test_a_case_that_was_disturbed_in_one_of_the_runs_is_open_however_much_it_ch
     cases = tuple(disturbed(one) if one.case == CASES[5] else one for one in after.cases)
     found = compare(before, replace(after, cases=cases), LIMITS)
     (one,) = (one for one in found.cases if one.id == CASES[5].id)
-    assert (one.verdict, one.why_open) == ("open", "loaded in the candidate")
-    assert "open: loaded in the candidate" in as_table(found, LIMITS)
+    assert (one.verdict, one.why_open) == ("inconclusive", "loaded in the candidate")
+    assert "inconclusive: loaded in the candidate" in as_table(found, LIMITS)
 
 
 def test_a_case_that_its_own_allocator_slows_in_both_runs_is_compared():
@@ -130,7 +131,7 @@ def test_a_case_that_its_own_allocator_slows_in_both_runs_is_compared():
     found = tuple(Series(metric, (value,)) for metric, value in columns.items())
     cases = tuple(replace(one, measurement=replace(one.measurement, surveyed=found)) for one in same.cases)
     slowed = replace(same, cases=cases)
-    assert set(verdicts(compare(slowed, slowed, LIMITS)).values()) == {"no slower"}
+    assert set(verdicts(compare(slowed, slowed, LIMITS)).values()) == {"no change"}
 
 
 def test_what_cannot_be_compared_is_listed_with_the_reason():
@@ -176,15 +177,15 @@ def test_the_command_prints_a_table_and_ends_with_the_verdict(pair, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["case", "baseline", "candidate", "change", "between", "verdict"]
     assert lines[1].startswith(CASES[5].id)
-    assert lines[1].endswith("slower")
-    assert lines[-1].startswith("1 slower")
+    assert lines[1].endswith("regression")
+    assert lines[-1].startswith("1 regression")
 
 
 def test_the_command_gives_all_of_it_as_json(pair, capsys):
     assert main(["compare", *pair, "--format", "json", "--margin", "9%"]) == 10
     told = json.loads(capsys.readouterr().out)
     assert told["limits"] == {"tolerance": 0.01, "margin": 0.09, "alpha": 0.01}
-    assert [one["verdict"] for one in told["cases"]].count("slower") == 1
+    assert [one["verdict"] for one in told["cases"]].count("regression") == 1
     assert {"id", "baseline", "candidate", "change", "low", "high", "ruled_out"} <= set(told["cases"][0])
 
 

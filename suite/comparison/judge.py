@@ -6,15 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
 
 from suite.drift import steadied
-from suite.limits import Limits
+from suite.limits import Limits, Verdict
 from suite.records import Run, RunRecord
 from suite.stats import Estimate, counted, estimate, student_quantile
 from suite.validity import FROM_OUTSIDE, doubts
-
-Verdict = Literal["slower", "faster", "no slower", "open"]
 
 FEWEST = 5
 """Cases that both runs have measured from which they tell what they have in common, and how far each parts from it."""
@@ -174,14 +171,14 @@ def one_case(pair: Pair, shift: float, error: float, jointly: float, alone: floa
     change = pair.log_ratio - shift
     low, high = change - jointly * error, change + jointly * error
     ruled_out = math.expm1(change + alone * error)
-    verdict: Verdict = "open"
+    verdict: Verdict = "inconclusive"
     if not pair.disturbed:
         if low > math.log1p(limits.tolerance):
-            verdict = "slower"
+            verdict = "regression"
         elif high < -math.log1p(limits.tolerance):
-            verdict = "faster"
+            verdict = "improvement"
         elif ruled_out < limits.margin:
-            verdict = "no slower"
+            verdict = "no change"
     return Compared(
         pair.id,
         pair.baseline,

@@ -6,15 +6,14 @@ import json
 from dataclasses import asdict
 
 from suite import units
-from suite.comparison.judge import FEWEST, Compared, Comparison, Verdict
+from suite.comparison.judge import FEWEST, Compared, Comparison
 from suite.fingerprint import OF_NO_MATTER, TO_COMPARE, differences
-from suite.limits import Limits
+from suite.limits import VERDICTS, Limits
 from suite.records import NotComparableError, Run
 
 FINE, REGRESSION, INCONCLUSIVE = 0, 10, 11
 NAMED = 2
 """Cases of a reason that are named; more are counted."""
-VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "no slower", "open")
 
 
 def refuse_unlike(baseline: Run, candidate: Run) -> None:
@@ -34,9 +33,9 @@ def exit_code(comparison: Comparison, limits: Limits) -> int:
     """
     if not comparison.cases:
         raise NotComparableError("the runs have no case in common that both have measured.")
-    if comparison.count("slower"):
+    if comparison.count("regression"):
         return REGRESSION
-    return INCONCLUSIVE if comparison.count("open") or comparison.shift_high > limits.margin else FINE
+    return INCONCLUSIVE if comparison.count("inconclusive") or comparison.shift_high > limits.margin else FINE
 
 
 def as_table(comparison: Comparison, limits: Limits) -> str:
@@ -68,9 +67,9 @@ def row(one: Compared, width: int) -> str:
 
 def reasoned(one: Compared) -> str:
     """A verdict, with what an open one is known of."""
-    if one.verdict != "open":
+    if one.verdict != "inconclusive":
         return one.verdict
-    return f"open: {one.why_open}" if one.why_open else f"open: slower by more than {one.ruled_out:.1%} is ruled out"
+    return f"inconclusive: {one.why_open or f'a slowdown above {one.ruled_out:.1%} is ruled out'}"
 
 
 def common(comparison: Comparison) -> str:
@@ -91,7 +90,9 @@ def common(comparison: Comparison) -> str:
 def summary(comparison: Comparison, limits: Limits) -> str:
     """The counts, and what they are measured by."""
     counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
-    rules = f"slower: by more than {limits.tolerance:.1%} is shown; no slower: by {limits.margin:.1%} is ruled out"
+    rules = (
+        f"regression: above {limits.tolerance:.1%} is shown; no change: {limits.margin:.1%} is ruled out"
+    )
     left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
     return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
 

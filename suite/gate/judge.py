@@ -12,10 +12,11 @@ import numpy as np
 from suite.gate import control, readings
 from suite.gate.ledger import Gate
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
-from suite.gate.records import Block, Row
+from suite.gate.records import Block, Row, Told
 from suite.gate.replay import failures, log_ratios, mode_of, ratio_in, replayed, told_of
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
-from suite.gate.verdict import GateVerdict, Judged, LeftOut, Verdict
+from suite.gate.verdict import GateVerdict, Judged, LeftOut
+from suite.limits import Verdict
 from suite.records import Series
 
 STEP_TIME = "step_time"
@@ -45,9 +46,9 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
     known = procedure.known() if procedure.blocks else {}
     failed = failures(gate.blocks)
     culprits = procedure.explained(known) if known else {}
-    cases = of_step_time(gate, procedure, known, culprits) if STEP_TIME in planned.metrics else []
+    explanations = {**(procedure.explained(known, "improvement") if known else {}), **culprits}
+    cases = of_step_time(gate, procedure, known, explanations) if STEP_TIME in planned.metrics else []
     remembered, unread = of_memory(gate, set(failed))
-    levels = [level_judged(name, procedure, known, culprits) for name in planned.levels if name in known]
     limits = planned.limits
     return GateVerdict(
         baseline=planned.arms["baseline"]["text"],
@@ -56,13 +57,9 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         limits=limits,
         memory_tolerance=planned.memory_tolerance,
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
-        levels=tuple(levels),
+        levels=tuple(level_judged(name, procedure, known, explanations) for name in planned.levels if name in known),
         culprits=tuple(name for name, explanation in culprits.items() if name == explanation),
-        left_out=(
-            *(LeftOut(name, reason) for name, reason in planned.left_out.items()),
-            *(LeftOut(name, told.reason, told.side) for name, told in failed.items()),
-            *unread,
-        ),
+        left_out=(*left_out_of(gate, failed), *unread),
         failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
         blocks=procedure.blocks,
         control_blocks=len(list(gate.of("control"))),
@@ -78,20 +75,26 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
     )
 
 
+def left_out_of(gate: Gate, failed: Mapping[str, Told]) -> list[LeftOut]:
+    """Cases that cannot be compared, and those that failed."""
+    never = [LeftOut(name, reason) for name, reason in gate.planned.left_out.items()]
+    return [*never, *(LeftOut(name, told.reason, told.side) for name, told in failed.items())]
+
+
 def nan_last(change: float) -> float:
     """A change by which to sort."""
     return change if math.isfinite(change) else -math.inf
 
 
 def of_step_time(
-    gate: Gate, procedure: Procedure, known: Mapping[str, Known], culprits: Mapping[str, str]
+    gate: Gate, procedure: Procedure, known: Mapping[str, Known], explanations: Mapping[str, str]
 ) -> list[Judged]:
     """Step time of each row that has not failed."""
     names = [case for case in procedure.cases if case not in procedure.dropped]
     p_values = [known[name].slower if name in known else 1.0 for name in names]
     adjusted = zip(holm(p_values), benjamini_hochberg(p_values), strict=True)
     return [
-        case_judged(gate, procedure, name, known.get(name), culprits, *both)
+        case_judged(gate, procedure, name, known.get(name), explanations, *both)
         for name, both in zip(names, adjusted, strict=True)
     ]
 
@@ -101,7 +104,7 @@ def case_judged(
     procedure: Procedure,
     name: str,
     known: Known | None,
-    culprits: Mapping[str, str],
+    explanations: Mapping[str, str],
     in_holm: float,
     in_hochberg: float,
 ) -> Judged:
@@ -113,7 +116,7 @@ def case_judged(
     sides = [[pair[side] for pair in medians if pair] for side in (0, 1)]
     told = known.blocks if known else 0
     verdict: Verdict = settled.verdict if settled else "inconclusive"
-    explanation = (settled.level if settled else "") or culprits.get(name, name)
+    explanation = (settled.level if settled else "") or explanations.get(name, name)
     return Judged(
         name=name,
         candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
@@ -173,7 +176,9 @@ def middle(series: tuple[Series, ...]) -> float:
     return median(next(one.values for one in series if one.metric.name == STEP_TIME))
 
 
-def level_judged(name: str, procedure: Procedure, known: Mapping[str, Known], culprits: Mapping[str, str]) -> Judged:
+def level_judged(
+    name: str, procedure: Procedure, known: Mapping[str, Known], explanations: Mapping[str, str]
+) -> Judged:
     """All cases of a level."""
     settled = procedure.settled.get(name)
     verdict: Verdict = settled.verdict if settled else "inconclusive"
@@ -188,7 +193,7 @@ def level_judged(name: str, procedure: Procedure, known: Mapping[str, Known], cu
         **one,
         blocks=known[name].blocks,
         p_value=known[name].slower,
-        explained_by="" if culprits.get(name, name) == name else culprits[name],
+        explained_by="" if explanations.get(name, name) == name else explanations[name],
     )
 
 

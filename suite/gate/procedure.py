@@ -26,8 +26,7 @@ from suite.gate.explain import explained
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated
 from suite.gate.statistics.sign_flips import jointly
-from suite.gate.verdict import Verdict
-from suite.limits import Limits
+from suite.limits import Limits, Verdict
 
 Values = NDArray[np.float64]
 
@@ -167,11 +166,12 @@ class Procedure:
                 if case in self.open and known[case].slower <= 1 - CONFIDENCE:
                     self.settled[case] = Settled("regression", self.blocks, level)
 
-    def explained(self, known: Mapping[str, Known]) -> dict[str, str]:
-        """Each regression, of a case or a level -> the one that explains it, itself where none does."""
-        slowed = [name for name, settled in self.settled.items() if settled.verdict == "regression"]
-        means = {case: known[case].mean for case in self.cases if known[case].blocks}
-        return explained(slowed, means, self.levels, math.log1p(self.limits.tolerance))
+    def explained(self, known: Mapping[str, Known], verdict: Verdict = "regression") -> dict[str, str]:
+        """Each case and level of a verdict -> the one of them that explains it, itself where none does."""
+        changed = [name for name, settled in self.settled.items() if settled.verdict == verdict]
+        side = 1 if verdict == "regression" else -1
+        means = {case: side * known[case].mean for case in self.cases if known[case].blocks}
+        return explained(changed, means, self.levels, math.log1p(self.limits.tolerance))
 
     def _is_no_slower(self, one: Known, error: float, *, final: bool) -> bool:
         """Whether a slowdown by the margin is ruled out; before the last look also that more are pointless."""

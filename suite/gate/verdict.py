@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from suite.limits import Limits
-
-Verdict = Literal["regression", "improvement", "no change", "inconclusive"]
-VERDICTS: tuple[Verdict, ...] = ("regression", "improvement", "no change", "inconclusive")
+from suite.limits import Limits, Verdict
 
 FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE = 0, 1, 10, 11
 

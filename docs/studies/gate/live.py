@@ -7,6 +7,7 @@ Each trial is a `stepmark gate` of its own. What it said, and the log ratio of e
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -114,10 +115,15 @@ def trial(condition: Condition, victim: str) -> dict[str, Any]:
         "verdict": {
             key: verdict[key] for key in ("cases", "levels", "culprits", "control_alarm", "noise", "discarded")
         },
-        "comparison": [log_ratios(block) for block in gate.of("comparison")],
-        "control": [log_ratios(block) for block in gate.of("control")],
+        "comparison": [told(log_ratios(block)) for block in gate.of("comparison")],
+        "control": [told(log_ratios(block)) for block in gate.of("control")],
         "stepmark": suite.__version__,
     }
+
+
+def told(ratios: dict[str, float]) -> dict[str, float | None]:
+    """Ratios as JSON has them: None where a block told nothing."""
+    return {case: ratio if math.isfinite(ratio) else None for case, ratio in ratios.items()}
 
 
 def trials() -> list[dict[str, Any]]:

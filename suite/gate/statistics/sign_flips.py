@@ -53,7 +53,8 @@ def statistics(ratios: Values, families: Sequence[slice], worlds: Values | None 
     count = measured.sum(axis=0).astype(np.float64)
     filled = np.where(measured, ratios, 0.0)
     worlds = np.ones((1, len(ratios))) if worlds is None else worlds
-    means = worlds @ filled / np.maximum(count, 1)
+    sums = np.einsum("wn,nm->wm", worlds, filled)  # no product of matrices: its threads would spin beside a worker
+    means = sums / np.maximum(count, 1)
     squares = (filled**2).sum(axis=0)
     variances = np.maximum(squares - count * means**2, 0.0) / np.maximum(count - 1, 1)
     found = np.full(means.shape, -np.inf)

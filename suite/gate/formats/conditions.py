@@ -1,0 +1,95 @@
+"""How a verdict was measured, as labels and texts: the arms, the limits, blocks, time, noise, control, machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from suite import units
+from suite.gate.formats.sentences import limit, percent
+from suite.gate.verdict import GateVerdict
+
+
+def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
+    """Labels and texts, in the order in which a reader asks for them; those that are not known are left out."""
+    known = (
+        ("baseline", arm(verdict, "baseline", verdict.baseline)),
+        ("candidate", arm(verdict, "candidate", verdict.candidate)),
+        ("limits", limits(verdict)),
+        ("blocks", blocks(verdict)),
+        ("time", duration(verdict)),
+        ("noise", noise(verdict)),
+        ("discarded", discarded(verdict)),
+        ("control", control(verdict)),
+        ("machine", verdict.machine),
+        ("modes", plain(verdict.modes)),
+    )
+    return tuple((label, text) for label, text in known if text)
+
+
+def arm(verdict: GateVerdict, side: str, asked: str) -> str:
+    """An arm as the user wrote it, and what it turned out to be."""
+    found = plain(verdict.arms.get(side))
+    return f"{asked} ({found})" if found and found != asked else asked
+
+
+def plain(value: Any) -> str:
+    """What an arm turned out to be, in one line: `revision 1a2b3c, variables OMP_NUM_THREADS=1`."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {entry}" for key, one in value.items() if (entry := entries(one)))
+    return entries(value)
+
+
+def entries(value: Any) -> str:
+    """One entry of an arm; nothing where it is empty."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={one}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
+    return "" if value in (None, "") else str(value)
+
+
+def limits(verdict: GateVerdict) -> str:
+    """What counts as what."""
+    chosen = verdict.limits
+    return (
+        f"regression: a slowdown above {limit(chosen.tolerance)} is shown, or growth of memory above "
+        f"{limit(verdict.memory_tolerance)}; no change: a slowdown above {limit(chosen.margin)} is ruled out; "
+        f"chance of any false one among all cases: {limit(chosen.alpha)}"
+    )
+
+
+def blocks(verdict: GateVerdict) -> str:
+    """Pairs of processes."""
+    pairs = f"{verdict.blocks:,} of baseline and candidate, {verdict.control_blocks:,} of baseline and baseline"
+    return "" if verdict.identical else pairs
+
+
+def duration(verdict: GateVerdict) -> str:
+    """Time spent, of the time that there was."""
+    if not math.isfinite(verdict.seconds):
+        return ""
+    of = f" of {units.duration(verdict.budget_s)}" if 0 < verdict.budget_s < math.inf else ""
+    return f"{units.duration(verdict.seconds)}{of}"
+
+
+def noise(verdict: GateVerdict) -> str:
+    """How far one block may be from another."""
+    if verdict.noise is None or not math.isfinite(verdict.noise):
+        return ""
+    return (
+        f"{100 * verdict.noise:.2g} %, the standard deviation of a case from block to block, in the middle of the cases"
+    )
+
+
+def discarded(verdict: GateVerdict) -> str:
+    """What was left out."""
+    return "" if verdict.identical else f"{percent(verdict.discarded)} of the pieces of rounds, for disturbance"
+
+
+def control(verdict: GateVerdict) -> str:
+    """Whether the machine told two identical sides apart."""
+    if verdict.control_alarm:
+        return f"alarm: {verdict.control_alarm}"
+    return "no alarm: two identical sides were not told apart" if verdict.control_blocks > 0 else ""

@@ -1,0 +1,114 @@
+"""A verdict as one HTML file that needs nothing else: no network, no script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from suite.gate.formats.conditions import conditions
+from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
+from suite.gate.formats.printable import printable
+from suite.gate.formats.sentences import (
+    BLAMED,
+    amount,
+    between,
+    by_reason,
+    case_label,
+    change,
+    culprits,
+    failures,
+    finding,
+    is_time,
+    level_label,
+    metric_first,
+    not_compared,
+    outcome,
+    particulars,
+    percent,
+    remarks,
+)
+from suite.gate.formats.table import summed_up
+from suite.gate.verdict import GateVerdict, Judged
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One case, or one level, by one metric, as a table shows it."""
+
+    label: str
+    metric: str
+    verdict: str
+    baseline: str
+    candidate: str
+    change: str
+    interval: str
+    finding: str
+    blocks: str
+
+
+def render(verdict: GateVerdict) -> str:
+    """The whole page."""
+    verdict = printable(verdict)
+    blamed = culprits(verdict)
+    memory = [one for one in verdict.cases if not is_time(one)]
+    summed = summed_up(memory)
+    shown = [one for one in memory if one.metric not in summed or one.verdict != "no change"]
+    folded = [one for one in memory if one.metric in summed and one.verdict == "no change"]
+    return (
+        environment()
+        .get_template("gate.html.j2")
+        .render(
+            style=Markup((FOLDER / "gate.css").read_text(encoding="utf-8")),  # noqa: S704 - our own style sheet
+            verdict=verdict,
+            outcome=outcome(verdict),
+            said=particulars(verdict),
+            remarks=remarks(verdict),
+            culprits=[(label, f"{metric_first(one)}{change(one)}") for label, one in blamed[:BLAMED]],
+            more_culprits=len(blamed[BLAMED:]),
+            failures=failures(verdict),
+            forest=forest(verdict),
+            shapes=SHAPES,
+            top=TOP_PX,
+            middle=MARK_PX,
+            cases=[line(case_label(one), one) for one in verdict.cases if is_time(one)],
+            levels=[line(level_label(one), one) for one in verdict.levels],
+            memory=[line(case_label(one), one) for one in shown],
+            memory_same=[line(case_label(one), one) for one in folded],
+            summed=list(summed.values()),
+            left_out=by_reason(not_compared(verdict)),
+            conditions=conditions(verdict),
+        )
+    )
+
+
+def line(label: str, one: Judged) -> Line:
+    """One row of a table."""
+    of = f" of {one.blocks + one.discarded:,}" if one.discarded else ""
+    return Line(
+        label=label,
+        metric=one.metric,
+        verdict=one.verdict,
+        baseline=amount(one.baseline_median, one.unit),
+        candidate=amount(one.candidate_median, one.unit),
+        change=percent(one.change, sign=True),
+        interval=between(one),
+        finding=finding(one),
+        blocks=f"{one.blocks:,}{of}",
+    )
+
+
+def environment() -> Environment:
+    """Jinja with autoescape for every template, and an error for every name that is not there."""
+    return Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,285 @@
+"""What several formats say alike: the verdict in one sentence, a change, a bound, names that are many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+from suite import units
+from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, REGRESSION, GateVerdict, Judged, LeftOut
+from suite.limits import Verdict
+
+NAMED = 2
+"""Cases of a reason that are named; more are counted."""
+BLAMED = 10
+"""Culprits that are listed before the tables, where all of them stand; more are counted."""
+MANY_PERCENT = 10_000
+"""From here on a percentage has two digits and an exponent, so that a broken measurement does not break a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What more and less of a metric are called."""
+
+    more: str
+    larger: str
+    smaller: str
+
+
+TIME = Words("slowdown", "slower", "faster")
+SIZE = Words("growth", "larger", "smaller")
+
+
+def is_time(one: Judged) -> bool:
+    """Whether a metric is of time, by its unit; else it is of memory."""
+    return one.unit == "s"
+
+
+def words(one: Judged) -> Words:
+    """What more and less of its metric are called."""
+    return TIME if is_time(one) else SIZE
+
+
+def percent(share: float, sign: bool = False) -> str:
+    """A share for a reader: `0.052` is `5.2 %`, or `+5.2 %` with its sign; a dash where it is not finite."""
+    figure = percent_figure(share, sign)
+    return figure if figure == "–" else f"{figure} %"
+
+
+def percent_figure(share: float, sign: bool) -> str:
+    """A share in percent without the mark, to one decimal."""
+    value = 100 * share
+    if not math.isfinite(value):
+        return "–"
+    kind = ".2g" if abs(value) >= MANY_PERCENT else ".1f"
+    figure = f"{value:{'+' if sign else ''}{kind}}"
+    return "0.0" if figure in ("+0.0", "-0.0") else figure
+
+
+def limit(share: float) -> str:
+    """A limit as the user gave it: `1 %`."""
+    return f"{100 * share:g} %"
+
+
+def percent_above(share: float) -> str:
+    """A bound in percent, rounded up, so that the text claims no more than was shown."""
+    if not math.isfinite(share) or 100 * share >= MANY_PERCENT:
+        return percent(share)
+    return f"{(Decimal(str(share)) * 100).quantize(Decimal('0.1'), ROUND_CEILING)} %"
+
+
+def interval(low: float, high: float) -> str:
+    """An interval of changes: `+2.8 to +3.4 %`; a dash where an end is not known."""
+    ends = percent_figure(low, sign=True), percent_figure(high, sign=True)
+    return "–" if "–" in ends else f"{ends[0]} to {ends[1]} %"
+
+
+def between(one: Judged) -> str:
+    """The interval of a change; a dash where it has none, or is compared exactly."""
+    return "–" if one.low == one.high else interval(one.low, one.high)
+
+
+def change(one: Judged) -> str:
+    """A change, with its interval where it has one: `+3.1 % (+2.8 to +3.4 %)`."""
+    ends = between(one)
+    return percent(one.change, sign=True) + ("" if ends == "–" else f" ({ends})")
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A median for a reader; counts in full, since they are compared exactly."""
+    if unit == "count" and value is not None and math.isfinite(value):
+        return f"{value:,.0f}"
+    return units.text(value, unit)
+
+
+def bound(one: Judged) -> str:
+    """What was shown not to be exceeded: `a slowdown above 3.1 % is ruled out`."""
+    more = words(one).more
+    if one.ruled_out <= 0:
+        return f"any {more} is ruled out"
+    if not is_bounded(one):
+        return "no bound was reached"
+    return f"{'a ' if is_time(one) else ''}{more} above {percent_above(one.ruled_out)} is ruled out"
+
+
+def is_bounded(one: Judged) -> bool:
+    """Whether anything was shown not to be exceeded."""
+    return one.ruled_out < math.inf
+
+
+def finding(one: Judged) -> str:
+    """The verdict on a case or level with what is known beside it: a bound, a reason, what explains it."""
+    if one.verdict == "inconclusive":
+        known = [one.reason] if one.reason else []
+        known += [bound(one)] if is_bounded(one) or not known else []
+        text = f"inconclusive: {'; '.join(known)}"
+    elif one.verdict == "no change" and is_bounded(one):
+        text = f"no change: {bound(one)}"
+    else:
+        text = one.verdict
+    return f"{text}, explained by {one.explained_by}" if one.explained_by else text
+
+
+def case_label(one: Judged) -> str:
+    """A case's id, with the candidate's where that is another one."""
+    return f"{one.name} → {one.candidate}" if one.candidate not in ("", one.name) else one.name
+
+
+def level_label(one: Judged) -> str:
+    """A level as all of its cases: `all cases with optimizer adam`."""
+    return one.name if one.name.startswith("all cases") else f"all cases with {one.name}"
+
+
+def culprits(verdict: GateVerdict) -> tuple[tuple[str, Judged], ...]:
+    """Regressions that no other explains, each under its label: those that the verdict names first, in their order."""
+    order = {name: index for index, name in enumerate(verdict.culprits)}
+    labelled = [(level_label(one), one) for one in verdict.levels] + [(case_label(one), one) for one in verdict.cases]
+    found = [
+        (label, one)
+        for label, one in labelled
+        if one.verdict == "regression" and (one.name in order or not one.explained_by)
+    ]
+    return tuple(sorted(found, key=lambda pair: order.get(pair[1].name, len(order))))
+
+
+def telling_levels(verdict: GateVerdict) -> tuple[Judged, ...]:
+    """Levels that are a regression or an improvement: the others add nothing to their cases."""
+    return tuple(one for one in verdict.levels if one.verdict in ("regression", "improvement"))
+
+
+def culprit(label: str, one: Judged) -> str:
+    """A culprit in words: `all cases with optimizer adam: +3.1 % (+2.8 to +3.4 %)`."""
+    return f"{label}: {metric_first(one)}{change(one)}"
+
+
+def metric_first(one: Judged) -> str:
+    """The metric, to stand before a change; nothing of time, which is meant where no metric is named."""
+    return "" if is_time(one) else f"{one.metric} "
+
+
+def names(some: Sequence[str], most: int = NAMED) -> str:
+    """The first names, and how many more there are: `a, b and 3 more`."""
+    rest = len(some) - most
+    return ", ".join(some[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def by_reason(left_out: Iterable[LeftOut]) -> dict[str, list[str]]:
+    """Reasons, with whose fault they are, to the names of the cases that were left out for them."""
+    grouped: dict[str, list[str]] = {}
+    for one in left_out:
+        grouped.setdefault(f"{one.side}: {one.reason}" if one.side else one.reason, []).append(one.name)
+    return grouped
+
+
+def not_compared(verdict: GateVerdict) -> tuple[LeftOut, ...]:
+    """Cases that were left out, without those that are reported as failed."""
+    return tuple(one for one in verdict.left_out if one.name not in verdict.failed)
+
+
+def failures(verdict: GateVerdict) -> tuple[LeftOut, ...]:
+    """Cases that fail in the candidate, with the reason where one is known."""
+    reasons = {one.name: one.reason for one in verdict.left_out if one.side != "baseline"}
+    known = "fails in the candidate and not in the baseline"
+    return tuple(LeftOut(name, reasons.get(name) or known, "candidate") for name in verdict.failed)
+
+
+def remarks(verdict: GateVerdict) -> tuple[str, ...]:
+    """What a reader has to know before trusting any number: an alarm of the control, an early end."""
+    alarm = f"The control told two identical sides apart: {verdict.control_alarm}" if verdict.control_alarm else ""
+    ended = (
+        "The gate was ended before it was over; what follows was measured until then." if verdict.interrupted else ""
+    )
+    return tuple(one for one in (alarm, ended) if one)
+
+
+def outcome(verdict: GateVerdict) -> str:
+    """The verdict in a word or two, by the exit code."""
+    kinds = {REGRESSION: "regression", CASE_FAILED: "failed", INCONCLUSIVE: "inconclusive"}
+    return kinds.get(verdict.exit_code, "identical" if verdict.identical else "no regression")
+
+
+def sentence(verdict: GateVerdict) -> str:
+    """The verdict in one sentence: `regression: 1 of 24 cases is slower: seed_cnn-adam-cpu +5.2 %`."""
+    return f"{outcome(verdict)}: {particulars(verdict)}"
+
+
+def particulars(verdict: GateVerdict) -> str:
+    """What the sentence says after the verdict's own word."""
+    said = {"regression": regressed, "failed": failed, "inconclusive": undecided, "identical": same}
+    return said.get(outcome(verdict), fine)(verdict)
+
+
+def regressed(verdict: GateVerdict) -> str:
+    """How many cases are slower or larger, and the culprits."""
+    found = counted(verdict, "regression")
+    blames = culprits(verdict)
+    if not found and blames:
+        found = [f"no single case is {words(blames[0][1]).larger}, but all cases of a level together are"]
+    blamed = [f"{label} {metric_first(one)}{percent(one.change, sign=True)}" for label, one in blames]
+    text = "; ".join(found) + (f": {names(blamed)}" if blamed else "")
+    return f"{text}; besides, {failed(verdict)}" if verdict.failed else text
+
+
+def counted(verdict: GateVerdict, kind: Verdict) -> list[str]:
+    """How many cases have a verdict, by metric: `1 of 24 cases is slower`, `2 of 24 are larger in allocations`."""
+    found = []
+    for metric in dict.fromkeys(one.metric for one in verdict.cases):
+        cases = [one for one in verdict.cases if one.metric == metric]
+        number = sum(one.verdict == kind for one in cases)
+        if number:
+            larger, smaller = words(cases[0]).larger, words(cases[0]).smaller
+            how = {"regression": larger, "improvement": smaller, "inconclusive": "not settled"}.get(kind, kind)
+            said = f" {'is' if number == 1 else 'are'} {how}"
+            where = "" if is_time(cases[0]) else f" in {metric}"
+            found.append(f"{cases_of(number, len(cases))}{said}{where}")
+    return found
+
+
+def cases_of(number: int, total: int) -> str:
+    """`1 of 24 cases`, or `the only case`."""
+    return "the only case" if total == 1 else f"{number:,} of {total:,} cases"
+
+
+def failed(verdict: GateVerdict) -> str:
+    """Which cases fail in the candidate."""
+    number = len(verdict.failed)
+    fail = "1 case fails" if number == 1 else f"{number:,} cases fail"
+    return f"{fail} in the candidate and not in the baseline: {names(verdict.failed)}"
+
+
+def undecided(verdict: GateVerdict) -> str:
+    """Why nothing is certain, and what is known all the same."""
+    ended = ["the gate was ended before it was over"] if verdict.interrupted else []
+    alarm = ["the control told two identical sides apart"] if verdict.control_alarm else []
+    parts = [*ended, *alarm, *counted(verdict, "inconclusive")]
+    return "; ".join([*parts, *([overall] if (overall := bound_overall(verdict)) else [])])
+
+
+def same(_verdict: GateVerdict) -> str:
+    """That there was nothing to test."""
+    return "both arms are the same code, nothing was measured"
+
+
+def fine(verdict: GateVerdict) -> str:
+    """What is ruled out in every case, and what has become better."""
+    if not verdict.cases:
+        return "no case was compared"
+    known = bound_overall(verdict) or f"no case is {words(verdict.cases[0]).larger}"
+    return "; ".join([known, *counted(verdict, "improvement")])
+
+
+def bound_overall(verdict: GateVerdict) -> str:
+    """The largest bound, by time where that was measured, and of how many cases it is; empty where there is none."""
+    cases = [one for one in verdict.cases if is_time(one)] or verdict.cases
+    bounded = [one for one in cases if is_bounded(one)]
+    if not bounded:
+        return ""
+    where = "every case" if len(bounded) == len(cases) else cases_of(len(bounded), len(cases))
+    return f"{bound(widest(bounded))} in {where}"
+
+
+def widest(cases: Iterable[Judged]) -> Judged:
+    """The case whose bound is the largest, which holds for all of them."""
+    return max(cases, key=lambda one: math.inf if math.isnan(one.ruled_out) else one.ruled_out)

@@ -1,0 +1,190 @@
+"""The sequential procedure on made blocks: it alarms no more often than it may, and finds what is there."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from suite.gate.explain import EVERY, explained, levels_of
+from suite.gate.procedure import Procedure
+from suite.gate.records import Row
+from suite.limits import Limits
+from suite.records import Case
+
+OPTIMIZERS = ("sgd", "adam", "rmsprop")
+ROWS = [
+    Row(case.id, case, case, together=True)
+    for case in (Case(f"net{number}", optimizer, "cpu") for number in range(4) for optimizer in OPTIMIZERS)
+]
+NAMES = [row.id for row in ROWS]
+LIMITS = Limits()
+Draw = Callable[[np.random.Generator], float]
+
+
+def normal(chance: np.random.Generator) -> float:
+    return float(chance.standard_normal())
+
+
+def heavy(chance: np.random.Generator) -> float:
+    """Student's t with 2.5 degrees of freedom: outliers that have hardly a variance."""
+    return float(chance.standard_t(2.5))
+
+
+def run(
+    chance: np.random.Generator,
+    effects: dict[str, float] | None = None,
+    *,
+    spread: float = 0.004,
+    most: int = 40,
+    draw: Draw = normal,
+) -> Procedure:
+    """A whole gate of blocks in which cases have something in common, and noise of their own."""
+    procedure = Procedure(NAMES, levels_of(ROWS), LIMITS, seed=1)
+    while procedure.open and procedure.blocks < most:
+        common = 0.5 * spread * draw(chance)
+        procedure.add(
+            {name: (effects or {}).get(name, 0.0) + common + spread * draw(chance) for name in procedure.open}
+        )
+    procedure.finish()
+    return procedure
+
+
+def found(procedure: Procedure, verdict: str) -> set[str]:
+    return {name for name, settled in procedure.settled.items() if settled.verdict == verdict}
+
+
+@pytest.mark.parametrize("draw", [normal, heavy])
+@pytest.mark.parametrize("spread", [0.004, 0.03], ids=["quiet", "noisy"])
+def test_identical_sides_alarm_in_no_more_than_one_percent_of_gates(draw, spread):
+    """300 gates each. At a true error of 1 % more than 8 alarms have a chance of 1 in 300; all effects are at their
+    worst, at the tolerance itself, where a single one of 24 hypotheses is least distinguishable from a slowdown.
+    """
+    chance = np.random.default_rng(11)
+    edge = dict.fromkeys(NAMES, math.log1p(LIMITS.tolerance))
+    alarms = sum(bool(found(run(chance, edge, spread=spread, most=20, draw=draw), "regression")) for _ in range(300))
+    assert alarms <= stats.binom.ppf(0.997, 300, LIMITS.alpha)
+
+
+def test_identical_sides_settle_at_the_first_look():
+    procedure = run(np.random.default_rng(1))
+    assert found(procedure, "no change") == set(NAMES)
+    assert procedure.blocks == 10
+
+
+def test_a_slowdown_of_three_percent_in_one_case_is_that_case():
+    for seed in range(20):
+        procedure = run(np.random.default_rng(seed), {NAMES[5]: 0.03})
+        assert found(procedure, "regression") >= {NAMES[5]}
+        assert procedure.explained(procedure.known())[NAMES[5]] == NAMES[5]
+        assert [one for one in found(procedure, "regression") if one in NAMES] == [NAMES[5]]
+
+
+def test_a_slowdown_of_every_case_of_one_optimizer_is_the_optimizers():
+    adam = [row.id for row in ROWS if row.baseline.optimizer == "adam"]
+    for seed in range(20):
+        procedure = run(np.random.default_rng(seed), dict.fromkeys(adam, 0.03))
+        explanations = procedure.explained(procedure.known())
+        assert {explanations[name] for name in found(procedure, "regression")} == {"optimizer adam"}
+        assert found(procedure, "regression") >= set(adam)
+
+
+def test_a_slowdown_of_everything_is_that_of_all_cases():
+    procedure = run(np.random.default_rng(4), dict.fromkeys(NAMES, 0.04))
+    assert set(procedure.explained(procedure.known()).values()) == {EVERY}
+
+
+def test_a_speed_up_is_an_improvement_and_no_regression():
+    procedure = run(np.random.default_rng(6), {NAMES[2]: -0.05})
+    assert found(procedure, "improvement") == {NAMES[2]}
+    assert not found(procedure, "regression")
+
+
+def test_a_slowdown_below_the_tolerance_is_no_change():
+    procedure = run(np.random.default_rng(8), {NAMES[2]: 0.004})
+    assert found(procedure, "no change") == set(NAMES)
+
+
+def test_a_slowdown_by_the_margin_is_hardly_ever_called_no_change():
+    """400 gates so noisy and short that few of them settle anything."""
+    chance = np.random.default_rng(10)
+    edge = {NAMES[0]: math.log1p(LIMITS.margin)}
+    passed = sum(NAMES[0] in found(run(chance, edge, spread=0.04, most=12), "no change") for _ in range(400))
+    assert passed <= stats.binom.ppf(0.997, 400, 0.05)
+
+
+def test_too_few_blocks_settle_no_regression_and_say_what_is_ruled_out():
+    procedure = run(np.random.default_rng(12), {NAMES[0]: 0.30}, most=4)
+    assert not found(procedure, "regression"), "four signs cannot show it at 1 %"
+    assert NAMES[0] not in procedure.settled
+    assert 0.28 < math.expm1(procedure.known()[NAMES[0]].below(0.05)) < 0.45
+
+
+def test_a_settled_case_is_measured_no_more_and_keeps_its_verdict():
+    procedure = run(np.random.default_rng(14), {NAMES[0]: math.log1p(0.012)}, spread=0.006)
+    blocks = {name: procedure.known()[name].blocks for name in NAMES}
+    assert blocks[NAMES[1]] == 10
+    assert procedure.settled[NAMES[1]].blocks == 10
+
+
+def test_a_block_that_tells_nothing_of_a_case_is_not_counted():
+    procedure = Procedure(NAMES[:2], {}, LIMITS)
+    for number in range(10):
+        procedure.add({NAMES[0]: 0.001 * (number % 3), NAMES[1]: math.nan if number < 5 else 0.001})
+    assert [procedure.known()[name].blocks for name in NAMES[:2]] == [10, 5]
+
+
+def test_a_case_that_is_dropped_is_neither_measured_nor_judged():
+    procedure = Procedure(NAMES[:3], {}, LIMITS)
+    procedure.add(dict.fromkeys(NAMES[:3], 0.0))
+    procedure.drop(NAMES[0])
+    assert procedure.open == tuple(NAMES[1:3])
+    chance = np.random.default_rng(1)
+    while procedure.open:
+        procedure.add({name: 0.002 * normal(chance) for name in procedure.open})
+    assert NAMES[0] not in procedure.settled
+
+
+def test_one_case_alone_is_judged_by_its_own_noise():
+    chance = np.random.default_rng(3)
+    procedure = Procedure(NAMES[:1], {}, LIMITS)
+    while procedure.open and procedure.blocks < 60:
+        procedure.add({NAMES[0]: 0.05 + 0.004 * normal(chance)})
+    assert found(procedure, "regression") == {NAMES[0]}
+
+
+def test_the_bound_of_one_case_is_that_of_a_one_sided_t_interval():
+    values = np.random.default_rng(9).normal(0.01, 0.02, 12)
+    procedure = Procedure(NAMES[:1], {}, LIMITS)
+    for value in values:
+        procedure.add({NAMES[0]: float(value)})
+    interval = stats.ttest_1samp(values, 0.0, alternative="less").confidence_interval(0.95)
+    assert procedure.known()[NAMES[0]].below(0.05) == pytest.approx(interval.high)
+
+
+def test_levels_are_sets_of_cases_that_differ():
+    levels = levels_of(ROWS)
+    assert levels[EVERY] == tuple(NAMES)
+    assert set(levels) == {
+        EVERY,
+        *(f"structure net{number}" for number in range(4)),
+        *map("optimizer {}".format, OPTIMIZERS),
+    }
+    assert levels_of(ROWS[:1]) == {}
+
+
+def test_one_case_explains_what_it_does_to_the_mean_of_its_levels():
+    means = {"a": 0.10, "b": 0.0, "c": 0.0, "d": 0.0}
+    levels = {"all": ("a", "b", "c", "d"), "pair": ("a", "b")}
+    assert explained(["all", "pair", "a"], means, levels, 0.01) == {"a": "a", "all": "a", "pair": "a"}
+
+
+def test_two_slowdowns_are_two_explanations_the_larger_first():
+    means = {"a": 0.10, "b": 0.03, "c": 0.03, "d": 0.03}
+    levels = {"three": ("b", "c", "d")}
+    assert list(explained(["b", "three", "a"], means, levels, 0.01).items()) == [
+        ("a", "a"),
+        ("three", "three"),
+        ("b", "three"),
+    ]

@@ -1,0 +1,156 @@
+"""The gate's statistics, each piece against another implementation or a count by hand."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from suite.gate.ratio import balanced
+from suite.gate.statistics import spending
+from suite.gate.statistics.moderation import moderated, prior, trigamma_inverse
+from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
+from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, jointly, signs, statistics
+
+VARIANCES = np.array([0.00012, 0.00034, 0.00021, 0.00090, 0.00015, 0.00027, 0.00044, 0.00011])
+ALONE = [slice(0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("degrees", "own", "value", "drawn"),
+    [
+        (
+            [9.0] * 8,
+            8.63330212941748,
+            0.000248441801205748,
+            [
+                *(0.000182885378343621, 0.000295172911641017, 0.000228821187419829, 0.000580995723670751),
+                *(0.000198197314702357, 0.000259445060137300, 0.000346212699503469, 0.000177781399557376),
+            ],
+        ),
+        (
+            [9.0, 9.0, 13.0, 9.0, 5.0, 9.0, 9.0, 19.0],
+            8.59215473687516,
+            0.00024829221814992,
+            [
+                *(0.000182658986711304, 0.000295209156353098, 0.000225237602155583, 0.000581700497259485),
+                *(0.000212134515396855, 0.000259397738739800, 0.000346368324372096, 0.000153063984983450),
+            ],
+        ),
+    ],
+    ids=["alike", "unlike"],
+)
+def test_variances_are_moderated_as_limma_does(degrees, own, value, drawn):
+    """Expected: `squeezeVar` of limma 3.54.1 under R, on the same numbers."""
+    degrees = np.array(degrees)
+    assert [float(one) for one in prior(VARIANCES, degrees)] == pytest.approx([own, value], rel=1e-9)
+    found, freedom = moderated(VARIANCES, degrees)
+    assert found == pytest.approx(drawn, rel=1e-9)
+    assert freedom == pytest.approx(np.minimum(own + degrees, degrees.sum()))
+
+
+def test_variances_that_differ_by_no_more_than_chance_become_one():
+    """Expected: limma gives infinitely many degrees to the prior, and 1.05 to each."""
+    found, freedom = moderated(np.array([1.0, 1.1] * 4), np.full(8, 9.0))
+    assert found == pytest.approx([1.05] * 8)
+    assert freedom == pytest.approx([72.0] * 8), "no more than all cases have together"
+
+
+def test_a_single_variance_stays_what_it_is():
+    found, freedom = moderated(np.array([0.3]), np.array([7.0]))
+    assert (found[0], freedom[0]) == (pytest.approx(0.3), 7.0)
+
+
+def test_trigamma_is_inverted_as_limma_does():
+    """Expected: `trigammaInverse` of limma 3.54.1."""
+    expected = [100.499166681943194, 2.459952948352307, 1.426255120215079, 0.876664077464260, 0.100723758800053]
+    assert trigamma_inverse(np.array([0.01, 0.5, 1.0, 2.0, 100.0])) == pytest.approx(expected, rel=1e-12)
+
+
+@given(st.lists(st.floats(1e-8, 1.0), min_size=2, max_size=30), st.integers(2, 40))
+def test_a_moderated_variance_lies_between_the_smallest_and_the_largest_or_all_are_one(variances, blocks):
+    found, _ = moderated(np.array(variances), np.full(len(variances), blocks - 1.0))
+    assert (found > 0).all()
+    assert np.ptp(found) <= np.ptp(variances) * (1 + 1e-9)
+
+
+def by_hand(ratios: np.ndarray, families: list[slice]) -> list[float]:
+    """Share of all worlds whose largest statistic reaches a column's own."""
+    own = statistics(ratios, families)[0]
+    largest = [
+        statistics(ratios * np.array(world)[:, None], families)[0].max()
+        for world in itertools.product((1.0, -1.0), repeat=len(ratios))
+    ]
+    return [float(np.mean([one >= mine - 1e-12 for one in largest])) for mine in own]
+
+
+def test_joint_p_values_are_counted_over_every_world():
+    ratios = np.random.default_rng(3).normal(0.4, 1.0, size=(7, 4))
+    families = [slice(0, 3), slice(3, 4)]
+    assert jointly(ratios, families, seed=0) == pytest.approx(by_hand(ratios, families))
+
+
+def test_one_column_agrees_with_scipys_permutation_test():
+    ratios = np.random.default_rng(5).normal(0.5, 1.0, size=10)
+    other = stats.permutation_test(
+        (ratios,),
+        lambda values, axis: values.mean(axis) / (values.std(axis, ddof=1) / math.sqrt(len(ratios))),
+        permutation_type="samples",
+        alternative="greater",
+        n_resamples=np.inf,
+    )
+    assert jointly(ratios[:, None], ALONE, seed=0)[0] == pytest.approx(other.pvalue)
+
+
+def test_worlds_drawn_by_chance_agree_with_all_of_them():
+    ratios = np.random.default_rng(7).normal(0.5, 1.0, size=(ALL_WORLDS_UP_TO + 1, 1))
+    assert jointly(ratios, ALONE, seed=1)[0] == pytest.approx(by_hand(ratios, ALONE)[0], abs=0.01)
+
+
+def test_the_first_world_is_the_one_that_was_measured():
+    for blocks in (3, ALL_WORLDS_UP_TO + 3):
+        assert signs(blocks, seed=0)[0].tolist() == [1.0] * blocks
+
+
+def test_a_case_that_was_measured_once_or_never_has_no_p_value():
+    ratios = np.array([[0.1, math.nan, math.nan], [0.2, 0.3, math.nan], [0.15, math.nan, math.nan]])
+    assert jointly(ratios, [slice(0, 3)], seed=0)[1:].tolist() == [1.0, 1.0]
+
+
+def test_p_values_of_a_list_are_adjusted_as_r_and_scipy_do():
+    """Expected for Holm: `p.adjust` of R."""
+    p_values = [0.01, 0.04, 0.03, 0.005, 0.8]
+    assert holm(p_values) == pytest.approx([0.04, 0.09, 0.09, 0.025, 0.8])
+    assert benjamini_hochberg(p_values) == pytest.approx(list(stats.false_discovery_control(p_values)))
+
+
+@given(st.lists(st.floats(0, 1), max_size=40))
+def test_adjusted_p_values_keep_their_order_and_are_no_smaller(p_values):
+    for adjusted in (holm(p_values), benjamini_hochberg(p_values)):
+        assert all(after >= before - 1e-12 for before, after in zip(p_values, adjusted, strict=True))
+        order = sorted(range(len(p_values)), key=p_values.__getitem__)
+        assert [adjusted[one] for one in order] == sorted(adjusted)
+
+
+def test_the_looks_share_the_whole_error_and_no_more():
+    looks = [blocks for blocks in range(1, 400) if spending.is_look(blocks)]
+    assert looks[:5] == [10, 14, 20, 27, 38]
+    for count in range(len(looks)):
+        before = [spending.share(number) for number in range(count)]
+        assert sum(before) + spending.final_share(count) == pytest.approx(1.0)
+        assert spending.final_share(count) > 0
+
+
+def test_the_signs_of_the_first_look_can_show_what_it_may_claim():
+    assert 2.0**-spending.FIRST < 0.01 * spending.FIRST_SHARE
+
+
+def test_what_favours_a_side_in_one_order_is_gone_from_the_ratio():
+    chance = np.random.default_rng(2)
+    first, second = chance.normal(0.03 + 0.2, 0.01, 41), chance.normal(0.03 - 0.2, 0.01, 35)
+    assert balanced(first, second) == pytest.approx(0.03, abs=0.005)
+    by_pairs = [(one + other) / 2 for one in first for other in second]
+    assert balanced(first, second) == pytest.approx(float(np.median(by_pairs)))
