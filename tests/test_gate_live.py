@@ -1,0 +1,209 @@
+"""A gate's loop, on sides that answer at once: what it measures, when it stops, what it makes of failures."""
+
+from dataclasses import asdict, replace
+from time import sleep
+
+import pytest
+
+from suite.forked import WorkerFailed
+from suite.gate.judge import judge
+from suite.gate.ledger import LEDGER_NAME, Gate, Ledger, read_gate
+from suite.gate.live import LiveGate
+from suite.gate.verdict import GateVerdict
+from suite.records import StepmarkError
+from tests.fake_sides import CASES, ROWS, STEP_S, FakeSides, lost, planned
+
+FIRST = CASES[0].id
+
+
+@pytest.fixture
+def gated(tmp_path):
+    """Runs a gate of fake sides to its end; the folder is `gate` below `tmp_path`."""
+
+    def run(sides: FakeSides, **changes: object) -> GateVerdict:
+        wanted = planned(**changes)
+        with Ledger.create(tmp_path / "gate", wanted) as ledger:
+            return LiveGate(sides, Gate(wanted), ledger, lambda *_: None).run()
+
+    return run
+
+
+def of(verdict: GateVerdict, metric: str = "step_time") -> dict[str, str]:
+    return {one.name: one.verdict for one in verdict.cases if one.metric == metric}
+
+
+def test_identical_sides_are_no_change_and_end_with_0(gated, tmp_path):
+    verdict = gated(FakeSides())
+    assert set(of(verdict).values()) == {"no change"}
+    assert verdict.exit_code == 0
+    assert not verdict.interrupted
+    kinds = [block.kind for block in read_gate(tmp_path / "gate").blocks]
+    assert kinds[0] == "trial"
+    assert kinds[1:] == (["comparison"] * 4 + ["control"]) * 2 + ["comparison"] * 2, "ten comparisons, then the look"
+
+
+def test_a_slowdown_is_a_regression_with_its_size(gated):
+    verdict = gated(FakeSides(slower={FIRST: 0.05}))
+    first = verdict.cases[0]
+    assert (first.name, first.verdict) == (FIRST, "regression")
+    assert first.low < 0.05 < first.high
+    assert first.high - first.low < 0.02
+    assert first.baseline_median == pytest.approx(STEP_S, rel=0.01)
+    assert verdict.culprits == (FIRST,)
+    assert verdict.exit_code == 10
+    assert first.holm <= first.p_value * len(ROWS) + 1e-12
+
+
+def test_a_speed_up_is_an_improvement_and_ends_with_0(gated):
+    verdict = gated(FakeSides(slower={FIRST: -0.05}))
+    assert of(verdict)[FIRST] == "improvement"
+    assert verdict.exit_code == 0
+
+
+def test_a_verdict_read_again_is_the_one_that_was_told(gated, tmp_path):
+    verdict = gated(FakeSides(slower={FIRST: 0.05}))
+    again = judge(read_gate(tmp_path / "gate"))
+    assert asdict(again) == asdict(verdict)
+
+
+def test_what_was_measured_before_an_interruption_stays_and_is_gone_on_with(tmp_path):
+    wanted = planned()
+
+    def stop(block: int) -> None:
+        if block == 6:
+            raise KeyboardInterrupt
+
+    with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
+        LiveGate(FakeSides(before_block=stop), Gate(wanted), ledger, lambda *_: None).run()
+    file = tmp_path / "gate" / LEDGER_NAME
+    file.write_bytes(file.read_bytes() + b'{"kind": "comparison", "torn')
+    so_far = read_gate(tmp_path / "gate")
+    assert not so_far.finished
+    assert judge(so_far).interrupted
+    assert judge(so_far).exit_code == 11
+    measured = len(so_far.blocks)
+    assert measured == 5
+    sides = FakeSides()
+    with Ledger(tmp_path / "gate") as ledger:
+        verdict = LiveGate(sides, so_far, ledger, lambda *_: None).run()
+    assert verdict.exit_code == 0
+    assert len(read_gate(tmp_path / "gate").blocks) == 13
+    assert sides.blocks + 1 == 13 - measured, "nothing was measured twice, memory included"
+
+
+def test_a_case_that_fails_in_the_candidate_alone_ends_with_1_and_its_reason(gated):
+    verdict = gated(FakeSides(fails={(1, FIRST): "RuntimeError: no such layer"}))
+    assert verdict.failed == (FIRST,)
+    assert [(one.name, one.side, one.reason) for one in verdict.left_out] == [
+        (FIRST, "candidate", "RuntimeError: no such layer")
+    ]
+    assert FIRST not in of(verdict)
+    assert set(of(verdict).values()) == {"no change"}
+    assert verdict.exit_code == 1
+
+
+def test_a_case_that_fails_in_the_baseline_is_left_out(gated):
+    verdict = gated(FakeSides(fails={(0, FIRST): "StepmarkError: structure 'new' is not known"}))
+    assert verdict.failed == ()
+    assert verdict.exit_code == 0
+    assert verdict.left_out[0].side == "baseline"
+
+
+def test_a_worker_that_is_ended_from_outside_costs_its_case_one_block(gated):
+    sides = FakeSides(raises={(4, 1, FIRST): lost()})
+    verdict = gated(sides)
+    one = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
+    assert (one.blocks, one.discarded, one.verdict) == (9, 1, "no change")
+    assert sides.events.count(f"end 0 {FIRST}") == sum(event.endswith(f" 0 {FIRST}") for event in sides.events) / 2
+
+
+def test_the_side_that_failed_is_named_and_not_the_one_that_missed_it(gated):
+    missed = WorkerFailed("OtherGone: the other worker of the pair has ended")
+    sides = FakeSides(raises={(block, 0, FIRST): missed for block in range(20)})
+    sides.raises.update({(block, 1, FIRST): WorkerFailed("ValueError: mine") for block in range(20)})
+    verdict = gated(sides)
+    assert [(one.side, one.reason) for one in verdict.left_out] == [("candidate", "ValueError: mine")]
+
+
+def test_a_case_whose_workers_are_always_ended_is_inconclusive_and_says_why(gated):
+    sides = FakeSides(raises={(block, 1, FIRST): lost() for block in range(200)})
+    verdict = gated(sides, budget_s=1.0)
+    one = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
+    assert one.verdict == "inconclusive"
+    assert "ended from outside" in one.reason
+    assert verdict.exit_code == 11
+
+
+def test_a_peak_of_memory_that_grew_is_read_three_times_and_a_regression(gated, tmp_path):
+    verdict = gated(FakeSides(memory={(1, FIRST): 5e6}))
+    assert of(verdict, "peak_memory")[FIRST] == "regression"
+    assert [len(reading.found) for reading in read_gate(tmp_path / "gate").readings] == [4, 1, 1]
+    assert verdict.exit_code == 10
+    assert set(of(verdict, "allocations").values()) == {"no change"}
+
+
+def test_a_peak_of_memory_that_shrank_is_an_improvement(gated):
+    verdict = gated(FakeSides(memory={(0, FIRST): 5e6}))
+    assert of(verdict, "peak_memory")[FIRST] == "improvement"
+    assert verdict.exit_code == 0
+
+
+def test_memory_alone_can_be_gated(gated, tmp_path):
+    verdict = gated(FakeSides(memory={(1, FIRST): 5e6}), metrics=("peak_memory",))
+    assert of(verdict) == {}
+    assert {block.kind for block in read_gate(tmp_path / "gate").blocks} <= {"trial"}
+    assert verdict.exit_code == 10
+
+
+def test_where_the_machine_tells_identical_sides_apart_no_step_time_counts(gated):
+    verdict = gated(FakeSides(second_place=0.05), budget_s=3600.0)
+    assert "differs from itself by +5." in verdict.control_alarm
+    assert verdict.exit_code == 11
+
+
+def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated):
+    spend = lambda _: sleep(0.3)  # noqa: E731 - the time that a block takes
+    verdict = gated(FakeSides(noise=0.5, before_block=spend), budget_s=1.5)
+    assert "inconclusive" in of(verdict).values()
+    assert verdict.exit_code == 11
+
+
+def test_cases_of_all_threads_take_turns(gated, tmp_path):
+    rows = tuple(replace(row, together=False) for row in ROWS)
+    verdict = gated(FakeSides(), rows=rows)
+    gate = read_gate(tmp_path / "gate")
+    assert not list(gate.of("trial")), "there is nothing to choose"
+    assert {mode for block in gate.blocks for told in block.told.values() for mode in told} == {"bursts"}
+    assert verdict.exit_code == 0
+
+
+def test_half_of_the_pieces_of_a_case_have_either_order(gated, tmp_path):
+    gated(FakeSides())
+    for block in read_gate(tmp_path / "gate").blocks:
+        for by_mode in block.told.values():
+            for told in by_mode.values():
+                assert abs(2 * sum(told.paired.orders) - len(told.paired.orders)) <= 1
+
+
+def test_identical_arms_are_not_measured(gated, tmp_path):
+    sides = FakeSides()
+    verdict = gated(sides, rows=(), levels={}, identical=True)
+    assert sides.events == []
+    assert verdict.identical
+    assert verdict.exit_code == 0
+
+
+def test_a_folder_that_holds_a_gate_is_not_written_over(gated, tmp_path):
+    gated(FakeSides())
+    with pytest.raises(StepmarkError, match="holds a gate already"):
+        Ledger.create(tmp_path / "gate", planned())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}\n", '{"kind": "header", "schema": 99, "arms": {}}\n', '{"kind": "header", "schema": 1, "arms": {}}\n'],
+)
+def test_a_file_that_is_no_ledger_is_refused_in_one_sentence(tmp_path, text):
+    (tmp_path / LEDGER_NAME).write_text(text)
+    with pytest.raises(StepmarkError, match="gate"):
+        read_gate(tmp_path)
