@@ -71,10 +71,11 @@ def page(verdict: GateVerdict) -> Page:
         ),
         (
             "control_alarm",
-            (
-                "inconclusive: the control told two identical sides apart; "
-                "a slowdown above 1.3 % is ruled out in every case"
-            ),
+            "inconclusive: the control told two identical sides apart; all 24 cases are not settled",
+        ),
+        (
+            "control_alarm_and_memory",
+            "regression: 1 of 24 cases is larger in peak_memory: seed_cnn-adam-cpu peak_memory +25.0 %",
         ),
         ("identical", "identical: both arms are the same code, nothing was measured"),
         ("failed", "failed: 1 case fails in the candidate and not in the baseline: seed_cnn-lion-cpu"),
@@ -153,6 +154,20 @@ def test_every_format_for_people_says_the_bound_of_an_inconclusive_case_and_the_
 @pytest.mark.parametrize("fmt", ["table", "markdown", "github", "page", "junit"])
 def test_every_format_for_people_says_what_the_control_showed(fmt):
     assert "baseline against baseline differs by 4.0 %" in written(fmt, made.control_alarm()).replace("%25", "%")
+
+
+def test_no_format_blames_a_step_time_where_the_control_alarmed():
+    verdict = made.control_alarm()
+    assert told_by(verdict, "failure") == {}
+    assert "::error" not in written("github", verdict)
+    assert "explained" not in written("table", verdict)
+    assert "seed_cnn-adam-cpu: +5.2 %" not in written("table", verdict)
+    assert "inconclusive: the control told two identical sides apart" in page(verdict).rows("cases")[0]
+    assert not any(one.attributes.get("id") == "culprits" for one in page(verdict).elements)
+
+
+def test_memory_is_blamed_all_the_same_where_the_control_alarmed():
+    assert list(told_by(made.control_alarm_and_memory(), "failure")) == ["peak_memory seed_cnn-adam-cpu"]
 
 
 @pytest.mark.parametrize("fmt", ["table", "markdown", "page", "junit"])
@@ -363,7 +378,7 @@ def test_a_comment_has_a_heading_the_culprits_and_what_changed_and_folds_the_res
 
 def test_a_comment_escapes_what_would_be_markup_and_calls_nobody():
     text = written("markdown", made.nasty())
-    prose = [line for line in text.splitlines() if line.startswith(("regression", "1 of", ">"))]
+    prose = [line for line in text.splitlines() if line.startswith(("1 case", ">"))]
     assert prose
     for line in prose:
         assert "<b>" not in line

@@ -10,6 +10,7 @@ import math
 from xml.etree import ElementTree
 
 from suite.gate.formats.conditions import conditions
+from suite.gate.formats.evidence import believed
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     case_label,
@@ -34,7 +35,7 @@ def render(verdict: GateVerdict) -> str:
 
     A level is a test only where it is a regression.
     """
-    verdict = printable(verdict)
+    verdict = believed(printable(verdict))
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", name=SUITE)
     properties = ElementTree.SubElement(suite, "properties")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 from suite.gate.formats.conditions import conditions
+from suite.gate.formats.evidence import believed
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
@@ -49,7 +50,7 @@ ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES 
 
 def render(verdict: GateVerdict) -> str:
     """A heading, the culprits, what changed, the rest folded away, and how it was measured, within `LONGEST`."""
-    verdict = printable(verdict)
+    verdict = believed(printable(verdict))
     levels = [row(level_label(one), one) for one in telling_levels(verdict)]
     changed = [row(case_label(one), one) for one in verdict.cases if one.verdict != "no change"]
     same = [row(case_label(one), one) for one in verdict.cases if one.verdict == "no change"]
@@ -62,7 +63,7 @@ def render(verdict: GateVerdict) -> str:
 
 def top(verdict: GateVerdict) -> str:
     """The verdict, what to know before trusting it, and the culprits."""
-    blamed = [f"**{text(label)}**: {metric_first(one)}{change(one)}" for label, one in culprits(verdict)]
+    blamed = [f"**{text(label)}**: {text(metric_first(one))}{change(one)}" for label, one in culprits(verdict)]
     parts = [f"## Stepmark gate: {outcome(verdict)}", text(particulars(verdict), 3 * LONGEST_TEXT)]
     parts += [f"> **Note:** {text(one)}" for one in remarks(verdict)]
     return "\n\n".join([*parts, *([bullets(blamed, "culprits")] if blamed else [])])

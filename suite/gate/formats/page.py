@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from suite.gate.formats.conditions import conditions
+from suite.gate.formats.evidence import believed
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
@@ -53,7 +54,7 @@ class Line:
 
 def render(verdict: GateVerdict) -> str:
     """The whole page."""
-    verdict = printable(verdict)
+    verdict = believed(printable(verdict))
     blamed = culprits(verdict)
     memory = [one for one in verdict.cases if not is_time(one)]
     summed = summed_up(memory)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from suite import units
+from suite.gate.formats.evidence import ALARMED, believed
 from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, REGRESSION, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
 
@@ -187,7 +188,8 @@ def failures(verdict: GateVerdict) -> tuple[LeftOut, ...]:
 
 def remarks(verdict: GateVerdict) -> tuple[str, ...]:
     """What a reader has to know before trusting any number: an alarm of the control, an early end."""
-    alarm = f"The control told two identical sides apart: {verdict.control_alarm}" if verdict.control_alarm else ""
+    apart = "The control told two identical sides apart, so that no step time is evidence"
+    alarm = f"{apart}: {verdict.control_alarm}" if verdict.control_alarm else ""
     ended = (
         "The gate was ended before it was over; what follows was measured until then." if verdict.interrupted else ""
     )
@@ -202,7 +204,7 @@ def outcome(verdict: GateVerdict) -> str:
 
 def sentence(verdict: GateVerdict) -> str:
     """The verdict in one sentence: `regression: 1 of 24 cases is slower: seed_cnn-adam-cpu +5.2 %`."""
-    return f"{outcome(verdict)}: {particulars(verdict)}"
+    return f"{outcome(verdict)}: {particulars(believed(verdict))}"
 
 
 def particulars(verdict: GateVerdict) -> str:
@@ -238,8 +240,10 @@ def counted(verdict: GateVerdict, kind: Verdict) -> list[str]:
 
 
 def cases_of(number: int, total: int) -> str:
-    """`1 of 24 cases`, or `the only case`."""
-    return "the only case" if total == 1 else f"{number:,} of {total:,} cases"
+    """`1 of 24 cases`, `all 24 cases`, or `the only case`."""
+    if total == 1:
+        return "the only case"
+    return f"all {total:,} cases" if number == total else f"{number:,} of {total:,} cases"
 
 
 def failed(verdict: GateVerdict) -> str:
@@ -252,7 +256,7 @@ def failed(verdict: GateVerdict) -> str:
 def undecided(verdict: GateVerdict) -> str:
     """Why nothing is certain, and what is known all the same."""
     ended = ["the gate was ended before it was over"] if verdict.interrupted else []
-    alarm = ["the control told two identical sides apart"] if verdict.control_alarm else []
+    alarm = [ALARMED] if verdict.control_alarm else []
     parts = [*ended, *alarm, *counted(verdict, "inconclusive")]
     return "; ".join([*parts, *([overall] if (overall := bound_overall(verdict)) else [])])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suite.gate.formats.conditions import conditions
+from suite.gate.formats.evidence import believed
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
@@ -39,7 +40,7 @@ LEFT = {0, 1, 6}
 
 def render(verdict: GateVerdict) -> str:
     """The sentence, the culprits, each case and metric, and how it was measured."""
-    verdict = printable(verdict)
+    verdict = believed(printable(verdict))
     summed = summed_up(verdict.cases)
     rows = [cells(case_label(one), one) for one in verdict.cases if one.metric not in summed or not is_same(one)]
     levels = [cells(level_label(one), one) for one in telling_levels(verdict)]

@@ -1,0 +1,14 @@
+"""What pytest-benchmark runs: a test a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from steps import cases, step_of
+
+
+@pytest.mark.parametrize("case_id", cases())
+def test_step(benchmark: Any, case_id: str) -> None:
+    """One training step."""
+    benchmark(step_of(case_id))

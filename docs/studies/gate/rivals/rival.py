@@ -1,0 +1,120 @@
+"""What a rival is to the study: an environment of its own, a way to measure one side, and a judgement of both.
+
+Each adapter is a script that runs in its rival's environment, with the tool that it adapts at hand:
+
+    python rival_x.py measure FOLDER SECONDS        one side: all cases, results in FOLDER
+    python rival_x.py judge BASELINE CANDIDATE      two such folders -> a judgement, as JSON
+
+The study imports an adapter as well, for its `RIVAL`: tools are imported inside functions only.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import suite
+from suite.records import StepmarkError
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENTS = Path(".stepmark/environments/rivals").resolve()
+VISIBLE = (sysconfig.get_path("purelib"), str(Path(suite.__file__).parents[1]), str(HERE), str(HERE.parent))
+"""What every environment sees behind its own packages: torch and the rest, the project, `steps`, and `changes`."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a tool says of two sides.
+
+    Attributes:
+        changes: candidate / baseline - 1 by case id, by the tool's own statistic.
+        alarms: by rule, the cases that it calls slower.
+        others: changes by the tool's other statistics, where rules use them.
+    """
+
+    changes: dict[str, float]
+    alarms: dict[str, list[str]]
+    others: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A tool that tells whether a candidate is slower than its baseline; one of PyPI's, unless `_install` says else.
+
+    Attributes:
+        name: of the tool, and of its package.
+        version: which is installed.
+        script: its adapter.
+    """
+
+    name: str
+    version: str
+    script: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where its environment stands."""
+        return ENVIRONMENTS / self.name
+
+    @property
+    def python(self) -> Path:
+        """Its environment's interpreter."""
+        return self.folder / "bin" / "python"
+
+    def prepare(self) -> None:
+        """Make the environment where it is missing or has another version, and let it see the project.
+
+        Raises:
+            StepmarkError: it cannot be made, with what the installer said.
+        """
+        mark = self.folder / "installed"
+        if not mark.exists() or mark.read_text() != self.version:
+            run([sys.executable, "-m", "venv", "--clear", str(self.folder)])
+            self._install()
+            mark.write_text(self.version)
+        packages = next(self.folder.glob("lib/python*/site-packages"))
+        (packages / "project.pth").write_text("\n".join(VISIBLE) + "\n")
+
+    def _install(self) -> None:
+        run([str(self.python), "-m", "pip", "install", "--quiet", f"{self.name}=={self.version}"])
+
+    def measure(self, folder: Path, seconds: float, environment: Mapping[str, str]) -> None:
+        """Measure one side in about so many seconds."""
+        folder.mkdir()
+        run([str(self.python), str(self.script), "measure", str(folder), str(seconds)], environment)
+
+    def judge(self, baseline: Path, candidate: Path) -> dict[str, Any]:
+        """What it says of two sides, as `Judgement` has it."""
+        said = run([str(self.python), str(self.script), "judge", str(baseline), str(candidate)])
+        judgement: dict[str, Any] = json.loads(said)
+        return judgement
+
+
+def run(command: list[str], environment: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
+    """What a command prints, in a folder other than this process's where one is given.
+
+    Raises:
+        StepmarkError: it fails; with the end of what it said.
+    """
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = f"{done.stdout}\n{done.stderr}".strip()[-3000:]
+        raise StepmarkError(f"{' '.join(command)} ended with {done.returncode}: {said}")
+    return done.stdout
+
+
+def answer(measure: Callable[[Path, float], None], judge: Callable[[Path, Path], Judgement]) -> None:
+    """Do what an adapter's command line asks for."""
+    match sys.argv[1:]:
+        case ["measure", folder, seconds]:
+            measure(Path(folder), float(seconds))
+        case ["judge", baseline, candidate]:
+            print(json.dumps(asdict(judge(Path(baseline), Path(candidate)))))
+        case other:
+            raise SystemExit(f"{other} is no request; allowed: measure FOLDER SECONDS, judge BASELINE CANDIDATE.")

@@ -1,0 +1,62 @@
+"""pyperf: a runner a case, which starts fresh processes, judged as `pyperf compare_to` does.
+
+Its defaults are 20 processes a case with 3 values of 0.1 s, after one more process that finds how many steps take
+0.1 s. A process takes 2 to 3 s to import torch, so that they would take 7 minutes a side. What fits is less: the
+number of steps is given (pyperf's own option), and as many processes as there is time for, some two.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rival import HERE, Judgement, Rival, answer, run
+from steps import cases, steps_in
+
+RIVAL = Rival("pyperf", "2.10.0", Path(__file__))
+PROCESS_S = 2.8
+"""What a process takes: torch, the network, and four values of 0.1 s, of which the first warms up."""
+VALUE_S = 0.1
+"""pyperf's `--min-time`."""
+RULES = {"significant": None, "significant, --min-speed 5": 5.0}
+"""By what `compare_to` is given: a t-test at 5 %, and beside it a smallest difference of means, in percent."""
+
+
+def measure(folder: Path, seconds: float) -> None:
+    """One runner after the other; results in one file."""
+    processes = max(1, int(seconds / len(cases()) / PROCESS_S))
+    for case_id in cases():
+        run(
+            [
+                *(sys.executable, str(HERE / "measured" / "run_pyperf.py"), "--case", case_id, "--quiet"),
+                *("--processes", str(processes), "--loops", str(steps_in(VALUE_S, case_id))),
+                *("--inherit-environ", "SLOWER", "--append", str(folder / "run.json")),
+            ]
+        )
+
+
+def judge(baseline: Path, candidate: Path) -> Judgement:
+    """What `compare_to` would call slower."""
+    from pyperf import BenchmarkSuite
+    from pyperf._compare import CompareData, CompareResult
+
+    before, after = (BenchmarkSuite.load(str(folder / "run.json")) for folder in (baseline, candidate))
+    compared = {
+        (rule, name): CompareResult(
+            CompareData("baseline", before.get_benchmark(name)),
+            CompareData("candidate", after.get_benchmark(name)),
+            least_percent,
+        )
+        for rule, least_percent in RULES.items()
+        for name in before.get_benchmark_names()
+    }
+    changes = {name: one.norm_mean - 1 for (_, name), one in compared.items()}
+    alarms: dict[str, list[str]] = {rule: [] for rule in RULES}
+    for (rule, name), one in compared.items():
+        if one.significant and one.norm_mean > 1:
+            alarms[rule].append(name)
+    return Judgement(changes, alarms)
+
+
+if __name__ == "__main__":
+    answer(measure, judge)
