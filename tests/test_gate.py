@@ -89,7 +89,7 @@ def test_a_worker_that_is_killed_costs_a_block_of_its_case_and_leaves_no_orphan(
     )
     kill_a_worker(started, desk.folder / "out" / "gate.jsonl")
     below = processes_below(started.pid)
-    out, err = started.communicate(timeout=180)
+    out, err = started.communicate(timeout=300)
     assert started.returncode in (0, 11), err
     assert [pid for pid in below if is_running(pid)] == []
     read = read_gate(desk.folder / "out")
@@ -100,13 +100,13 @@ def test_a_worker_that_is_killed_costs_a_block_of_its_case_and_leaves_no_orphan(
     verdict = json.loads((desk.folder / "out" / "verdict.json").read_text())
     assert verdict["exit_code"] == started.returncode
     assert {one["metric"] for one in verdict["cases"]} == {"step_time", "peak_memory", "allocations"}
-    assert ElementTree.parse(desk.folder / "out" / "junit.xml").getroot() is not None
+    assert ElementTree.parse(desk.folder / "out" / "junit.xml").getroot() is not None  # noqa: S314 - our own
     assert (desk.folder / "out" / "gate.html").read_text().startswith("<!doctype html>")
 
 
 def kill_a_worker(started: subprocess.Popen[str], ledger: Path) -> None:
     """Once blocks are measured: end a process that was forked by one of the two that import torch."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if ledger.exists() and b'"kind": "memory"' in ledger.read_bytes():
             direct = [pid for pid in processes_below(started.pid) if parent(pid) == started.pid]
@@ -144,7 +144,7 @@ def is_running(pid: int) -> bool:
         ((*ARMS, "-k", "nothing"), 2, "no case of profile"),
         ((*ARMS, "--threads", "0"), 2, "--threads is '0'"),
         (("--resume", "gone"), 2, "gone"),
-        ((*ARMS, "-k", "seed_cnn-sgd", "--profile", "gpu"), 12, "no case in common"),
+        ((*ARMS, "-k", "cuda", "--profile", "smoke"), 12, "no case in common"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )

@@ -56,10 +56,10 @@ def found(procedure: Procedure, verdict: str) -> set[str]:
 
 
 @pytest.mark.parametrize("draw", [normal, heavy])
-@pytest.mark.parametrize("spread", [0.004, 0.03], ids=["quiet", "noisy"])
+@pytest.mark.parametrize("spread", [0.004, pytest.param(0.03, marks=pytest.mark.slow)], ids=["quiet", "noisy"])
 def test_identical_sides_alarm_in_no_more_than_one_percent_of_gates(draw, spread):
-    """300 gates each. At a true error of 1 % more than 8 alarms have a chance of 1 in 300; all effects are at their
-    worst, at the tolerance itself, where a single one of 24 hypotheses is least distinguishable from a slowdown.
+    """300 gates each, every case at its worst: slower by the tolerance itself. At a true error of 1 % more alarms than
+    these have a chance of 1 in 300.
     """
     chance = np.random.default_rng(11)
     edge = dict.fromkeys(NAMES, math.log1p(LIMITS.tolerance))
@@ -97,7 +97,8 @@ def test_a_slowdown_of_everything_is_that_of_all_cases():
 
 def test_a_speed_up_is_an_improvement_and_no_regression():
     procedure = run(np.random.default_rng(6), {NAMES[2]: -0.05})
-    assert found(procedure, "improvement") == {NAMES[2]}
+    assert found(procedure, "improvement") & set(NAMES) == {NAMES[2]}
+    assert set(procedure.explained(procedure.known(), "improvement").values()) == {NAMES[2]}
     assert not found(procedure, "regression")
 
 
@@ -107,11 +108,11 @@ def test_a_slowdown_below_the_tolerance_is_no_change():
 
 
 def test_a_slowdown_by_the_margin_is_hardly_ever_called_no_change():
-    """400 gates so noisy and short that few of them settle anything."""
+    """200 gates so noisy and short that few of them settle anything."""
     chance = np.random.default_rng(10)
     edge = {NAMES[0]: math.log1p(LIMITS.margin)}
-    passed = sum(NAMES[0] in found(run(chance, edge, spread=0.04, most=12), "no change") for _ in range(400))
-    assert passed <= stats.binom.ppf(0.997, 400, 0.05)
+    passed = sum(NAMES[0] in found(run(chance, edge, spread=0.04, most=12), "no change") for _ in range(200))
+    assert passed <= stats.binom.ppf(0.997, 200, 0.05)
 
 
 def test_too_few_blocks_settle_no_regression_and_say_what_is_ruled_out():
@@ -155,12 +156,23 @@ def test_one_case_alone_is_judged_by_its_own_noise():
 
 
 def test_the_bound_of_one_case_is_that_of_a_one_sided_t_interval():
-    values = np.random.default_rng(9).normal(0.01, 0.02, 12)
+    """Of fewer than five blocks none is trimmed: it is Student's own."""
+    values = np.random.default_rng(9).normal(0.01, 0.02, 4)
     procedure = Procedure(NAMES[:1], {}, LIMITS)
     for value in values:
         procedure.add({NAMES[0]: float(value)})
     interval = stats.ttest_1samp(values, 0.0, alternative="less").confidence_interval(0.95)
     assert procedure.known()[NAMES[0]].below(0.05) == pytest.approx(interval.high)
+
+
+def test_a_few_disturbed_blocks_do_not_hide_a_slowdown():
+    """One block of eight is off by eight times what the others are."""
+
+    def disturbed(chance: np.random.Generator) -> float:
+        return float(chance.standard_normal() * (8 if chance.random() < 1 / 8 else 1))
+
+    hit = [run(np.random.default_rng(seed), {NAMES[0]: 0.03}, draw=disturbed) for seed in range(20)]
+    assert sum(NAMES[0] in found(procedure, "regression") for procedure in hit) >= 19
 
 
 def test_levels_are_sets_of_cases_that_differ():

@@ -13,7 +13,8 @@ from suite.gate.ratio import balanced
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated, prior, trigamma_inverse
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
-from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, jointly, signs, statistics
+from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, jointly, signs, statistics
+from suite.gate.statistics.trimming import SHARE, trimmed
 
 VARIANCES = np.array([0.00012, 0.00034, 0.00021, 0.00090, 0.00015, 0.00027, 0.00044, 0.00011])
 ALONE = [slice(0, 1)]
@@ -95,14 +96,34 @@ def test_joint_p_values_are_counted_over_every_world():
 
 def test_one_column_agrees_with_scipys_permutation_test():
     ratios = np.random.default_rng(5).normal(0.5, 1.0, size=10)
+    limit = REACH * np.median(np.abs(ratios))
     other = stats.permutation_test(
-        (ratios,),
+        (np.clip(ratios, -limit, limit),),
         lambda values, axis: values.mean(axis) / (values.std(axis, ddof=1) / math.sqrt(len(ratios))),
         permutation_type="samples",
         alternative="greater",
         n_resamples=np.inf,
     )
     assert jointly(ratios[:, None], ALONE, seed=0)[0] == pytest.approx(other.pvalue)
+
+
+def test_one_disturbed_block_costs_a_slowdown_no_more_than_its_sign():
+    quiet = np.full((10, 1), 0.03) + np.linspace(-0.001, 0.001, 10)[:, None]
+    disturbed = quiet.copy()
+    disturbed[3] = -0.9
+    assert jointly(quiet, ALONE, seed=0)[0] == 1 / 1024
+    assert jointly(disturbed, ALONE, seed=0)[0] == 11 / 1024
+
+
+@given(st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=5, max_size=40).filter(lambda one: len(one) % 5 == 0))
+def test_the_middle_of_numbers_is_known_as_scipy_says(numbers):
+    """Scipy divides by the share that was asked for; ours by what was cut, which is the same for whole fives."""
+    values = np.array(numbers)
+    mean, variance, degrees = trimmed(values)
+    assert mean == pytest.approx(stats.trim_mean(values, SHARE), abs=1e-12)
+    error = stats.mstats.trimmed_stde(values, limits=(SHARE, SHARE))
+    assert math.sqrt(variance / len(values)) == pytest.approx(float(error), abs=1e-9)
+    assert degrees == len(values) - 2 * int(SHARE * len(values)) - 1
 
 
 def test_worlds_drawn_by_chance_agree_with_all_of_them():

@@ -90,9 +90,7 @@ def common(comparison: Comparison) -> str:
 def summary(comparison: Comparison, limits: Limits) -> str:
     """The counts, and what they are measured by."""
     counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
-    rules = (
-        f"regression: above {limits.tolerance:.1%} is shown; no change: {limits.margin:.1%} is ruled out"
-    )
+    rules = f"regression: above {limits.tolerance:.1%} is shown; no change: {limits.margin:.1%} is ruled out"
     left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
     return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
 

@@ -26,6 +26,7 @@ from suite.gate.explain import explained
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated
 from suite.gate.statistics.sign_flips import jointly
+from suite.gate.statistics.trimming import trimmed
 from suite.limits import Limits, Verdict
 
 Values = NDArray[np.float64]
@@ -41,7 +42,7 @@ class Known:
     """What is known of one case, or of all cases of a level, by the logs of its ratios.
 
     Attributes:
-        mean, error: of the log ratio; `error` draws on the noise of the other cases. NaN below two blocks.
+        mean, error: of the log ratio, trimmed; `error` draws on the noise of the other cases. NaN below two blocks.
         degrees: of freedom of the error.
         blocks: that told a ratio.
         slower, faster: p-values of exceeding the tolerance, by the moderated t, for this one alone.
@@ -130,17 +131,13 @@ class Procedure:
         tolerance = math.log1p(self.limits.tolerance)
         found: dict[str, Known] = {}
         for family in self._families():
-            part = columns[:, family]
-            count = np.isfinite(part).sum(axis=0)
-            mean = np.array([np.nanmean(column) if n else math.nan for column, n in zip(part.T, count, strict=True)])
-            error, degrees = errors(part)
-            for place, name in enumerate(self._names()[family]):
-                one, spread, freedom = float(mean[place]), float(error[place]), float(degrees[place])
+            names, part = self._names()[family], columns[:, family]
+            for name, (mean, error, degrees, blocks) in zip(names, estimates(part), strict=True):
                 slower, faster = (
-                    float(stats.t.sf((side * one - tolerance) / spread, freedom)) if count[place] > 1 else 1.0
+                    float(stats.t.sf((side * mean - tolerance) / error, degrees)) if blocks > 1 else 1.0
                     for side in (1, -1)
                 )
-                found[name] = Known(one, spread, freedom, int(count[place]), slower, faster)
+                found[name] = Known(mean, error, degrees, blocks, slower, faster)
         return found
 
     def _look(self, share: float, *, final: bool) -> None:
@@ -224,13 +221,20 @@ def known_rows(column: Values) -> Values:
     return column[np.isfinite(column[:, 0])]
 
 
-def errors(part: Values) -> tuple[Values, Values]:
-    """Moderated standard errors of the means of columns, and their degrees of freedom; NaN below two values."""
-    count = np.isfinite(part).sum(axis=0)
-    told = np.flatnonzero(count > 1)
-    error, degrees = np.full(part.shape[1], math.nan), np.full(part.shape[1], math.nan)
-    if len(told):
-        own = np.nanvar(part[:, told], axis=0, ddof=1)
-        drawn, freedom = moderated(own, count[told] - 1.0)
-        error[told], degrees[told] = np.sqrt(drawn / count[told]), freedom
-    return error, degrees
+def estimates(part: Values) -> list[tuple[float, float, float, int]]:
+    """Trimmed mean of each column (N, M), its moderated standard error, the degrees of freedom, and how many values
+    it has; NaN where these are too few.
+    """
+    columns = [column[np.isfinite(column)] for column in part.T]
+    told = [trimmed(column) if len(column) else (np.array(math.nan), np.array(math.nan), 0) for column in columns]
+    known = [place for place, column in enumerate(columns) if len(column) > 1]
+    error, degrees = np.full(len(columns), math.nan), np.full(len(columns), math.nan)
+    if known:
+        variances = np.array([float(told[place][1]) for place in known])
+        drawn, freedom = moderated(variances, np.array([float(told[place][2]) for place in known]))
+        error[known] = np.sqrt(drawn / np.array([len(columns[place]) for place in known]))
+        degrees[known] = freedom
+    return [
+        (float(mean), float(error[place]), float(degrees[place]), len(columns[place]))
+        for place, (mean, _, _) in enumerate(told)
+    ]

@@ -85,6 +85,7 @@ class GateVerdict:
         budget_s: that it had.
         discarded: share of the pieces of rounds that were left out for disturbance.
         machine: the processor and its cores, in words.
+        modes: how each case was measured: `together` or in `bursts`.
     """
 
     baseline: str

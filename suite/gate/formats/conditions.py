@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from suite import units
 from suite.gate.formats.sentences import limit, percent
 from suite.gate.verdict import GateVerdict
+
+
+MEANINGS = {"together": "on cores of their own at the same time", "bursts": "in turns"}
+"""Mode of measuring both sides of a case -> what it means."""
 
 
 def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
@@ -23,7 +28,7 @@ def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
         ("discarded", discarded(verdict)),
         ("control", control(verdict)),
         ("machine", verdict.machine),
-        ("modes", plain(verdict.modes)),
+        ("modes", modes(verdict)),
     )
     return tuple((label, text) for label, text in known if text)
 
@@ -32,6 +37,11 @@ def arm(verdict: GateVerdict, side: str, asked: str) -> str:
     """An arm as the user wrote it, and what it turned out to be."""
     found = plain(verdict.arms.get(side))
     return f"{asked} ({found})" if found and found != asked else asked
+
+
+def modes(verdict: GateVerdict) -> str:
+    """How many cases were measured in each mode."""
+    return ", ".join(f"{count} {MEANINGS.get(mode, mode)}" for mode, count in Counter(verdict.modes.values()).items())
 
 
 def plain(value: Any) -> str:

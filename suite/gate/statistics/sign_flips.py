@@ -24,6 +24,8 @@ ALL_WORLDS_UP_TO = 12
 """Blocks up to which every one of the 2^n worlds is looked at."""
 WORLDS = 20_000
 """Worlds drawn by chance where there are more."""
+REACH = 1.5
+"""Size of a value, over the median size of its column, beyond which it counts for no more."""
 AT_ONCE = 2048
 """Worlds looked at in one go: what is held is so many times the number of cases."""
 
@@ -39,7 +41,7 @@ def signs(blocks: int, seed: int) -> Values:
 
 
 def statistics(ratios: Values, families: Sequence[slice], worlds: Values | None = None) -> Values:
-    """Moderated t of the mean of each column.
+    """Moderated t of the mean of each column, its values clipped.
 
     Args:
         ratios: (N, M) of N blocks; NaN where a case was not measured.
@@ -49,21 +51,30 @@ def statistics(ratios: Values, families: Sequence[slice], worlds: Values | None 
     Returns:
         (W, M), or (1, M); -inf for columns with fewer than two values.
     """
-    measured = np.isfinite(ratios)
-    count = measured.sum(axis=0).astype(np.float64)
-    filled = np.where(measured, ratios, 0.0)
     worlds = np.ones((1, len(ratios))) if worlds is None else worlds
-    sums = np.einsum("wn,nm->wm", worlds, filled)  # no product of matrices: its threads would spin beside a worker
-    means = sums / np.maximum(count, 1)
-    squares = (filled**2).sum(axis=0)
-    variances = np.maximum(squares - count * means**2, 0.0) / np.maximum(count - 1, 1)
-    found = np.full(means.shape, -np.inf)
+    found = np.full((len(worlds), ratios.shape[1]), -np.inf)
     for family in families:
-        known = np.flatnonzero(count[family] > 1) + (family.start or 0)
-        if len(known):
-            drawn, _ = moderated(variances[:, known], count[known] - 1)
-            found[:, known] = means[:, known] / np.sqrt(drawn / count[known])
+        columns = [place for place in range(family.start, family.stop) if np.isfinite(ratios[:, place]).sum() > 1]
+        if not columns:
+            continue
+        told = [column_in(ratios[:, place], worlds) for place in columns]
+        count = np.array([np.isfinite(ratios[:, place]).sum() for place in columns])
+        variances = np.stack([variance for _, variance, _ in told], axis=1)
+        drawn, _ = moderated(variances, np.array([float(degrees) for _, _, degrees in told]))
+        found[:, columns] = np.stack([mean for mean, _, _ in told], axis=1) / np.sqrt(drawn / count)
     return found
+
+
+def column_in(column: Values, worlds: Values) -> tuple[Values, Values, int]:
+    """A column (N,) in each of W worlds: means (W,), variances (W,), and degrees of freedom.
+
+    Values are clipped to `REACH` times the median of their sizes, which is the same in every world: so that a block
+    that was disturbed has a sign as the others have, and hardly more.
+    """
+    told = column[np.isfinite(column)]
+    limit = REACH * np.median(np.abs(told))
+    values = worlds[:, np.isfinite(column)] * np.clip(told, -limit, limit)
+    return values.mean(axis=1), values.var(axis=1, ddof=1), len(told) - 1
 
 
 def jointly(ratios: Values, families: Sequence[slice], seed: int) -> Values:

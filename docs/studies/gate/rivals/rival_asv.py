@@ -3,7 +3,7 @@
 asv measures commits, which its environments are built from; here both sides are one checkout, so that its command
 line is left out and its own code is called: `TimeBenchmark` in a fresh process for each case and round, as its default
 `spawn` does, with its defaults (samples of 10 ms, 5 a round, 0.1 s of warm-up), `compute_stats` over all rounds, and
-what decides in `compare`. Two rounds are its default, and about what fits.
+what decides in `compare`. Two rounds are its default, and the nearest number that fits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rival import HERE, Judgement, Rival, answer, run
 from steps import cases
 
 RIVAL = Rival("asv", "0.6.6", Path(__file__))
-PROCESS_S = 2.8
+PROCESS_S = 3.3
 """What a process takes, most of which is torch."""
 FACTORS = (1.1, 1.05)
 """By how much a result has to be worse: asv's default, and half of it."""
@@ -25,7 +25,7 @@ FACTORS = (1.1, 1.05)
 
 def measure(folder: Path, seconds: float) -> None:
     """Every case in every round; later rounds take as many steps a sample as the first."""
-    rounds = max(1, int(seconds / len(cases()) / PROCESS_S))
+    rounds = max(1, round(seconds / len(cases()) / PROCESS_S))
     found: dict[str, dict[str, Any]] = {case_id: {"samples": [], "number": 0} for case_id in cases()}
     script = str(HERE / "measured" / "sample_asv.py")
     for _ in range(rounds):

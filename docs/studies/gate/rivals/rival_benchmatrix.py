@@ -17,9 +17,9 @@ from steps import cases
 RIVAL = Rival("benchmatrix", "1.2.1", Path(__file__))
 RUNS = 5
 """benchmatrix's default, and the fewest from which it infers anything."""
-START_S = 5.0
+START_S = 4.0
 """Of a run, until the first case: pytest, torch, and pytest-benchmark's look at the CPU."""
-CASE_S = 0.3
+CASE_S = 0.15
 """Before a case is timed: its network, its first steps, and calibration."""
 LEAST_S = 0.1
 """What a case is timed for at least, in a run."""

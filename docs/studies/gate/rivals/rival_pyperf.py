@@ -1,8 +1,8 @@
 """pyperf: a runner a case, which starts fresh processes, judged as `pyperf compare_to` does.
 
 Its defaults are 20 processes a case with 3 values of 0.1 s, after one more process that finds how many steps take
-0.1 s. A process takes 2 to 3 s to import torch, so that they would take 7 minutes a side. What fits is less: the
-number of steps is given (pyperf's own option), and as many processes as there is time for, some two.
+0.1 s. A process needs some 3 s before its first step, so that a side would take 9 minutes. What fits is less: the
+number of steps is given (pyperf's own option), and the nearest number of processes that there is time for: two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rival import HERE, Judgement, Rival, answer, run
 from steps import cases, steps_in
 
 RIVAL = Rival("pyperf", "2.10.0", Path(__file__))
-PROCESS_S = 2.8
+PROCESS_S = 3.4
 """What a process takes: torch, the network, and four values of 0.1 s, of which the first warms up."""
 VALUE_S = 0.1
 """pyperf's `--min-time`."""
@@ -24,7 +24,7 @@ RULES = {"significant": None, "significant, --min-speed 5": 5.0}
 
 def measure(folder: Path, seconds: float) -> None:
     """One runner after the other; results in one file."""
-    processes = max(1, int(seconds / len(cases()) / PROCESS_S))
+    processes = max(1, round(seconds / len(cases()) / PROCESS_S))
     for case_id in cases():
         run(
             [

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from rival import HERE, Judgement, Rival, answer, run
+from steps import cases
 
 RIVAL = Rival("pytest-benchmark", "5.3.1", Path(__file__))
-CASES = 8
-START_S = 5.0
+START_S = 4.0
 """Until the first case: pytest, torch, and pytest-benchmark's look at the CPU."""
-CASE_S = 0.4
+CASE_S = 0.15
 """Before a case is timed: its network, its first steps, and calibration."""
 LEAST_S = 0.1
 """What a case is timed for at least."""
@@ -26,7 +26,7 @@ RULES = tuple(f"{statistic}:{percent}%" for statistic in ("mean", "median", "min
 
 def measure(folder: Path, seconds: float) -> None:
     """One pytest run over all cases."""
-    case_s = max(LEAST_S, (seconds - START_S) / CASES - CASE_S)
+    case_s = max(LEAST_S, (seconds - START_S) / len(cases()) - CASE_S)
     run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", str(folder)),
