@@ -225,6 +225,7 @@ MAY_NEED: dict[str, set[str]] = {
     "disturbance": {"psutil"},
     "gate.statistics.moderation": {"numpy", "scipy"},
     "gate.statistics.sign_flips": {"numpy"},
+    "gate.statistics.trimming": {"numpy"},
     "gate.procedure": {"numpy", "scipy"},
     "gate.control": {"numpy", "scipy"},
     "gate.ratio": {"numpy"},

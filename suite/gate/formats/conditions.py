@@ -11,7 +11,6 @@ from suite import units
 from suite.gate.formats.sentences import limit, percent
 from suite.gate.verdict import GateVerdict
 
-
 MEANINGS = {"together": "on cores of their own at the same time", "bursts": "in turns"}
 """Mode of measuring both sides of a case -> what it means."""
 
