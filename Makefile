@@ -3,16 +3,18 @@ PYTHON ?= python3
 PROFILE ?= quick
 K ?=
 ARGS ?=
+BASE ?=
 BASELINE ?=
+GATE_PROFILE = $(if $(filter file,$(origin PROFILE)),gate,$(PROFILE))
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate test test-slow test-gpu check format report overhead scale inputs sampling validity noise twins full lock clean
+.PHONY: help setup bench gate gate-study test test-slow test-gpu check format report overhead scale inputs sampling validity noise twins full lock clean
 
 help: ## this list
-	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASELINE=record]"
+	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 $(READY): requirements.lock pyproject.toml
@@ -28,12 +30,22 @@ setup: $(READY) ## make .venv with everything that requirements.lock names
 bench: $(READY) ## measure PROFILE, write a record and a report under reports/runs, print their paths
 	$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS)
 
-gate: $(READY) ## measure PROFILE and compare it with the stored run BASELINE
-	@test -n '$(BASELINE)' || { echo "no stored run to compare with; set BASELINE to a run's folder or record.jsonl"; exit 2; }
+gate: $(READY) ## the working tree against the revision BASE; or PROFILE measured now against the stored run BASELINE
+	@test -n '$(BASE)$(BASELINE)' || { echo "nothing to gate against; set BASE to a git revision, or BASELINE to a run"; exit 2; }
+ifneq ($(BASE),)
+	$(BIN)/stepmark gate --baseline 'rev:$(BASE)' --candidate dir:. --profile $(GATE_PROFILE) $(if $(K),-k '$(K)') $(ARGS)
+else
 	@test -e '$(BASELINE)' || { echo "there is no $(BASELINE); set BASELINE to a run's folder or record.jsonl"; exit 2; }
 	@candidate=reports/runs/$$(date -u +%Y-%m-%dT%H-%M-%S)-candidate; \
 		$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS) --record $$candidate && \
 		$(BIN)/stepmark compare '$(BASELINE)' $$candidate
+endif
+
+gate-study: $(READY) ## error and power of the gate, live and dealt anew, beside its rivals: hours; goes on where it was; STUDY=short
+	$(BIN)/python docs/studies/gate/live.py
+	$(BIN)/python docs/studies/gate/rivals/run.py
+	$(BIN)/python docs/studies/gate/redealt.py
+	$(BIN)/python docs/studies/gate/table.py
 
 test: $(READY) ## the tests that every change has to pass
 	$(BIN)/python -m pytest tests -m 'not slow' $(if $(K),-k '$(K)') $(ARGS)

@@ -29,7 +29,7 @@ from suite.store import LineFile
 
 HERE = Path(__file__).parent
 RAW = Path("reports/studies/gate.jsonl")
-SHORT_S = 1500.0
+SHORT_S = 600.0
 """Seconds after which `STUDY=short` starts no further trial."""
 SAME = ("env:STUDY=baseline", "env:STUDY=candidate")
 """Arms that differ in a variable that nothing reads."""
