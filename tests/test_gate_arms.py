@@ -152,13 +152,16 @@ def test_another_interpreter_searches_its_own_folders(tmp_path):
 
 
 def test_an_environment_of_its_own_is_made_where_the_lock_is_another(repository):
-    """An empty lock takes no download."""
+    """A lock of what is installed nowhere and asked for never takes no download. Comments make no difference."""
+    never = 'nothing==1.0 ; python_version < "3"\n'
     (repository / "requirements.lock").write_text("# ours\n")
     git(repository, "add", ".")
     git(repository, "commit", "--quiet", "-m", "lock")
     same = checkouts.check_out("HEAD", repository)
     assert interpreters.of_checkout(same, repository) == sys.executable
     (repository / "requirements.lock").write_text("# ours, later\n")
+    assert interpreters.of_checkout(same, repository) == sys.executable
+    (same / "requirements.lock").write_text(f"{never}    --hash=sha256:{'0' * 64}\n".replace("\n    ", " \\\n    ", 1))
     python = interpreters.of_checkout(same, repository)
     assert python.startswith(str(repository / ".stepmark" / "environments"))
     assert interpreters.path_of(python)

@@ -56,15 +56,21 @@ def of_checkout(folder: Path, top: Path | None) -> str:
         StepmarkError: the environment cannot be made.
     """
     lock, ours = folder / LOCK, top / LOCK if top else None
-    if ours is None or not lock.is_file() or not ours.is_file() or lock.read_bytes() == ours.read_bytes():
+    if ours is None or not lock.is_file() or not ours.is_file() or pins(lock) == pins(ours):
         return sys.executable
-    environment = kept(ours.parent) / "environments" / hashlib.sha256(lock.read_bytes()).hexdigest()[:SHORT]
+    environment = kept(ours.parent) / "environments" / hashlib.sha256(pins(lock)).hexdigest()[:SHORT]
     ready = environment / ".ready"
     if not ready.exists():
         shutil.rmtree(environment, ignore_errors=True)
         make(environment, lock)
         ready.touch()
     return str(environment / "bin" / "python")
+
+
+def pins(lock: Path) -> bytes:
+    """What a lock asks for, without its comments."""
+    lines = (line.strip() for line in lock.read_bytes().splitlines())
+    return b"\n".join(line for line in lines if line and not line.startswith(b"#"))
 
 
 def make(environment: Path, lock: Path) -> None:
