@@ -1,8 +1,9 @@
 """A plug-in that makes steps slower, or hungrier, by as much as the environment says: what an arm of a study has more.
 
 `SLOWER=<pattern of case ids>=<share>` adds real work to the steps of those cases, as long as that share of the step.
-`HUNGRIER=<pattern>=<bytes>` makes their steps touch so much memory more, and free it again.
-Neither is set in the process that judges, which imports this too, and holds no torch.
+`HUNGRIER=<pattern>=<bytes>` makes their steps hold so much memory more.
+`SYNCHRONISING=<pattern>=1` makes their steps read the loss, as a training loop that prints it does.
+None is set in the process that judges, which imports this too, and holds no torch.
 """
 
 from __future__ import annotations
@@ -63,15 +64,18 @@ def patch() -> None:
             share = wanted("SLOWER", self.case.id)
             self.slowdown = Slowdown(share) if share else None
             self.more_bytes = int(wanted("HUNGRIER", self.case.id))
-        if self.more_bytes:
-            torch.ones(self.more_bytes // 4)
+            self.reads = bool(wanted("SYNCHRONISING", self.case.id))
+        held = torch.ones(self.more_bytes // 4)  # until the step ends
         if self.slowdown:
             self.slowdown.around(lambda *given: run(self, *given), *arguments)
         else:
             run(self, *arguments)
+        if self.reads:
+            self.loss.item()
+        del held
 
     TrainingStep.run = changed  # type: ignore[method-assign]
 
 
-if "SLOWER" in os.environ or "HUNGRIER" in os.environ:
+if {"SLOWER", "HUNGRIER", "SYNCHRONISING"} & os.environ.keys():
     patch()

@@ -87,15 +87,28 @@ def arms_of(condition: Condition, victim: str) -> tuple[str, str]:
 
 
 def trial(condition: Condition, victim: str) -> dict[str, Any]:
+    """Run one gate of a condition."""
+    options = (
+        "--profile",
+        condition.profile,
+        "--metric",
+        "step_time",
+        "--budget",
+        condition.budget,
+        *condition.options,
+    )
+    told = gated(arms_of(condition, victim), *options)
+    return {"condition": condition.name, "victim": victim, "share": condition.share, **told}
+
+
+def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
     """Run one gate and condense what it left."""
-    baseline, candidate = arms_of(condition, victim)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "gate"
         done = subprocess.run(
             [
-                *(sys.executable, "-m", "suite.cli", "gate", "--baseline", baseline, "--candidate", candidate),
-                *("--profiles", str(HERE / "profiles.toml"), "--profile", condition.profile),
-                *("--metric", "step_time", "--budget", condition.budget, "--out", str(out), *condition.options),
+                *(sys.executable, "-m", "suite.cli", "gate", "--baseline", arms[0], "--candidate", arms[1]),
+                *("--profiles", str(HERE / "profiles.toml"), "--out", str(out), *options),
             ],
             capture_output=True,
             text=True,
@@ -105,9 +118,6 @@ def trial(condition: Condition, victim: str) -> dict[str, Any]:
             raise StepmarkError(f"a gate ended with {done.returncode}: {done.stderr.strip()}")
         gate, verdict = read_gate(out), json.loads((out / "verdict.json").read_text())
     return {
-        "condition": condition.name,
-        "victim": victim,
-        "share": condition.share,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "exit_code": done.returncode,
         "seconds": gate.seconds,
