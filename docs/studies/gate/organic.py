@@ -14,7 +14,7 @@ from suite.store import LineFile
 
 OUT = RAW.with_name("gate_organic.jsonl")
 MORE_BYTES = 6 * 2**20
-"""Bytes that a step of residual_d4w32 holds more: some 10 % of its peak with 32 images; 5 % is a threshold of memory."""
+"""Bytes that a step of residual_d4w32 holds more: some 10 % of its peak with 32 images."""
 
 
 @dataclass(frozen=True)
