@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from suite.accelerators import cuda_devices
 from suite.cores import allowed_cores
 from suite.gate.arms.side import make_ready, parse
-from suite.gate.blocks import Order, Setting, measure_block
+from suite.gate.blocks import Order, Setting, can_be_together, measure_block
 from suite.gate.ledger import read_gate
+from suite.gate.memory import measure_memory
 from suite.gate.ratio import ratio_of
 from suite.gate.records import Row
 from suite.records import Case, Plan
@@ -66,6 +69,22 @@ def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(togethe
     assert rounds[0] % len(paired.orders) == 0
     assert abs(2 * sum(paired.orders) - len(paired.orders)) <= 1
     assert ratio_of(paired).taken == len(paired.orders)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(cuda_devices() < 1, reason="needs a GPU")
+def test_sides_that_share_a_device_take_turns_and_their_memory_is_that_of_the_device(tmp_path):
+    case = Case("seed_cnn", "sgd", "cuda")
+    assert not can_be_together((case, case), threads=1)
+    side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
+    setting = Setting((side, side), Plan(threads=1), ())
+    row = Row(case.id, case, case, together=False)
+    block = measure_block(setting, Order(0, "comparison", [(row, ("bursts",))], 0.5, seed=1))
+    told = block.told[case.id]["bursts"]
+    assert told.reason == ""
+    assert abs(ratio_of(told.paired).log_ratio) < 0.2
+    found = measure_memory(setting, [row], 0, seed=1).found[case.id]
+    assert found[0] == found[1], "torch's allocator hands out as much each time"
 
 
 def test_two_workers_of_one_block_have_memory_laid_out_by_chance(tmp_path):
@@ -174,9 +193,7 @@ def test_an_arm_whose_code_does_not_start_is_named(desk):
 
 def test_arms_that_speak_another_protocol_are_not_comparable(desk):
     other = desk.folder / "other"
-    subprocess.run(["cp", "-r", str(ROOT / "suite"), str(other / "suite")], check=False)
-    other.mkdir(exist_ok=True)
-    subprocess.run(["cp", "-r", str(ROOT / "suite"), str(other)], check=True)
+    shutil.copytree(ROOT / "suite", other / "suite", ignore=shutil.ignore_patterns("__pycache__"))
     protocol = other / "suite" / "protocol.py"
     text = protocol.read_text()
     protocol.write_text(text.replace("\nVERSION = ", "\nVERSION = 10"))
