@@ -13,8 +13,8 @@ from live import RAW, SAME, gated
 from suite.store import LineFile
 
 OUT = RAW.with_name("gate_organic.jsonl")
-MORE_BYTES = 6 * 2**20
-"""Bytes that a step of residual_d4w32 holds more: some 10 % of its peak with 32 images."""
+MORE_BYTES = 3 * 2**20
+"""Bytes that a step of residual_d4w32 holds more: some 5 % of its peak with 32 images."""
 
 
 @dataclass(frozen=True)
