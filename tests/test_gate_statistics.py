@@ -13,7 +13,7 @@ from suite.gate.ratio import balanced
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated, prior, trigamma_inverse
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
-from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, jointly, signs, statistics
+from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, alone, jointly, signs, statistics
 from suite.gate.statistics.trimming import SHARE, trimmed
 
 VARIANCES = np.array([0.00012, 0.00034, 0.00021, 0.00090, 0.00015, 0.00027, 0.00044, 0.00011])
@@ -105,6 +105,29 @@ def test_one_column_agrees_with_scipys_permutation_test():
         n_resamples=np.inf,
     )
     assert jointly(ratios[:, None], ALONE, seed=0)[0] == pytest.approx(other.pvalue)
+
+
+def test_worlds_of_one_column_are_counted_as_if_each_were_looked_at():
+    for seed in range(5):
+        ratios = np.random.default_rng(seed).normal(0.8, 1.0, size=(9, 1))
+        assert alone(ratios[:, 0]) == pytest.approx(by_hand(ratios, ALONE)[0])
+
+
+@given(st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=2, max_size=10))
+def test_no_world_of_one_column_is_missed(column):
+    values = np.array(column)
+    limit = REACH * np.median(np.abs(values))
+    sizes = np.clip(values, -limit, limit)
+    sums = [float(np.dot(world, sizes)) for world in itertools.product((1.0, -1.0), repeat=len(sizes))]
+    assert alone(values) >= np.mean([one >= sizes.sum() + 1e-9 for one in sums])
+    assert alone(values) <= 1
+
+
+def test_one_column_of_many_blocks_can_show_what_a_late_look_of_many_cases_may_claim():
+    """Worlds that are drawn by chance cannot: of 20,000 the smallest share is 1 / 20,000."""
+    assert alone(np.full(40, 0.01)) == 2.0**-40
+    assert alone(np.array([0.01, math.nan, 0.02])) == 0.25
+    assert alone(np.array([0.01, math.nan])) == alone(np.zeros(5)) == 1.0
 
 
 def test_one_disturbed_block_costs_a_slowdown_no_more_than_its_sign():

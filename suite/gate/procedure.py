@@ -25,7 +25,7 @@ from scipy import stats
 from suite.gate.explain import explained
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated
-from suite.gate.statistics.sign_flips import jointly
+from suite.gate.statistics.sign_flips import alone, jointly
 from suite.gate.statistics.trimming import trimmed
 from suite.limits import Limits, Verdict
 
@@ -186,11 +186,10 @@ class Procedure:
         if not self.settled:
             found = jointly(shifted, self._families(), self._seed)
             return dict(zip(names, map(float, found), strict=True))
-        whole = [name for name in names if not {name, *self.levels.get(name, ())} & self.settled.keys()]
         return {
-            name: min(1.0, len(names) * float(jointly(column, [slice(0, 1)], self._seed)[0]))
-            for name in whole
-            for column in [known_rows(shifted[:, [names.index(name)]])]
+            name: min(1.0, len(names) * alone(shifted[:, place]))
+            for place, name in enumerate(names)
+            if not {name, *self.levels.get(name, ())} & self.settled.keys()
         }
 
     def _names(self) -> list[str]:
@@ -214,11 +213,6 @@ class Procedure:
             mean = np.where(told, part, 0.0).sum(axis=1) / np.maximum(count, 1)
             columns.append(np.where(count > 0, mean, math.nan)[:, None])
         return np.hstack(columns)
-
-
-def known_rows(column: Values) -> Values:
-    """The rows of a column (N, 1) that hold a number."""
-    return column[np.isfinite(column[:, 0])]
 
 
 def estimates(part: Values) -> list[tuple[float, float, float, int]]:

@@ -28,6 +28,8 @@ REACH = 1.5
 """Size of a value, over the median size of its column, beyond which it counts for no more."""
 AT_ONCE = 2048
 """Worlds looked at in one go: what is held is so many times the number of cases."""
+GRID = 2**12
+"""Steps into which the largest size of a single column is cut, to count its worlds and not to draw them."""
 
 
 def signs(blocks: int, seed: int) -> Values:
@@ -71,10 +73,16 @@ def column_in(column: Values, worlds: Values) -> tuple[Values, Values, int]:
     Values are clipped to `REACH` times the median of their sizes, which is the same in every world: so that a block
     that was disturbed has a sign as the others have, and hardly more.
     """
+    values = worlds[:, np.isfinite(column)] * clipped(column)
+    return values.mean(axis=1), values.var(axis=1, ddof=1), values.shape[1] - 1
+
+
+def clipped(column: Values) -> Values:
+    """The values of a column (N,) that are told, clipped to `REACH` times the median of their sizes."""
     told = column[np.isfinite(column)]
     limit = REACH * np.median(np.abs(told))
-    values = worlds[:, np.isfinite(column)] * np.clip(told, -limit, limit)
-    return values.mean(axis=1), values.var(axis=1, ddof=1), len(told) - 1
+    found: Values = np.clip(told, -limit, limit)
+    return found
 
 
 def jointly(ratios: Values, families: Sequence[slice], seed: int) -> Values:
@@ -92,3 +100,28 @@ def jointly(ratios: Values, families: Sequence[slice], seed: int) -> Values:
         largest = statistics(ratios, families, worlds[start : start + AT_ONCE]).max(axis=1, initial=-np.inf)
         reached += (largest[:, None] >= own - 1e-12).sum(axis=0)
     return np.where(np.isfinite(own), reached / len(worlds), 1.0)
+
+
+def alone(column: Values) -> float:
+    """The one-sided p-value of one column (N,) for a mean above 0, over all of its worlds, however many they are; 1
+    with fewer than two values.
+
+    All worlds have the same sum of squares, so that their t is ordered as their sum is, and that by what its negative
+    values come to. In how many worlds this is no more than it was is counted size by size, as subsets of a sum are.
+    Sizes are rounded down to a grid, so that a world may be counted that just fails to reach it, but none is missed.
+
+    Source: Pagano and Tritchler 1983, "On obtaining permutation distributions in polynomial time"; theirs is by
+        characteristic functions, ours by the recurrence, of which no more than the observed sum is needed.
+    """
+    values = clipped(column)
+    step = np.max(np.abs(values), initial=0.0) / GRID
+    if len(values) < 2 or not step > 0:
+        return 1.0
+    negative = int(-values[values < 0].sum() / step + 1e-6)
+    share = np.zeros(negative + 1)  # of the worlds so far whose negative values come to so many steps
+    share[0] = 1.0
+    for size in (np.abs(values) / step).astype(np.int64):
+        flipped = np.zeros_like(share)
+        flipped[size:] = share[: max(negative + 1 - size, 0)]
+        share = (share + flipped) / 2
+    return float(share.sum())
