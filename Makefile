@@ -42,9 +42,7 @@ else
 endif
 
 gate-study: $(READY) ## error and power of the gate, live and dealt anew, beside its rivals: hours; goes on where it was; STUDY=short
-	$(BIN)/python docs/studies/gate/live.py
-	$(BIN)/python docs/studies/gate/organic.py
-	$(BIN)/python docs/studies/gate/rivals/run.py
+	$(BIN)/python docs/studies/gate/study.py
 	$(BIN)/python docs/studies/gate/redealt.py
 	$(BIN)/python docs/studies/gate/table.py
 

@@ -1,38 +1,39 @@
 """Live gates of identical arms and of arms with a known slowdown: what `stepmark gate` says of them.
 
 Each trial is a `stepmark gate` of its own. What it said, and the log ratio of every case and block, is a line of
-`reports/studies/gate.jsonl`; the study goes on where it was. `STUDY=short` takes half an hour's trials.
+`reports/studies/gate.jsonl`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from time import monotonic
+from statistics import median
 from typing import Any
 
 import suite
-from suite.gate.ledger import read_gate
+from parts import Part
+from suite.gate.ledger import Gate, read_gate
 from suite.gate.replay import log_ratios
 from suite.records import StepmarkError
 from suite.store import LineFile
 
 HERE = Path(__file__).parent
 RAW = Path("reports/studies/gate.jsonl")
-SHORT_S = 600.0
-"""Seconds after which `STUDY=short` starts no further trial."""
 SAME = ("env:STUDY=baseline", "env:STUDY=candidate")
 """Arms that differ in a variable that nothing reads."""
+
+SURROUNDINGS = ("others_cores", "stolen_share")
+"""Metrics of `suite.disturbance` that a trial keeps: cores' worth of time that others used, and the hypervisor."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Condition:
         share: of a step by which the victim's are longer in the candidate; in the baseline where it is negative.
         victims: patterns of case ids, of which each trial draws one; none where the arms are identical.
         options: of `stepmark gate`, beside.
+        stage: when it is measured (`Part`).
     """
 
     name: str
@@ -53,6 +55,7 @@ class Condition:
     share: float = 0.0
     victims: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    stage: int = 1
 
 
 EIGHT = tuple(
@@ -62,9 +65,9 @@ EIGHT = tuple(
 )
 MORE = ("residual_separable_d4w32-rmsprop-cpu-b32", "mobilenet_v3_small-adamw-cpu-b32", *EIGHT)
 CONDITIONS = (
-    Condition("identical, 8 cases", "eight", 40, "4m"),
-    Condition("one of 8 slower by 5 %", "eight", 20, "4m", 0.05, EIGHT),
-    Condition("one of 8 slower by 3 %", "eight", 20, "4m", 0.03, EIGHT),
+    Condition("identical, 8 cases", "eight", 40, "4m", stage=0),
+    Condition("one of 8 slower by 5 %", "eight", 20, "4m", 0.05, EIGHT, stage=0),
+    Condition("one of 8 slower by 3 %", "eight", 20, "4m", 0.03, EIGHT, stage=0),
     Condition("one of 8 slower by 2 %", "eight", 10, "10m", 0.02, EIGHT),
     Condition("identical, 24 cases", "twentyfour", 10, "10m"),
     Condition("one of 24 slower by 3 %", "twentyfour", 10, "10m", 0.03, MORE),
@@ -75,7 +78,6 @@ CONDITIONS = (
     Condition("one of 8 slower by 5 %, on all threads", "eight", 8, "10m", 0.05, EIGHT, ("--threads", "2")),
     Condition("one of 8 slower by 10 %, on all threads", "eight", 4, "10m", 0.10, EIGHT, ("--threads", "2")),
 )
-SHORT = ("identical, 8 cases", "one of 8 slower by 5 %", "one of 8 slower by 3 %")
 
 
 def arms_of(condition: Condition, victim: str) -> tuple[str, str]:
@@ -127,8 +129,19 @@ def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
         },
         "comparison": [told(log_ratios(block)) for block in gate.of("comparison")],
         "control": [told(log_ratios(block)) for block in gate.of("control")],
+        "surroundings": surroundings(gate),
         "stepmark": suite.__version__,
+        "revision": gate.planned.arms["baseline"]["revision"],
     }
+
+
+def surroundings(gate: Gate) -> dict[str, float]:
+    """What others did to the machine meanwhile, in the middle of the blocks."""
+    found: dict[str, list[float]] = {}
+    for block in gate.of("comparison"):
+        for series in block.surroundings:
+            found.setdefault(series.metric.name, []).extend(series.values)
+    return {name: median(found[name]) for name in SURROUNDINGS if name in found}
 
 
 def told(ratios: dict[str, float]) -> dict[str, float | None]:
@@ -141,30 +154,23 @@ def trials() -> list[dict[str, Any]]:
     return [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
 
 
-def due(done: Counter[str], chance: random.Random) -> Iterator[Condition]:
-    """The condition that lacks most of its trials, again and again until none does; chance decides between equals."""
-    short = os.environ.get("STUDY") == "short"
-    conditions = [one for one in CONDITIONS if not short or one.name in SHORT]
-    while lacking := [one for one in conditions if done[one.name] < one.wanted]:
-        yield min(lacking, key=lambda one: (done[one.name] / one.wanted, chance.random()))
-
-
-def main() -> None:
-    """Measure what is missing."""
-    chance = random.Random()  # noqa: S311 - an order
+def parts() -> list[Part]:
+    """Every condition, with as many trials as there are."""
     done = Counter(one["condition"] for one in trials())
-    RAW.parent.mkdir(parents=True, exist_ok=True)
-    file = LineFile(RAW)
-    started_s = monotonic()
-    for condition in due(done, chance):
-        if os.environ.get("STUDY") == "short" and monotonic() - started_s > SHORT_S:
-            break
-        found = trial(condition, chance.choice(condition.victims) if condition.victims else "")
-        file.append(found)
-        done[condition.name] += 1
-        print(f"{found['at']}  exit {found['exit_code']:2}  {found['seconds']:4.0f} s  {condition.name}", flush=True)
+    return [Part(one.stage, one.wanted, done[one.name], partial(one_more, one)) for one in CONDITIONS]
+
+
+def one_more(condition: Condition) -> str:
+    """Run and keep one trial."""
+    victim = random.choice(condition.victims) if condition.victims else ""  # noqa: S311 - a draw
+    found = trial(condition, victim)
+    keep(RAW, found)
+    return f"exit {found['exit_code']:2}  {found['seconds']:4.0f} s  {condition.name}"
+
+
+def keep(path: Path, line: dict[str, Any]) -> None:
+    """Append a line to a file of trials."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = LineFile(path)
+    file.append(line)
     file.close()
-
-
-if __name__ == "__main__":
-    main()

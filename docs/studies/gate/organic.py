@@ -1,16 +1,17 @@
 """Changes that people really make, each as one gate: is it caught, and called by its name?
 
-A line for each in `reports/studies/gate_organic.jsonl`; those that are there are not measured again.
+A line for each in `reports/studies/gate_organic.jsonl`.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from live import RAW, SAME, gated
-
-from suite.store import LineFile
+from live import RAW, SAME, gated, keep
+from parts import Part
+from suite.store import read_lines
 
 OUT = RAW.with_name("gate_organic.jsonl")
 MORE_BYTES = 3 * 2**20
@@ -41,21 +42,20 @@ CHANGES = (
 )
 
 
-def main() -> None:
-    """Gate what has not been gated yet."""
-    done = {json.loads(line)["change"] for line in OUT.read_text().splitlines()} if OUT.exists() else set()
-    file = LineFile(OUT)
-    for change in CHANGES:
-        if change.name in done:
-            continue
-        found = gated(change.arms, *change.options)
-        file.append({"change": change.name, "arms": change.arms, **found})
-        print(f"{change.name}: exit {found['exit_code']}, {found['seconds']:.0f} s", flush=True)
-        for one in found["verdict"]["cases"]:
-            if one["verdict"] != "no change":
-                print(f"  {one['metric']:12} {one['name']:40} {one['verdict']} {one['change']:+.1%}", flush=True)
-    file.close()
+def parts() -> list[Part]:
+    """Every change, once."""
+    done = {(line["change"], *line["arms"]) for line in gates()}
+    return [Part(0, 1, (one.name, *one.arms) in done, partial(measure, one)) for one in CHANGES]
 
 
-if __name__ == "__main__":
-    main()
+def gates() -> list[dict[str, Any]]:
+    """What has been measured, in order; of a change that was changed since, the older gate is there too."""
+    return read_lines(OUT)[0] if OUT.exists() else []
+
+
+def measure(change: Change) -> str:
+    """Gate a change and keep what was said."""
+    found = gated(change.arms, *change.options)
+    keep(OUT, {"change": change.name, "arms": change.arms, **found})
+    changed = sum(one["verdict"] != "no change" for one in found["verdict"]["cases"])
+    return f"exit {found['exit_code']:2}  {found['seconds']:4.0f} s  {change.name}: {changed} not without a change"

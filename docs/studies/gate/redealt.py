@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from live import RAW, trials
 from scipy import stats
 
+from live import RAW, trials
 from suite.gate.explain import levels_of
 from suite.gate.procedure import Procedure
 from suite.gate.records import Row

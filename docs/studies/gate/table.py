@@ -14,7 +14,6 @@ from typing import Any
 
 from live import CONDITIONS, RAW, Condition, trials
 from redealt import OUT, limits
-
 from suite.units import duration
 
 RIVALS = RAW.with_name("rivals.jsonl")

@@ -24,8 +24,8 @@ from suite.records import StepmarkError
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = Path(".stepmark/environments/rivals").resolve()
-VISIBLE = (sysconfig.get_path("purelib"), str(Path(suite.__file__).parents[1]), str(HERE), str(HERE.parent))
-"""What every environment sees behind its own packages: torch and the rest, the project, `steps`, and `changes`."""
+VISIBLE = (sysconfig.get_path("purelib"), str(Path(suite.__file__).parents[1]), str(HERE.parent))
+"""What every environment sees behind its own packages: torch and the rest, the project, `rivals`, and `changes`."""
 
 
 @dataclass(frozen=True)

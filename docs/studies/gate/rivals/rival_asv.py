@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rival import HERE, Judgement, Rival, answer, run
-from steps import cases
+from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.steps import cases
 
 RIVAL = Rival("asv", "0.6.6", Path(__file__))
 PROCESS_S = 3.3

@@ -11,8 +11,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rival import HERE, Judgement, Rival, answer, run
-from steps import cases
+from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.steps import cases
 
 RIVAL = Rival("benchmatrix", "1.2.1", Path(__file__))
 RUNS = 5

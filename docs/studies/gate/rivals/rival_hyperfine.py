@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from rival import HERE, Judgement, Rival, answer, run
-from steps import cases, steps_in
+from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.steps import cases, steps_in
 
 
 class Debian(Rival):

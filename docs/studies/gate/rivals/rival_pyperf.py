@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rival import HERE, Judgement, Rival, answer, run
-from steps import cases, steps_in
+from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.steps import cases, steps_in
 
 RIVAL = Rival("pyperf", "2.10.0", Path(__file__))
 PROCESS_S = 3.4

@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from rival import HERE, Judgement, Rival, answer, run
-from steps import cases
+from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.steps import cases
 
 RIVAL = Rival("pytest-benchmark", "5.3.1", Path(__file__))
 START_S = 4.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 import pyperf
-from steps import step_of
+
+from rivals.steps import step_of
 
 
 def pass_on(command: list[str], options: Namespace) -> None:

@@ -7,7 +7,8 @@ import sys
 from types import SimpleNamespace
 
 from asv_runner.benchmarks.time import TimeBenchmark
-from steps import step_of
+
+from rivals.steps import step_of
 
 
 def main() -> None:

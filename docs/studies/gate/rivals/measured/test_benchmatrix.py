@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmatrix import BenchmarkCase, make_benchmark_test
-from steps import cases, step_of
+
+from rivals.steps import cases, step_of
 
 
 def made(case_id: str) -> tuple[Callable[[], None]]:

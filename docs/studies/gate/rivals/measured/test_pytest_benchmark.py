@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from steps import cases, step_of
+
+from rivals.steps import cases, step_of
 
 
 @pytest.mark.parametrize("case_id", cases())

@@ -1,0 +1,109 @@
+"""What other tools say of identical sides and of sides with a known slowdown, in the time that `stepmark gate` takes.
+
+A trial measures the baseline and then the candidate, all cases of each, in a tool's usual way, and asks the tool which
+cases are slower. Every trial is a line of `reports/studies/rivals.jsonl`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from live import keep
+from parts import Part
+from rivals import rival_asv, rival_benchmatrix, rival_hyperfine, rival_pyperf, rival_pytest_benchmark
+from rivals.rival import Rival
+from rivals.steps import cases
+from suite.store import read_lines
+
+RAW = Path("reports/studies/rivals.jsonl")
+TRIAL_S = 100.0
+"""What a trial may take, both sides together: what our gate takes for these cases, start-up included."""
+ADAPTERS = (rival_pytest_benchmark, rival_pyperf, rival_asv, rival_benchmatrix, rival_hyperfine)
+RIVALS: tuple[Rival, ...] = tuple(adapter.RIVAL for adapter in ADAPTERS)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Trials of one kind.
+
+    Attributes:
+        wanted: how many trials of each rival the table should have. Set before the first was measured.
+        share: of a step by which the victim's are longer in the candidate; 0.0 where the sides are identical.
+    """
+
+    name: str
+    wanted: int
+    share: float = 0.0
+
+
+CONDITIONS = (
+    Condition("identical, 8 cases", 10),
+    Condition("one of 8 slower by 3 %", 5, 0.03),
+    Condition("one of 8 slower by 5 %", 5, 0.05),
+    Condition("one of 8 slower by 10 %", 5, 0.10),
+)
+
+
+def environment_of(slower: str) -> dict[str, str]:
+    """The environment of a side, whose steps are slower where a victim and a share are given."""
+    mine = {name: value for name, value in os.environ.items() if name != "SLOWER"}
+    return mine | {"SLOWER": slower} if slower else mine
+
+
+def trial(rival: Rival, condition: Condition, victim: str) -> dict[str, Any]:
+    """Measure both sides, one after the other, and ask the rival."""
+    slower = f"{victim}={condition.share}" if victim else ""
+    sides_s: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        baseline, candidate = Path(name, "baseline"), Path(name, "candidate")
+        for folder, environment in ((baseline, environment_of("")), (candidate, environment_of(slower))):
+            started_s = monotonic()
+            rival.measure(folder, TRIAL_S / 2, environment)
+            sides_s.append(round(monotonic() - started_s, 1))
+        said = rival.judge(baseline, candidate)
+    return {
+        "condition": condition.name,
+        "victim": victim,
+        "share": condition.share,
+        "rival": rival.name,
+        "version": rival.version,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "trial_s": TRIAL_S,
+        "seconds": sum(sides_s),
+        "sides_s": sides_s,
+        **said,
+    }
+
+
+def parts() -> list[Part]:
+    """Every condition of every rival, with as many trials as there are."""
+    done = Counter((one["rival"], one["condition"]) for one in gathered())
+    return [
+        Part(0, condition.wanted, done[rival.name, condition.name], partial(one_more, rival, condition))
+        for rival in RIVALS
+        for condition in CONDITIONS
+    ]
+
+
+def gathered() -> list[dict[str, Any]]:
+    """What has been measured, in order."""
+    return read_lines(RAW)[0] if RAW.exists() else []
+
+
+def one_more(rival: Rival, condition: Condition) -> str:
+    """Run and keep one trial; the rival's environment is made where it is missing."""
+    rival.prepare()
+    victim = random.choice(list(cases())) if condition.share else ""  # noqa: S311 - a draw
+    found = trial(rival, condition, victim)
+    keep(RAW, found)
+    alarms = ", ".join(f"{rule}: {len(slower)}" for rule, slower in found["alarms"].items())
+    return f"{rival.name}  {found['seconds']:4.0f} s  {condition.name}: {alarms}"

@@ -1,0 +1,62 @@
+"""The gate's study: what `stepmark gate` and its rivals say of identical sides and of sides with a known slowdown.
+
+until nothing is lacking, or the time is up:
+    two trials of the gate, then one of a rival, so that all are of the same hours:
+        of what is lacking, the part of the lowest stage that lacks most of its trials
+
+Every trial is on disk once it is over, and the study goes on where it was. `STUDY=short` starts no trial after the
+first 25 minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import cycle
+from time import monotonic
+
+import live
+import organic
+from parts import Part
+from rivals import trials as rivals
+
+SHORT_S = 1500.0
+"""Seconds after which `STUDY=short` starts no trial. With the last one, and the page, it is over in half an hour."""
+
+
+def of_the_gate() -> list[Part]:
+    """Parts that run `stepmark gate`."""
+    return [*live.parts(), *organic.parts()]
+
+
+TURNS: tuple[Callable[[], list[Part]], ...] = (of_the_gate, of_the_gate, rivals.parts)
+
+
+def due(parts: Sequence[Part], chance: random.Random) -> Part | None:
+    """What lacks most of its trials, of the lowest stage that lacks any; chance decides between equals."""
+    lacking = [one for one in parts if one.done < one.wanted]
+    return min(lacking, key=lambda one: (one.stage, one.done / one.wanted, chance.random()), default=None)
+
+
+def main() -> None:
+    """Measure what is missing."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, help="after which no trial is started")
+    limit_s = parser.parse_args().seconds
+    if limit_s is None:
+        limit_s = SHORT_S if os.environ.get("STUDY") == "short" else float("inf")
+    started_s, chance, idle = monotonic(), random.Random(), 0  # noqa: S311 - an order
+    for parts in cycle(TURNS):
+        if monotonic() - started_s > limit_s or idle == len(TURNS):
+            break
+        part = due(parts(), chance)
+        idle = 0 if part else idle + 1
+        if part:
+            print(f"{datetime.now(UTC):%H:%M:%S}  {part.measure()}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
