@@ -49,7 +49,8 @@ def main() -> None:
     if limit_s is None:
         limit_s = SHORT_S if os.environ.get("STUDY") == "short" else float("inf")
     started_s, chance, idle = monotonic(), random.Random(), 0  # noqa: S311 - an order
-    for parts in cycle(TURNS):
+    first = chance.randrange(len(TURNS))  # so that a study that is often stopped has its turns too
+    for parts in cycle((*TURNS[first:], *TURNS[:first])):
         if monotonic() - started_s > limit_s or idle == len(TURNS):
             break
         part = due(parts(), chance)
