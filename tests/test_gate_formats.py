@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.gate.formats import FORMATS, markdown
+from suite.gate.formats.figures import change, percent
 from suite.gate.formats.forest import MARGIN_PX, PLOT_PX, forest
-from suite.gate.formats.sentences import bound, change, percent, sentence
+from suite.gate.formats.sentences import bound, sentence
 from suite.gate.verdict import GateVerdict, Judged, LeftOut
 from suite.limits import VERDICTS, Limits
 from tests import made_verdicts as made
@@ -83,7 +84,7 @@ def page(verdict: GateVerdict) -> Page:
             "interrupted",
             "inconclusive: the gate was ended before it was over; a slowdown above 1.3 % is ruled out in every case",
         ),
-        ("nothing", "no regression: no case was compared"),
+        ("nothing", "not comparable: no case was compared; 1 of 1: left out by both"),
     ],
 )
 def test_a_verdict_is_said_in_one_sentence(name, said):

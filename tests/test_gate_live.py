@@ -6,6 +6,7 @@ from time import sleep
 import pytest
 
 from suite.forked import WorkerFailed
+from suite.gate.formats.sentences import sentence
 from suite.gate.judge import judge
 from suite.gate.ledger import LEDGER_NAME, Gate, Ledger, read_gate
 from suite.gate.live import LiveGate
@@ -107,6 +108,14 @@ def test_a_case_that_fails_in_the_baseline_is_left_out(gated):
     assert verdict.failed == ()
     assert verdict.exit_code == 0
     assert verdict.left_out[0].side == "baseline"
+
+
+def test_where_every_case_fails_in_the_baseline_nothing_was_shown_and_the_exit_code_is_12(gated):
+    reason = "StepmarkError: structure 'new' is not known"
+    verdict = gated(FakeSides(fails={(0, case.id): reason for case in CASES}))
+    assert verdict.cases == ()
+    assert verdict.exit_code == 12
+    assert sentence(verdict) == f"not comparable: no case was compared; 4 of 4: baseline: {reason}"
 
 
 def test_a_worker_that_is_ended_from_outside_costs_its_case_one_block(gated):

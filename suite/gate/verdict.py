@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from suite.limits import Limits, Verdict
 
-FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE = 0, 1, 10, 11
+FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE, NOT_COMPARABLE = 0, 1, 10, 11, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class GateVerdict:
 
     @property
     def exit_code(self) -> int:
-        """A regression first, then a case that fails in the candidate, then what is not known.
+        """A regression first, then a case that fails in the candidate, then what is not known, then nothing to judge.
 
         Where the control told two identical sides apart, no step time of this gate is evidence.
         """
@@ -126,4 +126,6 @@ class GateVerdict:
         if self.failed:
             return CASE_FAILED
         unknown = self.interrupted or self.control_alarm or self.count("inconclusive")
-        return INCONCLUSIVE if unknown else FINE
+        if unknown:
+            return INCONCLUSIVE
+        return FINE if self.cases or self.identical else NOT_COMPARABLE

@@ -2,6 +2,7 @@
 
 printable.py    texts of others made fit for a line
 evidence.py     what may be told as evidence
+figures.py      numbers for a reader
 sentences.py    what several formats say alike
 conditions.py   how it was measured, as labels and texts
 forest.py       changes and their intervals as path data, in whole pixels

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite import units
-from suite.gate.formats.sentences import limit, percent
+from suite.gate.formats.figures import limit, percent
 from suite.gate.verdict import GateVerdict
 
 MEANINGS = {"together": "on cores of their own at the same time", "bursts": "in turns"}

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from suite.gate.formats.sentences import case_label, change, finding, is_time, level_label, percent
+from suite.gate.formats.figures import change, percent
+from suite.gate.formats.sentences import case_label, finding, is_time, level_label
 from suite.gate.verdict import GateVerdict, Judged
 from suite.limits import Limits, Verdict
 

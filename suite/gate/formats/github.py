@@ -6,11 +6,11 @@ Source: GitHub's "Workflow commands for GitHub Actions"; the escapes are those o
 from __future__ import annotations
 
 from suite.gate.formats.evidence import believed
+from suite.gate.formats.figures import change
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     bound,
     case_label,
-    change,
     culprits,
     failures,
     finding,
@@ -19,7 +19,7 @@ from suite.gate.formats.sentences import (
     remarks,
     sentence,
 )
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.verdict import NOT_COMPARABLE, GateVerdict, Judged
 
 SHOWN = 10
 """Annotations of one kind that GitHub shows for a step; it drops all further ones, so the last one counts the rest."""
@@ -51,8 +51,9 @@ def errors(verdict: GateVerdict) -> list[tuple[str, str]]:
 
 
 def warnings(verdict: GateVerdict) -> list[tuple[str, str]]:
-    """Titles and messages of remarks and of each inconclusive case."""
-    return [("gate", one) for one in remarks(verdict)] + [
+    """Titles and messages of remarks, of each inconclusive case, and that nothing was compared."""
+    nothing = [sentence(verdict)] if verdict.exit_code == NOT_COMPARABLE else []
+    return [("gate", one) for one in (*remarks(verdict), *nothing)] + [
         (f"{one.metric} inconclusive", f"{case_label(one)}: {finding(one)}")
         for one in verdict.cases
         if one.verdict == "inconclusive"

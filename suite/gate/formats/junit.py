@@ -11,17 +11,9 @@ from xml.etree import ElementTree
 
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
+from suite.gate.formats.figures import change
 from suite.gate.formats.printable import printable
-from suite.gate.formats.sentences import (
-    case_label,
-    change,
-    culprits,
-    failures,
-    finding,
-    level_label,
-    not_compared,
-    sentence,
-)
+from suite.gate.formats.sentences import case_label, culprits, failures, finding, level_label, not_compared, sentence
 from suite.gate.verdict import GateVerdict, Judged
 
 SUITE = "stepmark gate"

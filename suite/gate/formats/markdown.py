@@ -10,14 +10,12 @@ from collections.abc import Iterable
 
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
+from suite.gate.formats.figures import amount, between, change, percent
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
-    amount,
-    between,
     by_reason,
     case_label,
-    change,
     culprits,
     failures,
     finding,
@@ -27,7 +25,6 @@ from suite.gate.formats.sentences import (
     not_compared,
     outcome,
     particulars,
-    percent,
     remarks,
     telling_levels,
 )

@@ -10,15 +10,13 @@ from markupsafe import Markup
 
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
+from suite.gate.formats.figures import amount, between, change, percent
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
-    amount,
-    between,
     by_reason,
     case_label,
-    change,
     culprits,
     failures,
     finding,
@@ -28,7 +26,6 @@ from suite.gate.formats.sentences import (
     not_compared,
     outcome,
     particulars,
-    percent,
     remarks,
 )
 from suite.gate.formats.table import summed_up

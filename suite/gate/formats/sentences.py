@@ -1,23 +1,20 @@
-"""What several formats say alike: the verdict in one sentence, a change, a bound, names that are many."""
+"""What several formats say alike: the verdict in one sentence, a bound, a finding, names that are many."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
 
-from suite import units
 from suite.gate.formats.evidence import ALARMED, believed
-from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, REGRESSION, GateVerdict, Judged, LeftOut
+from suite.gate.formats.figures import change, percent, percent_above
+from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
 
 NAMED = 2
 """Cases of a reason that are named; more are counted."""
 BLAMED = 10
 """Culprits that are listed before the tables, where all of them stand; more are counted."""
-MANY_PERCENT = 10_000
-"""From here on a percentage has two digits and an exponent, so that a broken measurement does not break a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,58 +38,6 @@ def is_time(one: Judged) -> bool:
 def words(one: Judged) -> Words:
     """What more and less of its metric are called."""
     return TIME if is_time(one) else SIZE
-
-
-def percent(share: float, sign: bool = False) -> str:
-    """A share for a reader: `0.052` is `5.2 %`, or `+5.2 %` with its sign; a dash where it is not finite."""
-    figure = percent_figure(share, sign)
-    return figure if figure == "–" else f"{figure} %"
-
-
-def percent_figure(share: float, sign: bool) -> str:
-    """A share in percent without the mark, to one decimal."""
-    value = 100 * share
-    if not math.isfinite(value):
-        return "–"
-    kind = ".2g" if abs(value) >= MANY_PERCENT else ".1f"
-    figure = f"{value:{'+' if sign else ''}{kind}}"
-    return "0.0" if figure in ("+0.0", "-0.0") else figure
-
-
-def limit(share: float) -> str:
-    """A limit as the user gave it: `1 %`."""
-    return f"{100 * share:g} %"
-
-
-def percent_above(share: float) -> str:
-    """A bound in percent, rounded up, so that the text claims no more than was shown."""
-    if not math.isfinite(share) or 100 * share >= MANY_PERCENT:
-        return percent(share)
-    return f"{(Decimal(str(share)) * 100).quantize(Decimal('0.1'), ROUND_CEILING)} %"
-
-
-def interval(low: float, high: float) -> str:
-    """An interval of changes: `+2.8 to +3.4 %`; a dash where an end is not known."""
-    ends = percent_figure(low, sign=True), percent_figure(high, sign=True)
-    return "–" if "–" in ends else f"{ends[0]} to {ends[1]} %"
-
-
-def between(one: Judged) -> str:
-    """The interval of a change; a dash where it has none, or is compared exactly."""
-    return "–" if one.low == one.high else interval(one.low, one.high)
-
-
-def change(one: Judged) -> str:
-    """A change, with its interval where it has one: `+3.1 % (+2.8 to +3.4 %)`."""
-    ends = between(one)
-    return percent(one.change, sign=True) + ("" if ends == "–" else f" ({ends})")
-
-
-def amount(value: float | None, unit: str) -> str:
-    """A median for a reader; counts in full, since they are compared exactly."""
-    if unit == "count" and value is not None and math.isfinite(value):
-        return f"{value:,.0f}"
-    return units.text(value, unit)
 
 
 def bound(one: Judged) -> str:
@@ -198,7 +143,12 @@ def remarks(verdict: GateVerdict) -> tuple[str, ...]:
 
 def outcome(verdict: GateVerdict) -> str:
     """The verdict in a word or two, by the exit code."""
-    kinds = {REGRESSION: "regression", CASE_FAILED: "failed", INCONCLUSIVE: "inconclusive"}
+    kinds = {
+        REGRESSION: "regression",
+        CASE_FAILED: "failed",
+        INCONCLUSIVE: "inconclusive",
+        NOT_COMPARABLE: "not comparable",
+    }
     return kinds.get(verdict.exit_code, "identical" if verdict.identical else "no regression")
 
 
@@ -209,7 +159,13 @@ def sentence(verdict: GateVerdict) -> str:
 
 def particulars(verdict: GateVerdict) -> str:
     """What the sentence says after the verdict's own word."""
-    said = {"regression": regressed, "failed": failed, "inconclusive": undecided, "identical": same}
+    said = {
+        "regression": regressed,
+        "failed": failed,
+        "inconclusive": undecided,
+        "not comparable": incomparable,
+        "identical": same,
+    }
     return said.get(outcome(verdict), fine)(verdict)
 
 
@@ -261,6 +217,13 @@ def undecided(verdict: GateVerdict) -> str:
     return "; ".join([*parts, *([overall] if (overall := bound_overall(verdict)) else [])])
 
 
+def incomparable(verdict: GateVerdict) -> str:
+    """Why no case was compared: the reason of most of them."""
+    reasons = by_reason(verdict.left_out)
+    most = max(reasons, key=lambda reason: len(reasons[reason]), default="")
+    return f"no case was compared{f'; {len(reasons[most])} of {len(verdict.left_out)}: {most}' if most else ''}"
+
+
 def same(_verdict: GateVerdict) -> str:
     """That there was nothing to test."""
     return "both arms are the same code, nothing was measured"
@@ -268,8 +231,6 @@ def same(_verdict: GateVerdict) -> str:
 
 def fine(verdict: GateVerdict) -> str:
     """What is ruled out in every case, and what has become better."""
-    if not verdict.cases:
-        return "no case was compared"
     known = bound_overall(verdict) or f"no case is {words(verdict.cases[0]).larger}"
     return "; ".join([known, *counted(verdict, "improvement")])
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
+from suite.gate.formats.figures import amount, between, percent
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
-    amount,
-    between,
     bound,
     by_reason,
     case_label,
@@ -23,7 +22,6 @@ from suite.gate.formats.sentences import (
     level_label,
     names,
     not_compared,
-    percent,
     remarks,
     sentence,
     telling_levels,
