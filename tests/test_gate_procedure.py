@@ -111,6 +111,22 @@ def test_a_slowdown_of_every_case_of_one_optimizer_is_the_optimizers():
         assert found(procedure, "regression") >= set(adam)
 
 
+def test_a_level_of_which_every_case_is_slower_by_itself_is_slower_too():
+    """Of ten blocks three are off in one of its cases, which hides the level's mean and not the other cases."""
+    adam = [row.id for row in ROWS if row.baseline.optimizer == "adam"]
+    chance = np.random.default_rng(5)
+    procedure = Procedure(NAMES, levels_of(ROWS), LIMITS, seed=1)
+    while procedure.open and procedure.blocks < 60:
+        off = {adam[0]: -0.4} if procedure.blocks in (2, 5, 8) else {}
+        procedure.add(
+            {one: (one in adam) * 0.05 + off.get(one, 0.0) + 0.004 * normal(chance) for one in procedure.open}
+        )
+    assert procedure.settled[adam[1]].blocks == 10
+    assert procedure.settled[adam[0]].blocks > 10, "so that the level cannot be tested by itself any more"
+    assert found(procedure, "regression") >= {*adam, "optimizer adam"}
+    assert set(procedure.explained(procedure.known()).values()) == {"optimizer adam"}
+
+
 def test_a_slowdown_of_everything_is_that_of_all_cases():
     procedure = run(np.random.default_rng(4), dict.fromkeys(NAMES, 0.04))
     assert set(procedure.explained(procedure.known()).values()) == {EVERY}

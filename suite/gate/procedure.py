@@ -150,10 +150,17 @@ class Procedure:
                 alone = one.slower if side == 1 else one.faster
                 if p_values.get(name, 1.0) <= permitted and alone * len(known) <= permitted:
                     self.settled.setdefault(name, Settled(verdict, self.blocks))
+            self._settle_levels(verdict)
         self._settle_members(known)
         for case in self.open:
             if self._is_no_slower(known[case], PASS_ERROR * share, final=final):
                 self.settled[case] = Settled("no change", self.blocks)
+
+    def _settle_levels(self, verdict: Verdict) -> None:
+        """A level of which each case is settled alike is settled with them: their mean can be nothing else."""
+        for name, members in self.levels.items():
+            if all(member in self.settled and self.settled[member].verdict == verdict for member in members):
+                self.settled.setdefault(name, Settled(verdict, self.blocks))
 
     def _settle_members(self, known: Mapping[str, Known]) -> None:
         """Cases of a slowed level that explains them, and that seem slowed themselves, are slowed with it."""
