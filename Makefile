@@ -44,7 +44,7 @@ endif
 gate-study: $(READY) ## error and power of the gate, live and dealt anew, beside its rivals: hours; goes on where it was; STUDY=short
 	$(BIN)/python docs/studies/gate/study.py
 	$(BIN)/python docs/studies/gate/redealt.py
-	$(BIN)/python docs/studies/gate/table.py
+	$(BIN)/python docs/studies/gate/page.py
 
 test: $(READY) ## the tests that every change has to pass
 	$(BIN)/python -m pytest tests -m 'not slow' $(if $(K),-k '$(K)') $(ARGS)

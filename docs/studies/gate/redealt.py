@@ -2,7 +2,7 @@
 
 The blocks are those of live gates of identical arms (`reports/studies/gate.jsonl`). Each made gate draws blocks with
 replacement, all cases of a block together, turns the signs of each by chance, as the randomisation might have, and
-adds a slowdown to one case, or to all of one optimizer.
+adds a slowdown: to one case, to all of one optimizer, or to every case. By how much, and to what, are `CHANGES`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import math
 import os
 import random
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -26,27 +28,45 @@ from suite.limits import Limits
 from suite.records import Case
 
 GATES = 1000
-"""Made gates of each effect."""
+"""Made gates of each change."""
 SHORT_GATES = 200
-MOST_BLOCKS = {"eight": 40, "twentyfour": 24}
-"""Blocks that fit in the time of a live gate, once most cases are settled."""
-EFFECTS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.10)
+MOST_BLOCKS = {"identical, 8 cases": 40, "identical, 24 cases": 40}
+"""Condition whose blocks are dealt -> blocks that fit in the time of a live gate, once most cases are settled."""
 OUT = RAW.with_name("gate_redealt.json")
 
+
+@dataclass(frozen=True)
+class Change:
+    """What made gates are slower by, and where: `nothing`, `one case`, `one optimizer`, `every case`.
+
+    Where every case is slower by no more than the tolerance, whatever alarms is a false alarm.
+    """
+
+    where: str
+    effect: float = 0.0
+
+
+CHANGES = (
+    Change("nothing"),
+    Change("every case", Limits().tolerance),
+    *(Change("one case", effect) for effect in (0.01, 0.02, 0.03, 0.05, 0.10)),
+    *(Change("one optimizer", effect) for effect in (0.02, 0.03)),
+)
 Block = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Found:
-    """What made gates of one effect said.
+    """What made gates of one change said.
 
     Attributes:
-        alarms: gates with a regression where nothing was slower: of another case, or a level without it.
-        caught: gates in which what was slower is a regression.
-        passed: gates in which it is `no change`.
+        alarms: gates with a regression of what is not slower than the tolerance.
+        caught: gates in which what is slower is a regression.
+        passed: gates in which it is `no change`, any of it.
         blocks: in the median.
     """
 
+    where: str
     effect: float
     gates: int
     alarms: int
@@ -70,36 +90,41 @@ def case_of(name: str) -> Case:
     return Case(structure, optimizer, execution, batch_size=int(size.removeprefix("b")))
 
 
-def gate(blocks: Sequence[Block], victims: frozenset[str], effect: float, most: int, seed: int) -> Procedure:
-    """One made gate."""
-    chance = random.Random(seed)  # noqa: S311 - blocks are dealt
+def victims_of(change: Change, procedure: Procedure, number: int) -> tuple[str, ...]:
+    """Cases that are slower in a made gate, each in turn."""
+    optimizers = [name for name in procedure.levels if name.startswith("optimizer ")]
+    if change.where == "one optimizer":
+        return procedure.levels[optimizers[number % len(optimizers)]]
+    if change.where == "one case":
+        return (procedure.cases[number % len(procedure.cases)],)
+    return procedure.cases if change.where == "every case" else ()
+
+
+def gate(number: int, blocks: Sequence[Block], change: Change, most: int) -> tuple[bool, bool, bool, int]:
+    """One made gate: whether it alarmed falsely, caught what is slower, passed any of it, and after how many blocks."""
+    chance = random.Random(number)  # noqa: S311 - blocks are dealt
     names = sorted(blocks[0])
     rows = [Row(name, case_of(name), case_of(name), together=True) for name in names]
-    procedure = Procedure(names, levels_of(rows), Limits(), seed)
-    shift = {name: math.log1p(effect) if name in victims else 0.0 for name in names}
+    procedure = Procedure(names, levels_of(rows), Limits(), number)
+    victims = victims_of(change, procedure, number)
+    shift = {name: math.log1p(change.effect) if name in victims else 0.0 for name in names}
     while procedure.open and procedure.blocks < most:
         block, sign = chance.choice(blocks), chance.choice((1, -1))
         procedure.add({name: sign * block[name] + shift[name] for name in procedure.open})
     procedure.finish()
-    return procedure
+    slowed = {name for name, one in procedure.settled.items() if one.verdict == "regression"}
+    slower = set(victims) if change.effect > procedure.limits.tolerance else set()
+    level = {name for name, members in procedure.levels.items() if set(members) == slower}
+    touched = {name for name, members in procedure.levels.items() if slower & set(members)}
+    passed = any(procedure.settled[one].verdict == "no change" for one in victims if one in procedure.settled)
+    return bool(slowed - slower - touched), bool(slowed & (level or slower)), passed, procedure.blocks
 
 
-def deal(blocks: Sequence[Block], effect: float, most: int, gates: int) -> Found:
-    """Many made gates with one slower case, another each time."""
-    names = sorted(blocks[0])
-    alarms = caught = passed = 0
-    counts = []
-    for seed in range(gates):
-        victim = names[seed % len(names)]
-        procedure = gate(blocks, frozenset([victim] if effect else []), effect, most, seed)
-        slowed = {name for name, one in procedure.settled.items() if one.verdict == "regression"}
-        alarms += any(name != victim and victim not in procedure.levels.get(name, ()) for name in slowed) or (
-            not effect and bool(slowed)
-        )
-        caught += bool(effect) and victim in slowed
-        passed += victim in procedure.settled and procedure.settled[victim].verdict == "no change"
-        counts.append(procedure.blocks)
-    return Found(effect, gates, alarms, caught, passed, median(counts))
+def deal(blocks: Sequence[Block], change: Change, most: int, gates: int, pool: ProcessPoolExecutor) -> Found:
+    """Many made gates of one change."""
+    one = partial(gate, blocks=blocks, change=change, most=most)
+    alarms, caught, passed, counts = zip(*pool.map(one, range(gates), chunksize=20), strict=True)
+    return Found(change.where, change.effect, gates, sum(alarms), sum(caught), sum(passed), median(counts))
 
 
 def limits(count: int, of: int) -> tuple[float, float]:
@@ -112,19 +137,21 @@ def main() -> None:
     """Deal, and keep the counts."""
     gates = SHORT_GATES if os.environ.get("STUDY") == "short" else GATES
     kept = {}
-    for profile, condition in (("eight", "identical, 8 cases"), ("twentyfour", "identical, 24 cases")):
-        blocks = blocks_of(condition)
-        if len(blocks) < MOST_BLOCKS[profile]:
-            print(f"{condition}: {len(blocks)} blocks are too few to deal")
-            continue
-        found = [deal(blocks, effect, MOST_BLOCKS[profile], gates) for effect in EFFECTS]
-        kept[condition] = {"blocks": len(blocks), "gates": [vars(one) for one in found]}
-        for one in found:
-            print(
-                f"{condition}, {one.effect:4.0%} slower: caught {one.caught:4} of {one.gates}, "
-                f"alarms {one.alarms}, no change {one.passed}, {one.blocks:.0f} blocks",
-                flush=True,
-            )
+    with ProcessPoolExecutor() as pool:
+        for condition, most in MOST_BLOCKS.items():
+            blocks = blocks_of(condition)
+            if len(blocks) < most:
+                print(f"{condition}: {len(blocks)} blocks are too few to deal")
+                continue
+            kept[condition] = {"blocks": len(blocks), "gates": []}
+            for change in CHANGES:
+                one = deal(blocks, change, most, gates, pool)
+                kept[condition]["gates"].append(vars(one))
+                print(
+                    f"{condition}, {one.where} {one.effect:.0%} slower: caught {one.caught:4} of {one.gates}, "
+                    f"alarms {one.alarms}, no change {one.passed}, {one.blocks:.0f} blocks",
+                    flush=True,
+                )
     Path(OUT).write_text(json.dumps(kept, indent=2) + "\n")
 
 
