@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,7 +19,7 @@ from suite.records import StepmarkError
 if TYPE_CHECKING:
     from suite.designs import Choice
 
-FINE, CASE_FAILED, WRONG_USAGE = 0, 1, 2
+FINE, WRONG_USAGE, INTERRUPTED = 0, 2, 130  # 130 is 128 + SIGINT, as shells have it
 PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED = 4, 5
 """pytest's own exit codes for a wrong command line and for no test selected; `stepmark run` says 2 for both."""
 
@@ -41,6 +42,9 @@ def guarded(command: Callable[[], int]) -> int:
         code = command()
         sys.stdout.flush()  # what is buffered meets a closed pipe here, not when the interpreter ends
         return code
+    except KeyboardInterrupt as error:
+        print(f"stepmark: {str(error) or 'interrupted'}.", file=sys.stderr)
+        return INTERRUPTED
     except StepmarkError as error:
         print(f"stepmark: {error}", file=sys.stderr)
         return error.exit_code
@@ -253,21 +257,22 @@ def compare(options: argparse.Namespace) -> int:
 
 def gate(options: argparse.Namespace) -> int:
     """Measure both arms, tell what is known after each block, write the verdict's files and print it."""
-    from suite.gate import files, settings
+    from suite.gate import files, settings, turns
     from suite.gate.live import LiveGate
 
+    tell = partial(print, "gate:", flush=True)
     folder = options.resume or options.out or files.fresh_folder()
     if options.resume:
         setting, begun, ledger = settings.resume(folder)
     else:
         typed = {name.replace("_", "-"): value for name, value in vars(options).items() if isinstance(value, str)}
         setting, begun, ledger = settings.begin(settings.asked(typed), folder)
-    print(f"gate: {len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}", flush=True)
+    tell(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}")
     with ledger:
         try:
-            verdict = LiveGate(setting, begun, ledger, lambda _, text: print(f"gate: {text}", flush=True)).run()
+            verdict = LiveGate(setting, begun, ledger, lambda _, text: tell(text), lambda: turns.turn(tell)).run()
         except KeyboardInterrupt:
-            raise StepmarkError(f"interrupted; `stepmark gate --resume {folder}` goes on.") from None
+            raise KeyboardInterrupt(f"interrupted; `stepmark gate --resume {folder}` goes on") from None
     for text in files.write(verdict, folder):
         print(text)
     return verdict.exit_code

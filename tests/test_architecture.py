@@ -160,6 +160,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.control": {"gate.statistics.moderation"},
     "gate.explain": {"gate.records", "records"},
     "gate.procedure": {"gate.explain", "gate.statistics", "gate.statistics.*", "gate.verdict", "limits"},
+    "gate.turns": set(),
     "gate.ratio": {"gate.records", "records", "stats"},
     "gate.ledger": {"gate.records", "limits", "protocol", "records", "store"},
     "gate.replay": {"gate.ledger", "gate.procedure", "gate.ratio", "gate.records"},
@@ -191,7 +192,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "cli": {
         *("suite", "comparison.*", "designs", "doctor", "exports", "followers", "gate", "gate.files", "gate.live"),
-        *("gate.settings", "limits", "matrix", "records"),
+        *("gate.settings", "gate.turns", "limits", "matrix", "records"),
         *("report", "store", "torchrun"),
     },
 }

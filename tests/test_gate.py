@@ -150,6 +150,24 @@ def is_running(pid: int) -> bool:
     return False
 
 
+def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdict_nor_a_process(desk):
+    started = subprocess.Popen(
+        command(*ARMS, *of_tiny("--out", "out")),
+        cwd=desk.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert "2 cases" in started.stdout.readline()
+    below = processes_below(started.pid)
+    started.send_signal(signal.SIGINT)
+    _, err = started.communicate(timeout=60)
+    assert (started.returncode, err) == (130, "stepmark: interrupted; `stepmark gate --resume out` goes on.\n")
+    assert [pid for pid in below if is_running(pid)] == []
+    assert [path.name for path in (desk.folder / "out").iterdir()] == ["gate.jsonl"]
+    assert not read_gate(desk.folder / "out").finished
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "found"),
     [

@@ -1,5 +1,6 @@
 """A gate's loop, on sides that answer at once: what it measures, when it stops, what it makes of failures."""
 
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from time import sleep
 
@@ -200,6 +201,25 @@ def test_identical_arms_are_not_measured(gated, tmp_path):
     assert sides.events == []
     assert verdict.identical
     assert verdict.exit_code == 0
+
+
+def test_every_block_and_reading_is_measured_in_a_turn_of_its_own(tmp_path):
+    turns: list[str] = []
+
+    @contextmanager
+    def turn():
+        turns.append("taken")
+        yield
+        turns.append("given back")
+
+    def measured(_: int) -> None:
+        turns.append("measured")
+
+    wanted = planned()
+    with Ledger.create(tmp_path / "gate", wanted) as ledger:
+        LiveGate(FakeSides(before_block=measured), Gate(wanted), ledger, lambda *_: None, turn).run()
+    gate = read_gate(tmp_path / "gate")
+    assert turns == ["taken", "measured", "given back"] * (len(gate.blocks) + len(gate.readings))
 
 
 def test_a_folder_that_holds_a_gate_is_not_written_over(gated, tmp_path):

@@ -11,6 +11,7 @@ procedure.py    log ratios, block by block -> verdicts
 memory.py       memory of both sides, which needs no statistics
 ledger.py       what was measured, on disk: gate.jsonl
 live.py         the loop: blocks until all is settled or the time is up
+turns.py        which of several gates on one machine measures now
 replay.py       a ledger -> where the procedure stands
 judge.py        a ledger -> the whole verdict, as the values of verdict.py
 explain.py      what slowed what

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 
 from suite import environment
@@ -51,13 +52,22 @@ class LiveGate:
         gate: what is there already; grows.
         ledger: where it is kept.
         show: is told after each step.
+        turn: context in which alone this process measures, where others may want to as well.
     """
 
-    def __init__(self, setting: Setting, gate: Gate, ledger: Ledger, show: Show) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        gate: Gate,
+        ledger: Ledger,
+        show: Show,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self.gate = gate
         self._setting = setting
         self._ledger = ledger
         self._show = show
+        self._turn = turn
         self._procedure = replayed(gate)
         self._started_s = monotonic() - gate.seconds
         self._rows = {row.id: row for row in gate.planned.rows}
@@ -125,7 +135,8 @@ class LiveGate:
                 rows = readings.suspects(rows, so_far, metrics, planned.memory_tolerance)
             if not rows:
                 return
-            reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed)
+            with self._turn():
+                reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed)
             self.gate.readings.append(reading)
             self._ledger.reading(reading)
             self._tell(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")
@@ -146,7 +157,8 @@ class LiveGate:
 
     def _measured(self, kind: Kind, rows: Sequence[tuple[Row, tuple[Mode, ...]]], seconds: float) -> Block:
         order = Order(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)
-        return measure_block(self._setting, order)
+        with self._turn():
+            return measure_block(self._setting, order)
 
     def _keep(self, block: Block) -> None:
         self._ledger.block(block)
