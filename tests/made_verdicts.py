@@ -72,6 +72,7 @@ def verdict(*cases: Judged, **fields: Any) -> GateVerdict:
         "budget_s": 600.0,
         "discarded": 0.02,
         "machine": "AMD EPYC 7B13, 2 cores",
+        "beside": {"others_cores": (0.012, 1.3), "stolen_share": (0.0, 0.0), "throttled_share": (0.0, 0.25)},
     }
     return GateVerdict(cases=cases, **{**known, **fields})
 

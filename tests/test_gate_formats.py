@@ -245,6 +245,7 @@ def test_the_table_says_how_it_was_measured():
         "time: 3 min 05 s of 10 min 00 s",
         "noise: 1.2 %",
         "discarded: 2.0 % of the pieces of rounds",
+        "beside: other processes used 0.012 cores, 1.3 cores in the worst block; a quota held back 0 %, 25 % in the",
         "control: no alarm",
         "machine: AMD EPYC 7B13, 2 cores",
     ):
@@ -588,6 +589,7 @@ ANY = st.builds(
     discarded=NUMBERS,
     machine=TEXTS,
     modes=st.dictionaries(TEXTS, TEXTS, max_size=2),
+    beside=st.dictionaries(st.sampled_from(["others_cores", "stolen_share"]) | TEXTS, st.tuples(NUMBERS, NUMBERS)),
 )
 
 

@@ -20,6 +20,8 @@ from suite.limits import Verdict
 from suite.records import Series
 
 STEP_TIME = "step_time"
+BESIDE = ("others_cores", "stolen_share", "throttled_share")
+"""Metrics of `suite.disturbance` that a verdict tells."""
 
 
 class Figures(TypedDict):
@@ -72,6 +74,7 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         discarded=discarded_share(gate),
         machine=machine_of(gate),
         modes={row.id: mode_of(gate, row) for row in planned.rows},
+        beside=beside(gate),
     )
 
 
@@ -253,6 +256,15 @@ def discarded_share(gate: Gate) -> float:
     ratios = [ratio for block in gate.of("comparison") for row in block.told if (ratio := ratio_in(block, row))]
     taken = sum(ratio.taken for ratio in ratios)
     return 1 - sum(ratio.pieces for ratio in ratios) / taken if taken else 0.0
+
+
+def beside(gate: Gate) -> dict[str, tuple[float, float]]:
+    """What others did to the machine: in the middle of the blocks that compare the sides, and in the worst of them."""
+    found: dict[str, list[float]] = {}
+    for block in gate.of("comparison"):
+        for series in block.surroundings:
+            found.setdefault(series.metric.name, []).extend(series.values)
+    return {name: (median(found[name]), max(found[name])) for name in BESIDE if found.get(name)}
 
 
 def machine_of(gate: Gate) -> str:

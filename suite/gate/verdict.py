@@ -86,6 +86,8 @@ class GateVerdict:
         discarded: share of the pieces of rounds that were left out for disturbance.
         machine: the processor and its cores, in words.
         modes: how each case was measured: `together` or in `bursts`.
+        beside: what others did to the machine, by metric of `suite.disturbance`: in the middle of the blocks, and in
+            the worst; without those that the machine does not tell.
     """
 
     baseline: str
@@ -109,6 +111,7 @@ class GateVerdict:
     discarded: float = 0.0
     machine: str = ""
     modes: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def count(self, verdict: Verdict) -> int:
         """Judged cases of all metrics with that verdict."""

@@ -14,6 +14,13 @@ from suite.gate.verdict import GateVerdict
 MEANINGS = {"together": "on cores of their own at the same time", "bursts": "in turns"}
 """Mode of measuring both sides of a case -> what it means."""
 
+BESIDE = {
+    "others_cores": ("other processes used", 1.0, " cores"),
+    "stolen_share": ("the hypervisor took", 100.0, " %"),
+    "throttled_share": ("a quota held back", 100.0, " %"),
+}
+"""Metric of what others did to the machine -> what it means, and the factor and mark with which it is told."""
+
 
 def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
     """Labels and texts, in the order in which a reader asks for them; those that are not known are left out."""
@@ -25,6 +32,7 @@ def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
         ("time", duration(verdict)),
         ("noise", noise(verdict)),
         ("discarded", discarded(verdict)),
+        ("beside", beside(verdict)),
         ("control", control(verdict)),
         ("machine", verdict.machine),
         ("modes", modes(verdict)),
@@ -95,6 +103,16 @@ def noise(verdict: GateVerdict) -> str:
 def discarded(verdict: GateVerdict) -> str:
     """What was left out."""
     return "" if verdict.identical else f"{percent(verdict.discarded)} of the pieces of rounds, for disturbance"
+
+
+def beside(verdict: GateVerdict) -> str:
+    """What others did to the machine meanwhile; nothing of what did not happen, but that other processes were idle."""
+    told = []
+    for name, (meaning, factor, mark) in BESIDE.items():
+        middle, worst = verdict.beside.get(name, (math.nan, math.nan))
+        if worst > 0 or (worst == 0 and name == "others_cores"):
+            told.append(f"{meaning} {factor * middle:.2g}{mark}, {factor * worst:.2g}{mark} in the worst block")
+    return "; ".join(told)
 
 
 def control(verdict: GateVerdict) -> str:
