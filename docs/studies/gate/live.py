@@ -68,6 +68,7 @@ CONDITIONS = (
     Condition("identical, 8 cases", "eight", 40, "4m", stage=0),
     Condition("one of 8 slower by 5 %", "eight", 20, "4m", 0.05, EIGHT, stage=0),
     Condition("one of 8 slower by 3 %", "eight", 20, "4m", 0.03, EIGHT, stage=0),
+    Condition("one of 8 slower by 10 %", "eight", 5, "4m", 0.10, EIGHT, stage=0),
     Condition("one of 8 slower by 2 %", "eight", 10, "10m", 0.02, EIGHT),
     Condition("identical, 24 cases", "twentyfour", 10, "10m"),
     Condition("one of 24 slower by 3 %", "twentyfour", 10, "10m", 0.03, MORE),

@@ -15,7 +15,7 @@ import organic
 from live import CONDITIONS, Condition, trials
 from redealt import OUT, limits
 from rivals import trials as rivals
-from suite.gate.formats.figures import percent
+from suite.gate.formats.figures import limit, percent
 from suite.units import duration
 
 Trial = dict[str, Any]
@@ -131,7 +131,7 @@ def live_table() -> Table:
         )
     return Table(
         "Live gates",
-        "Each a `stepmark gate` of its own. False alarm: a case is called slower that is not. Error: root mean square "
+        "Each a whole gate of its own. False alarm: a case is called slower that is not. Error: root mean square "
         "over unchanged cases. Limits at 95 %, by Clopper and Pearson.",
         ("arms", "trials", "caught", "false alarms", "inconclusive", "error of a case", "time: median, longest"),
         tuple(rows),
@@ -148,7 +148,7 @@ def dealt_table() -> Table:
     rows = [
         (
             f"{condition}: {kept['blocks']} blocks",
-            f"{one['where']} {percent(one['effect'], sign=True)}" if one["effect"] else one["where"],
+            f"{one['where']} by {limit(one['effect'])}" if one["effect"] else one["where"],
             of(one["caught"], one["gates"]) if one["effect"] > 0.01 else "",
             of(one["alarms"], one["gates"]),
             of(one["passed"], one["gates"]) if one["effect"] > 0 else "",
@@ -209,7 +209,7 @@ def rivals_table() -> Table:
         "own rule.",
         (
             *("tool", "rule", "identical arms: alarms"),
-            *(f"{percent(share)} slower: caught" for share in shares),
+            *(f"{limit(share)} slower: caught" for share in shares),
             *("with one slower: another is called so", "error of an unchanged case"),
         ),
         tuple(rows),
@@ -312,7 +312,7 @@ def aims_table() -> Table:
     )
     return Table(
         "What was wanted",
-        "Set in `shared/gate.md` before the first trial.",
+        "Set before the first trial.",
         ("figure", "wanted", "live", "dealt anew"),
         rows,
     )
