@@ -178,6 +178,19 @@ def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated
     assert verdict.exit_code == 11
 
 
+def test_the_few_cases_that_are_left_are_measured_longer_in_each_block(gated, tmp_path):
+    def stop(block: int) -> None:
+        if block == 16:  # the first look is over
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gated(FakeSides(slower={FIRST: 0.016}, noise=0.01, before_block=stop), budget_s=150.0)
+    blocks = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "comparison"]
+    pieces = [len(told.paired.orders) for block in blocks for told in block.told[FIRST].values()]
+    assert (len(blocks[0].told), len(blocks[-1].told)) == (len(ROWS), 1)
+    assert pieces[-1] > 2 * pieces[0]
+
+
 def test_cases_of_all_threads_take_turns(gated, tmp_path):
     rows = tuple(replace(row, together=False) for row in ROWS)
     verdict = gated(FakeSides(), rows=rows)

@@ -106,11 +106,11 @@ class LiveGate:
         return len(done) % CONTROL_EVERY == CONTROL_EVERY - 1
 
     def _case_seconds(self) -> float:
-        """Seconds of rounds of one case: so that the first look comes in time, and as few cases fill a block."""
+        """Seconds of rounds of one case: so that the first look comes in time, and few that are left fill a block."""
         least, most = CASE_SECONDS
         blocks = spending.FIRST * CONTROL_EVERY / (CONTROL_EVERY - 1)
         block_s = self.gate.planned.budget_s * SHARE_TO_FIRST_LOOK / blocks
-        return min(most, max(least, (block_s - START_S) / max(len(self._rows), 1) - OVERHEAD_S))
+        return min(most, max(least, (block_s - START_S) / max(len(self._procedure.open), 1) - OVERHEAD_S))
 
     def _try_modes(self) -> None:
         """Measure some cases in both modes, where they have both and the choice is not made yet."""
