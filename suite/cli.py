@@ -10,10 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from suite import __version__
+from suite.command_line import parser
 from suite.records import StepmarkError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[:1] == ["run"]:  # everything behind it is pytest's
         return guarded(lambda: run(given[1:]))
     options = parser().parse_args(given)
-    return guarded(lambda: options.command(options))
+    return guarded(lambda: COMMANDS[options.command](options))
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -54,89 +53,6 @@ def guarded(command: Callable[[], int]) -> int:
             return FINE
         print(f"stepmark: cannot write standard output: {error.strerror or error}.", file=sys.stderr)
         return WRONG_USAGE
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line of everything but `run`."""
-    top = argparse.ArgumentParser(prog="stepmark", description="What one training step of a CNN costs.")
-    top.add_argument("--version", action="version", version=f"stepmark {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    listing = commands.add_parser("list", help="every case of a profile, and whether it runs here")
-    listing.add_argument("--profile", default=None, metavar="NAME", help="profile to list (default: quick)")
-    listing.add_argument("--profiles", type=Path, default=None, metavar="FILE", help="TOML file with profiles")
-    listing.add_argument("-k", dest="expression", default="", metavar="EXPRESSION", help="only ids that match")
-    listing.add_argument("--format", choices=("table", "json"), default="table")
-    listing.set_defaults(command=list_cases)
-
-    commands.add_parser("run", help="measure: `pytest cases` with the same arguments")
-
-    reporting = commands.add_parser("report", help="one HTML page from a record")
-    reporting.add_argument("record", type=Path, nargs="+", metavar="RECORD", help="a run's folder or record.jsonl")
-    reporting.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE")
-    reporting.set_defaults(command=report)
-
-    exporting = commands.add_parser("export", help="a record in another tool's format")
-    exporting.add_argument("record", type=Path, metavar="RECORD", help="a run's folder or record.jsonl")
-    exporting.add_argument("--format", required=True, metavar="F", help="csv or pytest-benchmark")
-    exporting.add_argument(
-        "-o", dest="output", type=Path, default=None, metavar="FILE", help="default: standard output"
-    )
-    exporting.set_defaults(command=export)
-
-    add_compare_options(
-        commands.add_parser("compare", help="two stored runs: 10 regression, 11 inconclusive, 12 not comparable")
-    )
-
-    add_gate_options(commands.add_parser("gate", help="two sides measured in the same seconds; exit codes as compare"))
-
-    examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
-    examining.add_argument("--format", choices=("table", "json"), default="table")
-    examining.set_defaults(command=doctor)
-    return top
-
-
-def add_compare_options(comparing: argparse.ArgumentParser) -> None:
-    """The command line of `compare`."""
-    comparing.add_argument("baseline", type=Path, metavar="BASELINE", help="a run's folder or record.jsonl")
-    comparing.add_argument("candidate", type=Path, metavar="CANDIDATE", help="likewise")
-    for name, default, meaning in (
-        ("tolerance", "1%", "slowdown that a case has to be shown to exceed"),
-        ("margin", "5%", "slowdown that has to be ruled out"),
-        ("alpha", "1%", "chance of any false alarm among all cases"),
-    ):
-        comparing.add_argument(f"--{name}", default=default, metavar="PCT", help=f"{meaning} (default: {default}%)")
-    comparing.add_argument("--format", choices=("table", "json"), default="table")
-    comparing.set_defaults(command=compare)
-
-
-def add_gate_options(gating: argparse.ArgumentParser) -> None:
-    """The command line of `gate`."""
-    for name in ("baseline", "candidate"):
-        gating.add_argument(
-            f"--{name}", default=None, metavar="ARM", help="rev:REV, dir:, python:, set:, env:, with commas"
-        )
-    gating.add_argument("-k", dest="expression", default=None, metavar="EXPRESSION", help="only ids that match")
-    for name, default, value, meaning in (
-        ("profile", None, "NAME", "profile to gate (default: gate)"),
-        ("profiles", None, "FILE", "TOML file with profiles"),
-        ("tolerance", "1%", "PCT", "slowdown that a case has to be shown to exceed"),
-        ("margin", "5%", "PCT", "slowdown that has to be ruled out"),
-        ("alpha", "1%", "PCT", "chance of any false alarm among all cases"),
-        ("memory-tolerance", "2%", "PCT", "growth of memory that is no regression"),
-        ("budget", "10m", "TIME", "how long it may take, such as 90s, 10m, 1h"),
-        ("metric", "step_time,peak_memory,allocations", "NAMES", "what is compared"),
-        ("threads", None, "N", "threads of torch (default: 1)"),
-        ("allocator", None, "NAME", "memory allocator of the workers (default: steady)"),
-        ("priority", None, "NAME", "of the workers, where the machine allows (default: high)"),
-        ("case-timeout", None, "S", "seconds without an answer after which a worker is ended (default: 120)"),
-        ("order-seed", None, "N", "seed of all that chance decides (default: a new one, recorded)"),
-    ):
-        told = f"{meaning} (default: {default})".replace("%", "%%") if default else meaning
-        gating.add_argument(f"--{name}", default=default, metavar=value, help=told)
-    gating.add_argument("--out", type=Path, default=None, metavar="DIR", help="folder to write to")
-    gating.add_argument("--resume", type=Path, default=None, metavar="DIR", help="interrupted gate to go on with")
-    gating.set_defaults(command=gate)
 
 
 def run(arguments: list[str]) -> int:
@@ -243,13 +159,14 @@ def compare(options: argparse.Namespace) -> int:
     """Print what changed from one run to another."""
     from suite.comparison import text
     from suite.comparison.judge import compare as compared
-    from suite.limits import limits_of
+    from suite.limits import limits_of, share
     from suite.store import read_run
 
     limits = limits_of(options.tolerance, options.margin, options.alpha)
+    memory_tolerance = share("memory-tolerance", options.memory_tolerance)
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
     text.refuse_unlike(baseline, candidate)
-    found = compared(baseline, candidate, limits)
+    found = compared(baseline, candidate, limits, memory_tolerance)
     code = text.exit_code(found, limits)
     print(text.FORMATS[options.format](found, limits))
     return code
@@ -295,6 +212,16 @@ def doctor(options: argparse.Namespace) -> int:
         print(f"{disturbing} disturb{'s' if disturbing == 1 else ''} a measurement here; nothing was changed")
     return FINE
 
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": list_cases,
+    "report": report,
+    "export": export,
+    "compare": compare,
+    "gate": gate,
+    "doctor": doctor,
+}
+"""Name of a command -> what does it; `run` hands its arguments to pytest as they are."""
 
 if __name__ == "__main__":
     sys.exit(main())

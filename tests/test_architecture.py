@@ -28,7 +28,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fingerprint": set(),
     "comparison": set(),
     "limits": {"records"},
-    "comparison.judge": {"drift", "limits", "records", "stats", "validity"},
+    "footprint": {"records"},
+    "comparison.memory": {"footprint", "limits", "records"},
+    "comparison.judge": {"comparison.memory", "drift", "limits", "records", "stats", "validity"},
     "comparison.text": {"suite", "comparison.judge", "fingerprint", "limits", "records", "units"},
     "validity": {"suite", "allocators", "records", "stats", "units"},
     "exports": {"curves", "drift", "records", "stats", "validity"},
@@ -164,9 +166,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.ratio": {"gate.records", "records", "stats"},
     "gate.ledger": {"gate.records", "limits", "protocol", "records", "store"},
     "gate.replay": {"gate.ledger", "gate.procedure", "gate.ratio", "gate.records"},
-    "gate.readings": {"gate.records", "records"},
+    "gate.readings": {"footprint", "gate.records"},
     "gate.judge": {
-        *("gate", "gate.control", "gate.ledger", "gate.procedure", "gate.readings", "gate.records", "gate.replay"),
+        *(
+            "footprint",
+            "gate",
+            "gate.control",
+            "gate.ledger",
+            "gate.procedure",
+            "gate.readings",
+            "gate.records",
+            "gate.replay",
+        ),
         *("gate.statistics.multiplicity", "gate.verdict", "limits", "records"),
     },
     "gate.files": {"environment", "gate.formats", "gate.verdict", "store"},
@@ -181,7 +192,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("cores", "disturbance", "forked", "gate.arms.side", "gate.pair", "gate.records", "launcher", "records"),
         "registry",
     },
-    "gate.memory": {"forked", "gate.blocks", "gate.pair", "gate.records", "records"},
+    "gate.memory": {"footprint", "forked", "gate.blocks", "gate.pair", "gate.records"},
     "gate.live": {
         *("suite", "environment", "gate", "gate.blocks", "gate.judge", "gate.ledger", "gate.memory", "gate.readings"),
         *("gate.records", "gate.replay", "gate.statistics", "gate.statistics.spending", "gate.verdict"),
@@ -190,8 +201,19 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("suite", "environment", "fingerprint", "gate.arms", "gate.arms.side", "gate.blocks", "gate.explain"),
         *("gate.ledger", "gate.records", "limits", "matrix", "records", "settings"),
     },
+    "command_line": {"suite"},
     "cli": {
-        *("suite", "comparison.*", "designs", "doctor", "exports", "followers", "gate", "gate.files", "gate.live"),
+        *(
+            "command_line",
+            "comparison.*",
+            "designs",
+            "doctor",
+            "exports",
+            "followers",
+            "gate",
+            "gate.files",
+            "gate.live",
+        ),
         *("gate.settings", "gate.turns", "limits", "matrix", "records"),
         *("report", "store", "torchrun"),
     },
@@ -250,7 +272,19 @@ MEASURING = {
     *("training", "worker", "recorder", "probes", "clock", "layers", "zygote", "forked", "launcher", "stay"),
     *("scheduler", "together"),
 }
-READING = {"records", "units", "stats", "drift", "validity", "comparison", "schema", "store", "exports", "report"}
+READING = {
+    "records",
+    "footprint",
+    "units",
+    "stats",
+    "drift",
+    "validity",
+    "comparison",
+    "schema",
+    "store",
+    "exports",
+    "report",
+}
 READING_OF_GATE = {"gate.judge", "gate.replay", "gate.ledger", "gate.procedure", "gate.formats"}
 
 UNCLEAR_NAMES = {"utils", "helpers", "common", "base", "manager"}

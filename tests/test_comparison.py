@@ -14,7 +14,7 @@ from suite.comparison.judge import BETWEEN_RUNS, FEWEST, Comparison, compare
 from suite.comparison.text import as_table, exit_code
 from suite.disturbance import Disturbance
 from suite.limits import Limits, limits_of
-from suite.records import Case, Run, RunRecord, Series, StepmarkError
+from suite.records import Case, Metric, Run, RunRecord, Series, StepmarkError
 from suite.store import RunWriter
 from suite.surveys.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from tests.made_runs import measured, run
@@ -96,6 +96,41 @@ def test_a_slowdown_of_all_alike_is_open_since_it_may_be_the_machine_s():
     assert found.count("regression") == 0
     assert exit_code(found, LIMITS) == 11
     assert "all cases together changed by +" in as_table(found, LIMITS)
+
+
+def with_memory(run: Run, changes: dict[str, float] | None = None, allocations: float = 40.0) -> Run:
+    """Every case surveyed: 200 MB at its peak, of which 150 are imports; `changes` are of what is beyond them."""
+
+    def surveyed(record: RunRecord) -> RunRecord:
+        own = 50e6 * (1 + (changes or {}).get(record.case.id, 0.0))
+        found = {"memory_before_made": 150e6, "memory_peak_steady": 150e6 + own, "allocations": allocations}
+        series = tuple(Series(Metric(name, "B", "lower", "Made."), (value,)) for name, value in found.items())
+        return replace(record, measurement=replace(record.measurement, surveyed=series))
+
+    return replace(run, cases=tuple(map(surveyed, run.cases)))
+
+
+def test_a_case_whose_memory_grew_is_a_regression_though_its_step_time_is_not():
+    same = made(random.Random(8))
+    grown = CASES[3].id
+    found = compare(with_memory(same), with_memory(same, {grown: 0.06, CASES[4].id: 0.04, CASES[5].id: -0.2}), LIMITS)
+    assert found.count("regression") == 0
+    told = {(one.id, one.metric): one.verdict for one in found.memory}
+    assert [key for key, verdict in told.items() if verdict == "regression"] == [(grown, "peak_memory")]
+    assert told[CASES[5].id, "peak_memory"] == "improvement"
+    assert exit_code(found, LIMITS) == 10
+    text = as_table(found, LIMITS)
+    assert f"peak_memory regression: {grown} 47.68 MiB to 50.54 MiB, +6.0%" in text
+    assert "peak_memory: no change in 22 of 24 cases" in text
+    assert "allocations: no change in 24 of 24 cases" in text
+    assert exit_code(compare(with_memory(same), with_memory(same, {grown: 0.06}), LIMITS, 0.1), LIMITS) == 0
+
+
+def test_runs_of_which_one_has_not_read_memory_say_so():
+    same = made(random.Random(9))
+    found = compare(same, with_memory(same), LIMITS)
+    assert found.memory == ()
+    assert "memory is not compared: one of the runs has not read it" in as_table(found, LIMITS)
 
 
 def test_few_cases_are_judged_by_what_machines_do_between_runs():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
+from suite.comparison.memory import Footprint, compare_memory
 from suite.drift import steadied
 from suite.limits import Limits, Verdict
 from suite.records import Run, RunRecord
@@ -28,6 +29,9 @@ PASS_LEVEL = 0.05
 """Chance to call a case no slower that is slower by the margin."""
 FEW_DEGREES = 10
 """Degrees of freedom of `BETWEEN_RUNS`: about as many pairs of runs as it is known from."""
+
+MEMORY_TOLERANCE = 0.05
+"""Growth of memory that is no regression, unless the user says else: each run has read it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Comparison:
         shift_low, shift_high: bounds of that, at 95 %.
         noise: standard deviation of what parts a case from the others between the runs, relative.
         left_out: cases that cannot be compared, and why.
+        memory: by case and metric, of cases that both runs have surveyed; the largest growth first.
+        memory_tolerance: growth of memory above which it is a regression.
     """
 
     cases: tuple[Compared, ...]
@@ -70,9 +76,11 @@ class Comparison:
     shift_high: float
     noise: float
     left_out: tuple[tuple[str, str], ...]
+    memory: tuple[Footprint, ...] = ()
+    memory_tolerance: float = MEMORY_TOLERANCE
 
     def count(self, verdict: Verdict) -> int:
-        """Cases with that verdict."""
+        """Cases whose step time has that verdict."""
         return sum(one.verdict == verdict for one in self.cases)
 
 
@@ -88,17 +96,19 @@ class Pair:
     disturbed: str
 
 
-def compare(baseline: Run, candidate: Run, limits: Limits) -> Comparison:
+def compare(baseline: Run, candidate: Run, limits: Limits, memory_tolerance: float = MEMORY_TOLERANCE) -> Comparison:
     """Judge the cases that both have measured. There may be none."""
     before, after = ({one.case.id: one for one in steadied(run.cases)} for run in (baseline, candidate))
-    pairs, left_out = [], []
+    pairs, both, left_out = [], [], []
     for case_id in dict.fromkeys((*before, *after)):
         reason = unpaired(before.get(case_id), after.get(case_id))
         if reason:
             left_out.append((case_id, reason))
         else:
-            pairs.append(paired(before[case_id], after[case_id]))
-    return judged(pairs, tuple(left_out), limits)
+            both.append((before[case_id], after[case_id]))
+            pairs.append(paired(*both[-1]))
+    found = judged(pairs, tuple(left_out), limits)
+    return replace(found, memory=compare_memory(both, memory_tolerance), memory_tolerance=memory_tolerance)
 
 
 def unpaired(before: RunRecord | None, after: RunRecord | None) -> str:

@@ -25,15 +25,15 @@ def refuse_unlike(baseline: Run, candidate: Run) -> None:
 
 
 def exit_code(comparison: Comparison, limits: Limits) -> int:
-    """Regression where a case is slower; inconclusive where one is open, or all together may be slower by more than the
-    margin; else fine.
+    """Regression where a case is slower or takes more memory; inconclusive where one is open, or all together may be
+    slower by more than the margin; else fine.
 
     Raises:
         NotComparableError: there is no case that both have measured.
     """
     if not comparison.cases:
         raise NotComparableError("the runs have no case in common that both have measured.")
-    if comparison.count("regression"):
+    if comparison.count("regression") or any(one.verdict == "regression" for one in comparison.memory):
         return REGRESSION
     return INCONCLUSIVE if comparison.count("inconclusive") or comparison.shift_high > limits.margin else FINE
 
@@ -44,7 +44,7 @@ def as_table(comparison: Comparison, limits: Limits) -> str:
     head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'between':>16}  verdict"
     lines = [head, *(row(one, width) for one in comparison.cases)]
     lines += not_compared(comparison)
-    return "\n".join([*lines, "", common(comparison), summary(comparison, limits)])
+    return "\n".join([*lines, "", *memory(comparison), common(comparison), summary(comparison, limits)])
 
 
 def not_compared(comparison: Comparison) -> list[str]:
@@ -70,6 +70,24 @@ def reasoned(one: Compared) -> str:
     if one.verdict != "inconclusive":
         return one.verdict
     return f"inconclusive: {one.why_open or f'a slowdown above {one.ruled_out:.1%} is ruled out'}"
+
+
+def memory(comparison: Comparison) -> list[str]:
+    """A line for each case whose memory has changed, and one for each metric."""
+    changed = [one for one in comparison.memory if one.verdict != "no change"]
+    lines = [
+        f"{one.metric} {one.verdict}: {one.id} {units.text(one.baseline, one.unit)} to "
+        f"{units.text(one.candidate, one.unit)}, {one.change:+.1%}"
+        for one in changed
+    ]
+    for metric in dict.fromkeys(one.metric for one in comparison.memory):
+        own = [one for one in comparison.memory if one.metric == metric]
+        same = sum(one.verdict == "no change" for one in own)
+        lines.append(
+            f"{metric}: no change in {same} of {len(own)} cases (regression: it grew by more than "
+            f"{comparison.memory_tolerance:.1%}; each run has read it once)"
+        )
+    return lines or ["memory is not compared: one of the runs has not read it"]
 
 
 def common(comparison: Comparison) -> str:

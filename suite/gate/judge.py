@@ -9,6 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from suite.footprint import METRICS
 from suite.gate import control, readings
 from suite.gate.ledger import Gate
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
@@ -228,7 +229,7 @@ def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after:
         name=row.id,
         candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
         metric=metric,
-        unit=readings.METRICS[metric],
+        unit=METRICS[metric],
         verdict=verdict,
         change=median(after) / median(before) - 1,
         low=min(after) / max(before) - 1,

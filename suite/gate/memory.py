@@ -8,18 +8,13 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 
+from suite.footprint import footprint
 from suite.forked import ForkedWorker
 from suite.gate.blocks import Setting, start
 from suite.gate.pair import OneFailed, answer
 from suite.gate.records import WHO, Reading, Row
-from suite.records import Series
 
 SURVEY = "memory"
-PEAKS = {
-    "device_memory_allocated_peak_": "device_memory_allocated_before_made",
-    "memory_peak_": "memory_before_made",
-}
-"""Beginning of the names of the peaks by phase, and what had been taken before: of devices, else of the host."""
 
 
 def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int) -> Reading:
@@ -42,7 +37,7 @@ def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int)
                 for place, case in enumerate((row.baseline, row.candidate)):
                     begin = partial(launchers[place].begin_survey, case, SURVEY)
                     workers.append(answer(place, begin))
-                first, second = (values(answer(place, workers[place].surveyed)) for place in range(len(WHO)))
+                first, second = (footprint(answer(place, workers[place].surveyed)) for place in range(len(WHO)))
                 found[row.id] = (first, second)
             except OneFailed:
                 continue  # the blocks will tell why
@@ -50,16 +45,3 @@ def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int)
                 for worker in workers:
                     worker.end()
     return Reading(index, monotonic() - started_s, found)
-
-
-def values(series: Sequence[Series]) -> dict[str, float]:
-    """What is compared, by metric, of what a survey found."""
-    found = {one.metric.name: one.values[0] for one in series if one.values}
-    told: dict[str, float] = {}
-    for beginning, before in PEAKS.items():
-        peaks = [value for name, value in found.items() if name.startswith(beginning)]
-        if peaks and "peak_memory" not in told:
-            told["peak_memory"] = max(peaks) - found.get(before, 0.0)
-    if "allocations" in found:
-        told["allocations"] = found["allocations"]
-    return told

@@ -1,19 +1,18 @@
 """Whether the memory of a case has changed, by readings of both sides: one, and two more where it seems so.
 
-The same code takes nearly the same memory each time: peaks differ by some tenths of a percent, allocations not at
-all. So it needs no statistics but patience: every reading of one side has to lie beyond every reading of the other.
+The same code takes nearly the same memory each time (`suite.footprint`). So it needs no statistics but patience: every
+reading of one side has to lie beyond every reading of the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from suite.footprint import METRICS
 from suite.gate.records import Reading, Row
 
 READINGS = 3
 """Of each side, before memory is said to have changed."""
-METRICS = {"peak_memory": "B", "allocations": "count"}
-"""What is compared, and its unit."""
 
 
 def suspects(rows: Sequence[Row], readings: Sequence[Reading], metrics: Sequence[str], tolerance: float) -> list[Row]:

@@ -1,0 +1,53 @@
+"""Memory of the cases of two stored runs: one reading in each, compared as it stands.
+
+Source: `docs/gate.md`; a gate reads three times before it says that memory has changed, and has a closer tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from suite.footprint import METRICS, footprint
+from suite.limits import Verdict
+from suite.records import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """One case by one metric in both runs, in base units; `change` is candidate / baseline - 1."""
+
+    id: str
+    metric: str
+    unit: str
+    baseline: float
+    candidate: float
+    change: float
+    verdict: Verdict
+
+
+def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[Footprint, ...]:
+    """Every metric of memory that both runs have of a case; the largest growth first."""
+    found = [
+        judged(before.case.id, metric, *figures, tolerance)
+        for before, after in pairs
+        for metric in METRICS
+        if (figures := both(before, after, metric))
+    ]
+    return tuple(sorted(found, key=lambda one: -one.change))
+
+
+def both(before: RunRecord, after: RunRecord, metric: str) -> tuple[float, float] | None:
+    """A metric in both runs; None where one of them has none."""
+    sides = [footprint(one.measurement.surveyed).get(metric, 0.0) for one in (before, after) if one.measurement]
+    return (sides[0], sides[1]) if len(sides) == len((before, after)) and min(sides) > 0 else None
+
+
+def judged(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> Footprint:
+    """A regression where it grew by more than the tolerance, an improvement where growing back would be one."""
+    verdict: Verdict = "no change"
+    if candidate > baseline * (1 + tolerance):
+        verdict = "regression"
+    elif candidate * (1 + tolerance) < baseline:
+        verdict = "improvement"
+    return Footprint(case_id, metric, METRICS[metric], baseline, candidate, candidate / baseline - 1, verdict)
