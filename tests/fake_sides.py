@@ -30,6 +30,7 @@ class FakeSides:
         slower: relative slowdown of a case's candidate.
         second_place: likewise of whatever is measured in the second place, identical code too.
         noise: standard deviation of a worker's log step time.
+        off: (block of any kind from 0, side, case id) -> relative slowdown of that worker, as a neighbour may bring.
         raises: (block of any kind from 0, side, case id) -> what its worker raises when it is asked for rounds.
         fails: (side, case id) -> why its worker cannot make the step.
         memory: (side, case id) -> bytes of the peak beside 100 MB; a number's own noise is 0.1 %.
@@ -39,6 +40,7 @@ class FakeSides:
     slower: dict[str, float] = field(default_factory=dict)
     second_place: float = 0.0
     noise: float = 0.003
+    off: dict[tuple[int, int, str], float] = field(default_factory=dict)
     raises: dict[tuple[int, int, str], WorkerFailed] = field(default_factory=dict)
     fails: dict[tuple[int, str], str] = field(default_factory=dict)
     memory: dict[tuple[int, str], float] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class FakeLauncher:
         factor = 1 + self.sides.second_place * self.place
         if self.kind == "comparison" and self.place == 1:
             factor *= 1 + self.sides.slower.get(case.id, 0.0)
+        factor *= 1 + self.sides.off.get((self.sides.blocks, self.place, case.id), 0.0)
         return FakeSideWorker(self, case, STEP_S * factor * (1 + self.chance.gauss(0, self.sides.noise)))
 
     def begin_survey(self, case: Case, name: str) -> "FakeSideWorker":

@@ -194,7 +194,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "gate.memory": {"footprint", "forked", "gate.blocks", "gate.pair", "gate.records"},
     "gate.live": {
-        *("suite", "environment", "gate", "gate.blocks", "gate.judge", "gate.ledger", "gate.memory", "gate.readings"),
+        *("suite", "environment", "gate", "gate.blocks", "gate.control", "gate.judge", "gate.ledger", "gate.memory"),
+        "gate.readings",
         *("gate.records", "gate.replay", "gate.statistics", "gate.statistics.spending", "gate.verdict"),
     },
     "gate.settings": {
@@ -203,19 +204,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "command_line": {"suite"},
     "cli": {
-        *(
-            "command_line",
-            "comparison.*",
-            "designs",
-            "doctor",
-            "exports",
-            "followers",
-            "gate",
-            "gate.files",
-            "gate.live",
-        ),
-        *("gate.settings", "gate.turns", "limits", "matrix", "records"),
-        *("report", "store", "torchrun"),
+        *("command_line", "comparison.*", "designs", "doctor", "exports", "followers", "gate", "gate.files"),
+        *("gate.live", "gate.settings", "gate.turns", "limits", "matrix", "records", "report", "store", "torchrun"),
     },
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""

@@ -7,6 +7,7 @@ from time import sleep
 import pytest
 
 from suite.forked import WorkerFailed
+from suite.gate.control import AGAIN
 from suite.gate.formats.sentences import sentence
 from suite.gate.judge import judge
 from suite.gate.ledger import LEDGER_NAME, Gate, Ledger, read_gate
@@ -169,6 +170,29 @@ def test_where_the_machine_tells_identical_sides_apart_no_step_time_counts(gated
     verdict = gated(FakeSides(second_place=0.05), budget_s=3600.0)
     assert "differs from itself by +5." in verdict.control_alarm
     assert verdict.exit_code == 11
+
+
+def test_a_control_that_differs_by_chance_is_looked_into_and_costs_no_verdict(gated, tmp_path):
+    """Trial, reading of memory, four comparisons and the control: blocks 6 and 11 are the first controls."""
+    verdict = gated(FakeSides(off={(6, 1, FIRST): 0.052, (11, 1, FIRST): 0.048}, slower={CASES[1].id: 0.05}))
+    again = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "recheck"]
+    assert [list(block.told) for block in again] == [[FIRST]] * AGAIN
+    assert verdict.control_alarm == ""
+    assert verdict.exit_code == 10
+
+
+def test_a_suspicion_that_there_was_no_time_to_look_into_leaves_the_verdict_open(gated, tmp_path):
+    def stop(block: int) -> None:
+        if block == 12:  # which is the first that would look into it
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        gated(FakeSides(off={(6, 1, FIRST): 0.052, (11, 1, FIRST): 0.048}, before_block=stop))
+    so_far = read_gate(tmp_path / "gate")
+    assert judge(so_far).control_alarm == ""
+    over = judge(replace(so_far, finished=True))
+    assert "which there was no time to look into" in over.control_alarm
+    assert over.exit_code == 11
 
 
 def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated):

@@ -14,7 +14,7 @@ from suite.gate import control, readings
 from suite.gate.ledger import Gate
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
 from suite.gate.records import Block, Row, Told
-from suite.gate.replay import failures, log_ratios, mode_of, ratio_in, replayed, told_of
+from suite.gate.replay import again_of, failures, log_ratios, mode_of, ratio_in, replayed, told_of
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.verdict import GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
@@ -66,7 +66,7 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
         blocks=procedure.blocks,
         control_blocks=len(list(gate.of("control"))),
-        control_alarm=control.alarm(map(log_ratios, gate.of("control")), limits.tolerance, limits.alpha),
+        control_alarm=control_alarm(gate),
         noise=noise_of(gate),
         identical=planned.identical,
         interrupted=not gate.finished,
@@ -77,6 +77,21 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         modes={row.id: mode_of(gate, row) for row in planned.rows},
         beside=beside(gate),
     )
+
+
+def control_alarm(gate: Gate) -> str:
+    """What the control shows, in words; empty where it shows nothing. At the end of a gate a suspicion that there was
+    no time to look into counts as confirmed.
+    """
+    limits = gate.planned.limits
+    for one in control.suspicions(map(log_ratios, gate.of("control")), limits.tolerance, limits.alpha):
+        again = again_of(gate, one.case)
+        looked_into = len(again) >= control.AGAIN
+        if control.is_confirmed(one, again, limits.tolerance) if looked_into else gate.finished:
+            change, over = math.expm1(one.log_ratio), f"{one.blocks} blocks"
+            over += f" and {len(again)} more" if looked_into else ", which there was no time to look into"
+            return f"the baseline differs from itself by {change:+.1%} in {one.case}, over {over}"
+    return ""
 
 
 def left_out_of(gate: Gate, failed: Mapping[str, Told]) -> list[LeftOut]:

@@ -2,7 +2,7 @@
 
 Schema history:
     1  header (arms, limits, rows, levels, budget, plan, seed, environment), lines of kind `trial`, `control`,
-       `comparison` with all rounds of both sides, of kind `memory`, of kind `resumed`; a footer.
+       `recheck`, `comparison` with all rounds of both sides, of kind `memory`, of kind `resumed`; a footer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from suite.gate.records import Block, Paired, Reading, Row, Told
+from suite.gate.records import KINDS, Block, Paired, Reading, Row, Told
 from suite.limits import Limits
 from suite.protocol import pack, unpack
 from suite.records import Case, Plan, StepmarkError
@@ -141,7 +141,7 @@ def read_gate(path: Path) -> Gate:
     try:
         return Gate(
             planned=planned_of(lines[0]),
-            blocks=[block_of(line) for line in lines if line["kind"] in ("trial", "control", "comparison")],
+            blocks=[block_of(line) for line in lines if line["kind"] in KINDS],
             readings=[reading_of(line) for line in lines if line["kind"] == "memory"],
             finished=any(line["kind"] == "footer" for line in lines),
         )

@@ -5,6 +5,7 @@ read the memory of both sides, again where it seems to differ
 until all cases are settled or the time is up:
     measure a block of the open cases; every fifth is baseline against baseline
     keep it, and let the procedure know
+    where baseline against baseline seems to differ, measure that case so again
 one last look
 """
 
@@ -17,12 +18,12 @@ from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 
 from suite import environment
-from suite.gate import memory, readings
+from suite.gate import control, memory, readings
 from suite.gate.blocks import Order, Setting, measure_block
 from suite.gate.judge import judge
 from suite.gate.ledger import Gate, Ledger
 from suite.gate.records import Block, Kind, Mode, Row
-from suite.gate.replay import add_to, failures, mode_of, replayed
+from suite.gate.replay import add_to, again_of, failures, log_ratios, mode_of, replayed
 from suite.gate.statistics import spending
 from suite.gate.verdict import GateVerdict
 
@@ -38,6 +39,11 @@ START_S = 4.0
 """Seconds that starting both sides takes in a block, about."""
 OVERHEAD_S = 0.8
 """Seconds that one case takes in a block beside its counted rounds, about: forks, warm-up, ends."""
+REGULAR: tuple[Kind, ...] = ("comparison", "control")
+"""Kinds of the blocks that follow one another in turns."""
+MOST_RECHECKS = 4 * control.AGAIN
+"""Blocks that look into suspicions of the control, at most; where a gate has more of these, its machine is not to be
+believed."""
 CASE_SECONDS = (0.15, 0.6)
 """Seconds of counted rounds of a case in one block: at least, at most. More hardly tell more: a fresh block does."""
 Show = Callable[[GateVerdict, str], None]
@@ -85,6 +91,7 @@ class LiveGate:
             if "step_time" in planned.metrics:
                 while self._procedure.open and self._next_s() <= self._left_s():
                     self._measure("control" if self._is_control_due() else "comparison")
+                    self._look_into_control()
         self._ledger.finish(environment.now())
         self._procedure.finish()
         self.gate = Gate(planned, self.gate.blocks, self.gate.readings, finished=True)
@@ -95,14 +102,14 @@ class LiveGate:
 
     def _next_s(self) -> float:
         """Seconds that the next block is expected to take: as long as the last of its kind, by the cases in it."""
-        last = next((block for block in reversed(self.gate.blocks) if block.kind != "trial"), None)
+        last = next((block for block in reversed(self.gate.blocks) if block.kind in REGULAR), None)
         if last is None:
             return 0.0
         per_case = max(last.seconds - START_S, 0.0) / max(len(last.told), 1)
         return START_S + per_case * len(self._procedure.open)
 
     def _is_control_due(self) -> bool:
-        done = [block for block in self.gate.blocks if block.kind != "trial"]
+        done = [block for block in self.gate.blocks if block.kind in REGULAR]
         return len(done) % CONTROL_EVERY == CONTROL_EVERY - 1
 
     def _case_seconds(self) -> float:
@@ -154,6 +161,20 @@ class LiveGate:
         what = "control block" if kind == "control" else f"block {self._procedure.blocks}"
         looked = f", look {self._procedure.looks}" if self._procedure.looks > looks else ""
         self._tell(f"{what}{looked}: {self._state()}")
+
+    def _look_into_control(self) -> None:
+        """Measure a case in which the control tells identical sides apart again, once, as far as there is time."""
+        limits = self.gate.planned.limits
+        for one in control.suspicions(map(log_ratios, self.gate.of("control")), limits.tolerance, limits.alpha):
+            row = self._rows[one.case]
+            while len(list(self.gate.of("recheck"))) < MOST_RECHECKS and not self._is_looked_into(row):
+                if self._left_s() <= 0:
+                    return
+                self._keep(self._measured("recheck", [(row, (mode_of(self.gate, row),))], CASE_SECONDS[1]))
+                self._tell(f"the control differs by {math.expm1(one.log_ratio):+.1%} in {row.id}, which is looked into")
+
+    def _is_looked_into(self, row: Row) -> bool:
+        return len(again_of(self.gate, row.id)) >= control.AGAIN
 
     def _measured(self, kind: Kind, rows: Sequence[tuple[Row, tuple[Mode, ...]]], seconds: float) -> Block:
         order = Order(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)

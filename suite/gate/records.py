@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from suite.records import Case, Series
 
 Mode = Literal["together", "bursts"]
 """Both sides at the same time, on cores of their own; or in turns."""
-Kind = Literal["comparison", "control", "trial"]
-"""Baseline against candidate; baseline against itself; likewise, to choose how to measure."""
+Kind = Literal["comparison", "control", "recheck", "trial"]
+"""Baseline against candidate; baseline against itself; likewise again, where that told the sides of a case apart;
+likewise, to choose how to measure."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
 Who = Literal["", "baseline", "candidate"]
 WHO: tuple[Who, Who] = ("baseline", "candidate")
 

@@ -45,6 +45,12 @@ def log_ratios(block: Block) -> dict[str, float]:
     return {row: ratio.log_ratio for row, ratio in found.items() if ratio}
 
 
+def again_of(gate: Gate, row: str) -> list[float]:
+    """Log ratios of the blocks that looked into a suspicion of the control about a row."""
+    found = (log_ratios(block).get(row, math.nan) for block in gate.of("recheck"))
+    return [one for one in found if math.isfinite(one)]
+
+
 def failures(blocks: Sequence[Block]) -> dict[str, Told]:
     """Rows that failed by their own fault, and how."""
     found: dict[str, Told] = {}
@@ -67,7 +73,7 @@ def replayed(gate: Gate) -> Procedure:
     """The procedure as it stands after the blocks of a ledger."""
     planned = gate.planned
     procedure = Procedure([row.id for row in planned.rows], planned.levels, planned.limits, planned.seed)
-    for row in failures([*gate.of("trial"), *gate.of("control")]):
+    for row in failures([block for block in gate.blocks if block.kind != "comparison"]):
         procedure.drop(row)
     for block in gate.of("comparison"):
         add_to(procedure, block)
