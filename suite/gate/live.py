@@ -23,7 +23,7 @@ from suite.gate.blocks import Order, Setting, measure_block
 from suite.gate.judge import judge
 from suite.gate.ledger import Gate, Ledger
 from suite.gate.records import Block, Kind, Mode, Row
-from suite.gate.replay import add_to, again_of, failures, log_ratios, mode_of, replayed
+from suite.gate.replay import COST, add_to, again_of, failures, log_ratios, mode_of, replayed
 from suite.gate.statistics import spending
 from suite.gate.verdict import GateVerdict
 
@@ -44,8 +44,11 @@ REGULAR: tuple[Kind, ...] = ("comparison", "control")
 MOST_RECHECKS = 4 * control.AGAIN
 """Blocks that look into suspicions of the control, at most; where a gate has more of these, its machine is not to be
 believed."""
-CASE_SECONDS = (0.15, 0.6)
-"""Seconds of counted rounds of a case in one block: at least, at most. More hardly tell more: a fresh block does."""
+LEAST_CASE_SECONDS = 0.15
+"""Seconds of counted rounds of a case in one block, at least."""
+MOST_CASE_SECONDS: dict[Mode, float] = {"together": 0.6, "bursts": 0.2}
+"""Likewise at most, by how it is measured. More hardly tell more, a fresh block does: processes that compute on all
+cores differ from each other by 2 to 6 %, forks of one of them hardly."""
 Show = Callable[[GateVerdict, str], None]
 """Is given the verdict so far, and what is to be said of it."""
 
@@ -114,10 +117,12 @@ class LiveGate:
 
     def _case_seconds(self) -> float:
         """Seconds of rounds of one case: so that the first look comes in time, and few that are left fill a block."""
-        least, most = CASE_SECONDS
         blocks = spending.FIRST * CONTROL_EVERY / (CONTROL_EVERY - 1)
         block_s = self.gate.planned.budget_s * SHARE_TO_FIRST_LOOK / blocks
-        return min(most, max(least, (block_s - START_S) / max(len(self._procedure.open), 1) - OVERHEAD_S))
+        modes = [mode_of(self.gate, self._rows[name]) for name in self._procedure.open]
+        own_s = (block_s - START_S) / max(len(modes), 1) - OVERHEAD_S
+        most = min((MOST_CASE_SECONDS[mode] for mode in modes), default=0.0)
+        return max(LEAST_CASE_SECONDS, min(most, own_s / max((COST[mode] for mode in modes), default=1.0)))
 
     def _try_modes(self) -> None:
         """Measure some cases in both modes, where they have both and the choice is not made yet."""
@@ -170,7 +175,8 @@ class LiveGate:
             while len(list(self.gate.of("recheck"))) < MOST_RECHECKS and not self._is_looked_into(row):
                 if self._left_s() <= 0:
                     return
-                self._keep(self._measured("recheck", [(row, (mode_of(self.gate, row),))], CASE_SECONDS[1]))
+                mode = mode_of(self.gate, row)
+                self._keep(self._measured("recheck", [(row, (mode,))], MOST_CASE_SECONDS[mode]))
                 self._tell(f"the control differs by {math.expm1(one.log_ratio):+.1%} in {row.id}, which is looked into")
 
     def _is_looked_into(self, row: Row) -> bool:

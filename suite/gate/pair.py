@@ -7,11 +7,13 @@ half of the pieces have either, so that neither side gains by it.
 
 from __future__ import annotations
 
+import math
 import random
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from typing import TypeVar
 
 from suite.forked import ForkedWorker, Together, WorkerFailed, WorkerLost
@@ -36,8 +38,11 @@ WARM_CHUNK_S = 0.05
 """Seconds of one chunk of warm-up."""
 WARM_CHUNKS = 20
 """Chunks of warm-up, at most; two that agree end it."""
-FEWEST_PIECES = 8
-"""Pieces of one case in one block, however long a step takes."""
+PAUSE_S = 0.01
+"""Seconds after a pause, the first round at least, that are left out of a burst: for some milliseconds the threads of
+the other side spin before they sleep, each on a core that this side wants."""
+FEWEST_PIECES = {"together": 8, "bursts": 4}
+"""Pieces of one case in one block, however long a step takes. A piece of bursts takes as long as eight together."""
 
 
 class OneFailed(Exception):
@@ -123,11 +128,8 @@ def first_rounds(sides: Sides) -> float:
 
 def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> Paired:
     """Both at the same time, a set of cores each, swapped before every round."""
-    steps = steps_of(step_s, ROUND_S)
-    per_chunk = rounds_in(CHUNK_S, steps * step_s)
-    to_warm = rounds_in(WARM_CHUNK_S, steps * step_s)
 
-    def chunk(order: int, rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    def chunk(order: int, steps: int, rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
         ends = socket.socketpair()
         with ends[0], ends[1]:
             cores = halves.cores(order)
@@ -142,12 +144,15 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
                 first=chance.randrange(2),  # who is asked last finds the other waiting
             )
 
-    warm_up(lambda: chunk(0, to_warm))
+    to_warm = steps_of(step_s, ROUND_S)
+    step_s = warm_up(lambda: chunk(0, to_warm, rounds_in(WARM_CHUNK_S, to_warm * step_s)))
+    steps = steps_of(step_s, ROUND_S)
+    per_chunk = rounds_in(CHUNK_S, steps * step_s)
     kept: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
-    while spent_s < seconds or len(orders) < FEWEST_PIECES:
-        found = chunk(order, per_chunk + 2)
+    while spent_s < seconds or len(orders) < FEWEST_PIECES["together"]:
+        found = chunk(order, steps, per_chunk + 2)
         spent_s += max(sum(series[0].values[2:]) for series in found) * steps
         kept.append((cut(found[0], 2)[1], cut(found[1], 2)[1]))  # the first round of each order was taken after a pause
         orders += [(order + index) % 2 for index in range(per_chunk)]
@@ -157,25 +162,32 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
 
 def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> Paired:
     """In turns, baseline and candidate and candidate and baseline, or the other way round."""
-    steps = steps_of(step_s, BURST_S / 3)
-    rounds = max(1, round(BURST_S / (steps * step_s)))
 
-    def burst(place: int) -> tuple[Series, ...]:
-        measure_side = partial(sides[place].measure, seconds=0.0, steps_per_round=steps, min_rounds=1 + rounds)
-        return cut(answer(place, measure_side), 1)[1]  # its first step comes after a pause
+    def burst(place: int, steps: int, left_out: int, rounds: int) -> tuple[Series, ...]:
+        measure_side = partial(sides[place].measure, seconds=0.0, steps_per_round=steps, min_rounds=left_out + rounds)
+        return cut(answer(place, measure_side), left_out)[1]
 
-    warm_up(lambda: (burst(0), burst(1)))
+    cold = burst_of(step_s)
+    steps, left_out, rounds = burst_of(warm_up(lambda: (burst(0, *cold), burst(1, *cold))))
     pieces: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
-    while spent_s < seconds or len(orders) < FEWEST_PIECES:
-        parts = [burst(place) for place in (order, 1 - order, 1 - order, order)]
+    while spent_s < seconds or len(orders) < FEWEST_PIECES["bursts"]:
+        parts = [burst(place, steps, left_out, rounds) for place in (order, 1 - order, 1 - order, order)]
         found = join(parts[0], parts[3]), join(parts[1], parts[2])
         pieces.append((found[order], found[1 - order]))
         orders.append(order)
         spent_s += max(sum(series[0].values) for series in found) * steps
         order = 1 - order
     return Paired("bursts", tuple(orders), join(*(one for one, _ in pieces)), join(*(one for _, one in pieces)), steps)
+
+
+def burst_of(step_s: float) -> tuple[int, int, int]:
+    """Steps of a round, rounds that are left out, and counted rounds, of a burst of about `BURST_S`."""
+    steps = steps_of(step_s, BURST_S / 3)
+    if not step_s > 0:
+        return steps, 1, 1
+    return steps, math.ceil(PAUSE_S / (steps * step_s)), max(1, round(BURST_S / (steps * step_s)))
 
 
 def rounds_in(seconds: float, round_s: float) -> int:
@@ -188,11 +200,15 @@ def steps_of(step_s: float, round_s: float) -> int:
     return min(MAX_STEPS_PER_ROUND, max(1, round(round_s / step_s))) if step_s > 0 else MAX_STEPS_PER_ROUND
 
 
-def warm_up(chunk: Callable[[], Sequence[tuple[Series, ...]]]) -> None:
-    """Take chunks until the step times of both sides have settled."""
+def warm_up(chunk: Callable[[], Sequence[tuple[Series, ...]]]) -> float:
+    """Take chunks until the step times of both sides have settled; seconds of the slower side's step in the last one.
+
+    What a step takes at first, with both sides making what they make lazily at once, is many times as long.
+    """
     before = [series[0].values for series in chunk()]
     for _ in range(WARM_CHUNKS - 1):
         now = [series[0].values for series in chunk()]
         if all(settled(was, is_now) for was, is_now in zip(before, now, strict=True)):
-            return
+            return max(map(median, now))
         before = now
+    return max(map(median, before))
