@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from suite.comparison.memory import Footprint, compare_memory
+from suite.comparison.memory import MemoryChange, compare_memory
 from suite.drift import steadied
 from suite.limits import Limits, Verdict
 from suite.records import Run, RunRecord
@@ -76,7 +76,7 @@ class Comparison:
     shift_high: float
     noise: float
     left_out: tuple[tuple[str, str], ...]
-    memory: tuple[Footprint, ...] = ()
+    memory: tuple[MemoryChange, ...] = ()
     memory_tolerance: float = MEMORY_TOLERANCE
 
     def count(self, verdict: Verdict) -> int:

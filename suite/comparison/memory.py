@@ -14,7 +14,7 @@ from suite.records import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
+class MemoryChange:
     """One case by one metric in both runs, in base units; `change` is candidate / baseline - 1."""
 
     id: str
@@ -26,7 +26,7 @@ class Footprint:
     verdict: Verdict
 
 
-def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[Footprint, ...]:
+def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[MemoryChange, ...]:
     """Every metric of memory that both runs have of a case; the largest growth first."""
     found = [
         judged(before.case.id, metric, *figures, tolerance)
@@ -43,11 +43,11 @@ def both(before: RunRecord, after: RunRecord, metric: str) -> tuple[float, float
     return (sides[0], sides[1]) if len(sides) == len((before, after)) and min(sides) > 0 else None
 
 
-def judged(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> Footprint:
+def judged(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> MemoryChange:
     """A regression where it grew by more than the tolerance, an improvement where growing back would be one."""
     verdict: Verdict = "no change"
     if candidate > baseline * (1 + tolerance):
         verdict = "regression"
     elif candidate * (1 + tolerance) < baseline:
         verdict = "improvement"
-    return Footprint(case_id, metric, METRICS[metric], baseline, candidate, candidate / baseline - 1, verdict)
+    return MemoryChange(case_id, metric, METRICS[metric], baseline, candidate, candidate / baseline - 1, verdict)
