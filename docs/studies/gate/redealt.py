@@ -30,8 +30,11 @@ from suite.records import Case
 GATES = 1000
 """Made gates of each change."""
 SHORT_GATES = 200
-MOST_BLOCKS = {"identical, 8 cases": 40, "identical, 24 cases": 40}
-"""Condition whose blocks are dealt -> blocks that fit in the time of a live gate, once most cases are settled."""
+FEWEST_BLOCKS = 80
+"""Live blocks from which it is worth dealing."""
+MOST_BLOCKS = {"identical, 8 cases": 100, "identical, 24 cases": 60}
+"""Condition whose blocks are dealt -> blocks that fit in ten minutes: some ten of all cases, at 8 and 21 s with the
+controls, then those of the few that are left, at some 5 s."""
 OUT = RAW.with_name("gate_redealt.json")
 
 
@@ -140,7 +143,7 @@ def main() -> None:
     with ProcessPoolExecutor() as pool:
         for condition, most in MOST_BLOCKS.items():
             blocks = blocks_of(condition)
-            if len(blocks) < most:
+            if len(blocks) < FEWEST_BLOCKS:
                 print(f"{condition}: {len(blocks)} blocks are too few to deal")
                 continue
             kept[condition] = {"blocks": len(blocks), "gates": []}

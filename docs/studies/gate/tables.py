@@ -72,7 +72,9 @@ def by_condition() -> dict[str, list[Trial]]:
 
 
 def is_hit(condition: Condition, trial: Trial) -> bool:
-    """Whether what was changed was told as what it is."""
+    """Whether what was changed was told as what it is, and the control did not void that."""
+    if trial["verdict"]["control_alarm"]:
+        return False
     wanted = "regression" if condition.share > 0 else "improvement"
     told = [*trial["verdict"]["cases"], *trial["verdict"]["levels"]]
     if "*" in trial["victim"]:
