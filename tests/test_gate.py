@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from xml.etree import ElementTree
@@ -17,9 +18,10 @@ import pytest
 from suite.accelerators import cuda_devices
 from suite.cores import allowed_cores
 from suite.gate.arms.side import make_ready, parse
-from suite.gate.blocks import Order, Setting, can_be_together, measure_block
+from suite.gate.blocks import Order, Setting, can_be_together, halves_of, measure_block
 from suite.gate.ledger import read_gate
 from suite.gate.memory import measure_memory
+from suite.gate.pair import OneFailed, measure
 from suite.gate.ratio import ratio_of
 from suite.gate.records import Row
 from suite.records import Case, Plan
@@ -69,6 +71,22 @@ def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(togethe
     assert rounds[0] % len(paired.orders) == 0
     assert abs(2 * sum(paired.orders) - len(paired.orders)) <= 1
     assert ratio_of(paired).taken == len(paired.orders)
+
+
+@needs_two_cores
+@pytest.mark.parametrize("place", [0, 1], ids=["baseline", "candidate"])
+def test_a_worker_that_is_killed_while_both_are_measured_together_is_lost_and_the_other_does_not_wait(place, tmp_path):
+    side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
+    setting, chance = Setting((side, side), Plan(threads=1, case_timeout=20.0), ()), random.Random(1)
+    with contextlib.ExitStack() as stack:
+        launchers = [stack.enter_context(launcher) for launcher in setting.launchers("comparison", chance)]
+        first, second = (launcher.fork(CASE) for launcher in launchers)
+        killed = threading.Timer(2.0, os.kill, ((first, second)[place]._pid, signal.SIGKILL))
+        killed.start()
+        with pytest.raises(OneFailed, match="SIGKILL") as failed:
+            measure((first, second), "together", 60.0, halves_of(1, chance), chance)
+        killed.join()
+    assert (failed.value.place, failed.value.lost) == (place, True)
 
 
 @pytest.mark.gpu

@@ -131,18 +131,15 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
 
     def chunk(order: int, steps: int, rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
         ends = socket.socketpair()
+
+        def ask(side: ForkedWorker, place: int) -> None:
+            together = Together(ends[place], cores[place])
+            side.ask(seconds=0.0, steps_per_round=steps, min_rounds=rounds, together=together)
+            ends[place].close()  # the worker has its own: were this one open, the other would wait for a dead one
+
         with ends[0], ends[1]:
             cores = halves.cores(order)
-            return both(
-                sides,
-                lambda side, place: side.ask(
-                    seconds=0.0,
-                    steps_per_round=steps,
-                    min_rounds=rounds,
-                    together=Together(ends[place], cores[place]),
-                ),
-                first=chance.randrange(2),  # who is asked last finds the other waiting
-            )
+            return both(sides, ask, first=chance.randrange(2))  # who is asked last finds the other waiting
 
     to_warm = steps_of(step_s, ROUND_S)
     step_s = warm_up(lambda: chunk(0, to_warm, rounds_in(WARM_CHUNK_S, to_warm * step_s)))
