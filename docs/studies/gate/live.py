@@ -24,6 +24,7 @@ import suite
 from parts import Part
 from suite.gate.ledger import Gate, read_gate
 from suite.gate.replay import log_ratios
+from suite.gate.settings import seconds_of
 from suite.records import StepmarkError
 from suite.store import LineFile
 
@@ -32,6 +33,8 @@ RAW = Path("reports/studies/gate.jsonl")
 SAME = ("env:STUDY=baseline", "env:STUDY=candidate")
 """Arms that differ in a variable that nothing reads."""
 
+START_S = 15.0
+"""Seconds of a gate beside its budget."""
 SURROUNDINGS = ("others_cores", "stolen_share")
 """Metrics of `suite.disturbance` that a trial keeps: cores' worth of time that others used, and the hypervisor."""
 
@@ -161,7 +164,10 @@ def trials() -> list[dict[str, Any]]:
 def parts() -> list[Part]:
     """Every condition, with as many trials as there are."""
     done = Counter(one["condition"] for one in trials())
-    return [Part(one.stage, one.wanted, done[one.name], partial(one_more, one)) for one in CONDITIONS]
+    return [
+        Part(one.stage, one.wanted, done[one.name], seconds_of(one.budget) + START_S, partial(one_more, one))
+        for one in CONDITIONS
+    ]
 
 
 def one_more(condition: Condition) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from live import RAW, SAME, gated, keep
+from live import RAW, SAME, START_S, gated, keep
 from parts import Part
+from suite.gate.settings import seconds_of
 from suite.store import read_lines
 
 OUT = RAW.with_name("gate_organic.jsonl")
@@ -27,7 +28,8 @@ class Change:
     options: tuple[str, ...]
 
 
-ONE = ("--profile", "eight", "--budget", "4m", "-k")
+BUDGET = "4m"
+ONE = ("--profile", "eight", "--budget", BUDGET, "-k")
 CHANGES = (
     Change("foreach off", ("set:optimizer=adam_foreach", "set:optimizer=adam"), (*ONE, "adam")),
     Change("foreach on", ("set:optimizer=adam", "set:optimizer=adam_foreach"), (*ONE, "adam")),
@@ -45,7 +47,8 @@ CHANGES = (
 def parts() -> list[Part]:
     """Every change, once."""
     done = {(line["change"], *line["arms"]) for line in gates()}
-    return [Part(0, 1, (one.name, *one.arms) in done, partial(measure, one)) for one in CHANGES]
+    longest_s = seconds_of(BUDGET) + START_S
+    return [Part(0, 1, (one.name, *one.arms) in done, longest_s, partial(measure, one)) for one in CHANGES]
 
 
 def gates() -> list[dict[str, Any]]:

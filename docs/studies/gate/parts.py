@@ -14,10 +14,12 @@ class Part:
         stage: parts of a lower one are measured first.
         wanted: how many trials there should be; set before the first was measured.
         done: how many there are.
+        longest_s: seconds that one more takes at most, about.
         measure: takes one more and keeps it; what it found, in a line.
     """
 
     stage: int
     wanted: int
     done: int
+    longest_s: float
     measure: Callable[[], str]

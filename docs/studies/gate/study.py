@@ -4,8 +4,8 @@ until nothing is lacking, or the time is up:
     two trials of the gate, then one of a rival, so that all are of the same hours:
         of what is lacking, the part of the lowest stage that lacks most of its trials
 
-Every trial is on disk once it is over, and the study goes on where it was. `STUDY=short` starts no trial after the
-first 25 minutes.
+Every trial is on disk once it is over, and the study goes on where it was. `STUDY=short` starts no trial that
+may not be over in 28 minutes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import organic
 from parts import Part
 from rivals import trials as rivals
 
-SHORT_S = 1500.0
-"""Seconds after which `STUDY=short` starts no trial. With the last one, and the page, it is over in half an hour."""
+SHORT_S = 1680.0
+"""Seconds of `STUDY=short`. With blocks dealt anew and the page, it is over in half an hour."""
 
 
 def of_the_gate() -> list[Part]:
@@ -35,25 +35,25 @@ def of_the_gate() -> list[Part]:
 TURNS: tuple[Callable[[], list[Part]], ...] = (of_the_gate, of_the_gate, rivals.parts)
 
 
-def due(parts: Sequence[Part], chance: random.Random) -> Part | None:
-    """What lacks most of its trials, of the lowest stage that lacks any; chance decides between equals."""
-    lacking = [one for one in parts if one.done < one.wanted]
+def due(parts: Sequence[Part], left_s: float, chance: random.Random) -> Part | None:
+    """What lacks most of its trials and has the time for one, of the lowest stage; chance decides between equals."""
+    lacking = [one for one in parts if one.done < one.wanted and one.longest_s <= left_s]
     return min(lacking, key=lambda one: (one.stage, one.done / one.wanted, chance.random()), default=None)
 
 
 def main() -> None:
     """Measure what is missing."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, help="after which no trial is started")
+    parser.add_argument("--seconds", type=float, help="within which trials have to be over")
     limit_s = parser.parse_args().seconds
     if limit_s is None:
         limit_s = SHORT_S if os.environ.get("STUDY") == "short" else float("inf")
     started_s, chance, idle = monotonic(), random.Random(), 0  # noqa: S311 - an order
     first = chance.randrange(len(TURNS))  # so that a study that is often stopped has its turns too
     for parts in cycle((*TURNS[first:], *TURNS[:first])):
-        if monotonic() - started_s > limit_s or idle == len(TURNS):
+        if idle == len(TURNS):
             break
-        part = due(parts(), chance)
+        part = due(parts(), limit_s - (monotonic() - started_s), chance)
         idle = 0 if part else idle + 1
         if part:
             print(f"{datetime.now(UTC):%H:%M:%S}  {part.measure()}", flush=True)
