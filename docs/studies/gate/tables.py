@@ -19,6 +19,8 @@ from suite.gate.formats.figures import limit, percent
 from suite.units import duration
 
 Trial = dict[str, Any]
+MANY = 200
+"""Trials from which limits are told to a tenth of a percent."""
 GATE, GATE_RULE = "stepmark gate", "regression"
 
 
@@ -54,7 +56,8 @@ def of(count: int, total: int) -> str:
     if not total:
         return "none measured"
     low, high = limits(count, total)
-    return f"{count} of {total} ({100 * low:.0f} to {100 * high:.0f} %)"
+    digits = 1 if total >= MANY else 0
+    return f"{count} of {total} ({100 * low:.{digits}f} to {100 * high:.{digits}f} %)"
 
 
 def count_of(flags: Iterable[bool]) -> str:
