@@ -137,6 +137,8 @@ def test_a_worker_that_is_killed_costs_a_block_of_its_case_and_leaves_no_orphan(
     assert "Traceback" not in out + err
     verdict = json.loads((desk.folder / "out" / "verdict.json").read_text())
     assert verdict["exit_code"] == started.returncode
+    assert verdict["lost_blocks"] == 1
+    assert "lost: a worker was ended from outside in 1 block" in out
     assert {one["metric"] for one in verdict["cases"]} == {"step_time", "peak_memory", "allocations"}
     assert ElementTree.parse(desk.folder / "out" / "junit.xml").getroot() is not None  # noqa: S314 - our own
     assert (desk.folder / "out" / "gate.html").read_text().startswith("<!doctype html>")

@@ -157,6 +157,16 @@ def test_every_format_for_people_says_what_the_control_showed(fmt):
     assert "baseline against baseline differs by 4.0 %" in written(fmt, made.control_alarm()).replace("%25", "%")
 
 
+@pytest.mark.parametrize("fmt", ["table", "markdown", "page", "junit"])
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "in 1 block, which tells nothing of"), (2, "in 2 blocks, which tell nothing of")]
+)
+def test_every_format_with_conditions_says_in_how_many_blocks_a_worker_was_ended_from_outside(fmt, number, said):
+    verdict = replace(made.no_change(), lost_blocks=number)
+    assert f"a worker was ended from outside {said} the cases that it left unmeasured" in written(fmt, verdict)
+    assert "ended from outside" not in written(fmt, made.no_change())
+
+
 def test_no_format_blames_a_step_time_where_the_control_alarmed():
     verdict = made.control_alarm()
     assert told_by(verdict, "failure") == {}
@@ -587,6 +597,7 @@ ANY = st.builds(
     seconds=NUMBERS,
     budget_s=NUMBERS,
     discarded=NUMBERS,
+    lost_blocks=COUNTS,
     machine=TEXTS,
     modes=st.dictionaries(TEXTS, TEXTS, max_size=2),
     beside=st.dictionaries(st.sampled_from(["others_cores", "stolen_share"]) | TEXTS, st.tuples(NUMBERS, NUMBERS)),

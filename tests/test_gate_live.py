@@ -125,6 +125,7 @@ def test_a_worker_that_is_ended_from_outside_costs_its_case_one_block(gated):
     verdict = gated(sides)
     one = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
     assert (one.blocks, one.discarded, one.verdict) == (9, 1, "no change")
+    assert verdict.lost_blocks == 1
     assert sides.events.count(f"end 0 {FIRST}") == sum(event.endswith(f" 0 {FIRST}") for event in sides.events) / 2
 
 

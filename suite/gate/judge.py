@@ -14,7 +14,7 @@ from suite.gate import control, readings
 from suite.gate.ledger import Gate
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
 from suite.gate.records import Block, Row, Told
-from suite.gate.replay import again_of, failures, log_ratios, mode_of, ratio_in, replayed, told_of
+from suite.gate.replay import again_of, failures, has_lost, log_ratios, mode_of, ratio_in, replayed, told_of
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.verdict import GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
@@ -73,6 +73,7 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         seconds=gate.seconds,
         budget_s=planned.budget_s,
         discarded=discarded_share(gate),
+        lost_blocks=sum(map(has_lost, gate.blocks)),
         machine=machine_of(gate),
         modes={row.id: mode_of(gate, row) for row in planned.rows},
         beside=beside(gate),

@@ -33,6 +33,11 @@ def told_of(block: Block, row: str) -> Told | None:
     return next(iter(block.told.get(row, {}).values()), None)
 
 
+def has_lost(block: Block) -> bool:
+    """Whether a worker of the block was ended from outside."""
+    return any(told.lost for by_mode in block.told.values() for told in by_mode.values())
+
+
 def ratio_in(block: Block, row: str) -> Ratio | None:
     """A row's ratio in a block; None where there is none, NaN where others disturbed it."""
     told = told_of(block, row)

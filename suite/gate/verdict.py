@@ -84,6 +84,7 @@ class GateVerdict:
         seconds: spent on it.
         budget_s: that it had.
         discarded: share of the pieces of rounds that were left out for disturbance.
+        lost_blocks: those, of any kind, in which a worker was ended from outside before it had measured its case.
         machine: the processor and its cores, in words.
         modes: how each case was measured: `together` or in `bursts`.
         beside: what others did to the machine, by metric of `suite.disturbance`: in the middle of the blocks, and in
@@ -109,6 +110,7 @@ class GateVerdict:
     seconds: float = 0.0
     budget_s: float = 0.0
     discarded: float = 0.0
+    lost_blocks: int = 0
     machine: str = ""
     modes: dict[str, str] = field(default_factory=dict)
     beside: dict[str, tuple[float, float]] = field(default_factory=dict)

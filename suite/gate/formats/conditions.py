@@ -32,6 +32,7 @@ def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
         ("time", duration(verdict)),
         ("noise", noise(verdict)),
         ("discarded", discarded(verdict)),
+        ("lost", lost(verdict)),
         ("beside", beside(verdict)),
         ("control", control(verdict)),
         ("machine", verdict.machine),
@@ -103,6 +104,13 @@ def noise(verdict: GateVerdict) -> str:
 def discarded(verdict: GateVerdict) -> str:
     """What was left out."""
     return "" if verdict.identical else f"{percent(verdict.discarded)} of the pieces of rounds, for disturbance"
+
+
+def lost(verdict: GateVerdict) -> str:
+    """In how many blocks a worker was ended from outside; nothing where there was none."""
+    number = verdict.lost_blocks
+    where = f"{number:,} {'block, which tells' if number == 1 else 'blocks, which tell'} nothing of"
+    return f"a worker was ended from outside in {where} the cases that it left unmeasured" if number else ""
 
 
 def beside(verdict: GateVerdict) -> str:
