@@ -80,7 +80,7 @@ def add_gate_options(gating: argparse.ArgumentParser) -> None:
         *LIMITS,
         ("memory-tolerance", "2%", "PCT", "growth of memory that is no regression"),
         ("budget", "10m", "TIME", "how long it may take, such as 90s, 10m, 1h"),
-        ("metric", "step_time,peak_memory,allocations", "NAMES", "what is compared"),
+        ("metric", "step_time,peak_memory,allocations,host_reads", "NAMES", "what is compared"),
         ("threads", None, "N", "threads of torch (default: 1)"),
         ("allocator", None, "NAME", "memory allocator of the workers (default: steady)"),
         ("priority", None, "NAME", "of the workers, where the machine allows (default: high)"),

@@ -1,16 +1,21 @@
-"""What of a survey of memory is compared: the highest peak beyond what imports take, and how often steps allocate.
+"""What of a survey of memory is compared: the highest peak beyond what imports take, and what steps ask for, counted.
 
-The same code takes nearly the same memory each time: peaks differ by some tenths of a percent, allocations not at all.
+The same code takes nearly the same each time: peaks differ by some tenths of a percent, counts not at all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from suite.records import Series
 
-METRICS = {"peak_memory": "B", "allocations": "count"}
+METRICS = {"peak_memory": "B", "allocations": "count", "host_reads": "count"}
 """What is compared, and its unit."""
+EXACT = frozenset({"host_reads"})
+"""Metrics of which any growth counts, whatever is tolerated of the others: one read more in each step makes the host
+wait for the device once more, however many reads there were."""
+COUNTED = tuple(name for name, unit in METRICS.items() if unit == "count")
 PEAKS = {
     "device_memory_allocated_peak_": "device_memory_allocated_before_made",
     "memory_peak_": "memory_before_made",
@@ -21,11 +26,22 @@ PEAKS = {
 def footprint(surveyed: Iterable[Series]) -> dict[str, float]:
     """What is compared, by metric, of what surveys found; nothing of what they did not."""
     found = {one.metric.name: one.values[0] for one in surveyed if one.values}
-    told: dict[str, float] = {}
+    told = {name: found[name] for name in COUNTED if name in found}
     for beginning, before in PEAKS.items():
         peaks = [value for name, value in found.items() if name.startswith(beginning)]
-        if peaks and "peak_memory" not in told:
-            told["peak_memory"] = max(peaks) - found.get(before, 0.0)
-    if "allocations" in found:
-        told["allocations"] = found["allocations"]
+        peak = max(peaks, default=0.0) - found.get(before, 0.0)
+        if peak > 0:
+            told.setdefault("peak_memory", peak)
     return told
+
+
+def tolerance_of(metric: str, tolerance: float) -> float:
+    """Relative growth of a metric that is no regression, where `tolerance` is that of memory."""
+    return 0.0 if metric in EXACT else tolerance
+
+
+def growth(baseline: float, candidate: float) -> float:
+    """Change as candidate / baseline - 1: infinite where something came of nothing, 0.0 where both are nothing."""
+    if baseline:
+        return candidate / baseline - 1
+    return math.inf if candidate else 0.0

@@ -48,6 +48,13 @@ def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> st
     return f"{number(value / size, digits)}{'' if name in ('', '%') else ' '}{name}".rstrip()
 
 
+def whole(value: float | None, unit: str) -> str:
+    """As `text`, but counts in full, since they are compared exactly."""
+    if unit == "count" and value is not None and math.isfinite(value):
+        return f"{value:,.0f}"
+    return text(value, unit)
+
+
 def number(value: float, digits: int = SIGNIFICANT_DIGITS) -> str:
     """`value` to `digits` significant digits, without an exponent: `number(5.1) == "5.100"`."""
     if value == 0:

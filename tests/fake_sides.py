@@ -34,6 +34,7 @@ class FakeSides:
         raises: (block of any kind from 0, side, case id) -> what its worker raises when it is asked for rounds.
         fails: (side, case id) -> why its worker cannot make the step.
         memory: (side, case id) -> bytes of the peak beside 100 MB; a number's own noise is 0.1 %.
+        reads: (side, case id) -> values that its step reads; None where its code does not count them.
         before_block: called with the block's number before it is measured.
     """
 
@@ -44,6 +45,7 @@ class FakeSides:
     raises: dict[tuple[int, int, str], WorkerFailed] = field(default_factory=dict)
     fails: dict[tuple[int, str], str] = field(default_factory=dict)
     memory: dict[tuple[int, str], float] = field(default_factory=dict)
+    reads: dict[tuple[int, str], int | None] = field(default_factory=dict)
     before_block: Callable[[int], None] = lambda _: None
     plan: Plan = field(default_factory=lambda: Plan(threads=1))
     blocks: int = -1
@@ -119,9 +121,11 @@ class FakeSideWorker:
         return self.rounds()
 
     def surveyed(self) -> tuple[Series, ...]:
-        more = self.launcher.sides.memory.get((self.launcher.place, self.case.id), 0.0)
-        peak = 100e6 + more + self.launcher.chance.gauss(0, 0.1e6)
+        place = (self.launcher.place, self.case.id)
+        peak = 100e6 + self.launcher.sides.memory.get(place, 0.0) + self.launcher.chance.gauss(0, 0.1e6)
         told = {"memory_before_made": 50e6, "memory_peak_steady": 50e6 + peak, "allocations": 40.0}
+        reads = self.launcher.sides.reads.get(place, 0)
+        told |= {} if reads is None else {"host_reads": reads}
         return tuple(Series(Metric(name, "B", "lower", "Made."), (value,)) for name, value in told.items())
 
     def end(self) -> None:
@@ -142,7 +146,7 @@ def planned(**changes: object) -> Planned:
         left_out={},
         limits=Limits(),
         memory_tolerance=0.02,
-        metrics=("step_time", "peak_memory", "allocations"),
+        metrics=("step_time", "peak_memory", "allocations", "host_reads"),
         budget_s=3600.0,
         plan=Plan(threads=1),
         seed=7,

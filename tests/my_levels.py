@@ -71,6 +71,31 @@ def weighty(num_classes: int, image_size: int):
     )
 
 
+def reading(num_classes: int, image_size: int, read):
+    """Has a look at its images in each forward."""
+    network = linear(num_classes, image_size)
+    network.register_forward_pre_hook(lambda _, inputs: read(inputs[0]) and None)
+    return network
+
+
+@STRUCTURES.register("reads_a_value")
+def reads_a_value(num_classes: int, image_size: int):
+    """As tiny, with a decision by a value in each forward. Source: none."""
+    return reading(num_classes, image_size, lambda images: "bright" if images.max() > 1 else "dark")
+
+
+@STRUCTURES.register("reads_no_value")
+def reads_no_value(num_classes: int, image_size: int):
+    """As tiny, with a selection by numbers in each forward, whose size is theirs. Source: none."""
+    return reading(num_classes, image_size, lambda images: images[images.argmax(0) * 0].numel())
+
+
+@STRUCTURES.register("reads_a_size")
+def reads_a_size(num_classes: int, image_size: int):
+    """As tiny, with a selection in each forward, whose size only its values tell. Source: none."""
+    return reading(num_classes, image_size, lambda images: images[images > 1].numel())
+
+
 DOZE_S = 0.02
 """What a forward of `dozes` waits."""
 

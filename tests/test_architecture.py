@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "footprint": {"records"},
     "comparison.memory": {"footprint", "limits", "records"},
     "comparison.judge": {"comparison.memory", "drift", "limits", "records", "stats", "validity"},
-    "comparison.text": {"suite", "comparison.judge", "fingerprint", "limits", "records", "units"},
+    "comparison.text": {"suite", "comparison.judge", "fingerprint", "footprint", "limits", "records", "units"},
     "validity": {"suite", "allocators", "records", "stats", "units"},
     "exports": {"curves", "drift", "records", "stats", "validity"},
     "report": {"records", "store", "report.page"},
@@ -93,7 +93,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "surveys.utilization": {"cgroups", "cores", "records", "registry", "sampler", "step", "training"},
     "surveys.flops": set(),
-    "surveys.memory": {"cgroups", "records", "registry", "step", "surveys.resident", "surveys", "training"},
+    "surveys.requests": {"records", "step", "training"},
+    "surveys.memory": {
+        *("cgroups", "records", "registry", "step", "surveys", "surveys.requests", "surveys.resident", "training"),
+    },
     "surveys.anatomy": {"cores", "records", "registry", "step", "training"},
     "surveys.work": {"records", "registry", "step", "surveys.flops", "training"},
     "cores": set(),
@@ -199,7 +202,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("gate.records", "gate.replay", "gate.statistics", "gate.statistics.spending", "gate.verdict"),
     },
     "gate.settings": {
-        *("suite", "environment", "fingerprint", "gate.arms", "gate.arms.side", "gate.blocks", "gate.explain"),
+        *("suite", "environment", "fingerprint", "footprint", "gate.arms", "gate.arms.side", "gate.blocks"),
+        "gate.explain",
         *("gate.ledger", "gate.records", "limits", "matrix", "records", "settings"),
     },
     "command_line": {"suite"},
@@ -254,7 +258,7 @@ MAY_NEED: dict[str, set[str]] = {
 
 TORCH_ON_IMPORT = {
     *("layers", "muon", "snapshot", "step", "training", "worker"),
-    *("surveys.anatomy", "surveys.flops", "surveys.memory", "surveys.work"),
+    *("surveys.anatomy", "surveys.flops", "surveys.memory", "surveys.requests", "surveys.work"),
 }
 """Modules that import torch as soon as they are imported. Only the zygote and its forks import these."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from suite.cli import main
 from suite.comparison.judge import BETWEEN_RUNS, FEWEST, Comparison, compare
-from suite.comparison.text import as_table, exit_code
+from suite.comparison.text import as_json, as_table, exit_code
 from suite.disturbance import Disturbance
 from suite.limits import Limits, limits_of
 from suite.records import Case, Metric, Run, RunRecord, Series, StepmarkError
@@ -98,12 +98,13 @@ def test_a_slowdown_of_all_alike_is_open_since_it_may_be_the_machine_s():
     assert "all cases together changed by +" in as_table(found, LIMITS)
 
 
-def with_memory(run: Run, changes: dict[str, float] | None = None, allocations: float = 40.0) -> Run:
+def with_memory(run: Run, changes: dict[str, float] | None = None, host_reads: float = 0.0) -> Run:
     """Every case surveyed: 200 MB at its peak, of which 150 are imports; `changes` are of what is beyond them."""
 
     def surveyed(record: RunRecord) -> RunRecord:
         own = 50e6 * (1 + (changes or {}).get(record.case.id, 0.0))
-        found = {"memory_before_made": 150e6, "memory_peak_steady": 150e6 + own, "allocations": allocations}
+        found = {"memory_before_made": 150e6, "memory_peak_steady": 150e6 + own, "allocations": 40.0}
+        found["host_reads"] = host_reads
         series = tuple(Series(Metric(name, "B", "lower", "Made."), (value,)) for name, value in found.items())
         return replace(record, measurement=replace(record.measurement, surveyed=series))
 
@@ -124,6 +125,16 @@ def test_a_case_whose_memory_grew_is_a_regression_though_its_step_time_is_not():
     assert "peak_memory: no change in 22 of 24 cases" in text
     assert "allocations: no change in 24 of 24 cases" in text
     assert exit_code(compare(with_memory(same), with_memory(same, {grown: 0.06}), LIMITS, 0.1), LIMITS) == 0
+
+
+def test_a_value_more_that_a_step_reads_is_a_regression_from_nothing_on():
+    same = made(random.Random(8))
+    found = compare(with_memory(same, host_reads=0.0), with_memory(same, host_reads=1.0), LIMITS)
+    assert exit_code(found, LIMITS) == 10
+    assert f"host_reads regression: {CASES[3].id} 0 to 1\n" in as_table(found, LIMITS)
+    assert "host_reads: no change in 0 of 24 cases (regression: it grew by more than 0.0%" in as_table(found, LIMITS)
+    told = json.loads(as_json(found, LIMITS), parse_constant=pytest.fail)["memory"]
+    assert {one["change"] for one in told if one["metric"] == "host_reads"} == {None}
 
 
 def test_runs_of_which_one_has_not_read_memory_say_so():

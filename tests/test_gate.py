@@ -25,6 +25,7 @@ from suite.gate.memory import measure_memory
 from suite.gate.pair import OneFailed, measure
 from suite.gate.ratio import ratio_of
 from suite.gate.records import Row
+from suite.gate.settings import METRICS
 from suite.records import Case, Plan
 from suite.registry import load_levels
 from tests.conftest import processes_below
@@ -139,7 +140,7 @@ def test_a_worker_that_is_killed_costs_a_block_of_its_case_and_leaves_no_orphan(
     assert verdict["exit_code"] == started.returncode
     assert verdict["lost_blocks"] == 1
     assert "lost: a worker was ended from outside in 1 block" in out
-    assert {one["metric"] for one in verdict["cases"]} == {"step_time", "peak_memory", "allocations"}
+    assert {one["metric"] for one in verdict["cases"]} == set(METRICS)
     assert ElementTree.parse(desk.folder / "out" / "junit.xml").getroot() is not None  # noqa: S314 - our own
     assert (desk.folder / "out" / "gate.html").read_text().startswith("<!doctype html>")
 

@@ -132,6 +132,15 @@ def test_a_change_that_is_compared_exactly_has_no_interval():
     assert change(made.memory(change=0.25)) == "+25.0 %"
 
 
+def test_a_change_from_nothing_is_told_by_both_counts():
+    one = made.memory(change=math.inf, metric="host_reads", unit="count", baseline_median=0.0, candidate_median=2.0)
+    assert change(one) == "0 to 2"
+    verdict = made.verdict(replace(one, verdict="regression", ruled_out=math.inf), culprits=(one.name,))
+    assert sentence(verdict) == f"regression: the only case is larger in host_reads: {one.name} host_reads 0 to 2"
+    for fmt in ("table", "markdown", "github", "page", "junit"):
+        assert "0 to 2" in written(fmt, verdict)
+
+
 # every format
 
 

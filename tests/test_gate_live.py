@@ -160,6 +160,32 @@ def test_a_peak_of_memory_that_shrank_is_an_improvement(gated):
     assert verdict.exit_code == 0
 
 
+def test_one_value_more_that_a_step_reads_is_a_regression_however_many_it_reads(gated):
+    second = CASES[1].id
+    verdict = gated(FakeSides(reads={(1, FIRST): 1, (0, second): 99, (1, second): 100}))
+    assert of(verdict, "host_reads") == {FIRST: "regression", second: "regression"} | dict.fromkeys(
+        (case.id for case in CASES[2:]), "no change"
+    )
+    assert set(of(verdict).values()) == {"no change"}
+    assert verdict.exit_code == 10
+    assert f"2 of 4 cases are larger in host_reads: {FIRST} host_reads 0 to 1" in sentence(verdict)
+
+
+def test_a_value_less_that_a_step_reads_is_an_improvement(gated):
+    verdict = gated(FakeSides(reads={(0, FIRST): 1}))
+    assert of(verdict, "host_reads")[FIRST] == "improvement"
+    assert verdict.exit_code == 0
+
+
+def test_what_the_code_of_one_side_cannot_tell_is_said_once_and_compared_in_no_case(gated):
+    verdict = gated(FakeSides(reads={(0, case.id): None for case in CASES}))
+    assert of(verdict, "host_reads") == {}
+    assert [(one.name, one.reason) for one in verdict.left_out] == [
+        ("host_reads of all cases", "the baseline cannot tell it")
+    ]
+    assert verdict.exit_code == 0
+
+
 def test_memory_alone_can_be_gated(gated, tmp_path):
     verdict = gated(FakeSides(memory={(1, FIRST): 5e6}), metrics=("peak_memory",))
     assert of(verdict) == {}

@@ -105,6 +105,27 @@ def test_the_unique_set_is_within_the_proportional_and_that_within_the_resident(
     assert 0 < taken["memory_unique"] <= taken["memory_proportional"] <= taken["memory_peak_steady"]
 
 
+@pytest.mark.parametrize(
+    ("structure", "mode", "reads"),
+    [
+        ("tiny", "train", 0),
+        ("reads_no_value", "train", 0),
+        ("reads_a_value", "train", 1),
+        ("reads_a_size", "train", 1),
+        ("reads_a_value", "infer", 1),
+    ],
+)
+def test_values_that_a_step_reads_are_counted_and_not_the_steps_that_adam_counts_on_the_host(
+    launcher, structure, mode, reads
+):
+    optimizers = ("sgd", "adam", "adam_foreach") if mode == "train" else ("sgd",)
+    assert {memory(launcher, structure, one, mode=mode)["host_reads"] for one in optimizers} == {reads}
+
+
+def test_a_closure_reads_its_loss_each_time_that_it_is_evaluated(launcher):
+    assert memory(launcher, "tiny", "lbfgs")["host_reads"] > 1
+
+
 def anatomy(launcher: Launcher, structure: str, optimizer: str = "sgd", **more) -> dict[str, tuple[float, ...]]:
     series = launcher.survey(Case(structure, optimizer, "cpu", **{**SMALL, **more}), "anatomy")
     return {one.metric.name: one.values for one in series}

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from suite import units
 from suite.comparison.judge import FEWEST, Compared, Comparison
 from suite.fingerprint import OF_NO_MATTER, TO_COMPARE, differences
+from suite.footprint import tolerance_of
 from suite.limits import VERDICTS, Limits
 from suite.records import NotComparableError, Run
 
@@ -76,8 +77,8 @@ def memory(comparison: Comparison) -> list[str]:
     """A line for each case whose memory has changed, and one for each metric."""
     changed = [one for one in comparison.memory if one.verdict != "no change"]
     lines = [
-        f"{one.metric} {one.verdict}: {one.id} {units.text(one.baseline, one.unit)} to "
-        f"{units.text(one.candidate, one.unit)}, {one.change:+.1%}"
+        f"{one.metric} {one.verdict}: {one.id} {units.whole(one.baseline, one.unit)} to "
+        f"{units.whole(one.candidate, one.unit)}{'' if one.change is None else f', {one.change:+.1%}'}"
         for one in changed
     ]
     for metric in dict.fromkeys(one.metric for one in comparison.memory):
@@ -85,7 +86,7 @@ def memory(comparison: Comparison) -> list[str]:
         same = sum(one.verdict == "no change" for one in own)
         lines.append(
             f"{metric}: no change in {same} of {len(own)} cases (regression: it grew by more than "
-            f"{comparison.memory_tolerance:.1%}; each run has read it once)"
+            f"{tolerance_of(metric, comparison.memory_tolerance):.1%}; each run has read it once)"
         )
     return lines or ["memory is not compared: one of the runs has not read it"]
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from suite.footprint import METRICS
+from suite.footprint import METRICS, growth, tolerance_of
 from suite.gate import control, readings
 from suite.gate.ledger import Gate
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
@@ -52,12 +52,11 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
     explanations = {**(procedure.explained(known, "improvement") if known else {}), **culprits}
     cases = of_step_time(gate, procedure, known, explanations) if STEP_TIME in planned.metrics else []
     remembered, unread = of_memory(gate, set(failed))
-    limits = planned.limits
     return GateVerdict(
         baseline=planned.arms["baseline"]["text"],
         candidate=planned.arms["candidate"]["text"],
         arms=planned.arms,
-        limits=limits,
+        limits=planned.limits,
         memory_tolerance=planned.memory_tolerance,
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
         levels=tuple(level_judged(name, procedure, known, explanations) for name in planned.levels if name in known),
@@ -103,7 +102,7 @@ def left_out_of(gate: Gate, failed: Mapping[str, Told]) -> list[LeftOut]:
 
 def nan_last(change: float) -> float:
     """A change by which to sort."""
-    return change if math.isfinite(change) else -math.inf
+    return -math.inf if math.isnan(change) else change
 
 
 def of_step_time(
@@ -221,21 +220,24 @@ def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]
     """Memory of each row that has not failed, by metric; and what could not be read."""
     judged: list[Judged] = []
     unread: list[LeftOut] = []
+    rows = [row for row in gate.planned.rows if row.id not in failed] if gate.readings else []
     for metric in readings.wanted(gate.planned.metrics):
-        for row in gate.planned.rows:
+        silent = readings.silent(gate.readings, metric)
+        if silent:
+            unread.append(LeftOut(f"{metric} of all cases", f"the {' and the '.join(silent)} cannot tell it"))
+            continue
+        for row in rows:
             before, after = readings.columns(gate.readings, row.id, metric)
-            if row.id in failed or not gate.readings:
-                continue
-            if not before or not min(before) > 0:
+            if before:
+                judged.append(memory_judged(gate, row, metric, before, after))
+            else:
                 unread.append(LeftOut(row.id, f"{metric} could not be read"))
-                continue
-            judged.append(memory_judged(gate, row, metric, before, after))
     return judged, unread
 
 
 def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
     """One row's memory by one metric."""
-    towards = readings.direction(before, after, gate.planned.memory_tolerance)
+    towards = readings.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
     verdict: Verdict = "no change"
     if towards and len(before) < readings.READINGS:
         verdict = "inconclusive"
@@ -247,10 +249,10 @@ def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after:
         metric=metric,
         unit=METRICS[metric],
         verdict=verdict,
-        change=median(after) / median(before) - 1,
-        low=min(after) / max(before) - 1,
-        high=max(after) / min(before) - 1,
-        ruled_out=max(after) / min(before) - 1,
+        change=growth(median(before), median(after)),
+        low=growth(max(before), min(after)),
+        high=growth(min(before), max(after)),
+        ruled_out=growth(min(before), max(after)),
         blocks=len(before),
         baseline_median=median(before),
         candidate_median=median(after),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite import environment
+from suite import environment, footprint
 from suite.fingerprint import TO_RESUME, differences
 from suite.gate.arms import side as arms
 from suite.gate.arms.side import Arm, Side
@@ -23,7 +23,7 @@ from suite.matrix import Profile, choice_of, load_profile, refusal, selector
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
 from suite.settings import MAX_ORDER_SEED, plan_value
 
-METRICS = ("step_time", "peak_memory", "allocations")
+METRICS = ("step_time", *footprint.METRICS)
 DEFAULT_PROFILE = "gate"
 DEFAULT_THREADS = 1
 """Threads of a gate's workers: cases of one thread are measured on cores of their own, which tells far more."""

@@ -17,7 +17,7 @@ class Judged:
     Attributes:
         name: the case's id, or the level: `optimizer adam`, `all cases`.
         candidate: the case's id on the candidate's side, where an arm changes levels; else empty.
-        metric: `step_time`, `peak_memory`, `allocations`.
+        metric: `step_time`, `peak_memory`, `allocations`, `host_reads`.
         unit: of the medians: `s`, `B`, `count`.
         baseline_median, candidate_median: in base units; None of a level.
         change: candidate / baseline - 1; NaN where nothing is known.
@@ -53,7 +53,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A case that was not compared.
+    """A case that was not compared, or a metric that was not in any.
 
     Attributes:
         side: whose fault it is: `baseline`, `candidate`, or empty where it is neither's.

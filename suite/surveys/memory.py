@@ -4,7 +4,7 @@ make the step                                     phase "made"
 run one step, the peak begun anew in each part    phases of the first forward, backward and update
 run some more                                     what a step cannot do without
 run some more, whole                              phase "steady"
-run one, with torch's profiler listening          allocations
+run two, all that they ask of torch counted       allocations, reads of values
 """
 
 from __future__ import annotations
@@ -17,22 +17,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.profiler import profile
 
 from suite.cgroups import memory_peak
 from suite.records import Case, Metric, Series
 from suite.registry import EXECUTIONS
 from suite.step import Part, Step
 from suite.surveys import resident
+from suite.surveys.requests import requests
 from suite.training import TrainingStep, make_step
 
 MORE_STEPS = 3
 """Steps after the first before memory counts as steady, and steps over which the steady peak is taken."""
 PHASES = {"forward": "first_forward", "backward": "first_backward", "update": "first_update"}
 """Part of a step -> the phase that its first run is."""
-
-MEMORY_EVENT = "[memory]"
-"""What torch's profiler calls an event of its allocators; what they give back has a negative number of bytes."""
 
 PEAKS = {
     "made": "while network, optimizer and batches were made",
@@ -182,7 +179,7 @@ def survey(case: Case) -> tuple[Series, ...]:
         with all_of(each.within("steady") for each in looking):
             for _ in range(MORE_STEPS):
                 step()
-        asked = allocations(step)
+        asked = requests(step)
         step.check()
         return (*(one for each in looking for one in each.series()), *sets, *bound, *asked)
 
@@ -241,23 +238,6 @@ def lower_bound(step: Step) -> tuple[Series, ...]:
         series("gradient_bytes", total_bytes(gradients), "Gradients of the parameters."),
         series("optimizer_state_bytes", total_bytes(state), "State that the optimizer keeps for the parameters."),
         series("saved_bytes", saved, "What forward saves for backward beside parameters: activations, the batch."),
-    )
-
-
-def allocations(step: Step) -> tuple[Series, ...]:
-    """How often a step asks torch's allocators for memory, and for how much in all. A step is run for it; of ranks,
-    that of rank 0. The same code asks alike each time, whatever the machine does.
-
-    Source: PyTorch, `torch.autograd.profiler.profile`, `profile_memory`.
-    """
-    with profile(profile_memory=True) as heard:
-        step()
-    events = heard.kineto_results.events() if heard.kineto_results else []
-    asked = [event.nbytes() for event in events if event.name() == MEMORY_EVENT and event.nbytes() > 0]
-    described = Metric("allocations", "count", "lower", "Times that one step asks torch's allocators for memory.")
-    return (
-        Series(described, (float(len(asked)),)),
-        series("allocated_bytes", sum(asked), "Bytes that one step asks torch's allocators for, one after the other."),
     )
 
 

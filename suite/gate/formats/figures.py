@@ -51,14 +51,14 @@ def between(one: Judged) -> str:
     return "–" if one.low == one.high else interval(one.low, one.high)
 
 
+def size(one: Judged) -> str:
+    """A change without its interval: `+3.1 %`, or `0 to 2` where something came of nothing."""
+    if one.change == math.inf and one.baseline_median is not None:
+        return f"{units.whole(one.baseline_median, one.unit)} to {units.whole(one.candidate_median, one.unit)}"
+    return percent(one.change, sign=True)
+
+
 def change(one: Judged) -> str:
     """A change, with its interval where it has one: `+3.1 % (+2.8 to +3.4 %)`."""
     ends = between(one)
-    return percent(one.change, sign=True) + ("" if ends == "–" else f" ({ends})")
-
-
-def amount(value: float | None, unit: str) -> str:
-    """A median for a reader; counts in full, since they are compared exactly."""
-    if unit == "count" and value is not None and math.isfinite(value):
-        return f"{value:,.0f}"
-    return units.text(value, unit)
+    return size(one) + ("" if ends == "–" else f" ({ends})")

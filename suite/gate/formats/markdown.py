@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from suite import units
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
-from suite.gate.formats.figures import amount, between, change, percent
+from suite.gate.formats.figures import between, change, percent
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
@@ -116,7 +117,7 @@ def fitting(rows: Iterable[str], room: int) -> list[str]:
 
 def row(label: str, one: Judged) -> str:
     """One case, or one level, by one metric."""
-    medians = (amount(value, one.unit) for value in (one.baseline_median, one.candidate_median))
+    medians = (units.whole(value, one.unit) for value in (one.baseline_median, one.candidate_median))
     figures = (percent(one.change, sign=True), between(one))
     return line((code(label).replace("|", "\\|"), text(one.metric), *medians, *figures, text(finding(one))))
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from suite import units
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
-from suite.gate.formats.figures import amount, between, change, percent
+from suite.gate.formats.figures import between, change, percent
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
@@ -91,8 +92,8 @@ def line(label: str, one: Judged) -> Line:
         label=label,
         metric=one.metric,
         verdict=one.verdict,
-        baseline=amount(one.baseline_median, one.unit),
-        candidate=amount(one.candidate_median, one.unit),
+        baseline=units.whole(one.baseline_median, one.unit),
+        candidate=units.whole(one.candidate_median, one.unit),
         change=percent(one.change, sign=True),
         interval=between(one),
         finding=finding(one),

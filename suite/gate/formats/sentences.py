@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from suite.gate.formats.evidence import ALARMED, believed
-from suite.gate.formats.figures import change, percent, percent_above
+from suite.gate.formats.figures import change, percent_above, size
 from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
 
@@ -175,7 +175,7 @@ def regressed(verdict: GateVerdict) -> str:
     blames = culprits(verdict)
     if not found and blames:
         found = [f"no single case is {words(blames[0][1]).larger}, but all cases of a level together are"]
-    blamed = [f"{label} {metric_first(one)}{percent(one.change, sign=True)}" for label, one in blames]
+    blamed = [f"{label} {metric_first(one)}{size(one)}" for label, one in blames]
     text = "; ".join(found) + (f": {names(blamed)}" if blamed else "")
     return f"{text}; besides, {failed(verdict)}" if verdict.failed else text
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from suite import units
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.evidence import believed
-from suite.gate.formats.figures import amount, between, percent
+from suite.gate.formats.figures import between, percent
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
     BLAMED,
@@ -77,7 +78,7 @@ def summed_up(cases: Sequence[Judged]) -> dict[str, str]:
 
 def cells(label: str, one: Judged) -> tuple[str, ...]:
     """One case, or one level, by one metric."""
-    medians = (amount(value, one.unit) for value in (one.baseline_median, one.candidate_median))
+    medians = (units.whole(value, one.unit) for value in (one.baseline_median, one.candidate_median))
     return (label, one.metric, *medians, percent(one.change, sign=True), between(one), finding(one))
 
 
