@@ -278,14 +278,17 @@ def test_a_gate_that_is_killed_goes_on_and_finds_the_slower_case(desk):
 
 
 @pytest.mark.slow
-def test_a_larger_peak_of_memory_in_one_arm_is_a_regression_of_memory(desk):
+@pytest.mark.parametrize(
+    ("change", "metric"), [(f"HUNGRIER=*={8 * 2**20}", "peak_memory"), ("SYNCHRONISING=*=1", "host_reads")]
+)
+def test_a_larger_peak_and_a_read_of_the_loss_in_one_arm_are_regressions(desk, change, metric):
     (desk.folder / "changes.py").write_text((CHANGES / "changes.py").read_text())
     (desk.folder / "own.toml").write_text(
         '[own]\nplugins = ["changes"]\nstructures = ["seed_cnn"]\noptimizers = ["sgd"]\nexecutions = ["cpu"]\n'
     )
-    arms = ("--baseline", "env:SIDE=a", "--candidate", f"env:HUNGRIER=*={8 * 2**20}")
-    own = ("--profiles", "own.toml", "--profile", "own", "--metric", "peak_memory,allocations", "--out", "out")
+    arms = ("--baseline", "env:SIDE=a", "--candidate", f"env:{change}")
+    own = ("--profiles", "own.toml", "--profile", "own", "--metric", "peak_memory,host_reads", "--out", "out")
     done = gate(desk.folder, *arms, *own)
     assert done.returncode == 10, done.stderr
     verdict = json.loads((desk.folder / "out" / "verdict.json").read_text())
-    assert {one["metric"]: one["verdict"] for one in verdict["cases"]}["peak_memory"] == "regression"
+    assert [one["metric"] for one in verdict["cases"] if one["verdict"] == "regression"] == [metric]

@@ -228,18 +228,26 @@ def organic_table() -> Table:
     for name, line in last.items():
         told = defaultdict(list)
         for one in line["verdict"]["cases"]:
-            told[one["metric"], one["verdict"]].append(one["change"])
-        for (metric, verdict), changes in sorted(told.items()):
-            low, high = (percent(one, sign=True) for one in (min(changes), max(changes)))
-            rows.append(
-                (name, metric, verdict, f"{len(changes)} cases", low if low == high else f"{low} to {high}"),
-            )
+            told[one["metric"], one["verdict"]].append(one)
+        rows += [
+            (name, metric, verdict, f"{len(cases)} cases", span(cases))
+            for (metric, verdict), cases in sorted(told.items())
+        ]
     return Table(
         "Changes that people make",
         "One gate each.",
         ("change", "metric", "called", "of", "by"),
         tuple(rows),
     )
+
+
+def span(cases: Sequence[dict[str, Any]]) -> str:
+    """The smallest and the largest change; both counts, where something came of nothing."""
+    changes = [one["change"] for one in cases]
+    if None in changes:
+        return ", ".join(sorted({f"{one['baseline_median']:g} to {one['candidate_median']:g}" for one in cases}))
+    low, high = (percent(one, sign=True) for one in (min(changes), max(changes)))
+    return low if low == high else f"{low} to {high}"
 
 
 def aims_table() -> Table:
