@@ -73,7 +73,8 @@ def limits(verdict: GateVerdict) -> str:
     chosen = verdict.limits
     return (
         f"regression: a slowdown above {limit(chosen.tolerance)} is shown, or growth of memory above "
-        f"{limit(verdict.memory_tolerance)}, or of host_reads at all; no change: a slowdown above {limit(chosen.margin)} is ruled out; "
+        f"{limit(verdict.memory_tolerance)}, or of host_reads at all; "
+        f"no change: a slowdown above {limit(chosen.margin)} is ruled out; "
         f"chance of any false one among all cases: {limit(chosen.alpha)}"
     )
 
