@@ -82,6 +82,7 @@ CONDITIONS = (
     Condition("every adam case of 24 slower by 2 %", "twentyfour", 5, "10m", 0.02, ("*-adam-cpu-b32",)),
     Condition("one of 8 faster by 5 %", "eight", 5, "4m", -0.05, EIGHT),
     Condition("identical, 8 cases on all threads", "eight", 8, "10m", options=("--threads", "2")),
+    Condition("one of 8 slower by 3 %, on all threads", "eight", 4, "10m", 0.03, EIGHT, ("--threads", "2")),
     Condition("one of 8 slower by 5 %, on all threads", "eight", 8, "10m", 0.05, EIGHT, ("--threads", "2")),
     Condition("one of 8 slower by 10 %, on all threads", "eight", 4, "10m", 0.10, EIGHT, ("--threads", "2")),
 )
