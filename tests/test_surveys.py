@@ -272,6 +272,13 @@ def test_memory_of_devices_is_told_for_every_phase(launcher):
 
 @pytest.mark.gpu
 @needs_cuda
+@pytest.mark.parametrize(("structure", "reads"), [("tiny", 0), ("reads_a_value", 1)])
+def test_values_of_a_device_that_a_step_reads_are_counted(launcher, structure, reads):
+    assert found(launcher, "memory", Case(structure, "adam", "cuda", **SMALL))["host_reads"] == reads
+
+
+@pytest.mark.gpu
+@needs_cuda
 def test_devices_are_sampled_beside_the_step_and_say_what_it_has_of_their_memory(launcher):
     taken = found(launcher, "utilization", CUDA)
     assert taken["gpu0_utilization"] > 0

@@ -38,7 +38,7 @@ def requests(step: Step) -> tuple[Series, ...]:
         step()
     events = profiled.kineto_results.events() if profiled.kineto_results else []
     asked = [event.nbytes() for event in events if event.name() == MEMORY_EVENT and event.nbytes() > 0]
-    with HostReads(counts_of_steps(step)) as reads:
+    with HostReads(step.execution.device_type(), counts_of_steps(step)) as reads:
         step()
     return (
         one("allocations", "count", len(asked), "Times that one step asks torch's allocators for memory."),
@@ -57,23 +57,28 @@ class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]
     the host they cost next to nothing, and are the same.
 
     Args:
+        device: type of the devices whose tensors count: a step on a GPU does not wait for what the host has.
         besides: tensors that are on the host wherever the step runs.
 
     Source: PyTorch, "Performance Tuning Guide", section "Avoid unnecessary CPU-GPU synchronization".
     """
 
-    def __init__(self, besides: Collection[Tensor]) -> None:
+    def __init__(self, device: str, besides: Collection[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.number = 0
+        self._device = device
         self._besides = {tensor.data_ptr() for tensor in besides}
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, arguments: tuple[Any, ...] = (), named: dict[str, Any] | None = None
     ) -> Any:
         """Run an operator, and count it where it reads."""
-        if is_read(operator, arguments) and arguments[0].data_ptr() not in self._besides:
-            self.number += 1
+        if is_read(operator, arguments):
+            self.number += self._waits_for(arguments[0])
         return operator(*arguments, **(named or {}))
+
+    def _waits_for(self, tensor: Tensor) -> bool:
+        return tensor.device.type == self._device and tensor.data_ptr() not in self._besides
 
 
 def is_read(operator: Any, arguments: tuple[Any, ...]) -> bool:
