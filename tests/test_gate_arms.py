@@ -137,6 +137,18 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
         make_ready(parse(f"dir:{tmp_path / 'gone'}"), tmp_path, tmp_path)
 
 
+def test_a_folder_without_code_is_refused_and_not_measured_as_the_code_that_gates(tmp_path):
+    project, profiles = tmp_path / "project", tmp_path / "profiles"
+    for folder in (project, profiles):
+        folder.mkdir()
+    (profiles / "elsewhere.py").write_text("")
+    with pytest.raises(StepmarkError, match="has nothing that is measured"):
+        make_ready(parse(f"dir:{project}"), tmp_path, profiles)
+    (project / "plugins").mkdir()
+    (project / "plugins" / "__init__.py").write_text("")
+    assert make_ready(parse(f"dir:{project}"), tmp_path, profiles).origin.path[0] == str(project)
+
+
 @pytest.mark.parametrize("python", ["/nowhere/python", "/bin/false"])
 def test_an_interpreter_that_does_not_run_is_refused(python, tmp_path):
     with pytest.raises(StepmarkError, match=r"no interpreter|no Python that runs"):

@@ -113,3 +113,9 @@ def moved(folder: Path, top: Path | None, to: Path) -> Path:
     if top is None or not folder.is_relative_to(top):
         return folder
     return to / folder.relative_to(top)
+
+
+def has_modules(checkout: Path, moved: Path) -> bool:
+    """Whether a checkout holds modules or packages of Python, at its top or in a folder of its own below."""
+    within = {folder for folder in (checkout, moved) if folder.is_relative_to(checkout)}
+    return any(any(folder.glob(pattern)) for folder in within for pattern in ("*.py", "*/__init__.py"))

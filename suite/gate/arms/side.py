@@ -129,7 +129,8 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
         profile_folder: where the profile's plug-ins are; the arm has its own where that is in the repository.
 
     Raises:
-        StepmarkError: there is no such revision, folder or interpreter, or its environment cannot be made.
+        StepmarkError: there is no such revision, folder or interpreter, its environment cannot be made, or the folder
+            has no code.
     """
     refuse_unknown_levels(arm)
     if arm.revision is None and arm.folder is None and arm.python is None:
@@ -141,6 +142,8 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
     code = folder if (folder / "suite" / "zygote.py").is_file() else None
     suite = code / "suite" if code else Origin().suite
     moved = checkouts.moved(profile_folder, top, folder)
+    if arm.folder and not code and not checkouts.has_modules(folder, moved):
+        raise StepmarkError(f"{folder} has nothing that is measured: neither suite/ nor a module of plug-ins.")
     own = [str(path) for path in dict.fromkeys((folder, moved, *([] if code else [suite.parent])))]
     not_ours = {str(path) for path in (top, here, profile_folder) if path}
     rest = [path for path in interpreters.path_of(python) if path not in {*own, *not_ours}]
