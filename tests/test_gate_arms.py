@@ -144,6 +144,9 @@ def test_a_folder_without_code_is_refused_and_not_measured_as_the_code_that_gate
     (profiles / "elsewhere.py").write_text("")
     with pytest.raises(StepmarkError, match="has nothing that is measured"):
         make_ready(parse(f"dir:{project}"), tmp_path, profiles)
+    (tmp_path / "python").symlink_to(sys.executable)
+    other = make_ready(parse(f"dir:{project},python:{tmp_path / 'python'}"), tmp_path, profiles)
+    assert other.origin.path[0] == str(project), "another interpreter is something to measure"
     (project / "plugins").mkdir()
     (project / "plugins" / "__init__.py").write_text("")
     assert make_ready(parse(f"dir:{project}"), tmp_path, profiles).origin.path[0] == str(project)

@@ -51,5 +51,5 @@ def silent(readings: Sequence[Reading], metric: str) -> list[Who]:
 
 
 def wanted(metrics: Sequence[str]) -> list[str]:
-    """Those of the metrics that are memory's."""
+    """Those of the metrics that a survey of memory tells."""
     return [metric for metric in metrics if metric in METRICS]

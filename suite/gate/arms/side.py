@@ -142,8 +142,10 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
     code = folder if (folder / "suite" / "zygote.py").is_file() else None
     suite = code / "suite" if code else Origin().suite
     moved = checkouts.moved(profile_folder, top, folder)
-    if arm.folder and not code and not checkouts.has_modules(folder, moved):
-        raise StepmarkError(f"{folder} has nothing that is measured: neither suite/ nor a module of plug-ins.")
+    if arm.folder and python == Origin().python and not code and not checkouts.has_modules(folder, moved):
+        raise StepmarkError(
+            f"{folder} has nothing that is measured: no suite/, no module of plug-ins, no lock that differs from ours."
+        )
     own = [str(path) for path in dict.fromkeys((folder, moved, *([] if code else [suite.parent])))]
     not_ours = {str(path) for path in (top, here, profile_folder) if path}
     rest = [path for path in interpreters.path_of(python) if path not in {*own, *not_ours}]
