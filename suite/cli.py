@@ -184,12 +184,12 @@ def gate(options: argparse.Namespace) -> int:
     else:
         typed = {name.replace("_", "-"): value for name, value in vars(options).items() if isinstance(value, str)}
         setting, begun, ledger = settings.begin(settings.asked(typed), folder)
-    tell(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}")
-    with ledger:
-        try:
+    try:
+        with ledger:
+            tell(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}")
             verdict = LiveGate(setting, begun, ledger, lambda _, text: tell(text), lambda: turns.turn(tell)).run()
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted; `stepmark gate --resume {folder}` goes on") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; `stepmark gate --resume {folder}` goes on") from None
     for text in files.write(verdict, folder):
         print(text)
     return verdict.exit_code
