@@ -33,6 +33,8 @@ RAW = Path("reports/studies/gate.jsonl")
 SAME = ("env:STUDY=baseline", "env:STUDY=candidate")
 """Arms that differ in a variable that nothing reads."""
 
+PROTOCOL = 1
+"""Of the trials that are measured now; a line that names none is of the first."""
 START_S = 15.0
 """Seconds of a gate beside its budget."""
 SURROUNDINGS = ("others_cores", "stolen_share")
@@ -162,9 +164,14 @@ def trials() -> list[dict[str, Any]]:
     return [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
 
 
+def protocol_of(line: dict[str, Any]) -> int:
+    """The protocol of a trial."""
+    return int(line.get("protocol", 1))
+
+
 def parts() -> list[Part]:
     """Every condition, with as many trials as there are."""
-    done = Counter(one["condition"] for one in trials())
+    done = Counter(one["condition"] for one in trials() if protocol_of(one) == PROTOCOL)
     return [
         Part(one.stage, one.wanted, done[one.name], seconds_of(one.budget) + START_S, partial(one_more, one))
         for one in CONDITIONS

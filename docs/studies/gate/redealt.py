@@ -1,8 +1,10 @@
-"""Live blocks dealt anew through the whole procedure: error and power of many more gates than can be measured live.
+"""Live blocks dealt anew through the whole procedure: a test of its code under a null that is imposed.
 
 The blocks are those of live gates of identical arms (`reports/studies/gate.jsonl`). Each made gate draws blocks with
-replacement, all cases of a block together, turns the signs of each by chance, as the randomisation might have, and
-adds a slowdown: to one case, to all of one optimizer, or to every case. By how much, and to what, are `CHANGES`.
+replacement, from all gates and sittings together, turns the signs of each by chance, and adds a slowdown: to one case,
+to all of one optimizer, or to every case. By how much, and to what, are `CHANGES`. So the null holds by construction,
+blocks are independent by construction, and a slowdown is the same in every block: the counts say what the procedure
+does with noise of that size and shape, not how often a gate on a machine is wrong.
 """
 
 from __future__ import annotations
@@ -18,9 +20,8 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from scipy import stats
-
-from live import RAW, trials
+from gathered import study
+from live import RAW
 from suite.gate.explain import levels_of
 from suite.gate.procedure import Procedure
 from suite.gate.records import Row
@@ -81,7 +82,10 @@ class Found:
 def blocks_of(condition: str) -> list[Block]:
     """Blocks of live gates of identical arms that told of every case, comparisons and controls."""
     every = [
-        block for one in trials() if one["condition"] == condition for block in (*one["comparison"], *one["control"])
+        block
+        for one in study().gates
+        if one["condition"] == condition
+        for block in (*one["comparison"], *one["control"])
     ]
     width = max(map(len, every), default=0)
     return [block for block in every if len(block) == width and all(value is not None for value in block.values())]
@@ -128,12 +132,6 @@ def deal(blocks: Sequence[Block], change: Change, most: int, gates: int, pool: P
     one = partial(gate, blocks=blocks, change=change, most=most)
     alarms, caught, passed, counts = zip(*pool.map(one, range(gates), chunksize=20), strict=True)
     return Found(change.where, change.effect, gates, sum(alarms), sum(caught), sum(passed), median(counts))
-
-
-def limits(count: int, of: int) -> tuple[float, float]:
-    """A share's interval at 95 %, by Clopper and Pearson."""
-    found = stats.binomtest(count, of).proportion_ci(0.95)
-    return float(found.low), float(found.high)
 
 
 def main() -> None:

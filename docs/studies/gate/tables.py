@@ -1,144 +1,92 @@
-"""What the gate's study has gathered, as tables: what was wanted, live gates, rivals, dealt blocks, real changes."""
+"""What the gate's study has gathered, as tables: what was wanted, live gates, dealt blocks, real changes."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from statistics import median
 from typing import Any
 
 import organic
-from live import CONDITIONS, Condition, trials
-from redealt import OUT, limits
-from rivals import trials as rivals
+from gathered import Study, Trial, dose, error_of, is_false, is_hit, is_passed, unchanged
+from live import CONDITIONS, Condition
+from redealt import OUT
+from shares import LIMITS, count_of, of
 from suite.gate.formats.figures import limit, percent
 from suite.units import duration
 
-Trial = dict[str, Any]
-MANY = 200
-"""Trials from which limits are told to a tenth of a percent."""
-GATE, GATE_RULE = "stepmark gate", "regression"
+CLOCK = (
+    "Seconds are those of the gate's own clock: blocks and controls, with the start of each block's processes. They "
+    "leave out the start of the gate itself and the first try of each case"
+)
+WITHOUT_MEMORY = (
+    f"{CLOCK}; and no trial read memory (`--metric step_time`), which a gate does unless it is given that option."
+)
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text: a heading, what to know of it, names of columns, rows."""
+    """A table as text.
 
+    Attributes:
+        name: by which a document asks for it.
+        caption: its heading.
+        note: what to know of it.
+        head: names of columns.
+        rows: as many cells each.
+    """
+
+    name: str
     caption: str
     note: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a rule of a tool said of one trial with eight cases.
-
-    Attributes:
-        share: of a step by which one case is slower; 0.0 where the sides are identical.
-        is_hit: whether the slower case was called so.
-        is_false: whether another was.
-    """
-
-    tool: str
-    rule: str
-    share: float
-    is_hit: bool
-    is_false: bool
+def fine(share: float | None, sign: bool = False) -> str:
+    """A share in percent to two decimals; a dash where there is none."""
+    return "–" if share is None else f"{100 * share:{'+' if sign else ''}.2f} %"
 
 
-def of(count: int, total: int) -> str:
-    """A count with the share's limits at 95 %."""
-    if not total:
-        return "none measured"
-    low, high = limits(count, total)
-    digits = 1 if total >= MANY else 0
-    return f"{count} of {total} ({100 * low:.{digits}f} to {100 * high:.{digits}f} %)"
+def spread(changes: Iterable[float]) -> str:
+    """The median of changes, their range, and how many they are."""
+    every = sorted(changes)
+    if not every:
+        return "–"
+    if len(every) == 1:
+        return f"{100 * every[0]:.2f} % (n = 1)"
+    return f"{100 * median(every):.2f} % ({100 * every[0]:.2f} to {100 * every[-1]:.2f}, n = {len(every)})"
 
 
-def count_of(flags: Iterable[bool]) -> str:
-    """Likewise, of truths."""
-    told = list(flags)
-    return of(sum(told), len(told))
-
-
-def by_condition() -> dict[str, list[Trial]]:
-    """Live gates by the name of their condition."""
-    found = defaultdict(list)
-    for trial in trials():
-        found[trial["condition"]].append(trial)
-    return found
-
-
-def is_hit(condition: Condition, trial: Trial) -> bool:
-    """Whether what was changed was told as what it is, and the control did not void that."""
-    if trial["verdict"]["control_alarm"]:
-        return False
-    wanted = "regression" if condition.share > 0 else "improvement"
-    told = [*trial["verdict"]["cases"], *trial["verdict"]["levels"]]
-    if "*" in trial["victim"]:
-        return any(one["verdict"] == wanted and one["name"].startswith("optimizer adam") for one in told) and (
-            condition.share < 0 or "optimizer adam" in trial["verdict"]["culprits"]
-        )
-    return any(one["verdict"] == wanted and one["name"] == trial["victim"] for one in told)
-
-
-def is_false(condition: Condition, trial: Trial) -> bool:
-    """Whether a case was called slower that was not changed."""
-    slowed = [one["name"] for one in trial["verdict"]["cases"] if one["verdict"] == "regression"]
-    if not condition.victims:
-        return bool(trial["exit_code"] == 10)
-    return any(condition.share < 0 or not fnmatchcase(name, trial["victim"]) for name in slowed)
-
-
-def is_passed(trial: Trial) -> bool:
-    """Whether what was changed was called unchanged."""
-    return any(
-        one["verdict"] == "no change" and fnmatchcase(one["name"], trial["victim"]) for one in trial["verdict"]["cases"]
-    )
-
-
-def error_of(changes: Iterable[float]) -> str:
-    """Root mean square of the logs of changes."""
-    logs = [math.log1p(one) for one in changes]
-    return f"{100 * math.sqrt(sum(one * one for one in logs) / len(logs)):.2g} %" if logs else "–"
-
-
-def unchanged(found: Sequence[Trial]) -> Iterator[float]:
-    """Changes that live gates told of cases that were not changed."""
-    for trial in found:
-        for one in trial["verdict"]["cases"]:
-            if one["change"] is not None and not fnmatchcase(one["name"], trial["victim"]):
-                yield one["change"]
-
-
-def live_table() -> Table:
+def live_table(study: Study) -> Table:
     """Live gates, by condition."""
-    measured = by_condition()
     rows = []
     for condition in CONDITIONS:
-        found = measured[condition.name]
+        found = study.of(condition)
         seconds = [trial["seconds"] for trial in found]
         rows.append(
             (
                 condition.name,
                 f"{len(found)} of {condition.wanted}",
+                spread(change for trial in found for change in dose(trial)) if condition.victims else "",
                 count_of(is_hit(condition, one) for one in found) if condition.victims and found else "",
                 count_of(is_false(condition, one) for one in found) if found else "",
                 str(sum(trial["exit_code"] == 11 for trial in found)) if found else "",
-                error_of(unchanged(found)),
                 f"{duration(median(seconds))}, {duration(max(seconds))}" if found else "",
             )
         )
     return Table(
+        "live",
         "Live gates",
-        "Each a whole gate of its own. False alarm: a case is called slower that is not. Error: root mean square "
-        "over unchanged cases. Limits at 95 %, by Clopper and Pearson.",
-        ("arms", "trials", "caught", "false alarms", "inconclusive", "error of a case", "time: median, longest"),
+        "Each a whole gate. The name of a condition is its nominal dose; the measured one is the change that the "
+        "gates found in the slower cases. False alarm: a gate in which any case is called slower that is not. "
+        f"{LIMITS} {WITHOUT_MEMORY if study.protocol == 1 else CLOCK + '.'}",
+        (
+            *("arms", "trials", "measured dose: median (range, cases)", "caught", "gates with a false alarm"),
+            *("inconclusive", "time: median, longest"),
+        ),
         tuple(rows),
     )
 
@@ -163,60 +111,13 @@ def dealt_table() -> Table:
         for one in kept["gates"]
     ]
     return Table(
-        "Blocks dealt anew",
-        "Blocks of live gates of identical arms, drawn with replacement, each with a sign by chance, through the whole "
-        "sequential procedure.",
-        ("blocks", "slower", "caught", "false alarms", "called no change", "blocks, median"),
-        tuple(rows),
-    )
-
-
-def said() -> list[Said]:
-    """What each tool said of each trial with eight cases, one of them slower or none."""
-    alike = {one.name: one for one in CONDITIONS if one.profile == "eight" and one.share >= 0 and not one.options}
-    found = [
-        Said(GATE, GATE_RULE, trial["share"], is_hit(condition, trial), is_false(condition, trial))
-        for trial in trials()
-        if (condition := alike.get(trial["condition"]))
-    ]
-    for line in rivals.gathered():
-        tool = f"{line['rival']} {line['version']}"
-        for rule, slowed in line["alarms"].items():
-            hit, false = line["victim"] in slowed, any(name != line["victim"] for name in slowed)
-            found.append(Said(tool, rule, line["share"], hit, false))
-    return found
-
-
-def rivals_table() -> Table:
-    """Every tool and rule: what it raises on identical sides, and what it finds."""
-    every = said()
-    errors: dict[str, list[float]] = {GATE: list(unchanged(by_condition()["identical, 8 cases"]))}
-    for line in rivals.gathered():
-        changes = [change for name, change in line["changes"].items() if name != line["victim"] and change is not None]
-        errors.setdefault(f"{line['rival']} {line['version']}", []).extend(changes)
-    shares = (0.03, 0.05, 0.10)
-    rows = []
-    for tool, rule in dict.fromkeys((one.tool, one.rule) for one in every):
-        own = [one for one in every if (one.tool, one.rule) == (tool, rule)]
-        rows.append(
-            (
-                tool,
-                rule,
-                count_of(one.is_false for one in own if not one.share),
-                *(count_of(one.is_hit for one in own if one.share == share) for share in shares),
-                count_of(one.is_false for one in own if one.share),
-                error_of(errors[tool]),
-            )
-        )
-    return Table(
-        "Beside other tools",
-        "The same eight cases on the same machine, in turns in the same hours, some 100 s a trial. Each tool by its "
-        "own rule.",
-        (
-            *("tool", "rule", "identical arms: alarms"),
-            *(f"{limit(share)} slower: caught" for share in shares),
-            *("with one slower: another is called so", "error of an unchanged case"),
-        ),
+        "dealt",
+        "Blocks dealt anew: a test of the code",
+        "Blocks of live gates of identical arms, drawn with replacement from all gates, each with a sign by chance, "
+        "through the whole sequential procedure. Signs by chance make the null true, drawing makes blocks "
+        "independent, and a slowdown is the same in every block: this tests the procedure's code under an imposed "
+        f"null. How often a gate on a machine is wrong, only live gates say. {LIMITS}",
+        ("blocks", "slower", "caught", "gates with a false alarm", "called no change", "blocks, median"),
         tuple(rows),
     )
 
@@ -226,16 +127,17 @@ def organic_table() -> Table:
     last = {line["change"]: line for line in organic.gates()}
     rows = []
     for name, line in last.items():
-        told = defaultdict(list)
+        found = defaultdict(list)
         for one in line["verdict"]["cases"]:
-            told[one["metric"], one["verdict"]].append(one)
+            found[one["metric"], one["verdict"]].append(one)
         rows += [
             (name, metric, verdict, f"{len(cases)} cases", span(cases))
-            for (metric, verdict), cases in sorted(told.items())
+            for (metric, verdict), cases in sorted(found.items())
         ]
     return Table(
+        "organic",
         "Changes that people make",
-        "One gate each.",
+        "One gate each, so that a count is 1 of 1.",
         ("change", "metric", "called", "of", "by"),
         tuple(rows),
     )
@@ -250,72 +152,74 @@ def span(cases: Sequence[dict[str, Any]]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def aims_table() -> Table:
-    """What was wanted before anything was measured, and what was found, live and dealt apart."""
-    live, dealt_gates = (
-        by_condition(),
-        [{**one, "condition": condition} for condition, kept in dealt().items() for one in kept["gates"]],
+def is_identical(condition: Condition) -> bool:
+    """Whether both arms of a condition are the same."""
+    return not condition.victims
+
+
+def redealt(what: str, where: str, effect: float) -> str:
+    """A count of dealt gates, by the condition whose blocks were dealt."""
+    return "; ".join(
+        f"{name}: {of(one[what], one['gates'])}"
+        for name, kept in dealt().items()
+        for one in kept["gates"]
+        if (one["where"], one["effect"]) == (where, effect)
     )
 
-    def caught(*names: str) -> str:
-        return "; ".join(
-            f"{one.name}: {count_of(is_hit(one, trial) for trial in live[one.name])}"
-            for one in CONDITIONS
-            if one.name in names and live[one.name]
-        )
 
-    def redealt(what: str, where: str, effect: float) -> str:
-        return "; ".join(
-            f"{one['condition']}: {of(one[what], one['gates'])}"
-            for one in dealt_gates
-            if (one["where"], one["effect"]) == (where, effect)
-        )
+def caught(study: Study, *names: str) -> str:
+    """How many live gates caught what was slower, by condition."""
+    return "; ".join(
+        f"{one.name}: {count_of(is_hit(one, trial) for trial in study.of(one))}"
+        for one in CONDITIONS
+        if one.name in names and study.of(one)
+    )
 
-    identical = [trial for one in CONDITIONS if one.name.startswith("identical") for trial in live[one.name]]
-    alike = [
-        trial for one in CONDITIONS if one.name.startswith("identical") and not one.options for trial in live[one.name]
-    ]
-    slower = [trial for one in CONDITIONS if one.share >= 0.05 for trial in live[one.name]]
-    whole = [trial["seconds"] for one in CONDITIONS if "24" in one.name for trial in live[one.name]]
-    rows = (
-        (
-            "false alarms, suite-wide",
-            "<= 1 %",
-            count_of(one["exit_code"] == 10 for one in identical),
-            redealt("alarms", "nothing", 0.0),
-        ),
-        ("likewise, every case slower by the tolerance of 1 %", "<= 1 %", "", redealt("alarms", "every case", 0.01)),
-        (
-            "power, one case slower by 2 %, 30 minutes",
-            ">= 95 %",
-            caught("one of 8 slower by 2 %", "one of 24 slower by 2 %"),
-            redealt("caught", "one case", 0.02),
-        ),
-        (
-            "power, 3 %, 10 minutes",
-            ">= 95 %",
-            caught("one of 8 slower by 3 %", "one of 24 slower by 3 %"),
-            redealt("caught", "one case", 0.03),
-        ),
-        (
-            "power, 5 %",
-            ">= 99 %",
-            caught("one of 8 slower by 5 %", "one of 24 slower by 5 %"),
-            redealt("caught", "one case", 0.05),
+
+def powers(study: Study) -> tuple[tuple[str, str, str, str], ...]:
+    """Rows of what was wanted: slowdowns that are found."""
+    both = ("one of 8 slower by {} %", "one of 24 slower by {} %")
+    return (
+        *(
+            (
+                f"power, one case slower by {share} %{within}",
+                f">= {wanted} %",
+                caught(study, *(name.format(share) for name in both)),
+                redealt("caught", "one case", share / 100),
+            )
+            for share, within, wanted in ((2, ", 30 minutes", 95), (3, ", 10 minutes", 95), (5, "", 99))
         ),
         (
             "power, every case of one optimizer slower by 2 %",
             ">= 95 %",
-            caught("every adam case of 24 slower by 2 %"),
+            caught(study, "every adam case of 24 slower by 2 %"),
             redealt("caught", "one optimizer", 0.02),
         ),
+    )
+
+
+def aims_table(study: Study) -> Table:
+    """What was wanted before anything was measured, and what was found, live and dealt apart."""
+    identical = [trial for one in CONDITIONS if is_identical(one) for trial in study.of(one)]
+    alike = [trial for one in CONDITIONS if is_identical(one) and not one.options for trial in study.of(one)]
+    slower = [trial for one in CONDITIONS if one.share >= 0.05 for trial in study.of(one)]
+    whole = [trial["seconds"] for one in CONDITIONS if "24" in one.name for trial in study.of(one)]
+    rows = (
+        (
+            "gates with any false alarm",
+            "<= 1 %",
+            count_of(one["exit_code"] == 10 for one in identical),
+            redealt("alarms", "nothing", 0.0),
+        ),
+        ("the same, every case slower by the tolerance of 1 %", "<= 1 %", "", redealt("alarms", "every case", 0.01)),
+        *powers(study),
         (
             "false pass, a case slower by the margin of 5 % or more",
             "<= 5 %",
             count_of(map(is_passed, slower)),
             redealt("passed", "one case", 0.05),
         ),
-        ("error of the estimate, identical arms", "<= 0.5 %", error_of(unchanged(alike)), ""),
+        ("error of a case, identical arms of one thread", "<= 0.5 %", error_in(alike), ""),
         (
             "time to verdict, 24 cases",
             "<= 10 min",
@@ -324,13 +228,18 @@ def aims_table() -> Table:
         ),
     )
     return Table(
+        "aims",
         "What was wanted",
-        "Set before the first trial.",
-        ("figure", "wanted", "live", "dealt anew"),
+        f"Set before the first trial. A limit that is above what was wanted means: not shown. {LIMITS}",
+        ("figure", "wanted", "live", "code tested on blocks dealt anew"),
         rows,
     )
 
 
-def tables() -> tuple[Table, ...]:
-    """All of them, in the order in which a reader asks."""
-    return aims_table(), live_table(), rivals_table(), dealt_table(), organic_table()
+def error_in(found: Sequence[Trial]) -> str:
+    """The error of a case over gates, with the range of the gates' own."""
+    if not found:
+        return "–"
+    own = sorted(error_of(one["change"] for one in unchanged([trial])) or 0.0 for trial in found)
+    whole = error_of(one["change"] for one in unchanged(found))
+    return f"{fine(whole)}; of one gate {fine(own[0])} to {fine(own[-1])} (n = {len(found)})"

@@ -44,6 +44,21 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """A setting of a tool that the study's time or its trials denied.
+
+    Attributes:
+        name: of what is set.
+        advised: by the tool's defaults or its documentation.
+        first: in the trials of the first protocol; those since record their own.
+    """
+
+    name: str
+    advised: str
+    first: str
+
+
+@dataclass(frozen=True)
 class Rival:
     """A tool that tells whether a candidate is slower than its baseline; one of PyPI's, unless `_install` says else.
 
@@ -51,11 +66,15 @@ class Rival:
         name: of the tool, and of its package.
         version: which is installed.
         script: its adapter.
+        settings: which a trial may deny it.
+        statistics: rule -> the statistic whose change it judges, as `Judgement.others` has it; others judge `changes`.
     """
 
     name: str
     version: str
     script: Path
+    settings: tuple[Setting, ...] = ()
+    statistics: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -13,10 +13,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
 from rivals.steps import cases
 
-RIVAL = Rival("asv", "0.6.6", Path(__file__))
+RIVAL = Rival(
+    "asv",
+    "0.6.6",
+    Path(__file__),
+    (
+        Setting("rounds a case and side, a process each", "2", "2"),
+        Setting("rounds of both sides in turns", "`--interleave-rounds`, off by default", "no"),
+        Setting("warm-up a process", "0.1 s", "0.1 s"),
+    ),
+)
 PROCESS_S = 3.3
 """What a process takes, most of which is torch."""
 FACTORS = (1.1, 1.05)

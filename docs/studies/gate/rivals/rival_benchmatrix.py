@@ -11,10 +11,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
 from rivals.steps import cases
 
-RIVAL = Rival("benchmatrix", "1.2.1", Path(__file__))
+RIVAL = Rival(
+    "benchmatrix",
+    "1.2.1",
+    Path(__file__),
+    (
+        Setting("runs a side", "5 at least", "5"),
+        Setting("runs of both sides in pairs", "`collect-paired`, 16 pairs for 8 cases", "no"),
+    ),
+)
 RUNS = 5
 """benchmatrix's default, and the fewest from which it infers anything."""
 START_S = 4.0

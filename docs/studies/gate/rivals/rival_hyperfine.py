@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
 from rivals.steps import cases, steps_in
 
 
@@ -22,7 +22,16 @@ class Debian(Rival):
         run(["dpkg-deb", "-x", str(next(self.folder.glob("*.deb"))), str(self.folder)])
 
 
-RIVAL = Debian("hyperfine", "1.15.0-2", Path(__file__))
+RIVAL = Debian(
+    "hyperfine",
+    "1.15.0-2",
+    Path(__file__),
+    (
+        Setting("runs a command and side", "10 at least", "1"),
+        Setting("warm-up runs", "`--warmup`, off by default", "none"),
+        Setting("part of a command that is steps", "", "about half, so that a slower step shows by half"),
+    ),
+)
 RUNS = 1
 """Of each command."""
 START_S = 3.0

@@ -10,10 +10,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
 from rivals.steps import cases, steps_in
 
-RIVAL = Rival("pyperf", "2.10.0", Path(__file__))
+RIVAL = Rival(
+    "pyperf",
+    "2.10.0",
+    Path(__file__),
+    (
+        Setting("processes a case and side", "20", "2: its t-test takes their 6 values as independent"),
+        Setting("steps of a value", "calibrated by a process more", "given, some 0.1 s"),
+        Setting("warm-up values a process", "1", "1"),
+    ),
+)
 PROCESS_S = 3.4
 """What a process takes: torch, the network, and four values of 0.1 s, of which the first warms up."""
 VALUE_S = 0.1

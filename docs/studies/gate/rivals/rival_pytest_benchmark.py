@@ -10,10 +10,9 @@ import json
 import sys
 from pathlib import Path
 
-from rivals.rival import HERE, Judgement, Rival, answer, run
+from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
 from rivals.steps import cases
 
-RIVAL = Rival("pytest-benchmark", "5.3.1", Path(__file__))
 START_S = 4.0
 """Until the first case: pytest, torch, and pytest-benchmark's look at the CPU."""
 CASE_S = 0.15
@@ -22,6 +21,17 @@ LEAST_S = 0.1
 """What a case is timed for at least."""
 RULES = tuple(f"{statistic}:{percent}%" for statistic in ("mean", "median", "min") for percent in (5, 10))
 """Values of `--benchmark-compare-fail`."""
+RIVAL = Rival(
+    "pytest-benchmark",
+    "5.3.1",
+    Path(__file__),
+    (
+        Setting("processes a side", "1", "1"),
+        Setting("seconds a case", "1", "some 5.6"),
+        Setting("warm-up rounds", "`--benchmark-warmup`, off by default", "off; 3 steps before the first round"),
+    ),
+    {rule: rule.partition(":")[0] for rule in RULES},
+)
 
 
 def measure(folder: Path, seconds: float) -> None:

@@ -1,0 +1,54 @@
+"""The study of the gate: its texts say what its raw data say."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+STUDY = ROOT / "docs" / "studies" / "gate"
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Imports a script of the study, whose paths are those of the checkout."""
+    monkeypatch.syspath_prepend(str(STUDY))
+    monkeypatch.chdir(ROOT)
+    return import_module
+
+
+def test_the_tables_of_the_documents_are_those_of_the_raw_data():
+    done = subprocess.run(
+        [sys.executable, str(STUDY / "page.py"), "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "said"),
+    [
+        (0, 40, "0 of 40 (at most 7.2 %)"),
+        (20, 20, "20 of 20 (at least 86 %)"),
+        (4, 5, "4 of 5 (28 to 99.5 %)"),
+        (0, 0, "none measured"),
+    ],
+)
+def test_a_share_has_its_limits_and_none_or_all_have_a_one_sided_bound(module, count, total, said):
+    assert module("shares").of(count, total) == said
+
+
+def test_each_rule_of_a_tool_has_the_error_of_the_statistic_that_it_judges(module):
+    tables, gathered = module("rivals_tables"), module("gathered")
+    found = {rule: gathered.error_of(changes) for (_, rule), changes in tables.errors(gathered.study(1)).items()}
+    assert found["min:5%"] == found["min:10%"] == pytest.approx(0.057, abs=0.001)
+    assert found["mean:5%"] == pytest.approx(0.116, abs=0.001)
+    assert found["median:5%"] == pytest.approx(0.128, abs=0.001)
+
+
+def test_the_error_of_the_gate_is_of_identical_arms_alone(module):
+    tables, gathered = module("rivals_tables"), module("gathered")
+    changes = tables.errors(gathered.study(1))[tables.GATE, tables.GATE_RULE]
+    identical = [one for one in gathered.study(1).gates if one["condition"] == "identical, 8 cases"]
+    assert len(changes) == 8 * len(identical) == 320
