@@ -8,7 +8,7 @@ found to take up to 25 times as long, instead of twice (docs/decisions/0008). Wi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,44 +18,70 @@ AT_WORK = 0.2
 
 
 class Cores:
-    """The threads of this process that compute, told by the time that they have spent on cores since this was made.
+    """The threads of this process that compute, and a core for each of them while rounds are taken.
 
-    Torch keeps its threads: once as many as it computes with are found, they are not looked for again.
+    Make it after torch was given its number of threads and before it computes. A thread that exists by then, but for
+    the main one, is none that computes: torch 2.11 keeps a second pool, whose threads spin for some 20 ms after it was
+    made and are never used again. The threads of OpenMP, which compute, are born in the first step.
     """
 
     def __init__(self) -> None:
-        self._before = times_ns()
+        self._idle = set(tasks()) - {os.getpid()}
         self._found: list[int] = []
+        self._sure = False
 
     @contextmanager
     def one_each(self, threads: int) -> Iterator[bool]:
-        """Bind each computing thread to a core of its own; all are free again when the context ends.
+        """Bind each computing thread to a core of its own; every thread is free again when the context ends.
 
-        Nothing is bound, and False given, where the threads are not as many as the cores that the process may use (the
-        kernel has a core to spare, or too few), where they have not all computed yet, or where there is only one.
-        Processes and threads started meanwhile inherit one core: start none.
+        The first context binds nothing and finds the threads that compute in it. They are looked for again until two
+        contexts agree, and anew once a thread was born or has ended. Nothing is bound, and False given, where the
+        threads are not as many as the cores that the process may use (the kernel has a core to spare, or too few),
+        where there is only one, or where the kernel does not keep to it. Processes started inside inherit one core:
+        start none.
 
         Args:
             threads: that compute, the main one included.
         """
         cores = allowed_cores()
         wanted = 1 < threads == len(cores)
-        if wanted and len(self._found) != threads:
-            self._found = self.computing()
-        bound = wanted and len(self._found) == threads
-        for thread, core in zip(self._found if bound else [], cores, strict=False):
-            bind(thread, {core})
+        before, before_ns = tasks(), times_ns() if wanted and not self._sure else {}
+        bound = wanted and len(self._found) == threads and self._bind(cores)
         try:
             yield bound
         finally:
-            for thread in self._found if bound else []:
-                bind(thread, set(cores))
+            if bound:
+                bind_all(cores)
+            if before_ns:
+                found = self._computing(before_ns)
+                self._found, self._sure = found, bound and found == self._found
+            elif tasks() != before:
+                self._found, self._sure = [], False
 
-    def computing(self) -> list[int]:
-        """Ids of the threads that have computed."""
-        spent_ns = {thread: time_ns - self._before.get(thread, 0) for thread, time_ns in times_ns().items()}
+    def _bind(self, cores: list[int]) -> bool:
+        """Give each thread that was found its core; whether all have theirs. If not, all are free and found anew."""
+        if all(bind(thread, {core}) for thread, core in zip(self._found, cores, strict=True)):
+            return True
+        bind_all(cores)
+        self._found, self._sure = [], False
+        return False
+
+    def _computing(self, before_ns: dict[int, int]) -> list[int]:
+        """Ids of the threads that have computed since then."""
+        spent_ns = {
+            thread: time_ns - before_ns.get(thread, 0)
+            for thread, time_ns in times_ns().items()
+            if thread not in self._idle
+        }
         most_ns = max(spent_ns.values(), default=0)
         return sorted(thread for thread, time_ns in spent_ns.items() if time_ns > AT_WORK * most_ns)
+
+
+def tasks() -> list[int]:
+    """Ids of the threads of this process, in order; the main one alone where the kernel lists none."""
+    with suppress(OSError):
+        return sorted(int(task.name) for task in TASKS.iterdir())
+    return [os.getpid()]
 
 
 def allowed_cores() -> list[int]:
@@ -81,7 +107,16 @@ def times_ns() -> dict[int, int]:
     return found
 
 
-def bind(thread: int, cores: set[int]) -> None:
-    """Let a thread run on these cores alone; one that has ended needs none."""
-    with suppress(OSError):
+def bind(thread: int, cores: set[int]) -> bool:
+    """Let a thread run on these cores alone; whether the kernel now says so. One that has ended needs none."""
+    try:
         os.sched_setaffinity(thread, cores)
+        return os.sched_getaffinity(thread) == cores
+    except OSError:
+        return False
+
+
+def bind_all(cores: Iterable[int]) -> None:
+    """Let every thread of this process run on these cores alone, one too that was born on another."""
+    for thread in tasks():
+        bind(thread, set(cores))

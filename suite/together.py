@@ -12,13 +12,12 @@ Source: Bulej et al. 2019, "Duet benchmarking: improving measurement accuracy in
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from suite.cores import allowed_cores, bind, times_ns
+from suite.cores import allowed_cores, bind_all
 
 READY = b"."
 
@@ -46,7 +45,7 @@ class Meeting:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._end.close()
-        self._bind(self._allowed)
+        bind_all(self._allowed)
 
     def meet(self) -> None:
         """Before a round: take its cores and wait for the other.
@@ -54,7 +53,7 @@ class Meeting:
         Raises:
             OtherGone: it has ended.
         """
-        self._bind(self._cores[self._rounds % len(self._cores)])
+        bind_all(self._cores[self._rounds % len(self._cores)])
         self._rounds += 1
         try:
             self._end.sendall(READY)
@@ -63,7 +62,3 @@ class Meeting:
             raise OtherGone("the other worker of the pair has ended") from error
         if not answered:
             raise OtherGone("the other worker of the pair has ended")
-
-    def _bind(self, cores: set[int]) -> None:
-        for thread in times_ns() or [os.getpid()]:
-            bind(thread, cores)

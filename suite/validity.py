@@ -26,6 +26,9 @@ MUCH_LOAD = 0.1
 MUCH_WAITING = 0.25
 """Share of the time for which some process waited for a core from which it counts as loaded: workers go first, and
 keep others waiting. A busy loop that waits for them shows most of the time, a quiet machine a hundredth of it."""
+MUCH_QUEUEING = 0.5
+"""Share of a step's time for which its own threads wait for a core, from which they share one where nobody else uses
+any. Threads with a core each show less than a hundredth; two on one core all of the time."""
 MUCH_STOLEN = 0.05
 MUCH_HELD_BACK = 0.01
 """Shares of the time from which the hypervisor or a quota is in the way."""
@@ -175,6 +178,20 @@ def loaded(measurement: Measurement) -> Doubt | None:
     return None
 
 
+def crowded(measurement: Measurement) -> Doubt | None:
+    """Whether threads of the step wait for each other's core, since nobody else is there to wait for."""
+    steps, queued = measurement.values("step_time"), measurement.values("queue_time")
+    if not queued or loaded(measurement) or throttled(measurement):
+        return None
+    share = median(waited / step for waited, step in zip(queued, steps, strict=True))
+    if share < MUCH_QUEUEING:
+        return None
+    return Doubt(
+        "threads share a core",
+        f"its threads waited for a core {units.text(share, 'ratio', 2)} of the time, and no other process explains it",
+    )
+
+
 def stolen(measurement: Measurement) -> Doubt | None:
     """Whether the hypervisor took the cores away."""
     share = average(measurement, "stolen_share")
@@ -243,6 +260,7 @@ CHECKS: tuple[Callable[[Measurement], Doubt | None], ...] = (
     drifting,
     bimodal,
     loaded,
+    crowded,
     stolen,
     throttled,
     swapped,

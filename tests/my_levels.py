@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from suite.cores import allowed_cores, bind_all
 from suite.registry import SCHEDULES, STRUCTURES, ScheduleSpec
 
 
@@ -105,6 +106,24 @@ def dozes(num_classes: int, image_size: int):
     """As tiny, asleep for a while in each forward. Source: none."""
     network = linear(num_classes, image_size)
     network.register_forward_pre_hook(lambda *_: time.sleep(DOZE_S))
+    return network
+
+
+@STRUCTURES.register("crowded")
+def crowded(num_classes: int, image_size: int):
+    """As tiny, with work for all threads in each forward, all of them bound to one core. Source: none."""
+    import torch
+
+    values = torch.rand(2**20)
+
+    def on_one_core(*_):
+        values.tanh()
+        bind_all([min(allowed_cores())])
+        for _ in range(4):
+            values.tanh()
+
+    network = linear(num_classes, image_size)
+    network.register_forward_pre_hook(on_one_core)
     return network
 
 

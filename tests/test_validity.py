@@ -4,13 +4,17 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suite.cores import usable_cores
 from suite.disturbance import Disturbance, Neighbour
-from suite.records import Measurement, Metric, Series, Visit
+from suite.launcher import Launcher
+from suite.records import Case, Measurement, Metric, Plan, Series, Visit
+from suite.scheduler import Scheduler
 from suite.surveys.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from suite.validity import FEWEST_TURNS, doubts, summary, turns_of_visits, verdict
 from tests.made_runs import METRICS
@@ -202,3 +206,22 @@ def test_any_record_has_a_verdict(values, cores, share):
     found = doubts(made([values], seen))
     assert all(doubt.text and math.isfinite(len(doubt.text)) for doubt in found)
     assert len({doubt.kind for doubt in found}) == len(found)
+
+
+@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+def test_threads_that_are_bound_to_one_core_are_named(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    plan = Plan(threads=2, passes=1, case_seconds=0.3, warmup_seconds=0.1, surveys="none")
+    cases = [Case(name, "sgd", "cpu", batch_size=4, image_size=8) for name in ("crowded", "tiny")]
+    with Launcher(plan, ("my_levels",)) as launcher:  # telemetry rests: other tests may load the machine
+        progress = list(Scheduler(plan, launcher, look=lambda: None).run(cases))
+    found = {one.record.case.structure: kinds(one.record.measurement) for one in progress if one.record}
+    assert "threads share a core" in found["crowded"]
+    assert "threads share a core" not in found["tiny"]
+
+
+def test_a_neighbour_explains_that_threads_wait_for_a_core():
+    quiet, busy = steady(), steady(others_cores=1.0)
+    waiting = Series(Metric("queue_time", "s", "lower", ""), quiet.series[0].values)
+    assert kinds(replace(quiet, series=(*quiet.series, waiting))) == ["threads share a core"]
+    assert kinds(replace(busy, series=(*busy.series, waiting))) == ["loaded"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -123,10 +124,12 @@ def survey(case: Case) -> tuple[Series, ...]:
     cores = Cores()
     with make_step(case, watch=watch.watch) as step:
         watch.read_s = reader(step.execution.device_type())
-        for _ in range(FIRST_STEPS):
-            step()
+        own = partial(cores.one_each, torch.get_num_threads()) if step.is_alone else nullcontext
+        with own():  # which finds the threads that compute
+            for _ in range(FIRST_STEPS):
+                step()
         step.rewind()
-        with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
+        with own():
             rows = look(step, watch)
         step.check()
     columns = [PARTS[part] for part in parts_of(step)]
