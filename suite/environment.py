@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import re
-import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,7 +14,7 @@ from typing import Any
 import psutil
 
 import suite
-from suite import cores, torchrun
+from suite import code_identity, cores, torchrun
 from suite.allocators import ALLOCATORS
 from suite.cgroups import cpu_quota, memory_limit
 from suite.records import Plan
@@ -118,7 +116,6 @@ def default_abreast() -> int:
 
 def software(torch: dict[str, Any]) -> dict[str, Any]:
     """Python, the packages, the lock that they come from, and the build of torch."""
-    lock = PROJECT / "requirements.lock"
     return {
         "stepmark": suite.__version__,
         "python": platform.python_version(),
@@ -126,7 +123,7 @@ def software(torch: dict[str, Any]) -> dict[str, Any]:
         "libc": " ".join(platform.libc_ver()).strip(),
         **{name: version(name) for name in PACKAGES},
         "torch_build": torch,
-        "lock_sha256": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
+        "lock_sha256": code_identity.of_lock(PROJECT),
     }
 
 
@@ -148,24 +145,8 @@ def container() -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any]:
-    """The commit that is measured, and whether the working tree differs from it; None outside a checkout."""
-    revision = git("rev-parse", "HEAD")
-    if revision is None:
-        return {"revision": None, "branch": None, "dirty": None}
-    return {
-        "revision": revision,
-        "branch": git("rev-parse", "--abbrev-ref", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
-    }
-
-
-def git(*arguments: str) -> str | None:
-    """What git says of the project's checkout; None where there is no git or no checkout."""
-    try:
-        done = subprocess.run(["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    """The commit that is measured, and how the working tree differs from it (`suite.code_identity.of_checkout`)."""
+    return code_identity.of_checkout(PROJECT)
 
 
 def load() -> dict[str, Any]:

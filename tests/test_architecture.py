@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "drift": {"records", "stats"},
     "allocators": set(),
     "fingerprint": set(),
+    "git": {"records"},
+    "code_identity": {"git"},
     "comparison": set(),
     "limits": {"records"},
     "footprint": {"records"},
@@ -110,7 +112,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the process that judges, prints and writes
     "designs": {"records"},
     "matrix": {"designs", "learning", "records", "registry"},
-    "environment": {"suite", "allocators", "cgroups", "cores", "records", "torchrun"},
+    "environment": {"suite", "code_identity", "allocators", "cgroups", "cores", "records", "torchrun"},
     "settings": {"allocators", "matrix", "priority", "records", "store"},
     "scratch": set(),
     "forked": {"suite", "protocol", "records", "scratch"},

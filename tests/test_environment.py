@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from suite.allocators import ALLOCATORS
 from suite.cgroups import cpu_quota
 from suite.environment import default_threads, facts, usable_cores
 from suite.records import Plan
+from tests.repositories import git, repository, write
 
 PRIORITY = {"nice": 0}
 TORCH = {"version": "2.11.0", "mkl": True, "threads": None}
@@ -78,35 +78,13 @@ def test_the_quota_is_what_the_control_group_says():
         assert len(said) == 1 or quota == pytest.approx(int(said[0]) / int(said[1]))
 
 
-def test_outside_a_checkout_there_is_no_commit(monkeypatch, tmp_path):
-    monkeypatch.setattr(environment, "PROJECT", tmp_path)
-    for name in ("GIT_DIR", "GIT_WORK_TREE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert environment.commit() == {"revision": None, "branch": None, "dirty": None}
-
-
-def test_without_git_there_is_no_commit(monkeypatch, tmp_path):
+def test_the_commit_is_that_of_the_project_with_a_reason_where_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "PROJECT", repository(tmp_path / "own", {"file.py": "A = 1"}))
+    write(environment.PROJECT, {"file.py": "A = 2"})
+    found = environment.commit()
+    assert (found["revision"], found["dirty"]) == (git(environment.PROJECT, "rev-parse", "HEAD"), True)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert environment.commit() == {"revision": None, "branch": None, "dirty": None}
-
-
-def test_a_commit_is_dirty_once_a_tracked_file_differs(monkeypatch, tmp_path):
-    def git(*arguments):
-        name = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-        done = subprocess.run(["git", "-C", tmp_path, *name, *arguments], check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    git("init", "--initial-branch", "trunk")
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
-    git("commit", "-m", "one")
-    monkeypatch.setattr(environment, "PROJECT", tmp_path)
-    revision = git("rev-parse", "HEAD")
-    (tmp_path / "untracked").write_text("")
-    assert environment.commit() == {"revision": revision, "branch": "trunk", "dirty": False}
-    (tmp_path / "file").write_text("two")
-    assert environment.commit() == {"revision": revision, "branch": "trunk", "dirty": True}
+    assert environment.commit()["reason"] == "there is no git on the PATH"
 
 
 def test_a_package_that_is_not_installed_has_no_version():
