@@ -16,7 +16,7 @@ from suite.cores import usable_cores
 from suite.executions.cpu import Cpu
 from suite.placement import Placement
 from suite.probes import DATA_WAIT, QUEUE_TIME, Probe, Queueing
-from suite.records import NUM_CLASSES, Case, Series
+from suite.records import INFER, NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
 
 Part = Callable[..., Any]
@@ -76,7 +76,7 @@ class Step:
         """The network, from torch's seed."""
         torch.manual_seed(self.case.seed)
         network = STRUCTURES[self.case.structure].build(NUM_CLASSES, self.case.image_size)
-        network.train(self.case.mode == "train")
+        network.train(self.case.mode != INFER)
         network = network.to(memory_format=self.tuning.memory_format())
         self.network: nn.Module = self.tuning.prepare(self.execution.place(network))
 

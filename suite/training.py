@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from suite.executions.cpu import Cpu
 from suite.learning import TEST_IMAGES, TRAINING_IMAGES, Digits
 from suite.probes import ACCURACY, TEST_LOSS, Probe
-from suite.records import INFER, LEARN, Case
+from suite.records import DEFAULT_MODE, INFER, LEARN, Case
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS
 from suite.snapshot import snapshot
 from suite.step import DivergedError, Step, Watch
@@ -170,7 +170,7 @@ class LearningStep(TrainingStep):
         return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
 
 
-STEPS: dict[str, type[Step]] = {"train": TrainingStep, INFER: InferenceStep, LEARN: LearningStep}
+STEPS: dict[str, type[Step]] = {DEFAULT_MODE: TrainingStep, INFER: InferenceStep, LEARN: LearningStep}
 
 
 def make_step(case: Case, execution: Cpu | None = None, watch: Watch | None = None) -> Step:

@@ -504,6 +504,10 @@ def test_a_run_with_ranks_is_measured_and_leaves_no_process(desk: Desk):
             "lbfgs evaluates as often as a rank's own loss tells it, and others would wait for ever",
         ),
         (case_of("distributed_r4", optimizer="lbfgs", mode="infer"), ""),
+        (
+            case_of("distributed_r4", optimizer="lbfgs", mode="learn"),
+            "lbfgs evaluates as often as a rank's own loss tells it, and others would wait for ever",
+        ),
         (case_of("distributed_r1", optimizer="lbfgs", batch_size=7), ""),
         (
             case_of("distributed_r4", tuning="cuda_graph"),

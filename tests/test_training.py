@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from suite.cores import usable_cores
-from suite.records import Case
+from suite.records import INFER, MODES, Case
 from suite.registry import load_levels
 from suite.training import make_step
 
@@ -20,3 +20,17 @@ def test_queueing_is_told_where_the_step_leaves_its_own_threads_a_core_each(name
             assert ("queue_time" in [probe.metric.name for probe in step.probes]) is told
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_network_trains_from_the_first_step_on_in_every_mode_but_inference(mode):
+    case = Case("residual_d4w32", "sgd", "cpu", mode=mode, batch_size=8, image_size=8)
+    with make_step(case) as step:
+        norm = next(one for one in step.network.modules() if isinstance(one, torch.nn.BatchNorm2d))
+        flags = []
+        norm.register_forward_hook(lambda *_: flags.append(norm.training))
+        for _ in range(2):
+            step()
+    trains = mode != INFER
+    assert flags == [trains, trains]
+    assert int(norm.num_batches_tracked) == (2 if trains else 0)

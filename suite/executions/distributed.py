@@ -17,7 +17,7 @@ from suite.executions.cpu import Cpu, Peer
 from suite.gradients import first_difference
 from suite.loopback import LOOPBACK, loopback
 from suite.peers import STATUS_S, WAIT, Actions, Peers, RankFailed, about_connection
-from suite.records import Case
+from suite.records import INFER, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS, ExecutionSpec
 from suite.torchrun import MEETING_S, Summons, World
 
@@ -91,7 +91,7 @@ class Distributed(Cpu):
         ranks = cls.wanted_ranks()
         if case.batch_size % ranks:
             return f"{case.execution} shares a batch among {ranks} ranks, which do not divide {case.batch_size} images"
-        if ranks > 1 and case.mode == "train" and OPTIMIZERS[case.optimizer].closure:
+        if ranks > 1 and case.mode != INFER and OPTIMIZERS[case.optimizer].closure:
             return f"{case.optimizer} evaluates as often as a rank's own loss tells it, and others would wait for ever"
         if TUNINGS[case.tuning].attributes.get("graph"):
             return f"{case.tuning} with {case.execution} needs a network that was wrapped on the stream of the capture"

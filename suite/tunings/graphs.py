@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from suite.records import Case, Metric, Series
+from suite.records import INFER, Case, Metric, Series
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 from suite.tunings.eager import BatchFunction, CudaOnly, Eager, TunedStep
 
@@ -113,7 +113,7 @@ class CudaGraph(CudaOnly):
     def refusal(cls, case: Case, device: str) -> str:
         """No CUDA device, or an optimizer whose step reads back from the device."""
         facts = OPTIMIZERS[case.optimizer].attributes
-        capturable = case.mode == "infer" or facts["family"] == "sgd" or facts.get("capturable")
+        capturable = case.mode == INFER or facts["family"] == "sgd" or facts.get("capturable")
         return super().refusal(case, device) or (
             "" if capturable else f"{case.optimizer} is not capturable in a CUDA graph"
         )

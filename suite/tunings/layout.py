@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.records import Case
+from suite.records import INFER, Case
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 from suite.tunings.eager import Eager
 
@@ -21,7 +21,7 @@ class ChannelsLast(Eager):
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
         """An optimizer that needs gradients in the order of their dimensions."""
-        if case.mode != "infer" and OPTIMIZERS[case.optimizer].flattens:
+        if case.mode != INFER and OPTIMIZERS[case.optimizer].flattens:
             return f"{case.optimizer} takes gradients as flat views, and those of {case.tuning} have none"
         return ""
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from suite.probes import Probe
-from suite.records import Case, Metric
+from suite.records import INFER, Case, Metric
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 from suite.tunings.eager import CudaOnly, Eager
 
@@ -52,7 +52,7 @@ class Fp16(CudaOnly):
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:
         """No CUDA device, or an optimizer that would take scaled gradients for those of its loss."""
-        evaluates = case.mode != "infer" and OPTIMIZERS[case.optimizer].closure
+        evaluates = case.mode != INFER and OPTIMIZERS[case.optimizer].closure
         return super().refusal(case, device) or (
             f"{case.optimizer} evaluates loss and gradients itself, and {case.tuning} scales them" if evaluates else ""
         )

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from suite.cores import usable_cores
-from suite.records import Case
+from suite.records import INFER, Case
 from suite.registry import TUNINGS, TuningSpec
 from suite.tunings.eager import CudaOnly, Eager
 
@@ -95,7 +95,7 @@ class InferenceMode(Eager):
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
         """The case trains."""
-        return "" if case.mode == "infer" else f"{case.tuning} is for the mode infer, and this case trains"
+        return "" if case.mode == INFER else f"{case.tuning} is for the mode infer, and this case trains"
 
     def without_gradients(self) -> AbstractContextManager[Any]:
         """Inference mode."""
