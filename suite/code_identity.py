@@ -56,6 +56,19 @@ def differing(top: Path) -> tuple[list[str], list[str]]:
     return names(known), [name for name in names(new) if name.endswith((*CODE, LOCK))]
 
 
+def of_folder(folder: Path) -> str | None:
+    """Hash of all modules in a folder that git does not keep, without environments and hidden folders."""
+    found: list[str] = []
+    for where, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        within = Path(where).relative_to(folder)
+        found += [str(within / name) for name in files if name.endswith((*CODE, LOCK))]
+    return hashed(folder, found)
+
+
 def names(listed: bytes) -> list[str]:
     """Names that end with a null byte each."""
     return os.fsdecode(listed).split("\0")[:-1]

@@ -189,8 +189,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.formats": {"gate.formats.*", "gate.verdict"},
     "gate.formats.*": {"gate.formats.*", "gate.verdict", "limits", "units"},
     "gate.arms": set(),
-    "gate.arms.checkouts": {"records"},
-    "gate.arms.interpreters": {"gate.arms.checkouts", "records"},
+    "gate.arms.checkouts": {"code_identity", "git", "records"},
+    "gate.arms.interpreters": {"suite", "gate.arms.checkouts", "git", "records"},
     "gate.arms.side": {"gate.arms", "gate.arms.*", "launcher", "records", "registry"},
     "gate.pair": {"forked", "gate.records", "records", "stats", "stay", "together"},
     "gate.blocks": {

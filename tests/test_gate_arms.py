@@ -15,29 +15,20 @@ from suite.gate.settings import METRICS, metrics_of, seconds_of
 from suite.launcher import Origin
 from suite.records import Case, StepmarkError
 from suite.registry import load_levels
+from tests import repositories
+from tests.repositories import git
 
 load_levels()
 WORDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(["git", "-C", str(folder), *identity, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 @pytest.fixture
 def repository(tmp_path):
     """A user's own repository with two commits, the first tagged `first`."""
-    folder = tmp_path / "own"
-    (folder / "bench").mkdir(parents=True)
-    git(folder, "init", "--quiet")
-    (folder / "bench" / "mine.py").write_text("WIDTH = 1\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "--quiet", "-m", "one")
-    git(folder, "tag", "first")
-    (folder / "bench" / "mine.py").write_text("WIDTH = 2\n")
-    git(folder, "commit", "--quiet", "-a", "-m", "two")
+    folder = repositories.repository(
+        tmp_path / "own", {"bench/mine.py": "WIDTH = 1\n"}, {"bench/mine.py": "WIDTH = 2\n"}
+    )
+    git(folder, "tag", "first", "HEAD~1")
     return folder
 
 
@@ -109,6 +100,78 @@ def test_a_repository_without_stepmark_is_measured_by_this_one(repository):
     assert side.origin.suite == Origin().suite
 
 
+HOOKED = """#!/bin/sh
+{command} > {said} 2>&1
+exit 0
+"""
+CHECKS_OUT = (
+    "from pathlib import Path; from suite.gate.arms import checkouts as c; print(c.check_out({!r}, Path({!r})))"
+)
+
+
+@pytest.mark.parametrize("how", ["-a", "--only", "staged"])
+@pytest.mark.parametrize("linked", [False, True], ids=["main", "linked"])
+def test_a_gate_in_a_hook_leaves_the_commit_and_the_index_to_the_user(linked, how, repository, tmp_path):
+    """The hook has the index by a variable: a lock of it (`-a`), another file (`--only`), or a relative path of it."""
+    hook, said = repository / ".git" / "hooks" / "pre-commit", tmp_path / "said"
+    command = f'{sys.executable} -P -c "{CHECKS_OUT.format("HEAD~1", ".")}"'
+    if how == "-a":
+        gate = "gate --profile gate --baseline rev:HEAD~1 --candidate dir:/nonexistent"
+        command = f"{sys.executable} -P -m suite.cli {gate}"
+    hook.write_text(HOOKED.format(command=command, said=said))
+    hook.chmod(0o755)
+    where = tmp_path / "linked" if linked else repository
+    if linked:
+        git(repository, "worktree", "add", "--quiet", "-b", "side", str(where))
+    repositories.write(where, {"bench/mine.py": "WIDTH = 3\n"})
+    git(where, "add", ".")
+    chosen = {"-a": ["-a"], "--only": ["--only", "bench/mine.py"], "staged": []}[how]
+    git(where, "commit", "--quiet", "-m", "three", *chosen)
+    made = git(where, "rev-parse", "HEAD~2")[:12]
+    assert (where / ".stepmark" / "checkouts" / made / "bench" / "mine.py").exists(), said.read_text()
+    assert git(where, "show", "--format=", "--stat=80", "HEAD").splitlines()[0].split() == [
+        "bench/mine.py",
+        "|",
+        "2",
+        "+-",
+    ]
+    assert git(where, "show", "HEAD:bench/mine.py") == "WIDTH = 3"
+    assert git(where, "status", "--porcelain") == ""
+
+
+def test_a_hook_of_the_users_that_fails_does_not_run_for_our_checkout(repository):
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    side = make_ready(parse("rev:first"), repository, repository / "bench")
+    assert side.facts["revision"] == git(repository, "rev-parse", "first")
+
+
+def test_a_checkout_that_cannot_be_made_is_refused_with_gits_own_reason_and_leaves_nothing(repository):
+    git(repository, "config", "filter.broken.smudge", "false")
+    git(repository, "config", "filter.broken.required", "true")
+    repositories.write(
+        repository, {".gitattributes": "*.py filter=broken\n", ".git/info/attributes": "*.py filter=broken"}
+    )
+    with pytest.raises(StepmarkError, match=r"first cannot be checked out to .*: git refused: .*smudge filter broken"):
+        make_ready(parse("rev:first"), repository, repository / "bench")
+    assert list((repository / ".stepmark" / "checkouts").iterdir()) == []
+
+
+def test_gates_that_start_at_once_share_one_checkout(repository):
+    code = CHECKS_OUT.format("first", str(repository))
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    said = {one.communicate(timeout=60)[0] for one in started}
+    assert [one.returncode for one in started] == [0] * 4
+    assert len(said) == 1
+
+
+def test_a_revision_that_a_shallow_clone_leaves_out_is_refused_with_what_brings_it(repository, tmp_path):
+    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", str(tmp_path / "clone"))
+    with pytest.raises(StepmarkError, match="this clone is shallow: `git fetch --unshallow`"):
+        make_ready(parse("rev:HEAD~1"), tmp_path / "clone", tmp_path)
+
+
 def test_an_unknown_revision_is_refused_by_its_name(repository):
     with pytest.raises(StepmarkError, match="revision 'nowhere' is not known"):
         make_ready(parse("rev:nowhere"), repository, repository)
@@ -166,20 +229,41 @@ def test_another_interpreter_searches_its_own_folders(tmp_path):
     assert any(path.startswith(str(other)) for path in side.origin.path)
 
 
-def test_an_environment_of_its_own_is_made_where_the_lock_is_another(repository):
-    """A lock of what is installed nowhere and asked for never takes no download. Comments make no difference."""
-    never = 'nothing==1.0 ; python_version < "3"\n'
-    (repository / "requirements.lock").write_text("# ours\n")
+def test_an_environment_of_its_own_is_made_where_the_lock_is_another(repository, monkeypatch):
+    """A lock of what is asked for never takes no download. Comments make no difference."""
+    never = f'torch==1.0 ; python_version < "3" \\\n    --hash=sha256:{"0" * 64}\n'
+    repositories.write(repository, {"requirements.lock": "# ours\n"})
     git(repository, "add", ".")
     git(repository, "commit", "--quiet", "-m", "lock")
     same = checkouts.check_out("HEAD", repository)
-    assert interpreters.of_checkout(same, repository) == sys.executable
+    assert interpreters.of_checkout(same, repository) == (sys.executable, "")
     (repository / "requirements.lock").write_text("# ours, later\n")
-    assert interpreters.of_checkout(same, repository) == sys.executable
-    (same / "requirements.lock").write_text(f"{never}    --hash=sha256:{'0' * 64}\n".replace("\n    ", " \\\n    ", 1))
-    python = interpreters.of_checkout(same, repository)
+    assert interpreters.of_checkout(same, repository) == (sys.executable, "")
+    (same / "requirements.lock").write_text(never)
+    misled = {
+        "PYTHONPATH": "/nowhere",
+        "PYTHONHOME": "",
+        "PIP_TARGET": "/nowhere",
+        "PIP_USER": "1",
+        "VIRTUAL_ENV": "/x",
+    }
+    for name, value in misled.items():
+        monkeypatch.setenv(name, value)
+    python, note = interpreters.of_checkout(same, repository)
     assert python.startswith(str(repository / ".stepmark" / "environments"))
+    assert note == ""
     assert interpreters.path_of(python)
+
+
+def test_a_lock_that_is_neither_stepmarks_nor_pins_torch_makes_no_environment_and_that_is_said(repository):
+    repositories.write(repository, {"requirements.lock": "requests==2.0\n"})
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "-m", "lock")
+    repositories.write(repository, {"requirements.lock": "requests==2.1\ntorchmetrics==1.0\n"})
+    side = make_ready(parse("rev:HEAD"), repository, repository / "bench")
+    assert side.origin.python == sys.executable
+    assert side.facts["note"] == "this interpreter, since requirements.lock differs but pins no torch"
+    assert not (repository / ".stepmark" / "environments").exists()
 
 
 def test_an_environment_that_cannot_be_made_is_told_by_what_pip_said(repository):

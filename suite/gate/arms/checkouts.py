@@ -5,10 +5,16 @@ Checkouts stand in `.stepmark/checkouts` of the repository, which git is told to
 
 from __future__ import annotations
 
-import subprocess
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite import code_identity
+from suite.git import GitFailed, NoRevision, commit, git
 from suite.records import StepmarkError
 
 KEPT = ".stepmark"
@@ -19,38 +25,51 @@ SHORT = 12
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a folder holds: a commit's hash, the hash of its tree, and whether files differ from it; None without git.
+    """What a folder holds.
 
-    The tree is None where they differ: what is there then has no name.
+    Attributes:
+        revision: hash of the commit; None where git says nothing.
+        tree: hash of its tree; None where files differ: what is there then has no name.
+        dirty: whether files differ, new ones included.
+        diff_sha256: hash of how they differ (`suite.code_identity`); without git, that of all modules.
+        reason: why git says nothing.
     """
 
     revision: str | None = None
     tree: str | None = None
     dirty: bool | None = None
-
-
-def git(folder: Path, *arguments: str) -> str | None:
-    """What git says; None where it fails, or there is none."""
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    diff_sha256: str | None = None
+    reason: str | None = None
 
 
 def top_of(folder: Path) -> Path | None:
-    """The repository's top folder; None outside of one."""
-    top = git(folder, "rev-parse", "--show-toplevel")
-    return Path(top) if top else None
+    """The repository's top folder; None where there is none that git shows."""
+    with suppress(GitFailed):
+        return Path(git(folder, "rev-parse", "--show-toplevel"))
+    return None
 
 
 def state_of(folder: Path) -> State:
     """What is in a folder, by git. Files that git does not know, but does not ignore either, count as a difference."""
-    revision = git(folder, "rev-parse", "HEAD")
-    if revision is None:
-        return State()
-    dirty = bool(git(folder, "status", "--porcelain"))
-    return State(revision, None if dirty else git(folder, "rev-parse", "HEAD^{tree}"), dirty)
+    found = code_identity.of_checkout(folder)
+    if found["revision"] is None:
+        return State(diff_sha256=code_identity.of_folder(folder), reason=found["reason"])
+    dirty = bool(differences(folder, "normal"))
+    tree = None if dirty else git(folder, "rev-parse", "HEAD^{tree}")
+    return State(found["revision"], tree, dirty, found["diff_sha256"])
+
+
+def differences(folder: Path, untracked: str) -> str:
+    """What git calls changed in a checkout.
+
+    Args:
+        folder: anywhere in it.
+        untracked: whether files that git does not know count: `normal`, or `no`.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    return git(folder, "status", "--porcelain", f"--untracked-files={untracked}", "--ignore-submodules=none")
 
 
 def existing(folder: str | None, otherwise: Path) -> Path:
@@ -71,26 +90,70 @@ def check_out(revision: str, here: Path) -> Path:
     Raises:
         StepmarkError: there is no repository, no such revision, or its checkout was changed or cannot be made.
     """
-    top = top_of(here)
-    if top is None:
-        raise StepmarkError(f"{here} is in no git repository, so that revision {revision!r} cannot be found.")
-    commit = git(top, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    if commit is None:
+    try:
+        top = Path(git(here, "rev-parse", "--show-toplevel"))
+        found = commit(top, revision)
+    except NoRevision as failed:
         raise StepmarkError(
-            f"revision {revision!r} is not known in {top}; allowed: a commit, branch or tag that is there."
-        )
-    folder = kept(top) / "checkouts" / commit[:SHORT]
-    if folder.is_dir():
-        changed = git(folder, "status", "--porcelain", "--untracked-files=no")
-        if git(folder, "rev-parse", "HEAD") != commit or changed:
-            raise StepmarkError(f"the checkout {folder} was changed; remove it, and it is made anew.")
-        return folder
-    git(top, "worktree", "prune")
-    if git(top, "worktree", "add", "--detach", "--force", str(folder), commit) is None:
-        raise StepmarkError(
-            f"git cannot check {revision} out to {folder}; is the disk full, or the folder not writable?"
-        )
+            f"revision {revision!r} is not known in {top}; allowed: a commit, branch or tag that is there"
+            f"{' (this clone is shallow: `git fetch --unshallow` brings the rest)' if is_shallow(top) else ''}."
+        ) from failed
+    except GitFailed as failed:
+        raise StepmarkError(f"revision {revision!r} cannot be found: {failed}.") from failed
+    folder = kept(top) / "checkouts" / found[:SHORT]
+    with alone(folder.parent):
+        if folder.is_dir():
+            if not holds(folder, found):
+                raise StepmarkError(f"the checkout {folder} was changed; remove it, and it is made anew.")
+        else:
+            add(top, revision, found, folder)
     return folder
+
+
+def is_shallow(top: Path) -> bool:
+    """Whether a clone leaves commits out."""
+    return git(top, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def add(top: Path, revision: str, found: str, folder: Path) -> None:
+    """Make a checkout. What is there afterwards decides, not what git says: it may complain of other things.
+
+    Raises:
+        StepmarkError: it is not there; git's own reason is in the text.
+    """
+    try:
+        git(top, "worktree", "add", "--detach", "--force", str(folder), found)
+    except GitFailed as failed:
+        if not holds(folder, found):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise StepmarkError(f"{revision} cannot be checked out to {folder}: {failed}.") from failed
+
+
+def holds(folder: Path, found: str) -> bool:
+    """Whether a checkout is at a commit, with every file that git knows as it is there."""
+    try:
+        return commit(folder) == found and not differences(folder, "no")
+    except GitFailed:
+        return False
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other gates from making something in a folder at the same time.
+
+    Raises:
+        StepmarkError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StepmarkError(f"cannot write {folder}: {error.strerror or error}.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def kept(top: Path) -> Path:
@@ -102,7 +165,9 @@ def kept(top: Path) -> Path:
     folder = top / KEPT
     try:
         folder.mkdir(exist_ok=True)
-        (folder / ".gitignore").write_text("*\n")
+        ignored = folder / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("*\n")
     except OSError as error:
         raise StepmarkError(f"cannot write {folder}: {error.strerror or error}.") from error
     return folder

@@ -1,22 +1,35 @@
 """The interpreter of an arm: this one, unless the arm names another, or has another lock than this one was made from.
 
-Environments stand in `.stepmark/environments` of the repository, by the hash of their lock, and are kept.
+Environments stand in `.stepmark/environments` of the repository, by the hash of their lock and the version of Python,
+and are kept.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from suite.gate.arms.checkouts import SHORT, kept
+from suite import git
+from suite.gate.arms.checkouts import SHORT, alone, kept
 from suite.records import StepmarkError
 
 LOCK = "requirements.lock"
+TORCH = re.compile(rb"torch\s*(==|@|\[)")
+"""The beginning of a line that pins torch."""
+OF_PIP = (
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_TRUSTED_HOST", "PIP_CERT"),
+    *("PIP_CLIENT_CERT", "PIP_PROXY", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_KEYRING_PROVIDER"),
+    *("PIP_DEFAULT_TIMEOUT", "PIP_TIMEOUT", "PIP_RETRIES"),
+)
+"""Variables of pip that an environment is made with: where packages come from. Others say where they go, or which."""
 PATH = "import json, sys; print(json.dumps([one for one in sys.path if one]))"
+PIP = ("pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-user", "-r")
 LONGEST_S = 1800.0
 """Seconds for an environment to be made: torch has to be fetched."""
 
@@ -49,22 +62,34 @@ def path_of(python: str) -> list[str]:
         raise StepmarkError(f"{python} is no Python that runs: {said}.") from None
 
 
-def of_checkout(folder: Path, top: Path | None) -> str:
-    """The interpreter for a checkout: this one, or that of an environment made from its own lock where that is another.
+def of_checkout(folder: Path, top: Path | None) -> tuple[str, str]:
+    """The interpreter for a checkout, and what is to be said of its choice; the latter is usually empty.
+
+    It is this one, or that of an environment made from the checkout's lock, where that differs from ours. A lock that
+    is neither Stepmark's own nor pins torch is another program's: an environment of it measures nothing.
 
     Raises:
         StepmarkError: the environment cannot be made.
     """
     lock, ours = folder / LOCK, top / LOCK if top else None
     if ours is None or not lock.is_file() or not ours.is_file() or pins(lock) == pins(ours):
-        return sys.executable
-    environment = kept(ours.parent) / "environments" / hashlib.sha256(pins(lock)).hexdigest()[:SHORT]
-    ready = environment / ".ready"
-    if not ready.exists():
-        shutil.rmtree(environment, ignore_errors=True)
-        make(environment, lock)
-        ready.touch()
-    return str(environment / "bin" / "python")
+        return sys.executable, ""
+    if not (folder / "suite" / "zygote.py").is_file() and not pins_torch(lock):
+        return sys.executable, f"this interpreter, since {LOCK} differs but pins no torch"
+    name = hashlib.sha256(pins(lock) + sys.version.encode()).hexdigest()[:SHORT]
+    environment = kept(ours.parent) / "environments" / name
+    with alone(environment.parent):
+        ready = environment / ".ready"
+        if not ready.exists():
+            shutil.rmtree(environment, ignore_errors=True)
+            make(environment, lock)
+            ready.touch()
+    return str(environment / "bin" / "python"), ""
+
+
+def pins_torch(lock: Path) -> bool:
+    """Whether a lock says which torch."""
+    return any(TORCH.match(line) for line in pins(lock).splitlines())
 
 
 def pins(lock: Path) -> bytes:
@@ -81,11 +106,11 @@ def make(environment: Path, lock: Path) -> None:
     """
     python = str(environment / "bin" / "python")
     for command in (
-        [sys.executable, "-m", "venv", str(environment)],
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)],
+        [sys.executable, "-I", "-m", "venv", str(environment)],
+        [python, "-I", "-m", *PIP, str(lock)],
     ):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_S)
+            done = subprocess.run(command, capture_output=True, text=True, env=bare(), check=False, timeout=LONGEST_S)
         except subprocess.TimeoutExpired:
             raise StepmarkError(f"the environment of {lock} was not made within {LONGEST_S:.0f} s.") from None
         if done.returncode:
@@ -93,3 +118,10 @@ def make(environment: Path, lock: Path) -> None:
                 [one for one in done.stderr.splitlines() if "ERROR" in one] or done.stderr.splitlines() or ["nothing"]
             )
             raise StepmarkError(f"the environment of {lock} cannot be made, pip said: {said[-1].strip()}")
+
+
+def bare() -> dict[str, str]:
+    """The environment of a program that makes an environment: nothing in it says where else to look, or to write."""
+    redirecting = ("PYTHON", "PIP_", "VIRTUAL_ENV", "CONDA_", "UV_")
+    kept_too = {name: value for name, value in os.environ.items() if name in OF_PIP}
+    return {name: value for name, value in git.environment().items() if not name.startswith(redirecting)} | kept_too

@@ -138,7 +138,7 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
         return Side(arm, Origin(variables=arm.variables), facts_of(arm, state, Origin()), state.tree)
     top = checkouts.top_of(here)
     folder = checkouts.check_out(arm.revision, here) if arm.revision else checkouts.existing(arm.folder, top or here)
-    python = arm.python or interpreters.of_checkout(folder, top)
+    python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
     code = folder if (folder / "suite" / "zygote.py").is_file() else None
     suite = code / "suite" if code else Origin().suite
     moved = checkouts.moved(profile_folder, top, folder)
@@ -151,7 +151,7 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
     rest = [path for path in interpreters.path_of(python) if path not in {*own, *not_ours}]
     origin = Origin(interpreters.found(python), suite, (*own, *rest), arm.variables)
     state = checkouts.state_of(folder)
-    return Side(arm, origin, facts_of(arm, state, origin), state.tree)
+    return Side(arm, origin, {**facts_of(arm, state, origin), "note": note}, state.tree)
 
 
 def refuse_unknown_levels(arm: Arm) -> None:
