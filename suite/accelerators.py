@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pynvml
 
+from suite.optional import optional_or
+
 
 @lru_cache(maxsize=1)
 def cuda_devices() -> int:
@@ -19,11 +21,7 @@ def cuda_devices() -> int:
     """
     if not built_for_cuda():
         return 0
-    try:
-        pynvml.nvmlInit()
-        there: int = pynvml.nvmlDeviceGetCount()
-    except pynvml.NVMLError:
-        return 0
+    there = devices_of_driver()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return there
@@ -35,6 +33,14 @@ def cuda_devices() -> int:
     return count
 
 
+@optional_or(int)
+def devices_of_driver() -> int:
+    """Devices that the driver has; 0 without one."""
+    pynvml.nvmlInit()
+    return int(pynvml.nvmlDeviceGetCount())
+
+
+@optional_or(bool)
 def built_for_cuda() -> bool:
     """Whether the installed torch was built with CUDA, by its `version.py`."""
     spec = find_spec("torch")

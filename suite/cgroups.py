@@ -9,8 +9,9 @@ Source: Linux, Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst and
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
+
+from suite.optional import optional, optional_or, positive
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 ROOT = Path("/sys/fs/cgroup")
@@ -26,18 +27,19 @@ def groups(controller: str) -> Iterator[Path]:
     for base, path in memberships(controller):
         own = base / path.lstrip("/")
         for folder in (own, *own.parents):
-            if folder.is_relative_to(base) and folder.is_dir():
+            if folder.is_relative_to(base) and is_there(folder):
                 yield folder
+
+
+@optional_or(bool)
+def is_there(folder: Path) -> bool:
+    """Whether a folder is there, as far as this process may know."""
+    return folder.is_dir()
 
 
 def memberships(controller: str) -> Iterator[tuple[Path, str]]:
     """Where the hierarchies of a controller are mounted, and the path of this process's group in each."""
-    try:
-        lines = MEMBERSHIP.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
+    for controllers, path in lines_of_membership():
         if not controllers:
             yield ROOT, path
         elif controller in controllers.split(","):
@@ -45,51 +47,64 @@ def memberships(controller: str) -> Iterator[tuple[Path, str]]:
             yield ROOT / controller, path
 
 
+@optional_or(list)
+def lines_of_membership() -> list[tuple[str, str]]:
+    """The controllers of each hierarchy that this process is in, and the path of its group there."""
+    fields = (line.split(":", 2) for line in MEMBERSHIP.read_text().splitlines())
+    return [(controllers, path) for _, controllers, path in fields]
+
+
+@optional_or(list)
 def words(folder: Path, name: str) -> list[str]:
     """The words of a group's file; none where it has no such file."""
-    with suppress(OSError):
-        return (folder / name).read_text().split()
-    return []
+    return (folder / name).read_text().split()
 
 
 def cpu_quota() -> float | None:
     """Cores' worth of time that this process may use; None where there is no quota."""
-    quotas: list[float] = []
-    for folder in groups("cpu"):
-        granted = words(folder, "cpu.max") or [
-            *words(folder, "cpu.cfs_quota_us"),
-            *words(folder, "cpu.cfs_period_us"),
-        ]
-        if len(granted) == 2 and granted[0] not in ("max", "-1"):
-            quotas.append(int(granted[0]) / int(granted[1]))
-    return min(quotas, default=None)
+    return min((quota for folder in groups("cpu") if (quota := quota_of(folder)) is not None), default=None)
+
+
+@optional
+def quota_of(folder: Path) -> float | None:
+    """Cores' worth of time that one group grants; None where it sets no quota."""
+    granted = words(folder, "cpu.max") or [*words(folder, "cpu.cfs_quota_us"), *words(folder, "cpu.cfs_period_us")]
+    if len(granted) != 2 or granted[0] in ("max", "-1"):
+        return None
+    return positive(int(granted[0]) / int(granted[1]))
 
 
 def memory_limit() -> int | None:
     """Bytes that this process may have; None where there is no limit."""
-    told = [
-        value
-        for folder in groups("memory")
-        for name in ("memory.max", "memory.limit_in_bytes")
-        for value in words(folder, name)
-    ]
-    return min((int(value) for value in told if value != "max" and int(value) < UNLIMITED_BYTES), default=None)
+    limits = (limit_of(folder, name) for folder in groups("memory") for name in ("memory.max", "memory.limit_in_bytes"))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
+@optional
+def limit_of(folder: Path, name: str) -> int | None:
+    """Bytes in one file of a group; None where it sets no limit."""
+    limits = [positive(int(word)) for word in words(folder, name) if word != "max"]
+    return min((limit for limit in limits if limit < UNLIMITED_BYTES), default=None)
+
+
+@optional
 def memory_peak() -> int | None:
     """The most bytes that the group of this process has had since it was made; None where it does not tell."""
     for folder in groups("memory"):
         for name in ("memory.peak", "memory.max_usage_in_bytes"):
-            if told := words(folder, name):
-                return int(told[0])
+            if found := words(folder, name):
+                return int(found[0])
     return None
 
 
+@optional
 def throttled_s() -> float:
-    """Seconds for which the groups of this process were held back since they were made, because of their quota."""
+    """Seconds for which the groups of this process were throttled since they were made, because of their quota; None
+    where a group's file cannot be read, 0.0 where no group has one.
+    """
     found = 0.0
     for folder in dict.fromkeys(groups("cpu")):
-        told = words(folder, "cpu.stat")
-        counts = dict(zip(told[::2], told[1::2], strict=False))
+        said = words(folder, "cpu.stat")
+        counts = dict(zip(said[::2], said[1::2], strict=False))
         found += int(counts.get("throttled_usec", 0)) / 1e6 + int(counts.get("throttled_time", 0)) / 1e9
     return found

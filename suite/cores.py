@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from suite.optional import optional_or
+
 TASKS = Path("/proc/self/task")
 AT_WORK = 0.2
 """Share of the busiest thread's time on cores above which a thread counts as one that computes."""
@@ -77,15 +79,15 @@ class Cores:
         return sorted(thread for thread, time_ns in spent_ns.items() if time_ns > AT_WORK * most_ns)
 
 
+@optional_or(lambda: [os.getpid()])
 def tasks() -> list[int]:
     """Ids of the threads of this process, in order; the main one alone where the kernel lists none."""
-    with suppress(OSError):
-        return sorted(int(task.name) for task in TASKS.iterdir())
-    return [os.getpid()]
+    return sorted(int(task.name) for task in TASKS.iterdir())
 
 
+@optional_or(list)
 def allowed_cores() -> list[int]:
-    """Numbers of the cores that this process may use; none where the system does not tell."""
+    """Numbers of the cores that this process may use; none where the system does not say."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -94,16 +96,16 @@ def usable_cores() -> int:
     return len(allowed_cores()) or os.cpu_count() or 1
 
 
+@optional_or(dict)
 def times_ns() -> dict[int, int]:
     """Time on cores of each thread of this process, by its id; nothing where the kernel does not tell.
 
     Source: Linux, Documentation/scheduler/sched-stats.rst, `/proc/<pid>/task/<tid>/schedstat`, first field.
     """
     found: dict[int, int] = {}
-    with suppress(OSError):
-        for task in TASKS.iterdir():
-            with suppress(OSError, IndexError):  # a thread that has just ended
-                found[int(task.name)] = int((task / "schedstat").read_text().split()[0])
+    for task in TASKS.iterdir():
+        with suppress(OSError, IndexError):  # a thread that has just ended
+            found[int(task.name)] = int((task / "schedstat").read_text().split()[0])
     return found
 
 

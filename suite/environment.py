@@ -6,7 +6,9 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import suite
 from suite import code_identity, cores, torchrun
 from suite.allocators import ALLOCATORS
 from suite.cgroups import cpu_quota, memory_limit
+from suite.optional import NOTES, known, known_or, optional, positive
 from suite.records import Plan
 
 PROJECT = Path(suite.__file__).resolve().parent.parent
@@ -36,7 +39,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def facts(plan: Plan, torch: dict[str, Any], priority: dict[str, int]) -> dict[str, Any]:
+def facts(plan: Plan, torch: dict[str, Any], priority: dict[str, int | None]) -> dict[str, Any]:
     """Everything that a reader needs to judge a number, or to measure it again.
 
     Args:
@@ -58,6 +61,7 @@ def facts(plan: Plan, torch: dict[str, Any], priority: dict[str, int]) -> dict[s
         "priority": {"wanted": plan.priority, **priority},
         "seed": plan.order_seed,
         "load_before": load(),
+        "not_read": dict(NOTES),
     }
 
 
@@ -68,25 +72,14 @@ def ranks() -> dict[str, int] | None:
 
 
 def machine() -> dict[str, Any]:
-    """Host, cores, memory and kernel."""
-    return {
-        "host": platform.node(),
-        "system": platform.system(),
-        "kernel": platform.release(),
-        "architecture": platform.machine(),
-        "processor": processor(),
-        "cores_logical": psutil.cpu_count(),
-        "cores_physical": psutil.cpu_count(logical=False),
-        "cores_usable": usable_cores(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "page_bytes": os.sysconf("SC_PAGE_SIZE"),
-    }
+    """Host, cores, memory and kernel; None for what the system does not say."""
+    return {name: known(f"environment.{name}", read) for name, read in MACHINE.items()}
 
 
 def processor() -> str:
-    """The processor's name as the kernel tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    """The processor's name as the kernel gives it."""
+    cpuinfo = known_or("environment.cpuinfo", Path("/proc/cpuinfo").read_text, str)
+    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     return match[1] if match else platform.processor()
 
 
@@ -97,6 +90,32 @@ def usable_cores() -> int:
     return max(1, min(allowed, int(quota))) if quota else allowed
 
 
+def cores_of(*, logical: bool) -> int | None:
+    """Cores of the machine, or the threads of all of them (`logical`)."""
+    found = psutil.cpu_count(logical=logical)
+    return None if found is None else positive(int(found))
+
+
+def available_bytes() -> int:
+    """Memory that processes can have without others losing theirs."""
+    return positive(int(psutil.virtual_memory().available))
+
+
+MACHINE: dict[str, Callable[[], Any]] = {
+    "host": platform.node,
+    "system": platform.system,
+    "kernel": platform.release,
+    "architecture": platform.machine,
+    "processor": processor,
+    "cores_logical": partial(cores_of, logical=True),
+    "cores_physical": partial(cores_of, logical=False),
+    "cores_usable": usable_cores,
+    "memory_bytes": lambda: positive(int(psutil.virtual_memory().total)),
+    "page_bytes": lambda: positive(os.sysconf("SC_PAGE_SIZE")),
+}
+"""Fact about the machine -> what reads it."""
+
+
 def defaults() -> dict[str, int]:
     """What a plan takes from the machine."""
     return {"threads": default_threads(), "abreast": default_abreast()}
@@ -104,14 +123,17 @@ def defaults() -> dict[str, int]:
 
 def default_threads() -> int:
     """Threads of torch unless the user says else: one for each physical core that this process may use."""
-    return min(usable_cores(), psutil.cpu_count(logical=False) or usable_cores())
+    physical = known("environment.cores_physical", partial(cores_of, logical=False))
+    return max(1, min(usable_cores(), physical or usable_cores()))
 
 
 def default_abreast() -> int:
-    """Workers that live side by side unless the user says else: as many as memory holds, and not more than help."""
-    available: int = psutil.virtual_memory().available
-    held = min(available, memory_limit() or available) // WORKER_BYTES
-    return max(1, min(MOST_ABREAST, held))
+    """Workers that live side by side unless the user says else: as many as memory holds, and not more than help; the
+    plan's own number where the memory is unknown.
+    """
+    limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
+    known_bytes = [limit for limit in limits if limit is not None]
+    return max(1, min(MOST_ABREAST, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
 
 
 def software(torch: dict[str, Any]) -> dict[str, Any]:
@@ -120,13 +142,14 @@ def software(torch: dict[str, Any]) -> dict[str, Any]:
         "stepmark": suite.__version__,
         "python": platform.python_version(),
         "implementation": sys.implementation.name,
-        "libc": " ".join(platform.libc_ver()).strip(),
+        "libc": known("environment.libc", lambda: " ".join(platform.libc_ver()).strip()),
         **{name: version(name) for name in PACKAGES},
         "torch_build": torch,
         "lock_sha256": code_identity.of_lock(PROJECT),
     }
 
 
+@optional
 def version(distribution: str) -> str | None:
     """The installed version of a distribution; None where it is not installed."""
     try:
@@ -137,11 +160,14 @@ def version(distribution: str) -> str | None:
 
 def container() -> dict[str, Any]:
     """Whether this is a container, of which kind, and the limits it sets."""
-    kind = os.environ.get("container") or next(  # noqa: SIM112 - systemd and podman spell it so
-        (name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None
-    )
+    kind = os.environ.get("container") or known("environment.container", marked)  # noqa: SIM112 - systemd's spelling
     limits = {"cpu_quota_cores": cpu_quota(), "memory_limit_bytes": memory_limit()}
     return {"inside": kind is not None, "kind": kind, **limits}
+
+
+def marked() -> str | None:
+    """The kind of container whose mark is there."""
+    return next((name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None)
 
 
 def commit() -> dict[str, Any]:
@@ -150,12 +176,23 @@ def commit() -> dict[str, Any]:
 
 
 def load() -> dict[str, Any]:
-    """How busy the machine is now: load averages, share of time lost to the hypervisor since boot, free memory."""
+    """How busy the machine is now: load averages, share of time lost to the hypervisor since boot, free memory; None
+    for what the system does not say.
+    """
+    return {name: known(f"environment.{name}", read) for name, read in LOAD.items()}
+
+
+def steal_since_boot() -> float:
+    """Share of the time of all cores that the hypervisor gave to others since the machine started."""
     times = psutil.cpu_times()
-    total = sum(times)
-    return {
-        "load_1min": os.getloadavg()[0],
-        "load_5min": os.getloadavg()[1],
-        "steal_since_boot_share": getattr(times, "steal", 0.0) / total if total else 0.0,
-        "memory_available_bytes": psutil.virtual_memory().available,
-    }
+    total_s = sum(times)
+    return getattr(times, "steal", 0.0) / total_s if total_s else 0.0
+
+
+LOAD: dict[str, Callable[[], float]] = {
+    "load_1min": lambda: os.getloadavg()[0],
+    "load_5min": lambda: os.getloadavg()[1],
+    "steal_since_boot_share": steal_since_boot,
+    "memory_available_bytes": available_bytes,
+}
+"""Fact about the present load -> what reads it."""

@@ -63,7 +63,7 @@ class Launcher:
 
     def __init__(self, plan: Plan, plugins: tuple[str, ...] = (), origin: Origin = HERE) -> None:
         self.torch: dict[str, Any] = {}
-        self.priority: dict[str, int] = {}
+        self.priority: dict[str, int | None] = {}
         self._plan = plan
         self._plugins = plugins
         self._origin = origin

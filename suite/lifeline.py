@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
 """`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
@@ -22,8 +23,7 @@ def die_with_parent(parent: int = 0) -> None:
 
     Source: prctl(2), PR_SET_PDEATHSIG (the parent is the thread that forked; a fork does not inherit the setting).
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ask(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != parent:
         os._exit(1)
 
@@ -33,5 +33,11 @@ def adopt_orphans() -> None:
 
     Source: prctl(2), PR_SET_CHILD_SUBREAPER.
     """
+    ask(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def ask(option: int, value: int) -> None:
+    """Set one thing by `prctl`, where this system has it."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(option, value)

@@ -11,6 +11,7 @@ from suite import environment
 from suite.fingerprint import TO_RESUME, differences
 from suite.launcher import Launcher
 from suite.matrix import CASES_FOLDER, choice_of, refusal
+from suite.optional import NOTES
 from suite.records import Case, Footer, Header, RunRecord, StepmarkError
 from suite.scheduler import Progress, Scheduler
 from suite.settings import Settings
@@ -97,7 +98,7 @@ class LiveRun:
         if any(case_id not in self.outcomes for case_id in self.cases):
             return False
         counts = Counter(record.outcome for record in self.outcomes.values())
-        after = {"load_after": environment.load()}
+        after = {"load_after": environment.load(), "not_read": dict(NOTES)}
         self._writer.finish(
             Footer(environment.now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after)
         )

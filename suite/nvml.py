@@ -16,6 +16,8 @@ from typing import Any
 
 import pynvml
 
+from suite.optional import optional
+
 READINGS: dict[str, Callable[[Any], float]] = {
     "utilization": lambda device: pynvml.nvmlDeviceGetUtilizationRates(device).gpu / 100,
     "memory_bytes": lambda device: pynvml.nvmlDeviceGetMemoryInfo(device, version=pynvml.nvmlMemory_v2).used,
@@ -77,23 +79,21 @@ def handles() -> list[Any]:
 
 def read(device: Any) -> dict[str, float | None]:
     """What a device tells now; None for what it does not tell."""
-    found: dict[str, float | None] = {}
-    for name, reading in READINGS.items():
-        try:
-            found[name] = float(reading(device))
-        except pynvml.NVMLError:
-            found[name] = None
-    return found
+    return {name: reading_of(device, reading) for name, reading in READINGS.items()}
 
 
+@optional
+def reading_of(device: Any, reading: Callable[[Any], float]) -> float:
+    """One reading of a device."""
+    return float(reading(device))
+
+
+@optional
 def memory_of(device: Any, pids: list[int]) -> float | None:
     """Bytes of a device that processes have; None where the driver lists none of them, as where it knows them by ids of
     another namespace: a container's host.
     """
-    try:
-        running = pynvml.nvmlDeviceGetComputeRunningProcesses(device)
-    except pynvml.NVMLError:
-        return None
+    running = pynvml.nvmlDeviceGetComputeRunningProcesses(device)
     own = [one.usedGpuMemory for one in running if one.pid in pids and one.usedGpuMemory is not None]
     return float(sum(own)) if own else None
 

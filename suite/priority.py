@@ -10,6 +10,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from suite.optional import optional
+
 PRIORITIES = ("high", "normal")
 HIGHEST = -20
 """The nice value of what goes first; a thread of nice 0 beside it gets some hundredth of the core."""
@@ -30,9 +32,19 @@ def go_first() -> None:
         SESSION.write_text(str(HIGHEST))
 
 
-def reached() -> dict[str, int]:
-    """The nice value of this process, and of its session where the kernel has such."""
-    found = {"nice": os.getpriority(os.PRIO_PROCESS, 0)}
-    with suppress(OSError, ValueError, IndexError):
-        found["session_nice"] = int(SESSION.read_text().split()[-1])
-    return found
+def reached() -> dict[str, int | None]:
+    """The nice value of this process, None where it is unknown, and of its session where the kernel has such."""
+    session = session_nice()
+    return {"nice": nice(), **({} if session is None else {"session_nice": session})}
+
+
+@optional
+def nice() -> int:
+    """The nice value of this process."""
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@optional
+def session_nice() -> int:
+    """The nice value of this process's session."""
+    return int(SESSION.read_text().split()[-1])

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
+from suite.optional import optional_or
 from suite.records import Metric
 
 STEP_TIME = Metric(
@@ -57,6 +58,7 @@ class Queueing:
         self._files: list[int] = []
         self._links = 0
 
+    @optional_or(float)
     def read_s(self) -> float:
         """Seconds in which threads were ready to run and another process ran instead; 0.0 where the kernel tells
         nothing. A thread that has ended counts no more.
@@ -68,7 +70,7 @@ class Queueing:
             self._open()
         total_ns = 0
         for file in self._files:
-            with suppress(OSError, IndexError):  # it has just ended, or the kernel counts nothing
+            with suppress(OSError, IndexError, ValueError):  # it has just ended, or the kernel counts nothing
                 total_ns += int(os.pread(file, 128, 0).split()[1])
         return total_ns / 1e9
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite.optional import known, known_or, optional, optional_or, positive
+
 PROC = Path("/proc")
-TICKS, PAGE_BYTES = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+TICKS = known("processes.ticks", lambda: positive(os.sysconf("SC_CLK_TCK"))) or 100
+"""Of the kernel's clock in a second; every Linux of these years says 100."""
+PAGE_BYTES = known("processes.page_bytes", lambda: positive(os.sysconf("SC_PAGE_SIZE"))) or 4096
 READ_BYTES = 1 << 16
 
 
@@ -52,12 +55,10 @@ def names(folder: Path | str) -> list[str]:
     return os.listdir(folder)  # noqa: PTH208
 
 
-def one_process(pid: int) -> Process | None:
+@optional
+def one_process(pid: int) -> Process:
     """A process; None where it has ended."""
-    try:
-        return parsed(contents(f"{PROC}/{pid}/stat"))
-    except OSError:
-        return None
+    return parsed(contents(f"{PROC}/{pid}/stat"))
 
 
 def parted(every: list[Process], root: int) -> tuple[list[Process], list[Process]]:
@@ -73,7 +74,11 @@ def parted(every: list[Process], root: int) -> tuple[list[Process], list[Process
 
 
 def every_process() -> list[Process]:
-    """All processes that this one sees."""
+    """All processes that this one sees.
+
+    Raises:
+        OSError: the folder of processes cannot be read.
+    """
     found = (one_process(int(name)) for name in names(PROC) if name.isdigit())
     return [one for one in found if one is not None]
 
@@ -101,22 +106,42 @@ def parsed(line: str) -> Process:
 
 
 def family(root: int) -> list[int]:
-    """Ids of the process `root` and its descendants.
+    """Ids of the process `root` and its descendants; `root` alone where the kernel does not say.
 
     Source: proc(5), `/proc/pid/task/tid/children`, which not every kernel has; then all processes are looked through.
     """
-    if not Path(f"{PROC}/self/task/{os.getpid()}/children").exists():
-        return [one.pid for one in parted(every_process(), root)[0]]
+    if not lists_children():
+        return descendants(root)
     found = [root]
     for pid in found:  # which grows meanwhile
         found += children(pid)
     return found
 
 
+@optional_or(bool)
+def lists_children() -> bool:
+    """Whether this kernel lists the children of a process."""
+    return Path(f"{PROC}/self/task/{os.getpid()}/children").exists()
+
+
+def descendants(root: int) -> list[int]:
+    """As `family`, found among all processes."""
+    every = known_or("processes.every_process", every_process, list)
+    return [one.pid for one in parted(every, root)[0]] or [root]
+
+
 def children(pid: int) -> list[int]:
     """Ids of the processes that a process has started and that are there; none where it has ended itself."""
-    found: list[int] = []
-    with suppress(OSError):
-        for task in names(f"{PROC}/{pid}/task"):
-            found += map(int, contents(f"{PROC}/{pid}/task/{task}/children").split())
-    return found
+    return [child for task in tasks(pid) for child in children_of(pid, task)]
+
+
+@optional_or(list)
+def tasks(pid: int) -> list[str]:
+    """Names of the threads of a process; none where it has ended."""
+    return names(f"{PROC}/{pid}/task")
+
+
+@optional_or(list)
+def children_of(pid: int, task: str) -> list[int]:
+    """Ids of the processes that one thread of a process has started; none where it has ended."""
+    return [int(word) for word in contents(f"{PROC}/{pid}/task/{task}/children").split()]

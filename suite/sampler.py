@@ -10,17 +10,17 @@ import json
 import os
 import select
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import psutil
-import pynvml
 
 from suite import nvml
 from suite.lifeline import die_with_parent
+from suite.optional import optional, optional_or
 from suite.processes import family, one_process
 
 INTERVAL_S = 0.1
@@ -52,18 +52,18 @@ class Sample:
 class Totals:
     """What is read before the first look and after the last alone.
 
-    Attributes:
+    Attributes (None for what could not be read):
         switches, involuntary: changes of context of all processes looked at, all and those that the kernel forced.
         read_bytes, written_bytes: what they had of storage.
         busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
         package_j: what the processors have drawn since some time; None where they do not tell this user.
     """
 
-    switches: float
-    involuntary: float
-    read_bytes: float
-    written_bytes: float
-    busy_s: list[float]
+    switches: float | None
+    involuntary: float | None
+    read_bytes: float | None
+    written_bytes: float | None
+    busy_s: list[float] | None
     package_j: float | None
 
 
@@ -144,12 +144,14 @@ def serve(watched: int, interval_s: float, commands: int, answers: int, *, devic
 def opened(*, wanted: bool) -> Iterator[list[Any]]:
     """The NVIDIA devices that this process sees, where they are wanted; none where there is no driver."""
     with ExitStack() as stack:
-        found: list[Any] = []
-        if wanted:
-            with suppress(pynvml.NVMLError):
-                stack.enter_context(nvml.driver())
-                found = nvml.handles()
-        yield found
+        yield entered(stack) if wanted else []
+
+
+@optional_or(list)
+def entered(stack: ExitStack) -> list[Any]:
+    """The devices of a driver that stays open as long as the stack."""
+    stack.enter_context(nvml.driver())
+    return nvml.handles()
 
 
 def obey(tree: Tree, interval_s: float, commands: int, answers: int) -> None:
@@ -189,42 +191,60 @@ class Tree:
 
     def totals(self) -> Totals:
         """What is worth two readings, not one each interval."""
-        columns = zip(*map(read, self._members()), strict=True)
-        switches, involuntary, read_bytes, written_bytes = map(sum, columns)
+        members = self._members()
+        switches, involuntary = added(map(switches_of, members))
+        read_bytes, written_bytes = added(map(storage_of, members))
         return Totals(switches, involuntary, read_bytes, written_bytes, busy_s(), package_j())
 
     def _members(self) -> list[int]:
         return [pid for pid in family(self._root) if pid != os.getpid()]
 
 
-def read(pid: int) -> tuple[float, ...]:
-    """Switches and storage of one process, in the order of `Totals`; zeros where it has ended."""
+Pair = tuple[float, float]
+ENDED: Pair = (0.0, 0.0)
+
+
+def added(found: Iterable[Pair | None]) -> Pair | tuple[None, None]:
+    """The sum over processes; nothing where one of them could not be read."""
+    pairs = list(found)
+    known = [pair for pair in pairs if pair is not None]
+    if len(known) < len(pairs):
+        return None, None
+    return sum(first for first, _ in known), sum(second for _, second in known)
+
+
+@optional
+def switches_of(pid: int) -> Pair:
+    """Changes of context of one process, and those of them that the kernel forced; zeros where it has ended."""
     try:
-        process = psutil.Process(pid)
-        switches, storage = process.num_ctx_switches(), process.io_counters()
-    except psutil.Error:
-        return (0.0,) * 4
-    return (
-        switches.voluntary + switches.involuntary,
-        switches.involuntary,
-        storage.read_bytes,
-        storage.write_bytes,
-    )
+        switches = psutil.Process(pid).num_ctx_switches()
+    except psutil.NoSuchProcess:
+        return ENDED
+    return switches.voluntary + switches.involuntary, switches.involuntary
 
 
+@optional
+def storage_of(pid: int) -> Pair:
+    """Bytes that one process has read from storage and written there; zeros where it has ended."""
+    try:
+        storage = psutil.Process(pid).io_counters()
+    except psutil.NoSuchProcess:
+        return ENDED
+    return storage.read_bytes, storage.write_bytes
+
+
+@optional
 def busy_s() -> list[float]:
     """Seconds for which each core was busy: neither idle, nor waiting for storage, nor taken by the hypervisor."""
     unused = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests count as user too
     return [sum(one) - sum(getattr(one, name) for name in unused) for one in psutil.cpu_times(percpu=True)]
 
 
+@optional
 def package_j(folder: Path = POWERCAP) -> float | None:
     """What the processors have drawn, all packages together; None where the kernel or its rights do not tell.
 
     Source: Linux, Documentation/power/powercap/powercap.rst.
     """
-    try:
-        drawn_uj = [int(file.read_text()) for file in folder.glob("intel-rapl:?/energy_uj")]
-    except (OSError, ValueError):
-        return None
+    drawn_uj = [int(file.read_text()) for file in folder.glob("intel-rapl:?/energy_uj")]
     return sum(drawn_uj) / 1e6 if drawn_uj else None

@@ -147,6 +147,8 @@ def beside(visited: Visited, before: Look | None, after: Look | None) -> Visited
     if visited.visit is None or before is None or after is None:
         return visited
     found = disturbance.between(before, after)
+    if found is None:
+        return visited
     visit = replace(visited.visit, neighbour=found.busiest)
     return replace(visited, visit=visit, per_visit=(*visited.per_visit, *found.series()))
 

@@ -18,6 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 OOM_SCORE_WORKER = "1000"
 """The kernel ends a worker first when memory runs out, never the process that keeps the record."""
 
@@ -100,15 +101,15 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         return pid
     status = 1
     try:
+        os.dup2(fds[1], sys.stdout.fileno())  # first of all: whatever fails from here on leaves its reason there
+        os.dup2(fds[1], sys.stderr.fileno())
         die_with_parent(parent)
         os.setsid()
         if priority == "high":
             go_first()  # again: the session is new
         control.close()
         os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]  # torch's own threads and children look it up
-        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE_WORKER)
-        os.dup2(fds[1], sys.stdout.fileno())
-        os.dup2(fds[1], sys.stderr.fileno())
+        be_killed_first()
         from suite.protocol import Link
         from suite.worker import work
 
@@ -119,6 +120,12 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
             traceback.print_exc()
         sys.stderr.flush()
         os._exit(status)
+
+
+def be_killed_first() -> None:
+    """Let the kernel end this process before others when memory runs out, where it lets us say so."""
+    with contextlib.suppress(OSError):
+        OOM_SCORE.write_text(OOM_SCORE_WORKER)
 
 
 def end(pid: int) -> int:

@@ -85,15 +85,15 @@ def test_a_neighbour_that_takes_and_gives_back_memory_is_seen_by_its_faults_and_
     assert largest > 128 << 20
 
 
-def test_every_metric_has_a_value():
+def test_every_metric_that_is_known_has_a_value():
     found = seen(0.1)
     assert all(len(one.values) == 1 and one.values[0] >= 0.0 for one in found.series())
     names = [one.metric.name for one in found.series()]
-    assert len(set(names)) == len(names) == 10
+    assert len(set(names)) == len(names) >= 8  # heat and clock are not known on every machine
 
 
 def test_shares_are_of_the_time_that_passed():
-    before = look()
+    before = replace(look(), heat_events=0)
     after = replace(
         before,
         at_s=before.at_s + 2,
@@ -124,8 +124,8 @@ def test_a_machine_without_the_kernel_s_files_tells_nothing(monkeypatch, tmp_pat
     for module in (disturbance, processes):
         monkeypatch.setattr(module, "PROC", tmp_path)
     assert look() is None
-    assert disturbance.waited_s("cpu") == 0.0
-    assert disturbance.faults() == 0
+    assert disturbance.waited_s("cpu") is None
+    assert disturbance.faults() is None
 
 
 def test_heat_events_are_those_of_the_allowed_cores(tmp_path):
@@ -134,4 +134,4 @@ def test_heat_events_are_those_of_the_allowed_cores(tmp_path):
         file.parent.mkdir(parents=True)
         file.write_text("7\n")
     assert disturbance.heat_events(tmp_path) == 7 * len(allowed_cores())
-    assert disturbance.heat_events(tmp_path / "nowhere") == 0
+    assert disturbance.heat_events(tmp_path / "nowhere") is None

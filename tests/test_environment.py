@@ -25,7 +25,8 @@ def test_facts_are_plain_values_that_survive_json():
 def test_facts_have_every_part_that_a_reader_needs():
     found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH, PRIORITY)
     parts = {"machine", "software", "container", "commit", "threads", "allocator", "priority", "seed", "load_before"}
-    assert set(found) == {*parts, "torchrun"}
+    assert set(found) == {*parts, "torchrun", "not_read"}
+    assert found["not_read"] == {}
     assert found["software"]["torch_build"] == TORCH
     assert found["software"]["torch"]
     assert found["threads"]["torch"] == 3

@@ -9,12 +9,14 @@ trials.py    what is measured: the allocator's part in a step, and the noise flo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from suite.doctor.findings import Finding
+from suite.doctor.findings import Finding, unknown
 from suite.doctor.fixed import FIXED
 from suite.doctor.gpus import devices
 from suite.doctor.moment import moment
+from suite.optional import NOTES, known_or
 
 
 def examine() -> Iterator[Finding]:
@@ -25,8 +27,19 @@ def examine() -> Iterator[Finding]:
     """
     from suite.doctor.trials import TRIALS
 
-    yield from (one() for one in FIXED)
+    for check in FIXED:
+        yield known_or(name_of(check), check, partial(unreadable, name_of(check)))
     yield from devices()
     yield from moment()
     for trial in TRIALS:
         yield trial()
+
+
+def name_of(check: Callable[[], Finding]) -> str:
+    """A check's name in words."""
+    return check.__name__.replace("_", " ")
+
+
+def unreadable(name: str) -> Finding:
+    """The finding of a check that failed."""
+    return unknown(name, f"could not be read: {NOTES.get(name, 'the kernel has no such file')}")

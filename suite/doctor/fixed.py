@@ -15,6 +15,7 @@ from suite.cgroups import cpu_quota, memory_limit
 from suite.cores import allowed_cores
 from suite.doctor.findings import Finding, disturbs, fine, unknown
 from suite.environment import default_threads
+from suite.optional import optional_or, positive
 from suite.priority import HIGHEST
 
 SYSTEM = Path("/sys")
@@ -25,12 +26,10 @@ SPARE_BYTES = 2 << 30
 """Of memory for some workers."""
 
 
+@optional_or(list)
 def words(file: Path) -> list[str]:
     """The words of a file of the kernel; none where there is no such file."""
-    try:
-        return file.read_text().split()
-    except OSError:
-        return []
+    return file.read_text().split()
 
 
 def governor(system: Path = SYSTEM) -> Finding:
@@ -43,7 +42,7 @@ def governor(system: Path = SYSTEM) -> Finding:
         for core in allowed_cores()
         for word in words(system / f"devices/system/cpu/cpu{core}/cpufreq/scaling_governor")
     ]
-    if not found:
+    if not found or not all(word.isalpha() for word in found):
         return unknown("clock governor", "not told, as on most virtual machines")
     if set(found) == {"performance"}:
         return fine("clock governor", "performance")
@@ -58,7 +57,7 @@ def turbo(system: Path = SYSTEM) -> Finding:
     pstate, boost = system / "devices/system/cpu/intel_pstate/no_turbo", system / "devices/system/cpu/cpufreq/boost"
     for file, off in ((pstate, "1"), (boost, "0")):
         said = words(file)
-        if said:
+        if said in (["0"], ["1"]):
             if said[0] == off:
                 return fine("turbo", "off")
             return disturbs(
@@ -108,7 +107,7 @@ def quota() -> Finding:
 
 def memory() -> Finding:
     """Whether memory is left for workers, and none of it was swapped out."""
-    available, swapped = psutil.virtual_memory().available, psutil.swap_memory().used
+    available, swapped = positive(psutil.virtual_memory().available), psutil.swap_memory().used
     limit = memory_limit()
     held = min(available, limit) if limit else available
     found = f"{units.text(float(held), 'B', 3)} to be had, {units.text(float(swapped), 'B', 3)} swapped out"

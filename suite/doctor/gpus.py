@@ -8,18 +8,26 @@ import pynvml
 
 from suite import nvml
 from suite.doctor.findings import Finding, disturbs, fine, unknown
+from suite.optional import NOTES, known
 
+NAME = "NVIDIA devices"
 HOT_C = 80
 """Degrees from which many devices lower their clock."""
 
 
 def devices() -> Iterator[Finding]:
-    """What disturbs on each device; one finding where there is no driver."""
+    """What disturbs on each device; one finding where there is no driver, or none that can be asked."""
+    found = known(NAME, findings)
+    yield from [unknown(NAME, f"could not be read: {NOTES.get(NAME)}")] if found is None else found
+
+
+def findings() -> list[Finding]:
+    """The finding of each device."""
     try:
         with nvml.driver():
-            yield from [device(index) for index in range(pynvml.nvmlDeviceGetCount())]
+            return [device(index) for index in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError as error:
-        yield fine("NVIDIA devices", f"none: {error}")
+        return [fine(NAME, f"none: {error}")]
 
 
 def device(index: int) -> Finding:

@@ -19,6 +19,7 @@ MUCH_STEAL = 0.01
 MUCH_PRESSURE = 0.05
 """Share of the time for which some process waited for a core, over the last ten seconds."""
 SHOWN_PROCESSES = 3
+UNREADABLE = "the kernel's counters could not be read"
 PRESSURE = Path("/proc/pressure/cpu")
 
 
@@ -31,6 +32,9 @@ def moment() -> Iterator[Finding]:
         yield unknown("other load", "this is no Linux")
         return
     seen = disturbance.between(before, after)
+    if seen is None:
+        yield unknown("other load", UNREADABLE)
+        return
     yield load(seen)
     yield steal(seen)
     yield pressure()
@@ -39,16 +43,20 @@ def moment() -> Iterator[Finding]:
 
 def load(seen: Disturbance) -> Finding:
     """Whether other processes use the cores that this one may use."""
+    if seen.others_cores is None:
+        return unknown("other load", UNREADABLE)
     share = seen.others_cores / usable_cores()
     if share < MUCH_LOAD:
         return fine("other load", f"{share:.1%} of the cores that this process may use")
-    most = seen.neighbours[:SHOWN_PROCESSES]
+    most = (seen.neighbours or ())[:SHOWN_PROCESSES]
     named = ", ".join(f"{one.name} (process {one.pid}) {one.cores:.0%} of a core" for one in most)
     return disturbs("other load", f"{share:.0%} of the cores that this process may use: {named}", "end it, or wait")
 
 
 def steal(seen: Disturbance) -> Finding:
     """Whether the hypervisor gives this machine's cores to others."""
+    if seen.stolen is None:
+        return unknown("steal", UNREADABLE)
     if seen.stolen < MUCH_STEAL:
         return fine("steal", f"{seen.stolen:.2%} of the time of its cores")
     return disturbs("steal", f"{seen.stolen:.1%} of the time of its cores goes to other machines", "a host of its own")
@@ -71,8 +79,10 @@ def pressure(file: Path = PRESSURE) -> Finding:
     )
 
 
-def throttling(seen: Disturbance, since_start_s: float) -> Finding:
+def throttling(seen: Disturbance, since_start_s: float | None) -> Finding:
     """Whether the quota of the container was used up meanwhile."""
+    if seen.throttled is None or since_start_s is None:
+        return unknown("throttling", UNREADABLE)
     if seen.throttled == 0:
         return fine("throttling", f"none now; {since_start_s:.1f} s since the container began")
     return disturbs("throttling", f"held back for {seen.throttled:.0%} of the time", "a larger quota, or whole cores")

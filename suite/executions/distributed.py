@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from suite import torchrun
 from suite.accelerators import cuda_devices
 from suite.clock import Clock, WaitingClock
+from suite.cores import tasks
 from suite.executions.cpu import Cpu, Peer
 from suite.gradients import first_difference
 from suite.loopback import LOOPBACK, loopback
@@ -275,8 +275,7 @@ def refuse_threads() -> None:
     """
     import torch
 
-    tasks = "/proc/self/task"
-    running = len(os.listdir(tasks)) if os.path.isdir(tasks) else 1  # noqa: PTH112, PTH208 - a count needs no paths
+    running = len(tasks())
     if running > torch.get_num_threads():
         raise RuntimeError(f"ranks are forked, and this process runs {running} threads already; use a fresh one")
 

@@ -98,7 +98,8 @@ def measure_block(setting: Setting, order: Order) -> Block:
             for row, modes in rows
         }
         after = look()
-    surroundings = between(before, after).series() if before and after else ()
+    found = between(before, after) if before and after else None
+    surroundings = found.series() if found else ()
     return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
 
 

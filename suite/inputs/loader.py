@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suite.cores import usable_cores
 from suite.inputs.synthetic import Synthetic
 from suite.lifeline import die_with_parent
+from suite.optional import optional_or
 from suite.placement import Placement
 from suite.records import NUM_CLASSES, Case
 from suite.registry import INPUTS, InputSpec
@@ -199,12 +200,17 @@ def refusal_of_workers(case: Case, workers: int) -> str:
     if cores < workers:
         return f"{case.input} starts {workers} loader workers, and this process may use {cores} of the machine's cores"
     needed = (workers * AHEAD + 1) * case.batch_size * 3 * case.image_size**2 * 4
-    if SHARED_MEMORY.is_dir():
-        there = os.statvfs(SHARED_MEMORY)
-        size = there.f_blocks * there.f_frsize
-        if 0 < size < needed:
-            return f"{case.input} holds {needed} bytes of batches in {SHARED_MEMORY}, which is {size} bytes large"
+    size = shared_memory_bytes()
+    if 0 < size < needed:
+        return f"{case.input} holds {needed} bytes of batches in {SHARED_MEMORY}, which is {size} bytes large"
     return ""
+
+
+@optional_or(int)
+def shared_memory_bytes() -> int:
+    """Size of the shared memory; 0 where it is unknown, or not bounded."""
+    there = os.statvfs(SHARED_MEMORY)
+    return there.f_blocks * there.f_frsize
 
 
 def made(case: Case, generator: torch.Generator, transform: Transform) -> Images:

@@ -47,14 +47,14 @@ def survey(case: Case) -> tuple[Series, ...]:
     return (
         *timelines(seen.samples, started_s),
         *totals(seen, steps),
-        Series(THROTTLED, (held_s / steps,)),
+        *each_step(THROTTLED, held_s, steps),
         *host_energy(seen, steps),
         *device_series(seen.samples, steps, case.batch_size),
         *device_memory(bare, seen.samples),
     )
 
 
-def watched(case: Case, sampler: Sampler) -> tuple[float, int, Seen, float]:
+def watched(case: Case, sampler: Sampler) -> tuple[float, int, Seen, float | None]:
     """Run steps for a while under the eyes of the sampler: when that began, how many, what was seen, and seconds for
     which the quota held the processes back.
     """
@@ -67,7 +67,8 @@ def watched(case: Case, sampler: Sampler) -> tuple[float, int, Seen, float]:
         sampler.go()
         steps = run(step, started_s + WINDOW_S)
         seen = sampler.stop()
-        held_s = throttled_s() - held_s
+        after_s = throttled_s()
+        held_s = None if held_s is None or after_s is None else max(0.0, after_s - held_s)
         step.check()
     return started_s, steps, seen, held_s
 
@@ -99,15 +100,33 @@ def totals(seen: Seen, steps: int) -> tuple[Series, ...]:
     """What all samples together saw, and the readings around them."""
     before, after = seen.before, seen.after
     spent_s = seen.samples[-1].at_s - seen.samples[0].at_s
-    busy_s = [now - then for then, now in zip(before.busy_s, after.busy_s, strict=True)]
     return (
         Series(UTILIZATION, (utilization(seen.samples),)),
-        Series(CORE_BUSY, tuple(busy_s[core] / spent_s for core in allowed_cores() if core < len(busy_s))),
-        Series(SWITCHES, ((after.switches - before.switches) / steps,)),
-        Series(FORCED, ((after.involuntary - before.involuntary) / steps,)),
-        Series(READ, ((after.read_bytes - before.read_bytes) / steps,)),
-        Series(WRITTEN, ((after.written_bytes - before.written_bytes) / steps,)),
+        *core_busy(before.busy_s, after.busy_s, spent_s),
+        *each_step(SWITCHES, growth(before.switches, after.switches), steps),
+        *each_step(FORCED, growth(before.involuntary, after.involuntary), steps),
+        *each_step(READ, growth(before.read_bytes, after.read_bytes), steps),
+        *each_step(WRITTEN, growth(before.written_bytes, after.written_bytes), steps),
     )
+
+
+def growth(before: float | None, after: float | None) -> float | None:
+    """By how much a counter has grown; None where it is unknown at either time."""
+    return None if before is None or after is None else after - before
+
+
+def each_step(metric: Metric, counted: float | None, steps: int) -> tuple[Series, ...]:
+    """A counter's growth in one step; nothing where it is unknown."""
+    return () if counted is None else (Series(metric, (counted / steps,)),)
+
+
+def core_busy(before: list[float] | None, after: list[float] | None, spent_s: float) -> tuple[Series, ...]:
+    """How busy each allowed core was; nothing where the kernel does not say."""
+    if before is None or after is None or len(before) != len(after):
+        return ()
+    cores = [core for core in allowed_cores() if core < len(after)]
+    shares = tuple((after[core] - before[core]) / spent_s for core in cores)
+    return (Series(CORE_BUSY, shares),) if shares else ()
 
 
 def host_energy(seen: Seen, steps: int) -> tuple[Series, ...]:
