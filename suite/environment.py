@@ -16,11 +16,12 @@ from typing import Any
 import psutil
 
 import suite
-from suite import code_identity, cores, torchrun
+from suite import code_identity, torchrun
 from suite.allocators import ALLOCATORS
 from suite.cgroups import cpu_quota, memory_limit
 from suite.optional import NOTES, known, known_or, optional, positive
 from suite.records import Plan
+from suite.threads import cores_of, default_threads, granted_cores
 
 PROJECT = Path(suite.__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psutil", "nvidia-ml-py")
@@ -83,19 +84,6 @@ def processor() -> str:
     return match[1] if match else platform.processor()
 
 
-def usable_cores() -> int:
-    """Cores that this process may use: its affinity, and the quota of its container, whichever is less."""
-    allowed = cores.usable_cores()
-    quota = cpu_quota()
-    return max(1, min(allowed, int(quota))) if quota else allowed
-
-
-def cores_of(*, logical: bool) -> int | None:
-    """Cores of the machine, or the threads of all of them (`logical`)."""
-    found = psutil.cpu_count(logical=logical)
-    return None if found is None else positive(int(found))
-
-
 def available_bytes() -> int:
     """Memory that processes can have without others losing theirs."""
     return positive(int(psutil.virtual_memory().available))
@@ -109,7 +97,7 @@ MACHINE: dict[str, Callable[[], Any]] = {
     "processor": processor,
     "cores_logical": partial(cores_of, logical=True),
     "cores_physical": partial(cores_of, logical=False),
-    "cores_usable": usable_cores,
+    "cores_usable": granted_cores,
     "memory_bytes": lambda: positive(int(psutil.virtual_memory().total)),
     "page_bytes": lambda: positive(os.sysconf("SC_PAGE_SIZE")),
 }
@@ -119,12 +107,6 @@ MACHINE: dict[str, Callable[[], Any]] = {
 def defaults() -> dict[str, int]:
     """What a plan takes from the machine."""
     return {"threads": default_threads(), "abreast": default_abreast()}
-
-
-def default_threads() -> int:
-    """Threads of torch unless the user says else: one for each physical core that this process may use."""
-    physical = known("environment.cores_physical", partial(cores_of, logical=False))
-    return max(1, min(usable_cores(), physical or usable_cores()))
 
 
 def default_abreast() -> int:

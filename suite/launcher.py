@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from suite import scratch
+from suite import scratch, threads
 from suite.allocators import environment
 from suite.forked import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
 from suite.protocol import VERSION, Closed, Link
@@ -92,12 +92,19 @@ class Launcher:
             self._await_ready(last_attempt=True)
 
     def launch(self) -> None:
-        """Start the zygote if none runs, without waiting for it."""
+        """Start the zygote if none runs, without waiting for it.
+
+        Raises:
+            StepmarkError: the interpreter does not start, or OpenMP may not start the threads of the plan.
+        """
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
         ours, theirs = socket.socketpair()
         origin = self._origin
+        variables = {**environment(self._plan.allocator), **origin.variables}
+        if why := threads.refusal(self._plan.threads, variables):
+            raise StepmarkError(f"{why}.")
         settings = json.dumps(
             {"path": origin.path or sys.path, "plugins": self._plugins, "priority": self._plan.priority}
         )
@@ -106,7 +113,7 @@ class Launcher:
             try:
                 self._process = subprocess.Popen(
                     [origin.python, "-P", str(origin.suite / "zygote.py"), str(theirs.fileno()), settings],
-                    env={**environment(self._plan.allocator), **origin.variables},
+                    env=variables,
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=self._stderr,

@@ -47,7 +47,7 @@ OPTIONS = (
     Option("resume", "DIR", "folder of an interrupted run to go on with"),
     Option("shard", "I/N", "measure part I of N of the cases"),
     Option("abreast", "N", "workers that live side by side and take turns (default: what memory holds, up to 32)"),
-    Option("threads", "N", "threads of torch (default: the cores that this process may use)"),
+    Option("threads", "N", "threads of torch (default: the physical cores and what the environment allows)"),
     Option("allocator", "NAME", f"memory allocator of the workers: {' or '.join(ALLOCATORS)} (default: steady)"),
     Option("priority", "NAME", f"of the workers, where the machine allows: {' or '.join(PRIORITIES)} (default: high)"),
     Option(

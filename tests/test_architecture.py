@@ -47,7 +47,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "learning": {"records", "registry"},
     "muon": set(),
     "tunings": set(),
-    "tunings.*": {"cores", "probes", "records", "registry", "tunings.eager"},  # each derives from the eager step
+    "tunings.*": {  # each derives from the eager step
+        *("suite", "cores", "probes", "records", "registry", "threads", "tunings.eager"),
+    },
     "placement": set(),
     "accelerators": {"optional"},
     "structures": set(),
@@ -104,6 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "surveys.anatomy": {"cores", "records", "registry", "step", "training"},
     "surveys.work": {"records", "registry", "step", "surveys.flops", "training"},
     "cores": {"optional"},
+    "threads": {"suite", "cgroups", "cores", "optional", "torchrun"},
     "together": {"cores"},
     "priority": {"optional"},
     "worker": {
@@ -114,11 +117,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the process that judges, prints and writes
     "designs": {"records"},
     "matrix": {"designs", "learning", "records", "registry"},
-    "environment": {"suite", "code_identity", "allocators", "cgroups", "cores", "optional", "records", "torchrun"},
+    "environment": {"suite", "code_identity", "allocators", "cgroups", "optional", "records", "threads", "torchrun"},
     "settings": {"allocators", "matrix", "priority", "records", "store"},
     "scratch": set(),
     "forked": {"suite", "protocol", "records", "scratch"},
-    "launcher": {"suite", "allocators", "forked", "protocol", "records", "scratch"},
+    "launcher": {"suite", "allocators", "forked", "protocol", "records", "scratch", "threads"},
     "stay": {"forked", "records", "stats"},
     "lesson": {"records", "stay"},
     "disturbance": {"suite", "cgroups", "cores", "optional", "processes", "records", "torchrun"},
@@ -153,12 +156,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "followers": {"environment", "forked", "launcher", "settings", "torchrun"},
     "doctor": {"doctor.findings", "doctor.fixed", "doctor.gpus", "doctor.moment", "doctor.trials", "optional"},
     "doctor.findings": set(),
-    "doctor.fixed": {"suite", "cgroups", "cores", "doctor.findings", "environment", "optional", "priority", "units"},
+    "doctor.fixed": {"suite", "cgroups", "cores", "doctor.findings", "optional", "priority", "threads", "units"},
     "doctor.gpus": {"suite", "doctor.findings", "nvml", "optional"},
     "doctor.moment": {"suite", "cores", "disturbance", "doctor.findings"},
     "doctor.trials": {
-        *("suite", "allocators", "doctor.findings", "drift", "environment", "forked", "launcher", "records"),
-        *("scheduler", "stats", "units"),
+        *("suite", "allocators", "doctor.findings", "drift", "forked", "launcher", "records"),
+        *("scheduler", "stats", "threads", "units"),
     },
     # the gate: statistics and verdicts know nothing of processes; what starts them is the second half
     "gate": set(),
@@ -241,6 +244,7 @@ MAY_NEED: dict[str, set[str]] = {
     "zygote": {"torch", "torchvision"},
     "designs": {"covertable"},
     "environment": {"psutil"},
+    "threads": {"psutil"},
     "sampler": {"psutil"},
     "nvml": {"pynvml"},
     "doctor.fixed": {"psutil"},

@@ -1,7 +1,6 @@
 """Facts about the machine: whole, plain, and compared only where they must agree."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from suite import environment
 from suite.allocators import ALLOCATORS
 from suite.cgroups import cpu_quota
-from suite.environment import default_threads, facts, usable_cores
+from suite.environment import facts
 from suite.records import Plan
 from tests.repositories import git, repository, write
 
@@ -47,21 +46,6 @@ def test_a_variable_that_changes_the_threads_is_a_fact_only_where_it_is_set(monk
     threads = facts(Plan(), TORCH, PRIORITY)["threads"]
     assert threads["OMP_PROC_BIND"] == "close"
     assert "KMP_AFFINITY" not in threads
-
-
-def test_usable_cores_are_between_one_and_all():
-    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
-    assert 1 <= default_threads() <= usable_cores()
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="affinity is Linux's")
-def test_usable_cores_follow_the_affinity_of_the_process():
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(before)})
-        assert usable_cores() == 1
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def test_the_quota_is_what_the_control_group_says():

@@ -20,12 +20,12 @@ from statistics import median
 from ways import WAYS, wanted
 
 from suite.drift import steadied
-from suite.environment import default_threads
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Plan, RunRecord
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
+from suite.threads import default_threads
 
 RAW = Path(__file__).parents[2] / "reports" / "studies" / "noise.jsonl"
 

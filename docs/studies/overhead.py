@@ -16,11 +16,12 @@ from statistics import median
 from time import perf_counter
 
 from suite.allocators import environment
-from suite.environment import default_threads, defaults
+from suite.environment import defaults
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Case, Plan
 from suite.scheduler import Scheduler
+from suite.threads import default_threads
 
 FRESH_REPEATS = 3
 ONE_PROCESS = "one-process"

@@ -17,12 +17,12 @@ from time import perf_counter
 
 import torch
 
-from suite.environment import default_threads
 from suite.records import Case
 from suite.registry import load_levels
 from suite.sampler import INTERVAL_S, Sampler
 from suite.step import Step
 from suite.surveys.anatomy import Stopwatch
+from suite.threads import default_threads
 from suite.training import make_step
 
 STRETCH_S = 1.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
-from suite.environment import default_threads, defaults
+from suite.environment import defaults
 from suite.records import Plan
+from suite.threads import default_threads
 
 WAYS = {
     "default": Plan(**defaults()),

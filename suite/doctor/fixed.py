@@ -14,9 +14,9 @@ from suite import units
 from suite.cgroups import cpu_quota, memory_limit
 from suite.cores import allowed_cores
 from suite.doctor.findings import Finding, disturbs, fine, unknown
-from suite.environment import default_threads
 from suite.optional import optional_or, positive
 from suite.priority import HIGHEST
+from suite.threads import default_threads
 
 SYSTEM = Path("/sys")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's, not a file of ours

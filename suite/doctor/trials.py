@@ -10,12 +10,12 @@ from suite import units
 from suite.allocators import ALLOCATORS
 from suite.doctor.findings import Finding, disturbs, fine, unknown
 from suite.drift import steadied
-from suite.environment import default_threads
 from suite.forked import ForkedWorker, WorkerFailed
 from suite.launcher import Launcher
 from suite.records import Case, Plan, RunRecord
 from suite.scheduler import Scheduler
 from suite.stats import counted, estimate
+from suite.threads import default_threads
 
 CASE = Case("residual_d4w32", "sgd_momentum", "cpu")
 """A network between small and large."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from suite import threads
 from suite.cores import usable_cores
 from suite.records import INFER, Case
 from suite.registry import TUNINGS, TuningSpec
@@ -23,9 +24,9 @@ class Threads(Eager):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - threads prepare the work of every device
-        """Fewer cores than threads."""
+        """Fewer cores than threads, or a limit of OpenMP's below them."""
         if cls.threads <= usable_cores():
-            return ""
+            return threads.refusal(cls.threads)
         return f"{case.tuning} has {cls.threads} threads, and this process may use {usable_cores()} cores"
 
     @contextmanager
