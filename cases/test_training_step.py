@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from suite.plugin import replay_clock
+from suite.plugin import case, case_id, replay, replay_clock  # closer than fixtures of an outer conftest.py
 from suite.records import Case, RunRecord
 
 

@@ -10,15 +10,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from suite.command_line import parser
+from suite.reasons import unexpected
 from suite.records import StepmarkError
 
 if TYPE_CHECKING:
     from suite.designs import Choice
 
-FINE, WRONG_USAGE, INTERRUPTED = 0, 2, 130  # 130 is 128 + SIGINT, as shells have it
+FINE, FAULT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130  # 130 is 128 + SIGINT, as shells have it
 PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED = 4, 5
 """pytest's own exit codes for a wrong command line and for no test selected; `stepmark run` says 2 for both."""
 
@@ -53,6 +55,9 @@ def guarded(command: Callable[[], int]) -> int:
             return FINE
         print(f"stepmark: cannot write standard output: {error.strerror or error}.", file=sys.stderr)
         return WRONG_USAGE
+    except Exception as error:  # noqa: BLE001 - a fault of ours or of a library is one sentence, too
+        print(f"stepmark: {unexpected(error)}", file=sys.stderr)
+        return FAULT
 
 
 def run(arguments: list[str]) -> int:
@@ -62,6 +67,7 @@ def run(arguments: list[str]) -> int:
     """
     from suite import torchrun
     from suite.matrix import CASES_FOLDER
+    from suite.pytest_line import pytest_line
 
     among = torchrun.world()
     if among and among.rank > 0:
@@ -71,8 +77,7 @@ def run(arguments: list[str]) -> int:
         return FINE
     if not CASES_FOLDER.is_dir():
         raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
-    folder = [] if any(argument.startswith(str(CASES_FOLDER)) for argument in arguments) else [str(CASES_FOLDER)]
-    done = subprocess.run([sys.executable, "-m", "pytest", *folder, *arguments], check=False)
+    done = subprocess.run(pytest_line(arguments, Path.cwd()), check=False)
     if among:
         torchrun.say_over(among)
     if done.returncode == PYTEST_NOTHING_SELECTED:

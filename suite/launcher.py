@@ -25,6 +25,7 @@ from suite.allocators import environment
 from suite.forked import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
 from suite.protocol import VERSION, Closed, Link
 from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
+from suite.users import missing_variables
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
@@ -102,11 +103,15 @@ class Launcher:
         self.close()
         ours, theirs = socket.socketpair()
         origin = self._origin
-        variables = {**environment(self._plan.allocator), **origin.variables}
+        variables = {**environment(self._plan.allocator), **missing_variables(), **origin.variables}
         if why := threads.refusal(self._plan.threads, variables):
             raise StepmarkError(f"{why}.")
         settings = json.dumps(
-            {"path": origin.path or sys.path, "plugins": self._plugins, "priority": self._plan.priority}
+            {
+                "path": [os.fspath(one) for one in origin.path or sys.path if isinstance(one, str | os.PathLike)],
+                "plugins": self._plugins,
+                "priority": self._plan.priority,
+            }
         )
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed once the zygote is ready, or has ended
         with theirs:

@@ -21,6 +21,7 @@ from suite.drift import steadied
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.progress import ProgressLine
+from suite.reasons import attempted
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.settings import OPTIONS, Settings, settle
 from suite.stats import counted
@@ -30,6 +31,13 @@ from suite.validity import doubts, summary
 USAGE_EXIT = 2
 """Exit code for what the user can mend."""
 RUNS_FOLDER = Path("reports", "runs")
+REFUSED = {
+    "forked": "would replay each case in a process from which pytest-benchmark gets no rounds",
+    "codspeed": "takes the fixture `benchmark` for a clock other than the cases'",
+}
+"""Options of other plug-ins under which a case cannot be replayed, and why."""
+LEARNING = "learning"
+"""Marker of the tests that replay the cases that learn."""
 
 
 class ReplayClock:
@@ -57,7 +65,7 @@ class Bench:
         self.settings = settings
         self.cases = {case.id: case for case in self._cases()}
         self.run: LiveRun | None = None
-        self.page: Path | None = None
+        self.page = ""
         self.complete = False
         self._steadied: dict[str, RunRecord] = {}
 
@@ -94,6 +102,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Judge the options at once where the cases are asked for, before anything is collected or written."""
+    config.addinivalue_line("markers", f"{LEARNING}: replays the cases that learn; tests without it replay all others")
     given = any(config.getoption(option.dest) is not None for option in OPTIONS)
     asked = any(Path(argument.split("::")[0]).resolve().is_relative_to(CASES_FOLDER) for argument in config.args)
     if given or asked:
@@ -103,9 +112,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def bench_of(config: pytest.Config) -> Bench:
     """The session's bench, made on first use; a wrong option ends the session with exit code 2."""
     if BENCH not in config.stash:
+        for option, reason in REFUSED.items():
+            if config.getoption(option, None):
+                pytest.exit(f"--{option} {reason}; leave it out.", USAGE_EXIT)
+        if config.getoption("benchmark_skip", None) is None:
+            pytest.exit("the cases need pytest-benchmark, which is not loaded; leave -p no:benchmark out.", USAGE_EXIT)
         if config.getoption("numprocesses", None):
             pytest.exit("-n runs cases side by side, which would measure their disturbance; leave it out.", USAGE_EXIT)
-        among = torchrun.world()
+        with sentence():
+            among = torchrun.world()
         if among and among.rank:
             pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", USAGE_EXIT)
         given = {option.name: config.getoption(option.dest) for option in OPTIONS}
@@ -129,10 +144,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that replays a case runs once for each case of the profile: those that learn in tests marked
     `learning`, all others in the rest.
     """
-    if "replay" in metafunc.fixturenames:
-        learning = metafunc.definition.get_closest_marker("learning") is not None
+    if is_ours(metafunc.definition):
+        learning = metafunc.definition.get_closest_marker(LEARNING) is not None
         ids = [case.id for case in bench_of(metafunc.config).cases.values() if (case.mode == LEARN) == learning]
         metafunc.parametrize("case_id", ids, ids=ids)
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Whether a test replays cases: it is marked with our clock, which no name of another's fixture can be."""
+    marker = item.get_closest_marker("benchmark")
+    return marker is not None and marker.kwargs.get("timer") is replay_clock
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -148,19 +169,20 @@ def is_empty(item: pytest.Item) -> bool:
 
 def replays(item: pytest.Item) -> bool:
     """Whether an item is about a case of ours."""
-    callspec = getattr(item, "callspec", None)
-    return callspec is not None and "case_id" in callspec.params and "replay" in getattr(item, "fixturenames", ())
+    return is_ours(item) and "case_id" in getattr(getattr(item, "callspec", None), "params", ())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the tests: all passes over the cases that pytest selected."""
     ids = [case_id for item in session.items if (case_id := case_id_of(item))]
-    if ids and not (session.config.option.collectonly or session.testsfailed or skips(session.config)):
+    if ids and not (session.testsfailed or replays_nothing(session.config)):
         bench = bench_of(session.config)
         with sentence():
             bench.run = LiveRun(
-                bench.settings, [bench.cases[case_id] for case_id in ids], session.config.rootpath / RUNS_FOLDER
+                bench.settings,
+                [bench.cases[case_id] for case_id in ids],
+                session.config.invocation_params.dir / RUNS_FOLDER,
             )
             run_passes(session.config, bench, bench.run)
     return (yield)
@@ -171,19 +193,20 @@ def case_id_of(item: pytest.Item) -> str:
     return str(item.callspec.params["case_id"]) if replays(item) else ""  # type: ignore[attr-defined]
 
 
-def skips(config: pytest.Config) -> bool:
-    """Whether pytest-benchmark was told to skip benchmarks."""
-    return bool(config.getoption("benchmark_skip", False))
+def replays_nothing(config: pytest.Config) -> bool:
+    """Whether no test is called, or each is skipped: there is nothing to measure for."""
+    return any(config.getoption(name, False) for name in ("collectonly", "setuponly", "setupplan", "benchmark_skip"))
 
 
 def run_passes(config: pytest.Config, bench: Bench, run: LiveRun) -> None:
     """All passes; ends early where `-x` or `--maxfail` has been reached."""
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     plan = bench.settings.plan
-    live = terminal.isatty and config.option.verbose >= 0
+    shown = terminal is not None and config.option.verbose >= 0
+    live = shown and terminal.isatty
     line = ProgressLine(
         plan.passes,
-        terminal.write_line if config.option.verbose >= 0 else lambda _: None,
+        terminal.write_line if shown else lambda _: None,
         (lambda text: terminal.rewrite(text, erase=True)) if live else None,
     )
     failures = 0
@@ -192,6 +215,12 @@ def run_passes(config: pytest.Config, bench: Bench, run: LiveRun) -> None:
         if config.option.maxfail and failures >= config.option.maxfail:
             break
     line.close()
+
+
+@pytest.fixture
+def case_id() -> str:
+    """The id of the case that a test is about; `pytest_generate_tests` gives each test one in this one's place."""
+    raise AssertionError("a test of a case is parametrised")
 
 
 @pytest.fixture
@@ -209,6 +238,8 @@ def replay(benchmark: Any, pytestconfig: pytest.Config) -> Callable[[Case], RunR
         if record.outcome == "skipped":
             pytest.skip(record.reason)
         if record.outcome == "failed" or record.measurement is None:
+            benchmark.disabled = True  # as by --benchmark-disable: one call, no figures
+            benchmark(str)  # else pytest-benchmark warns that it was not used, which may count as an error here
             pytest.fail(record.reason, pytrace=False)
         figures = bench_of(pytestconfig).steadied(record).measurement or record.measurement
         rounds = [value for turn in counted(figures) for value in turn]
@@ -246,9 +277,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     with sentence(), bench.run as run:
         bench.complete = run.finish()
-    with sentence():
-        record = run.folder / "record.jsonl"
-        bench.page = report.write(read_run(record), run.folder / "report.html", record_path=str(record))
+    record = run.folder / "record.jsonl"
+    bench.page = attempted(lambda: report.write(read_run(record), run.folder / "report.html", record_path=str(record)))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -259,9 +289,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     folder = bench.run.folder
     terminalreporter.section("stepmark")
     terminalreporter.line(f"record  {folder / 'record.jsonl'}")
-    if bench.page is not None:
-        terminalreporter.line(f"report  {bench.page}")
-    terminalreporter.line(f"trust   {bench.validity()}")
+    terminalreporter.line(f"report  {bench.page}")
+    terminalreporter.line(f"trust   {attempted(bench.validity)}")
     if not bench.complete:
         missing = len(bench.run.cases) - len(bench.run.outcomes)
         terminalreporter.line(

@@ -37,6 +37,8 @@ SILENCE_S = 60
 """Whole seconds without an answer of torchrun's store after which the kernel ends a worker that waits for its visit: a
 host that is cut off sends nothing at all, and the store's own calls would wait for it for ever."""
 GREETING_BYTES = 64
+VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "MASTER_PORT", "MASTER_ADDR")
+"""Variables that torchrun sets; all but the last hold a whole number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,19 @@ def world() -> World | None:
     """The ranks among which torchrun has started this process; None where it has not.
 
     Raises:
-        StepmarkError: torchrun does not share its store.
+        StepmarkError: torchrun does not share its store, or a variable that it sets is missing.
 
     Source: PyTorch, "torchrun (Elastic Launch)", section "Environment Variables".
     """
     told = os.environ
     if "TORCHELASTIC_RUN_ID" not in told:
         return None
+    for name in VARIABLES:
+        if not (told.get(name) if name == "MASTER_ADDR" else told.get(name, "").isdecimal()):
+            found = f"{name} is {told[name]!r}" if name in told else f"{name} is not set"
+            raise StepmarkError(
+                f"TORCHELASTIC_RUN_ID is set, as torchrun sets it, but {found}; unset it, or start this by torchrun."
+            )
     if told.get("TORCHELASTIC_USE_AGENT_STORE", "True") != "True":
         raise StepmarkError("torchrun does not share its store here; unset TORCH_DISABLE_SHARE_RDZV_TCP_STORE.")
     return World(

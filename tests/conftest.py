@@ -18,6 +18,12 @@ pytest_plugins = ["pytester"]
 settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared-machine")  # how long an example takes says more of the machine than of the code
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A warning is an error in our own tests; pyproject.toml would say so to those who run the cases, too."""
+    config.addinivalue_line("filterwarnings", "error")
+
+
 MY_LEVELS = Path(__file__).with_name("my_levels.py")
 PROFILES = """
 [tiny]

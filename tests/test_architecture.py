@@ -19,6 +19,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "optional": set(),
     "units": set(),
+    "reasons": set(),
+    "users": set(),
     "stats": {"records"},
     "protocol": {"records"},
     "schema": {"protocol", "records"},
@@ -38,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validity": {"suite", "allocators", "records", "stats", "units"},
     "exports": {"curves", "drift", "records", "stats", "validity"},
     "report": {"records", "store", "report.page"},
-    "report.*": {"suite", "curves", "drift", "records", "stats", "units", "validity", "report.*"},
+    "report.*": {"suite", "curves", "drift", "records", "stats", "units", "users", "validity", "report.*"},
     # levels of the factors; they never import each other
     "registry": {"records", "executions.cpu", "inputs.synthetic", "tunings.eager"},  # the latter for annotations alone
     "layers": set(),
@@ -121,7 +123,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"allocators", "matrix", "priority", "records", "store"},
     "scratch": set(),
     "forked": {"suite", "protocol", "records", "scratch"},
-    "launcher": {"suite", "allocators", "forked", "protocol", "records", "scratch", "threads"},
+    "launcher": {"suite", "allocators", "forked", "protocol", "records", "scratch", "threads", "users"},
     "stay": {"forked", "records", "stats"},
     "lesson": {"records", "stay"},
     "disturbance": {"suite", "cgroups", "cores", "optional", "processes", "records", "torchrun"},
@@ -145,6 +147,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "liverun",
         "matrix",
         "progress",
+        "reasons",
         "records",
         "report",
         "settings",
@@ -153,6 +156,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "torchrun",
         "validity",
     },
+    "pytest_line": {"matrix", "settings"},
     "followers": {"environment", "forked", "launcher", "settings", "torchrun"},
     "doctor": {"doctor.findings", "doctor.fixed", "doctor.gpus", "doctor.moment", "doctor.trials", "optional"},
     "doctor.findings": set(),
@@ -217,7 +221,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "command_line": {"suite"},
     "cli": {
         *("command_line", "comparison.*", "designs", "doctor", "exports", "followers", "gate", "gate.files"),
-        *("gate.live", "gate.settings", "gate.turns", "limits", "matrix", "records", "report", "store", "torchrun"),
+        *(
+            "gate.live",
+            "gate.settings",
+            "gate.turns",
+            "limits",
+            "matrix",
+            "pytest_line",
+            "reasons",
+            "records",
+            "report",
+            "store",
+            "torchrun",
+        ),
     },
 }
 """Module or pattern -> modules of the project that it may import, anywhere in its text. An exact row goes first."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from suite.report.facts import Facts
 from suite.report.svg import is_logarithmic
+from suite.users import missing_variables
 
 PALETTE = ("#0072b2", "#d95f02", "#554bff", "#28a57d", "#8c5f82", "#19a0be")
 """Colours of optimizers in alphabetical order, used again from the start beyond the sixth. Each has a contrast of at
@@ -59,8 +61,7 @@ def names(facts: Sequence[Facts], factor: str) -> list[str]:
 
 def specification(facts: Sequence[Facts]) -> dict[str, Any]:
     """Dots with intervals: step time by structure, coloured by optimizer, shaped by execution."""
-    import altair as alt
-
+    alt = altair()
     structures, optimizers, executions = (names(facts, factor) for factor in ("structure", "optimizer", "execution"))
     colours = [PALETTE[place % len(PALETTE)] for place in range(len(optimizers))]
     base = alt.Chart(alt.NamedData("cases")).encode(
@@ -101,8 +102,7 @@ def specification(facts: Sequence[Facts]) -> dict[str, Any]:
 
 def time_axis(facts: Sequence[Facts]) -> Any:
     """The axis of step times in seconds, logarithmic where they span much; labels carry an SI prefix."""
-    import altair as alt
-
+    alt = altair()
     low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)
     labels: dict[str, Any] = {"labelExpr": TIME_LABEL, "labelOverlap": "greedy", "labelSeparation": 10}
     if is_logarithmic(low, high):
@@ -135,14 +135,22 @@ def config() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
+def altair() -> Any:
+    """The library, imported when a chart is drawn: it asks for the user's home folder, which need not be known."""
+    os.environ.update(missing_variables())
+    import altair as library
+
+    return library
+
+
+@lru_cache(maxsize=1)
 def scripts() -> str:
     """Vega, Vega-Lite and Vega-Embed as one module of some 0.9 MB that sets `window.vegaEmbed`.
 
     Of the Vega-Lite version that Altair writes. Making it takes some two seconds, so a process does it once.
     """
-    import altair as alt
     import vl_convert
 
-    version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    version = ".".join(altair().SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
     return bundle.replace("</script", "<\\/script").replace("<!--", "\\x3c!--")
