@@ -1,5 +1,7 @@
 """The study of the gate: its texts say what its raw data say."""
 
+import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -52,3 +54,35 @@ def test_the_error_of_the_gate_is_of_identical_arms_alone(module):
     changes = tables.errors(gathered.study(1))[tables.GATE, tables.GATE_RULE]
     identical = [one for one in gathered.study(1).gates if one["condition"] == "identical, 8 cases"]
     assert len(changes) == 8 * len(identical) == 320
+
+
+@pytest.mark.parametrize(("said", "count"), [("*=0", 0), ("*sgd*=3;*adam*=5", 5), ("*sgd*=3", 0), ("", 0)])
+def test_a_plug_in_adds_the_work_that_its_arm_asks_for(module, monkeypatch, said, count):
+    changes = module("changes")
+    monkeypatch.setenv("WORK", said)
+    assert changes.wanted("WORK", "mlp_d2w128-adam-cpu-b32") == count
+
+
+def test_both_arms_of_every_condition_have_the_plug_in(module):
+    live, changes = module("live"), module("changes")
+    for condition in live.CONDITIONS:
+        arms = live.arms_of(condition, {"mlp_d2w128-adam-cpu-b32": 7} if condition.victims else {})
+        assert all(any(f"env:{variable}=" in arm for variable in changes.VARIABLES) for arm in arms)
+    for change in module("organic").CHANGES:
+        assert len({any(f"env:{variable}=" in arm for variable in changes.VARIABLES) for arm in change.arms}) == 1
+
+
+@pytest.mark.slow
+def test_the_dose_of_a_step_with_much_more_work_is_measured_above_nothing():
+    """The dose as the study measures it, in a process of its own that no variable changes."""
+    case, work = "mlp_d2w128-adam-cpu-b32", "5000"
+    done = subprocess.run(
+        [sys.executable, str(STUDY / "dose.py"), "measure", case, "1", "0.5", work],
+        env={**os.environ, "WORK": "*=0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert 0 < found["low"] <= found["share"] <= found["high"]
+    assert found["count"] == int(work)

@@ -1,81 +1,82 @@
-"""A plug-in that makes steps slower, or hungrier, by as much as the environment says: what an arm of a study has more.
+"""A plug-in that makes steps do more, as much as the environment says. Both arms of a study import it.
 
-`SLOWER=<pattern of case ids>=<share>` adds real work to the steps of those cases, as long as that share of the step.
+`WORK=<pattern of case ids>=<count>` adds so many products of small matrices to each step of those cases: a fixed amount
+of computation, which ends when it is done. How many make a share of a step, `dose.py` finds.
 `HUNGRIER=<pattern>=<bytes>` makes their steps hold so much memory more.
 `SYNCHRONISING=<pattern>=1` makes their steps read the loss, as a training loop that prints it does.
-None is set in the process that judges, which imports this too, and holds no torch.
+
+Several patterns are joined by `;`. An amount of 0, or a pattern of no case, costs what the plug-in costs by itself: so
+the other arm names one of the variables too. Where none is set, this holds no torch and changes nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
+from collections.abc import Callable
 from fnmatch import fnmatchcase
-from statistics import median
-from time import perf_counter
 from typing import Any
 
-REMEMBERED = 15
-"""Steps by whose median the length of the extra work is set."""
-SIDE = 48
-"""Of the square matrices whose product is the extra work: some 10 us."""
+VARIABLES = ("WORK", "HUNGRIER", "SYNCHRONISING")
+SIDE = 32
+"""Of the square matrices: their product takes some 3 us, a small part of the shortest dose."""
 
 
-def wanted(variable: str, case_id: str) -> float:
-    """The amount that a variable asks for, for a case; 0.0 where it asks for none."""
-    pattern, _, amount = os.environ.get(variable, "").rpartition("=")
-    return float(amount) if pattern and fnmatchcase(case_id, pattern) else 0.0
+def wanted(variable: str, case_id: str) -> int:
+    """The amount that a variable asks for, for a case; 0 where it asks for none."""
+    for entry in os.environ.get(variable, "").split(";"):
+        pattern, _, amount = entry.rpartition("=")
+        if pattern and fnmatchcase(case_id, pattern):
+            return int(amount)
+    return 0
 
 
-class Slowdown:
-    """Extra work of one step."""
+def work(count: int) -> Callable[[], None]:
+    """A fixed amount of computation: so many products."""
+    import torch
 
-    def __init__(self, share: float) -> None:
+    matrix = torch.ones(SIDE, SIDE)
+    result = torch.empty_like(matrix)
+
+    def run() -> None:
+        for _ in range(count):
+            torch.mm(matrix, matrix, out=result)
+
+    return run
+
+
+class Change:
+    """What the variables add to the steps of one case."""
+
+    def __init__(self, case_id: str) -> None:
+        self._work = work(wanted("WORK", case_id))
+        self._more_bytes = wanted("HUNGRIER", case_id)
+        self._reads = bool(wanted("SYNCHRONISING", case_id))
+
+    def around(self, step: Any, run: Any, *arguments: Any) -> None:
+        """The step, with what is added to it."""
         import torch
 
-        self._share = share
-        self._matrix = torch.ones(SIDE, SIDE)
-        self._result = torch.empty_like(self._matrix)
-        self._steps: deque[float] = deque(maxlen=REMEMBERED)
-
-    def around(self, run: Any, *arguments: Any) -> None:
-        """The step, then work that takes that share of what steps took."""
-        import torch
-
-        started_s = perf_counter()
-        run(*arguments)
-        now_s = perf_counter()
-        self._steps.append(now_s - started_s)
-        until_s = now_s + self._share * median(self._steps)
-        while perf_counter() < until_s:
-            torch.mm(self._matrix, self._matrix, out=self._result)
+        held = torch.ones(self._more_bytes // 4) if self._more_bytes else None  # until the step ends
+        run(step, *arguments)
+        self._work()
+        if self._reads:
+            step.loss.item()
+        del held
 
 
 def patch() -> None:
     """Let training steps do what the variables say."""
-    import torch
-
     from suite.training import TrainingStep
 
     run = TrainingStep.run
 
     def changed(self: Any, *arguments: Any) -> None:
-        if not hasattr(self, "slowdown"):
-            share = wanted("SLOWER", self.case.id)
-            self.slowdown = Slowdown(share) if share else None
-            self.more_bytes = int(wanted("HUNGRIER", self.case.id))
-            self.reads = bool(wanted("SYNCHRONISING", self.case.id))
-        held = torch.ones(self.more_bytes // 4)  # until the step ends
-        if self.slowdown:
-            self.slowdown.around(lambda *given: run(self, *given), *arguments)
-        else:
-            run(self, *arguments)
-        if self.reads:
-            self.loss.item()
-        del held
+        if not hasattr(self, "change"):
+            self.change = Change(self.case.id)
+        self.change.around(self, run, *arguments)
 
     TrainingStep.run = changed  # type: ignore[method-assign]
 
 
-if {"SLOWER", "HUNGRIER", "SYNCHRONISING"} & os.environ.keys():
+if any(variable in os.environ for variable in VARIABLES):
     patch()

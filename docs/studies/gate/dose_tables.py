@@ -8,7 +8,7 @@ from statistics import mean, median
 
 from gathered import Study, Trial, conditions, dose, step_times, unchanged
 from live import CONDITIONS
-from tables import Table, error_in, fine
+from tables import Table, error_in, fine, spread
 
 KINDS = {"of 8 cases": 8, "of 24 cases": 24}
 
@@ -35,6 +35,7 @@ def dose_table(study: Study) -> Table:
                 fine(median(measured), sign=True),
                 f"{fine(measured[0], sign=True)} to {fine(measured[-1], sign=True)}",
                 str(len(measured)),
+                spread(bare(found)),
                 fine(median(one["change"] for one in others), sign=True),
                 f"{covered} of {len(others)}",
             )
@@ -43,11 +44,20 @@ def dose_table(study: Study) -> Table:
         "doses",
         "Doses: nominal and measured",
         "The measured dose is the change that the gates found in the cases that were slowed: it has the gate's own "
-        f"error. {HOW[min(study.protocol, 2)]} The last column counts the other cases whose 95 % interval has 0 in "
-        "it.",
-        ("arms", "nominal", "median", "range", "cases", "other cases: median", "their intervals with 0"),
+        f"error. {HOW[min(study.protocol, 2)]} Apart from the gate: bare steps with the work and without it, A B B A, "
+        "which the first protocol did not have. The last column counts the other cases whose 95 % interval "
+        "has 0 in it.",
+        (
+            *("arms", "nominal", "median", "range", "cases", "apart from the gate"),
+            *("other cases: median", "their intervals with 0"),
+        ),
         tuple(rows),
     )
+
+
+def bare(found: Sequence[Trial]) -> list[float]:
+    """Doses as bare steps in a process without the gate had them, trial by trial."""
+    return [one["share"] for trial in found for one in trial.get("doses", {}).values()]
 
 
 HOW = {

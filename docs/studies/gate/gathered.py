@@ -15,6 +15,8 @@ from live import CONDITIONS, Condition
 from rivals import trials as rivals
 
 Trial = dict[str, Any]
+SHOWN = 1
+"""The protocol that page and documents show: the next one when it has its trials, and prose to go with them."""
 BREAK = timedelta(minutes=30)
 """A pause between two live gates from which the later one is of another sitting."""
 
@@ -49,14 +51,12 @@ class Study:
         return found
 
 
-def study(protocol: int | None = None) -> Study:
-    """What was gathered under a protocol, or under the newest of which there are live gates."""
-    every = live.trials()
-    number = max(map(live.protocol_of, every), default=live.PROTOCOL) if protocol is None else protocol
+def study(protocol: int = SHOWN) -> Study:
+    """What was gathered under a protocol."""
     return Study(
-        number,
-        [one for one in every if live.protocol_of(one) == number],
-        [one for one in rivals.gathered() if live.protocol_of(one) == number],
+        protocol,
+        [one for one in live.trials() if live.protocol_of(one) == protocol],
+        [one for one in rivals.gathered() if live.protocol_of(one) == protocol],
     )
 
 

@@ -15,28 +15,34 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
+from time import monotonic
 from typing import Any
 
 import suite
+from dose import counts_of, measured
 from parts import Part
 from suite.gate.ledger import Gate, read_gate
 from suite.gate.replay import log_ratios
 from suite.gate.settings import seconds_of
+from suite.matrix import cases_of, load_profile
 from suite.records import StepmarkError
 from suite.store import LineFile
 
 HERE = Path(__file__).parent
 RAW = Path("reports/studies/gate.jsonl")
-SAME = ("env:STUDY=baseline", "env:STUDY=candidate")
-"""Arms that differ in a variable that nothing reads."""
+SAME = ("env:WORK=*=0,env:STUDY=baseline", "env:WORK=*=0,env:STUDY=candidate")
+"""Arms that differ in a variable that nothing reads. The plug-in is in both, so that its cost is."""
 
-PROTOCOL = 1
-"""Of the trials that are measured now; a line that names none is of the first."""
-START_S = 15.0
-"""Seconds of a gate beside its budget."""
+PROTOCOL = 2
+"""Of the trials that are measured now; a line that names none is of the first. In the first an injector waited for a
+share of the step, its plug-in was in one arm, memory was not read, and rivals measured one side after the other."""
+START_S = 150.0
+"""Seconds of a trial besides the gate's budget: its start, and the doses measured after it."""
 SURROUNDINGS = ("others_cores", "stolen_share")
 """Metrics of `suite.disturbance` that a trial keeps: cores' worth of time that others used, and the hypervisor."""
 
@@ -49,7 +55,7 @@ class Condition:
         wanted: how many trials the table should have. Set before the first was measured.
         share: of a step by which the victim's are longer in the candidate; in the baseline where it is negative.
         victims: patterns of case ids, of which each trial draws one; none where the arms are identical.
-        options: of `stepmark gate`, beside.
+        options: of `stepmark gate`, besides.
         stage: when it is measured (`Part`).
     """
 
@@ -90,33 +96,38 @@ CONDITIONS = (
 )
 
 
-def arms_of(condition: Condition, victim: str) -> tuple[str, str]:
+def arms_of(condition: Condition, counts: dict[str, int]) -> tuple[str, str]:
     """Both arms; a negative share slows the baseline instead."""
-    if not victim:
+    if not counts:
         return SAME
-    slow = f"env:SLOWER={victim}={abs(condition.share)}"
-    return (SAME[0], slow) if condition.share > 0 else (slow, SAME[1])
+    slow = f"env:WORK={';'.join(f'{case_id}={count}' for case_id, count in counts.items())},env:STUDY="
+    if condition.share > 0:
+        return SAME[0], f"{slow}candidate"
+    return f"{slow}baseline", SAME[1]
 
 
 def trial(condition: Condition, victim: str) -> dict[str, Any]:
-    """Run one gate of a condition."""
-    options = (
-        "--profile",
-        condition.profile,
-        "--metric",
-        "step_time",
-        "--budget",
-        condition.budget,
-        *condition.options,
-    )
-    told = gated(arms_of(condition, victim), *options)
-    return {"condition": condition.name, "victim": victim, "share": condition.share, **told}
+    """Run one gate of a condition, then measure what its doses were."""
+    threads = int(dict(pairwise(condition.options)).get("--threads", 1))
+    named = cases_of(load_profile(condition.profile, HERE / "profiles.toml"))
+    slowed = [case.id for case in named if victim and fnmatchcase(case.id, victim)]
+    counts = counts_of(slowed, condition.share, threads)
+    options = ("--profile", condition.profile, "--budget", condition.budget, *condition.options)
+    said = gated(arms_of(condition, counts), *options)
+    return {
+        "protocol": PROTOCOL,
+        "condition": condition.name,
+        "victim": victim,
+        "share": condition.share,
+        "doses": measured(counts, threads),
+        **said,
+    }
 
 
 def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
     """Run one gate and condense what it left."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "gate"
+        out, started_s = Path(folder) / "gate", monotonic()
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "suite.cli", "gate", "--baseline", arms[0], "--candidate", arms[1]),
@@ -128,11 +139,13 @@ def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
         )
         if done.returncode not in (0, 10, 11):
             raise StepmarkError(f"a gate ended with {done.returncode}: {done.stderr.strip()}")
+        wall_s = monotonic() - started_s
         gate, verdict = read_gate(out), json.loads((out / "verdict.json").read_text())
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "exit_code": done.returncode,
         "seconds": gate.seconds,
+        "wall_s": wall_s,
         "seed": gate.planned.seed,
         "verdict": {
             key: verdict[key] for key in ("cases", "levels", "culprits", "control_alarm", "noise", "discarded")

@@ -18,7 +18,7 @@ from markupsafe import Markup
 import curve
 import suite.gate.formats
 from dose_tables import cost_table, dose_table, error_table
-from gathered import Study, study
+from gathered import SHOWN, Study, study
 from live import RAW
 from rivals_tables import denied_table, rivals_table
 from tables import Table, aims_table, dealt_table, live_table, organic_table
@@ -102,7 +102,7 @@ def texts(found: Study, made: tuple[Table, ...]) -> dict[Path, str]:
 def main() -> None:
     """Write all, or look whether all is as it should be."""
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", type=int, help="of the trials; by default the newest that has live gates")
+    parser.add_argument("--protocol", type=int, default=SHOWN, help="of the trials (%(default)s)")
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a text is stale")
     asked = parser.parse_args()
     found = study(asked.protocol)

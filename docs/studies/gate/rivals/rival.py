@@ -2,8 +2,10 @@
 
 Each adapter is a script that runs in its rival's environment, with the tool that it adapts at hand:
 
-    python rival_x.py measure FOLDER SECONDS        one side: all cases, results in FOLDER
-    python rival_x.py judge BASELINE CANDIDATE      two such folders -> a judgement, as JSON
+    python rival_x.py measure FOLDER SECONDS        a turn of a side, results in FOLDER -> settings, as JSON
+    python rival_x.py judge BASELINE CANDIDATE      folders that hold each side's turns -> a judgement, as JSON
+
+Sides take turns A B B A, since nobody who compares two sides measures all of one before the other.
 
 The study imports an adapter as well, for its `RIVAL`: tools are imported inside functions only.
 """
@@ -13,7 +15,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,8 +25,20 @@ from suite.records import StepmarkError
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = Path(".stepmark/environments/rivals").resolve()
-VISIBLE = (sysconfig.get_path("purelib"), str(Path(suite.__file__).parents[1]), str(HERE.parent))
+ORDER = (0, 1, 1, 0)
+"""Sides in turn; as many turns of each."""
+Settings = dict[str, Any]
+VISIBLE = (
+    *(path for path in sys.path if path.endswith("site-packages")),
+    str(Path(suite.__file__).parents[1]),
+    str(HERE.parent),
+)
 """What every environment sees behind its own packages: torch and the rest, the project, `rivals`, and `changes`."""
+
+
+Sides = tuple[Path, Path]
+Environments = tuple[Mapping[str, str], Mapping[str, str]]
+"""Both of a baseline and a candidate."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +116,20 @@ class Rival:
     def _install(self) -> None:
         run([str(self.python), "-m", "pip", "install", "--quiet", f"{self.name}=={self.version}"])
 
-    def measure(self, folder: Path, seconds: float, environment: Mapping[str, str]) -> None:
-        """Measure one side in about so many seconds."""
-        folder.mkdir()
-        run([str(self.python), str(self.script), "measure", str(folder), str(seconds)], environment)
+    def measure(self, sides: Sides, seconds: float, environments: Environments) -> Settings:
+        """Measure both sides in turns, in about so many seconds; the settings of a turn."""
+        settings: Settings = {}
+        for turn, place in enumerate(ORDER):
+            folder = sides[place] / f"turn-{turn}"
+            folder.mkdir(parents=True)
+            settings = self.turn(folder, seconds / len(ORDER), environments[place])
+        return settings
+
+    def turn(self, folder: Path, seconds: float, environment: Mapping[str, str]) -> Settings:
+        """Let the adapter measure once."""
+        said = run([str(self.python), str(self.script), "measure", str(folder), str(seconds)], environment)
+        settings: Settings = json.loads(said)
+        return settings
 
     def judge(self, baseline: Path, candidate: Path) -> dict[str, Any]:
         """What it says of two sides, as `Judgement` has it."""
@@ -128,11 +151,16 @@ def run(command: list[str], environment: Mapping[str, str] | None = None, folder
     return done.stdout
 
 
-def answer(measure: Callable[[Path, float], None], judge: Callable[[Path, Path], Judgement]) -> None:
+def turns_of(side: Path) -> list[Path]:
+    """The folders of a side's turns, in order."""
+    return sorted(side.glob("turn-*"))
+
+
+def answer(measure: Callable[[Path, float], Settings], judge: Callable[[Path, Path], Judgement]) -> None:
     """Do what an adapter's command line asks for."""
     match sys.argv[1:]:
         case ["measure", folder, seconds]:
-            measure(Path(folder), float(seconds))
+            print(json.dumps(measure(Path(folder), float(seconds))))
         case ["judge", baseline, candidate]:
             print(json.dumps(asdict(judge(Path(baseline), Path(candidate)))))
         case other:

@@ -3,7 +3,7 @@
 asv measures commits, which its environments are built from; here both sides are one checkout, so that its command
 line is left out and its own code is called: `TimeBenchmark` in a fresh process for each case and round, as its default
 `spawn` does, with its defaults (samples of 10 ms, 5 a round, 0.1 s of warm-up), `compute_stats` over all rounds, and
-what decides in `compare`. Two rounds are its default, and the nearest number that fits.
+what decides in `compare`. Two rounds are its default, and as many are taken as there is time for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
+from rivals.rival import HERE, ORDER, Judgement, Rival, Setting, Settings, answer, run, turns_of
 from rivals.steps import cases
 
 RIVAL = Rival(
@@ -32,7 +32,7 @@ FACTORS = (1.1, 1.05)
 """By how much a result has to be worse: asv's default, and half of it."""
 
 
-def measure(folder: Path, seconds: float) -> None:
+def measure(folder: Path, seconds: float) -> Settings:
     """Every case in every round; later rounds take as many steps a sample as the first."""
     rounds = max(1, round(seconds / len(cases()) / PROCESS_S))
     found: dict[str, dict[str, Any]] = {case_id: {"samples": [], "number": 0} for case_id in cases()}
@@ -43,16 +43,27 @@ def measure(folder: Path, seconds: float) -> None:
             so_far["samples"] += more["samples"]
             so_far["number"] = more["number"]
     (folder / "run.json").write_text(json.dumps(found))
+    return {
+        "rounds a case and side, a process each": len(ORDER) // 2 * rounds,
+        "rounds of both sides in turns": f"rounds of a side in {len(ORDER) // 2} turns",
+        "warm-up a process": "0.1 s",
+    }
 
 
 def results(folder: Path) -> dict[str, tuple[float, tuple[dict[str, Any], list[float]]]]:
     """By case, asv's result in seconds, and its statistics with the samples."""
     from asv_runner.statistics import compute_stats
 
+    samples: dict[str, list[float]] = {}
+    numbers: dict[str, int] = {}
+    for turn in turns_of(folder):
+        for case_id, one in json.loads((turn / "run.json").read_text()).items():
+            samples.setdefault(case_id, []).extend(one["samples"])
+            numbers[case_id] = one["number"]
     found = {}
-    for case_id, one in json.loads((folder / "run.json").read_text()).items():
-        result, statistics = compute_stats(one["samples"], one["number"])
-        found[case_id] = (result, (statistics, one["samples"]))
+    for case_id, own in samples.items():
+        result, statistics = compute_stats(own, numbers[case_id])
+        found[case_id] = (result, (statistics, own))
     return found
 
 

@@ -2,15 +2,16 @@
 
 Its defaults are 20 processes a case with 3 values of 0.1 s, after one more process that finds how many steps take
 0.1 s. A process needs some 3 s before its first step, so that a side would take 9 minutes. What fits is less: the
-number of steps is given (pyperf's own option), and the nearest number of processes that there is time for: two.
+number of steps is given (pyperf's own option), and the nearest number of processes that there is time for.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
+from rivals.rival import HERE, ORDER, Judgement, Rival, Setting, Settings, answer, run, turns_of
 from rivals.steps import cases, steps_in
 
 RIVAL = Rival(
@@ -31,7 +32,7 @@ RULES = {"significant": None, "significant, --min-speed 5": 5.0}
 """By what `compare_to` is given: a t-test at 5 %, and beside it a smallest difference of means, in percent."""
 
 
-def measure(folder: Path, seconds: float) -> None:
+def measure(folder: Path, seconds: float) -> Settings:
     """One runner after the other; results in one file."""
     processes = max(1, round(seconds / len(cases()) / PROCESS_S))
     for case_id in cases():
@@ -39,17 +40,31 @@ def measure(folder: Path, seconds: float) -> None:
             [
                 *(sys.executable, str(HERE / "measured" / "run_pyperf.py"), "--case", case_id, "--quiet"),
                 *("--processes", str(processes), "--loops", str(steps_in(VALUE_S, case_id))),
-                *("--inherit-environ", "SLOWER", "--append", str(folder / "run.json")),
+                *("--inherit-environ", "WORK", "--append", str(folder / "run.json")),
             ]
         )
+    return {
+        "processes a case and side": len(ORDER) // 2 * processes,
+        "steps of a value": "given, some 0.1 s",
+        "warm-up values a process": 1,
+    }
+
+
+def gathered(side: Path) -> Any:
+    """The runs of a side's turns together, as `pyperf run --append` keeps them."""
+    from pyperf import BenchmarkSuite
+
+    first, *later = (BenchmarkSuite.load(str(turn / "run.json")) for turn in turns_of(side))
+    for one in later:
+        first.add_runs(one)
+    return first
 
 
 def judge(baseline: Path, candidate: Path) -> Judgement:
     """What `compare_to` would call slower."""
-    from pyperf import BenchmarkSuite
     from pyperf._compare import CompareData, CompareResult
 
-    before, after = (BenchmarkSuite.load(str(folder / "run.json")) for folder in (baseline, candidate))
+    before, after = (gathered(side) for side in (baseline, candidate))
     compared = {
         (rule, name): CompareResult(
             CompareData("baseline", before.get_benchmark(name)),

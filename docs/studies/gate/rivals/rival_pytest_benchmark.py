@@ -1,4 +1,4 @@
-"""pytest-benchmark: one pytest run a side, judged as `--benchmark-compare-fail` does.
+"""pytest-benchmark: a pytest run a turn, a side's rounds together, judged as `--benchmark-compare-fail` does.
 
 Its defaults (calibrated rounds, no warm-up on CPython, garbage collection on), but for `--benchmark-max-time`, which
 shares out the time. The change is that of medians; rules use means, medians and minima.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from rivals.rival import HERE, Judgement, Rival, Setting, answer, run
+from rivals.rival import HERE, ORDER, Judgement, Rival, Setting, Settings, answer, run, turns_of
 from rivals.steps import cases
 
 START_S = 4.0
@@ -19,8 +20,11 @@ CASE_S = 0.15
 """Before a case is timed: its network, its first steps, and calibration."""
 LEAST_S = 0.1
 """What a case is timed for at least."""
-RULES = tuple(f"{statistic}:{percent}%" for statistic in ("mean", "median", "min") for percent in (5, 10))
+STATISTICS = ("mean", "median", "min")
+RULES = tuple(f"{statistic}:{percent}%" for statistic in STATISTICS for percent in (5, 10))
 """Values of `--benchmark-compare-fail`."""
+TURNS = len(ORDER) // 2
+"""Of a side."""
 RIVAL = Rival(
     "pytest-benchmark",
     "5.3.1",
@@ -34,7 +38,7 @@ RIVAL = Rival(
 )
 
 
-def measure(folder: Path, seconds: float) -> None:
+def measure(folder: Path, seconds: float) -> Settings:
     """One pytest run over all cases."""
     case_s = max(LEAST_S, (seconds - START_S) / len(cases()) - CASE_S)
     run(
@@ -44,11 +48,24 @@ def measure(folder: Path, seconds: float) -> None:
             *(f"--benchmark-max-time={case_s}", f"--benchmark-json={folder / 'run.json'}"),
         ]
     )
+    return {
+        "processes a side": TURNS,
+        "seconds a case": round(TURNS * case_s, 1),
+        "warm-up rounds": "off; 3 steps before the first round",
+    }
 
 
 def statistics(folder: Path) -> dict[str, dict[str, float]]:
     """What was found of each case, by statistic, in seconds."""
-    return {one["param"]: one["stats"] for one in json.loads((folder / "run.json").read_text())["benchmarks"]}
+    from pytest_benchmark.stats import Stats
+
+    found: dict[str, Any] = {}
+    for turn in turns_of(folder):
+        for one in json.loads((turn / "run.json").read_text())["benchmarks"]:
+            rounds = found.setdefault(one["param"], Stats())
+            for round_s in one["stats"]["data"]:
+                rounds.update(round_s)
+    return {case_id: {name: getattr(one, name) for name in STATISTICS} for case_id, one in found.items()}
 
 
 def judge(baseline: Path, candidate: Path) -> Judgement:
@@ -58,7 +75,7 @@ def judge(baseline: Path, candidate: Path) -> Judgement:
     before, after = statistics(baseline), statistics(candidate)
     changes = {
         statistic: {case_id: after[case_id][statistic] / before[case_id][statistic] - 1 for case_id in before}
-        for statistic in ("median", "mean", "min")
+        for statistic in STATISTICS
     }
     alarms = {
         rule: [case_id for case_id in before if parse_compare_fail(rule).fails(after[case_id], before[case_id])]

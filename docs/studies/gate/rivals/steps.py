@@ -25,6 +25,12 @@ def cases() -> dict[str, Case]:
     return {case.id: case for case in cases_of(load_profile("eight", PROFILES))}
 
 
+def case_of(case_id: str) -> Case:
+    """A case of the study's profiles by its id."""
+    every = {case.id: case for name in ("eight", "twentyfour") for case in cases_of(load_profile(name, PROFILES))}
+    return every[case_id]
+
+
 def step_of(case_id: str) -> Callable[[], None]:
     """A training step of a case, warm; calling it is what rivals time."""
     import torch

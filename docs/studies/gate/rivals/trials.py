@@ -1,7 +1,8 @@
-"""What other tools say of identical sides and of sides with a known slowdown, in the time that `stepmark gate` takes.
+"""What other tools say of identical sides and of sides with a known slowdown.
 
-A trial measures the baseline and then the candidate, all cases of each, in a tool's usual way, and asks the tool which
-cases are slower. Every trial is a line of `reports/studies/rivals.jsonl`.
+A trial measures baseline and candidate in turns, all cases of each, in a tool's usual way, and asks the tool which
+cases are slower. The slower side does as much more work as in the gate's trials; the other side has the plug-in too.
+Every trial is a line of `reports/studies/rivals.jsonl`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from live import keep
+from dose import counts_of, measured
+from live import PROTOCOL, keep, protocol_of
 from parts import Part
 from rivals import rival_asv, rival_benchmatrix, rival_hyperfine, rival_pyperf, rival_pytest_benchmark
 from rivals.rival import Rival
@@ -25,9 +27,12 @@ from rivals.steps import cases
 from suite.store import read_lines
 
 RAW = Path("reports/studies/rivals.jsonl")
-TRIAL_S = 100.0
-"""What a trial may take, both sides together: what our gate takes for these cases, start-up included."""
-LONGEST_S = 130.0
+TRIAL_S = 600.0
+"""What a trial may take, both sides together, start-up included: the default budget of a gate. A gate that is sure
+stops before; the other tools have no such rule."""
+THREADS = 1
+"""Of steps."""
+LONGEST_S = 780.0
 """What it takes at most, since rivals keep to their time only about; without making a rival's environment, once."""
 ADAPTERS = (rival_pytest_benchmark, rival_pyperf, rival_asv, rival_benchmatrix, rival_hyperfine)
 RIVALS: tuple[Rival, ...] = tuple(adapter.RIVAL for adapter in ADAPTERS)
@@ -55,24 +60,21 @@ CONDITIONS = (
 )
 
 
-def environment_of(slower: str) -> dict[str, str]:
-    """The environment of a side, whose steps are slower where a victim and a share are given."""
-    mine = {name: value for name, value in os.environ.items() if name != "SLOWER"}
-    return mine | {"SLOWER": slower} if slower else mine
+def environment_of(counts: dict[str, int]) -> dict[str, str]:
+    """The environment of a side, whose plug-in adds so much work to the steps of cases."""
+    return {**os.environ, "WORK": ";".join(f"{name}={count}" for name, count in counts.items()) or "*=0"}
 
 
 def trial(rival: Rival, condition: Condition, victim: str) -> dict[str, Any]:
-    """Measure both sides, one after the other, and ask the rival."""
-    slower = f"{victim}={condition.share}" if victim else ""
-    sides_s: list[float] = []
+    """Measure both sides and ask the rival."""
+    counts = counts_of([victim], condition.share, THREADS) if victim else {}
     with tempfile.TemporaryDirectory() as name:
-        baseline, candidate = Path(name, "baseline"), Path(name, "candidate")
-        for folder, environment in ((baseline, environment_of("")), (candidate, environment_of(slower))):
-            started_s = monotonic()
-            rival.measure(folder, TRIAL_S / 2, environment)
-            sides_s.append(round(monotonic() - started_s, 1))
-        said = rival.judge(baseline, candidate)
+        sides, started_s = (Path(name, "baseline"), Path(name, "candidate")), monotonic()
+        settings = rival.measure(sides, TRIAL_S, (environment_of({}), environment_of(counts)))
+        taken_s = round(monotonic() - started_s, 1)
+        said = rival.judge(*sides)
     return {
+        "protocol": PROTOCOL,
         "condition": condition.name,
         "victim": victim,
         "share": condition.share,
@@ -80,15 +82,16 @@ def trial(rival: Rival, condition: Condition, victim: str) -> dict[str, Any]:
         "version": rival.version,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "trial_s": TRIAL_S,
-        "seconds": sum(sides_s),
-        "sides_s": sides_s,
+        "seconds": taken_s,
+        "settings": settings,
+        "doses": measured(counts, THREADS),
         **said,
     }
 
 
 def parts() -> list[Part]:
     """Every condition of every rival, with as many trials as there are."""
-    done = Counter((one["rival"], one["condition"]) for one in gathered())
+    done = Counter((one["rival"], one["condition"]) for one in gathered() if protocol_of(one) == PROTOCOL)
     return [
         Part(0, condition.wanted, done[rival.name, condition.name], LONGEST_S, partial(one_more, rival, condition))
         for rival in RIVALS
