@@ -12,12 +12,19 @@ VOID = {"meta", "input", "br", "link", "img", "hr", "base", "source", "embed"}
 
 @dataclass
 class Element:
-    """One element in the order of the document; `words` is its own text and that of the elements within it."""
+    """One element in the order of the document; its text is a stretch of the page's pieces."""
 
     tag: str
     attributes: dict[str, str]
-    words: str = ""
-    inside: tuple[str, ...] = field(default=())
+    inside: tuple[str, ...]
+    pieces: list[str] = field(repr=False)
+    start: int
+    end: int | None = None
+
+    @property
+    def words(self) -> str:
+        """Its text and that of the elements within it."""
+        return "".join(self.pieces[self.start : self.end])
 
 
 class Page(HTMLParser):
@@ -27,29 +34,34 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.elements: list[Element] = []
         self._open: list[Element] = []
+        self._pieces: list[str] = []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         closes = {"td": {"td", "th"}, "th": {"td", "th"}, "tr": {"td", "th", "tr"}, "li": {"li"}}.get(tag, set())
         while self._open and self._open[-1].tag in closes:
-            self._open.pop()
+            self._end()
         inside = tuple(element.attributes["id"] for element in self._open if "id" in element.attributes)
         self._part(tag)
-        element = Element(tag, {name: value or "" for name, value in attrs}, inside=inside)
-        self.elements.append(element)
-        if tag not in VOID:
-            self._open.append(element)
+        attributes = {name: value or "" for name, value in attrs}
+        self._open.append(Element(tag, attributes, inside, self._pieces, start=len(self._pieces)))
+        self.elements.append(self._open[-1])
+        if tag in VOID:
+            self._end()
 
     def handle_endtag(self, tag: str) -> None:
         self._part(tag)
         if any(element.tag == tag for element in self._open):
-            while self._open.pop().tag != tag:
+            while self._end().tag != tag:
                 pass
 
+    def _end(self) -> Element:
+        self._open[-1].end = len(self._pieces)
+        return self._open.pop()
+
     def handle_data(self, data: str) -> None:
-        for element in self._open:
-            element.words += data
+        self._pieces.append(data)
 
     def _part(self, tag: str) -> None:
         if tag not in INLINE:
