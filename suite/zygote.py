@@ -39,9 +39,7 @@ def main() -> None:
 
     link = Link(socket.socket(fileno=int(sys.argv[1])))
     try:
-        from suite.registry import load_levels
-
-        load_levels(tuple(settings["plugins"]))
+        load(settings["plugins"])
         facts = import_torch()
     except StepmarkError as error:
         link.send({"failed": str(error)})
@@ -56,6 +54,26 @@ def main() -> None:
                 link.send({"forked": fork(message["fork"], fds, link, settings["priority"])})
             else:
                 link.send({"ended": end(message["end"])})
+
+
+def load(plugins: list[str]) -> None:
+    """Import the project's levels, then each plug-in, which has to leave this process such that it can be forked.
+
+    Raises:
+        StepmarkError: a plug-in does not import, or leaves threads or a device open.
+    """
+    from suite.forking import left_by_fork
+    from suite.records import StepmarkError
+    from suite.registry import load_levels
+
+    load_levels()
+    for plugin in plugins:
+        load_levels((plugin,))
+        if obstacle := left_by_fork():
+            raise StepmarkError(
+                f"plug-in {plugin!r} leaves {obstacle} when it is imported, which the forked workers would wait for; "
+                "move what computes, starts threads or opens devices into the builder of the level."
+            )
 
 
 def import_torch() -> dict[str, Any]:

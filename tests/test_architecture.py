@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "clock",
             "cores",
             "executions.cpu",
+            "forking",
             "gradients",
             "loopback",
             "peers",
@@ -109,13 +110,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "surveys.work": {"records", "registry", "step", "surveys.flops", "training"},
     "cores": {"optional"},
     "threads": {"suite", "cgroups", "cores", "optional", "torchrun"},
+    "forking": {"cores"},
     "together": {"cores"},
     "priority": {"optional"},
     "worker": {
         *("cores", "peers", "protocol", "recorder", "records", "registry", "step", "surveys", "together", "torchrun"),
         "training",
     },
-    "zygote": {"layers", "lifeline", "priority", "protocol", "records", "registry", "surveys.*", "worker"},
+    "zygote": {"forking", "layers", "lifeline", "priority", "protocol", "records", "registry", "surveys.*", "worker"},
     # the process that judges, prints and writes
     "designs": {"records"},
     "matrix": {"designs", "learning", "records", "registry"},

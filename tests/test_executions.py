@@ -295,7 +295,7 @@ def with_a_thread() -> None:
 
 @two_ranks_on_cpu
 def test_ranks_are_not_forked_from_a_process_that_runs_threads():
-    with pytest.raises(AssertionError, match="this process runs 2 threads already; use a fresh one"):
+    with pytest.raises(AssertionError, match="this process has 1 thread running already; use a fresh one"):
         in_fresh_process(with_a_thread)
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from suite.cores import allowed_cores
 from suite.forked import WorkerFailed
 from suite.launcher import Launcher
-from suite.records import Case, Plan
+from suite.records import Case, Plan, StepmarkError
 from suite.scratch import LONGEST
 
 FED = Case("seed_cnn", "sgd", "cpu", input="loader_w2", batch_size=4)
@@ -53,3 +54,34 @@ def test_loader_workers_work_where_the_folder_for_temporary_files_has_a_long_pat
         (step_time, *_) = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=3)
         worker.end()
     assert len(step_time.values) == 3
+
+
+PLUGINS = {
+    "computes": "import torch; torch.set_num_threads(2); (torch.rand(600, 600) @ torch.rand(600, 600)).mean()",
+    "starts_a_thread": "import threading, time; threading.Thread(target=time.sleep, args=(99,), daemon=True).start()",
+    "uses_numpy": "import numpy, scipy.linalg; numpy.ones((500, 500)) @ numpy.ones((500, 500))",
+    "innocent": "from suite import registry",
+}
+
+
+@pytest.fixture
+def plugins(tmp_path, monkeypatch):
+    for name, text in PLUGINS.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.skipif(len(allowed_cores()) < 2, reason="torch starts no threads on one core")
+@pytest.mark.parametrize("guilty", ["computes", "starts_a_thread"])
+def test_a_plugin_that_leaves_threads_running_is_named_before_any_worker_waits_for_one(plugins, guilty):
+    sentence = (
+        rf"^plug-in '{guilty}' leaves \d threads? running when it is imported, .* into the builder of the level\.$"
+    )
+    with Launcher(Plan(threads=1), ("innocent", guilty)) as launcher, pytest.raises(StepmarkError, match=sentence):
+        launcher.start()
+
+
+def test_a_plugin_may_use_libraries_that_end_their_threads_before_a_fork(plugins):
+    with Launcher(Plan(threads=1), ("uses_numpy",)) as launcher:
+        launcher.start()
+        launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()

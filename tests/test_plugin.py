@@ -192,6 +192,16 @@ BAD_PROFILES = [
 ]
 
 
+def test_a_plugin_that_starts_a_thread_when_it_is_imported_is_one_sentence(desk: Desk) -> None:
+    started = "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
+    with (desk.folder / "my_levels.py").open("a") as file:
+        file.write(started)
+    done = desk.run("--profile", "tiny", "--record", "here")
+    assert done.code == 2
+    assert "plug-in 'my_levels' leaves 1 thread running when it is imported" in done.out + done.err
+    assert not (desk.folder / "here").exists()
+
+
 @pytest.mark.parametrize(("table", "sentence"), BAD_PROFILES)
 def test_a_wrong_profile_is_one_sentence(desk: Desk, table: str, sentence: str) -> None:
     (desk.folder / "profiles.toml").write_text(f"[mine]\n{table}\n")

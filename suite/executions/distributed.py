@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from suite import torchrun
 from suite.accelerators import cuda_devices
 from suite.clock import Clock, WaitingClock
-from suite.cores import tasks
 from suite.executions.cpu import Cpu, Peer
+from suite.forking import left_by_fork
 from suite.gradients import first_difference
 from suite.loopback import LOOPBACK, loopback
 from suite.peers import STATUS_S, WAIT, Actions, Peers, RankFailed, about_connection
@@ -275,9 +275,8 @@ def refuse_threads() -> None:
     """
     import torch
 
-    running = len(tasks())
-    if running > torch.get_num_threads():
-        raise RuntimeError(f"ranks are forked, and this process runs {running} threads already; use a fresh one")
+    if obstacle := left_by_fork(pool=torch.get_num_threads() - 1):
+        raise RuntimeError(f"ranks are forked, and this process has {obstacle} already; use a fresh one")
 
 
 def from_others(error: BaseException) -> bool:
