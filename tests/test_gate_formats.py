@@ -599,7 +599,7 @@ ANY = st.builds(
     failed=st.lists(TEXTS, max_size=3).map(tuple),
     blocks=COUNTS,
     control_blocks=COUNTS,
-    control_alarm=TEXTS,
+    control_alarm=st.just("") | TEXTS.map("alarm {}".format),
     noise=st.none() | NUMBERS,
     identical=st.booleans(),
     interrupted=st.booleans(),
@@ -625,3 +625,48 @@ def test_any_verdict_can_be_written_in_every_format(verdict):
     assert len(texts["markdown"]) <= markdown.LONGEST
     assert all(line.startswith(("::error", "::warning", "::notice")) for line in texts["github"].split("\n"))
     assert not Page(texts["page"]).all("script")
+
+
+OUTCOMES = {0: ("no regression", "identical"), 1: ("failed",), 10: ("regression",), 11: ("inconclusive",)}
+OUTCOMES[12] = ("not comparable",)
+
+
+def agree(verdict: GateVerdict) -> None:
+    """Every format says what the exit code says."""
+    code = verdict.exit_code
+    read = json.loads(written("json", verdict))
+    assert read["exit_code"] == code
+    said = read["outcome"]
+    assert said in OUTCOMES[code]
+    assert read["sentence"].startswith(f"{said}: ")
+    assert written("table", verdict).splitlines()[0].partition(", candidate ")[2].count(f": {said}: ") >= 1
+    assert written("markdown", verdict).startswith(f"## Stepmark gate: {said}\n")
+    assert page(verdict).all("h1")[0].words.strip() == said
+    judged = [*read["cases"], *read["levels"]]
+    regressions = {one["name"] for one in judged if one["verdict"] == "regression"}
+    assert bool(regressions) == (code == 10)
+    assert set(read["culprits"]) <= regressions
+    suite = junit(verdict)
+    found = {tag: len(suite.findall(f"testcase/{tag}")) for tag in ("failure", "error", "skipped")}
+    assert bool(found["failure"]) == (code == 10)
+    assert bool(found["error"]) == bool(verdict.failed)
+    lines = written("github", verdict).splitlines()
+    errors = [line for line in lines if line.startswith("::error")]
+    assert bool(errors) == (code in (1, 10))
+    assert any("regression" in line.partition("::")[2].partition("::")[0] for line in errors) == (code == 10)
+    if code == 11:
+        assert found["skipped"]
+        assert any(line.startswith("::warning") for line in lines)
+    if verdict.voided:
+        assert all(one["verdict"] == "inconclusive" for one in judged if one["metric"] == "step_time")
+
+
+@EVERY
+def test_every_format_and_the_exit_code_say_the_same(name):
+    agree(made.ALL[name]())
+
+
+@given(ANY)
+@settings(max_examples=20)
+def test_every_format_and_the_exit_code_say_the_same_of_any_verdict(verdict):
+    agree(verdict)

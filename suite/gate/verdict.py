@@ -1,13 +1,20 @@
-"""The values of a gate's verdict: what every format is made from. No statistics, no input or output."""
+"""The values of a gate's verdict: what every format is made from. No statistics, no input or output.
+
+A verdict masks what is no evidence when it is made, so that no format, program or exit code can see another truth.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from suite.limits import Limits, Verdict
 
 FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE, NOT_COMPARABLE = 0, 1, 10, 11, 12
+STEP_TIME = "step_time"
+ALARMED = "the control told two identical sides apart"
+"""Why no step time is evidence after an alarm of the control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,9 @@ class LeftOut:
 class GateVerdict:
     """What a gate has found.
 
+    After an alarm of the control no step time is evidence: each is inconclusive, without a bound, explains nothing and
+    is no culprit, from the moment that the verdict is made. Changes and intervals stay, for who wants to look.
+
     Attributes:
         baseline, candidate: the arms as the user wrote them.
         arms: what they turned out to be, by side: revision, interpreter, torch, variables, levels.
@@ -115,22 +125,37 @@ class GateVerdict:
     modes: dict[str, str] = field(default_factory=dict)
     beside: dict[str, tuple[float, float]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Mask what is no evidence, and keep only culprits that are a regression."""
+        if self.voided:
+            for name in ("cases", "levels"):
+                object.__setattr__(self, name, tuple(masked(one, self.voided) for one in getattr(self, name)))
+        shown = {one.name for one in (*self.cases, *self.levels) if one.verdict == "regression"}
+        object.__setattr__(self, "culprits", tuple(name for name in self.culprits if name in shown))
+
+    @property
+    def voided(self) -> str:
+        """Why no step time is evidence; empty where they are."""
+        return ALARMED if self.control_alarm else ""
+
     def count(self, verdict: Verdict) -> int:
         """Judged cases of all metrics with that verdict."""
         return sum(one.verdict == verdict for one in self.cases)
 
     @property
     def exit_code(self) -> int:
-        """A regression first, then a case that fails in the candidate, then what is not known, then nothing to judge.
-
-        Where the control told two identical sides apart, no step time of this gate is evidence.
-        """
-        believed = [one for one in (*self.cases, *self.levels) if not self.control_alarm or one.metric != "step_time"]
-        if any(one.verdict == "regression" for one in believed):
+        """A regression first, then a case that fails in the candidate, what is not known, and nothing to judge."""
+        if any(one.verdict == "regression" for one in (*self.cases, *self.levels)):
             return REGRESSION
         if self.failed:
             return CASE_FAILED
-        unknown = self.interrupted or self.control_alarm or self.count("inconclusive")
-        if unknown:
+        if self.interrupted or self.voided or self.count("inconclusive"):
             return INCONCLUSIVE
         return FINE if self.cases or self.identical else NOT_COMPARABLE
+
+
+def masked(one: Judged, reason: str) -> Judged:
+    """A judged step time that is no evidence; other metrics as they are."""
+    if one.metric != STEP_TIME:
+        return one
+    return replace(one, verdict="inconclusive", reason=reason, ruled_out=math.inf, explained_by="")

@@ -1,7 +1,6 @@
 """A verdict in the formats that people and tools read: values of `suite.gate.verdict` in, text out.
 
 printable.py    texts of others made fit for a line
-evidence.py     what may be told as evidence
 figures.py      numbers for a reader
 sentences.py    what several formats say alike
 conditions.py   how it was measured, as labels and texts

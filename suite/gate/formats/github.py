@@ -5,7 +5,6 @@ Source: GitHub's "Workflow commands for GitHub Actions"; the escapes are those o
 
 from __future__ import annotations
 
-from suite.gate.formats.evidence import believed
 from suite.gate.formats.figures import change
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
@@ -29,7 +28,7 @@ PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",":
 
 def render(verdict: GateVerdict) -> str:
     """Errors for culprits and failed cases, warnings for what is not known, notices for improvements and the whole."""
-    verdict = believed(printable(verdict))
+    verdict = printable(verdict)
     return "\n".join(
         [
             *limited("error", "regressions and failed cases", errors(verdict)),

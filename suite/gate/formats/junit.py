@@ -10,7 +10,6 @@ import math
 from xml.etree import ElementTree
 
 from suite.gate.formats.conditions import conditions
-from suite.gate.formats.evidence import believed
 from suite.gate.formats.figures import change
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import case_label, culprits, failures, finding, level_label, not_compared, sentence
@@ -27,7 +26,7 @@ def render(verdict: GateVerdict) -> str:
 
     A level is a test only where it is a regression.
     """
-    verdict = believed(printable(verdict))
+    verdict = printable(verdict)
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", name=SUITE)
     properties = ElementTree.SubElement(suite, "properties")

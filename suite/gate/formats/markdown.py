@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from suite import units
 from suite.gate.formats.conditions import conditions
-from suite.gate.formats.evidence import believed
 from suite.gate.formats.figures import between, change, percent
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
@@ -48,7 +47,7 @@ ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES 
 
 def render(verdict: GateVerdict) -> str:
     """A heading, the culprits, what changed, the rest folded away, and how it was measured, within `LONGEST`."""
-    verdict = believed(printable(verdict))
+    verdict = printable(verdict)
     levels = [row(level_label(one), one) for one in telling_levels(verdict)]
     changed = [row(case_label(one), one) for one in verdict.cases if one.verdict != "no change"]
     same = [row(case_label(one), one) for one in verdict.cases if one.verdict == "no change"]

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from suite import units
 from suite.gate.formats.conditions import conditions
-from suite.gate.formats.evidence import believed
 from suite.gate.formats.figures import between, change, percent
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.printable import printable
@@ -52,7 +51,7 @@ class Line:
 
 def render(verdict: GateVerdict) -> str:
     """The whole page."""
-    verdict = believed(printable(verdict))
+    verdict = printable(verdict)
     blamed = culprits(verdict)
     memory = [one for one in verdict.cases if not is_time(one)]
     summed = summed_up(memory)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from suite.gate.formats.evidence import ALARMED, believed
 from suite.gate.formats.figures import change, percent_above, size
 from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
@@ -82,11 +81,8 @@ def culprits(verdict: GateVerdict) -> tuple[tuple[str, Judged], ...]:
     """Regressions that no other explains, each under its label: those that the verdict names first, in their order."""
     order = {name: index for index, name in enumerate(verdict.culprits)}
     labelled = [(level_label(one), one) for one in verdict.levels] + [(case_label(one), one) for one in verdict.cases]
-    found = [
-        (label, one)
-        for label, one in labelled
-        if one.verdict == "regression" and (one.name in order or not one.explained_by)
-    ]
+    regressions = [(label, one) for label, one in labelled if one.verdict == "regression"]
+    found = [(label, one) for label, one in regressions if one.name in order or not one.explained_by] or regressions
     return tuple(sorted(found, key=lambda pair: order.get(pair[1].name, len(order))))
 
 
@@ -154,7 +150,7 @@ def outcome(verdict: GateVerdict) -> str:
 
 def sentence(verdict: GateVerdict) -> str:
     """The verdict in one sentence: `regression: 1 of 24 cases is slower: seed_cnn-adam-cpu +5.2 %`."""
-    return f"{outcome(verdict)}: {particulars(believed(verdict))}"
+    return f"{outcome(verdict)}: {particulars(verdict)}"
 
 
 def particulars(verdict: GateVerdict) -> str:
@@ -212,7 +208,7 @@ def failed(verdict: GateVerdict) -> str:
 def undecided(verdict: GateVerdict) -> str:
     """Why nothing is certain, and what is known all the same."""
     ended = ["the gate was ended before it was over"] if verdict.interrupted else []
-    alarm = [ALARMED] if verdict.control_alarm else []
+    alarm = [verdict.voided] if verdict.voided else []
     parts = [*ended, *alarm, *counted(verdict, "inconclusive")]
     return "; ".join([*parts, *([overall] if (overall := bound_overall(verdict)) else [])])
 

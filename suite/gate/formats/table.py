@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from suite import units
 from suite.gate.formats.conditions import conditions
-from suite.gate.formats.evidence import believed
 from suite.gate.formats.figures import between, percent
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
@@ -39,7 +38,7 @@ LEFT = {0, 1, 6}
 
 def render(verdict: GateVerdict) -> str:
     """The sentence, the culprits, each case and metric, and how it was measured."""
-    verdict = believed(printable(verdict))
+    verdict = printable(verdict)
     summed = summed_up(verdict.cases)
     rows = [cells(case_label(one), one) for one in verdict.cases if one.metric not in summed or not is_same(one)]
     levels = [cells(level_label(one), one) for one in telling_levels(verdict)]
