@@ -172,7 +172,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     # the gate: statistics and verdicts know nothing of processes; what starts them is the second half
     "gate": set(),
     "gate.statistics": set(),
-    "gate.statistics.sign_flips": {"gate.statistics.moderation"},
     "gate.statistics.*": set(),
     "gate.records": {"records"},
     "gate.verdict": {"limits"},

@@ -8,6 +8,7 @@ import pytest
 
 from suite.forked import WorkerFailed
 from suite.gate.control import AGAIN
+from suite.gate.formats import table
 from suite.gate.formats.sentences import sentence
 from suite.gate.judge import judge
 from suite.gate.ledger import LEDGER_NAME, Gate, Ledger, read_gate
@@ -55,6 +56,25 @@ def test_a_slowdown_is_a_regression_with_its_size(gated):
     assert verdict.culprits == (FIRST,)
     assert verdict.exit_code == 10
     assert first.holm <= first.p_value * len(ROWS) + 1e-12
+
+
+def test_a_case_that_is_not_shown_to_be_slower_with_its_level_is_inconclusive_and_says_so(tmp_path):
+    """Three cases of four are slower by 4 %; the fourth, by the tolerance, takes all the time that there is."""
+    slower = {case.id: 0.04 for case in CASES[1:]} | {FIRST: 0.011}
+
+    def stop(block: int) -> None:
+        if block == 17:
+            raise KeyboardInterrupt
+
+    wanted = planned(metrics=("step_time",))
+    with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
+        LiveGate(FakeSides(slower=slower, noise=0.01, before_block=stop), Gate(wanted), ledger, lambda *_: None).run()
+    verdict = judge(replace(read_gate(tmp_path / "gate"), finished=True))
+    first = next(one for one in verdict.cases if one.name == FIRST)
+    assert "all cases" in verdict.culprits
+    assert first.verdict == "inconclusive"
+    assert first.reason == "all cases are slower on average, this case is not shown to be by itself"
+    assert "this case is not shown to be by itself; a slowdown above" in table.render(verdict)
 
 
 def test_a_speed_up_is_an_improvement_and_ends_with_0(gated):
@@ -196,6 +216,8 @@ def test_memory_alone_can_be_gated(gated, tmp_path):
 def test_where_the_machine_tells_identical_sides_apart_no_step_time_counts(gated):
     verdict = gated(FakeSides(second_place=0.05), budget_s=3600.0)
     assert "differs from itself by +5." in verdict.control_alarm
+    assert set(of(verdict).values()) == {"inconclusive"}
+    assert verdict.culprits == ()
     assert verdict.exit_code == 11
 
 

@@ -13,11 +13,10 @@ from suite.gate.ratio import balanced
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated, prior, trigamma_inverse
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
-from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, alone, jointly, signs, statistics
+from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, alone, signs, statistics, stepwise
 from suite.gate.statistics.trimming import SHARE, trimmed
 
 VARIANCES = np.array([0.00012, 0.00034, 0.00021, 0.00090, 0.00015, 0.00027, 0.00044, 0.00011])
-ALONE = [slice(0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -78,20 +77,40 @@ def test_a_moderated_variance_lies_between_the_smallest_and_the_largest_or_all_a
     assert np.ptp(found) <= np.ptp(variances) * (1 + 1e-9)
 
 
-def by_hand(ratios: np.ndarray, families: list[slice]) -> list[float]:
-    """Share of all worlds whose largest statistic reaches a column's own."""
-    own = statistics(ratios, families)[0]
-    largest = [
-        statistics(ratios * np.array(world)[:, None], families)[0].max()
-        for world in itertools.product((1.0, -1.0), repeat=len(ratios))
-    ]
-    return [float(np.mean([one >= mine - 1e-12 for one in largest])) for mine in own]
+def by_hand(ratios: np.ndarray) -> list[float]:
+    """Share of all worlds whose largest statistic reaches a column's own, among those that are no larger."""
+    worlds = np.array(list(itertools.product((1.0, -1.0), repeat=len(ratios))))
+    found = statistics(ratios, worlds)
+    p_values, left, before = {}, list(range(ratios.shape[1])), 0.0
+    while left:
+        largest = max(left, key=lambda place: found[0, place])
+        share = np.mean([max(world[left]) >= found[0, largest] - 1e-12 for world in found])
+        before = p_values[largest] = max(before, float(share))
+        left.remove(largest)
+    return [p_values[place] for place in range(ratios.shape[1])]
 
 
-def test_joint_p_values_are_counted_over_every_world():
-    ratios = np.random.default_rng(3).normal(0.4, 1.0, size=(7, 4))
-    families = [slice(0, 3), slice(3, 4)]
-    assert jointly(ratios, families, seed=0) == pytest.approx(by_hand(ratios, families))
+def test_joint_p_values_are_counted_over_every_world_and_one_column_after_the_other():
+    ratios = np.random.default_rng(3).normal([0.4, 0.8, 0.1, 1.5], 1.0, size=(7, 4))
+    assert stepwise(ratios, seed=0) == pytest.approx(by_hand(ratios))
+
+
+def test_a_joint_p_value_is_no_smaller_than_that_of_the_column_alone_and_of_one_before_it():
+    ratios = np.random.default_rng(4).normal(0.5, 1.0, size=(8, 5))
+    p_values, own = stepwise(ratios, seed=0), statistics(ratios, np.ones((1, 8)))[0]
+    assert all(p_values[place] >= alone(ratios[:, place]) - 0.005 for place in range(5))
+    assert list(p_values[np.argsort(-own)]) == sorted(p_values)
+
+
+def test_columns_that_do_not_differ_are_rejected_in_their_share_whatever_the_others_do():
+    """2,000 tables of nine blocks: three columns of correlated noise beside five that are far above 0."""
+    chance = np.random.default_rng(8)
+    means = np.array([0.0] * 3 + [5.0] * 5)
+    wrong = 0
+    for _ in range(2000):
+        ratios = means + chance.normal(size=(9, 1)) + chance.normal(size=(9, 8))
+        wrong += min(stepwise(ratios, seed=0)[:3]) <= 0.05
+    assert wrong <= stats.binom.ppf(0.997, 2000, 0.05)
 
 
 def test_one_column_agrees_with_scipys_permutation_test():
@@ -104,13 +123,13 @@ def test_one_column_agrees_with_scipys_permutation_test():
         alternative="greater",
         n_resamples=np.inf,
     )
-    assert jointly(ratios[:, None], ALONE, seed=0)[0] == pytest.approx(other.pvalue)
+    assert stepwise(ratios[:, None], seed=0)[0] == pytest.approx(other.pvalue)
 
 
 def test_worlds_of_one_column_are_counted_as_if_each_were_looked_at():
     for seed in range(5):
         ratios = np.random.default_rng(seed).normal(0.8, 1.0, size=(9, 1))
-        assert alone(ratios[:, 0]) == pytest.approx(by_hand(ratios, ALONE)[0])
+        assert alone(ratios[:, 0]) == pytest.approx(by_hand(ratios)[0])
 
 
 @given(st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=2, max_size=10))
@@ -134,8 +153,8 @@ def test_one_disturbed_block_costs_a_slowdown_no_more_than_its_sign():
     quiet = np.full((10, 1), 0.03) + np.linspace(-0.001, 0.001, 10)[:, None]
     disturbed = quiet.copy()
     disturbed[3] = -0.9
-    assert jointly(quiet, ALONE, seed=0)[0] == 1 / 1024
-    assert jointly(disturbed, ALONE, seed=0)[0] == 11 / 1024
+    assert stepwise(quiet, seed=0)[0] == 1 / 1024
+    assert stepwise(disturbed, seed=0)[0] == 11 / 1024
 
 
 @given(st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=5, max_size=40).filter(lambda one: len(one) % 5 == 0))
@@ -151,7 +170,7 @@ def test_the_middle_of_numbers_is_known_as_scipy_says(numbers):
 
 def test_worlds_drawn_by_chance_agree_with_all_of_them():
     ratios = np.random.default_rng(7).normal(0.5, 1.0, size=(ALL_WORLDS_UP_TO + 1, 1))
-    assert jointly(ratios, ALONE, seed=1)[0] == pytest.approx(by_hand(ratios, ALONE)[0], abs=0.01)
+    assert stepwise(ratios, seed=1)[0] == pytest.approx(by_hand(ratios)[0], abs=0.01)
 
 
 def test_the_first_world_is_the_one_that_was_measured():
@@ -161,7 +180,7 @@ def test_the_first_world_is_the_one_that_was_measured():
 
 def test_a_case_that_was_measured_once_or_never_has_no_p_value():
     ratios = np.array([[0.1, math.nan, math.nan], [0.2, 0.3, math.nan], [0.15, math.nan, math.nan]])
-    assert jointly(ratios, [slice(0, 3)], seed=0)[1:].tolist() == [1.0, 1.0]
+    assert stepwise(ratios, seed=0)[1:].tolist() == [1.0, 1.0]
 
 
 def test_p_values_of_a_list_are_adjusted_as_r_and_scipy_do():

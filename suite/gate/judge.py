@@ -11,16 +11,16 @@ import numpy as np
 
 from suite.footprint import METRICS, growth, tolerance_of
 from suite.gate import control, readings
+from suite.gate.explain import EVERY
 from suite.gate.ledger import Gate
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
 from suite.gate.records import Block, Row, Told
 from suite.gate.replay import again_of, failures, has_lost, log_ratios, mode_of, ratio_in, replayed, told_of
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
-from suite.gate.verdict import GateVerdict, Judged, LeftOut
+from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
 from suite.records import Series
 
-STEP_TIME = "step_time"
 BESIDE = ("others_cores", "stolen_share", "throttled_share")
 """Metrics of `suite.disturbance` that a verdict tells."""
 
@@ -60,7 +60,14 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         memory_tolerance=planned.memory_tolerance,
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
         levels=tuple(level_judged(name, procedure, known, explanations) for name in planned.levels if name in known),
-        culprits=tuple(name for name, explanation in culprits.items() if name == explanation),
+        culprits=tuple(
+            dict.fromkeys(
+                [
+                    *(name for name, explanation in culprits.items() if name == explanation),
+                    *(one.name for one in remembered if one.verdict == "regression"),
+                ]
+            )
+        ),
         left_out=(*left_out_of(gate, failed), *unread),
         failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
         blocks=procedure.blocks,
@@ -135,7 +142,7 @@ def case_judged(
     sides = [[pair[side] for pair in medians if pair] for side in (0, 1)]
     told = known.blocks if known else 0
     verdict: Verdict = settled.verdict if settled else "inconclusive"
-    explanation = (settled.level if settled else "") or explanations.get(name, name)
+    explanation = explanations.get(name, name)
     return Judged(
         name=name,
         candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
@@ -151,7 +158,7 @@ def case_judged(
         holm=in_holm,
         benjamini_hochberg=in_hochberg,
         explained_by="" if explanation == name else explanation,
-        reason="" if verdict != "inconclusive" else why(gate, name, told, len(blocks)),
+        reason="" if settled else why(gate, name, told, len(blocks)) or slower_level_of(procedure, name, explanations),
     )
 
 
@@ -180,6 +187,18 @@ def why(gate: Gate, name: str, told: int, measured: int) -> str:
     if measured > told:
         return f"others disturbed {measured - told} of {measured} blocks"
     return f"only {measured} blocks were measured" if measured != 1 else "only one block was measured"
+
+
+def slower_level_of(procedure: Procedure, name: str, explanations: Mapping[str, str]) -> str:
+    """Which slower level a case belongs to that is not shown to be slower by itself; empty where there is none."""
+    slower = [
+        level
+        for level, members in procedure.levels.items()
+        if name in members and level in procedure.settled and procedure.settled[level].verdict == "regression"
+    ]
+    level = min(slower, key=lambda one: explanations.get(one) != one, default="")
+    is_are = "are" if level == EVERY else "is"
+    return f"{level} {is_are} slower on average, this case is not shown to be by itself" if level else ""
 
 
 def medians_of(block: Block, row: str) -> tuple[float, float] | None:

@@ -3,8 +3,8 @@
 for each block that compares the sides:
     add its log ratios
     where the schedule has a look:
-        regression    shown slower than the tolerance, by moderated t and by sign flips, joint over the suite
-        improvement   likewise, faster
+        regression    shown slower than the tolerance, by moderated t and by sign flips, over all cases and levels
+        improvement   shown faster than the tolerance, by the same tests
         no change     slower by the margin is ruled out, and nothing suggests a slowdown that matters
         settled cases are measured no more
 when the time is up: one last look, and what is settled by nothing is inconclusive
@@ -25,7 +25,8 @@ from scipy import stats
 from suite.gate.explain import explained
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated
-from suite.gate.statistics.sign_flips import alone, jointly
+from suite.gate.statistics.multiplicity import holm
+from suite.gate.statistics.sign_flips import alone, stepwise
 from suite.gate.statistics.trimming import trimmed
 from suite.limits import Limits, Verdict
 
@@ -67,11 +68,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A verdict, after how many blocks it fell, and the level that brought it; empty for one of its own."""
+    """A verdict, and after how many blocks it fell."""
 
     verdict: Verdict
     blocks: int
-    level: str = ""
 
 
 class Procedure:
@@ -145,13 +145,10 @@ class Procedure:
         permitted = self.limits.alpha * share
         verdicts: tuple[tuple[Verdict, int], ...] = (("regression", 1), ("improvement", -1))
         for verdict, side in verdicts:
-            p_values = self._adjusted(side)
-            for name, one in known.items():
-                alone = one.slower if side == 1 else one.faster
-                if p_values.get(name, 1.0) <= permitted and alone * len(known) <= permitted:
+            for name, p_value in self._adjusted(known, verdict, side, permitted).items():
+                if p_value <= permitted:
                     self.settled.setdefault(name, Settled(verdict, self.blocks))
             self._settle_levels(verdict)
-        self._settle_members(known)
         for case in self.open:
             if self._is_no_slower(known[case], PASS_ERROR * share, final=final):
                 self.settled[case] = Settled("no change", self.blocks)
@@ -161,14 +158,6 @@ class Procedure:
         for name, members in self.levels.items():
             if all(member in self.settled and self.settled[member].verdict == verdict for member in members):
                 self.settled.setdefault(name, Settled(verdict, self.blocks))
-
-    def _settle_members(self, known: Mapping[str, Known]) -> None:
-        """Cases of a slowed level that explains them, and that seem slowed themselves, are slowed with it."""
-        explained = self.explained(known)
-        for level in explained.values():
-            for case in self.levels.get(level, ()):
-                if case in self.open and known[case].slower <= 1 - CONFIDENCE:
-                    self.settled[case] = Settled("regression", self.blocks, level)
 
     def explained(self, known: Mapping[str, Known], verdict: Verdict = "regression") -> dict[str, str]:
         """Each case and level of a verdict -> the one of them that explains it, itself where none does."""
@@ -183,21 +172,34 @@ class Procedure:
         pointless = one.mean < math.log1p(limits.tolerance) or bound < math.log1p(2 * limits.tolerance)
         return bound < math.log1p(limits.margin) and (final or pointless)
 
-    def _adjusted(self, side: int) -> dict[str, float]:
-        """P-values by sign flips, adjusted over all cases and levels, of those that are open: jointly while every case
-        is measured. Once some are settled, those that are left were chosen by their results; each is then taken
-        alone, times all that there were, as if none had been settled (Bonferroni).
+    def _adjusted(self, known: Mapping[str, Known], verdict: Verdict, side: int, permitted: float) -> dict[str, float]:
+        """P-values of cases and levels, adjusted over all of them but those that have this verdict already. The signs
+        are looked at where the t alone is no larger than `permitted`.
+
+        At the first look no case was left out because of its results, and the sign flips are joint. Afterwards each is
+        taken alone, and Holm adjusts for all that there were: the open ones were chosen by their results, and a joint
+        test of them would be too bold. That a case or level counts no more once it is shown keeps the error of any
+        false one (Holm 1979; Maurer and Bretz 2013, "Multiple testing in group sequential trials using graphical
+        approaches"): before the first false one, at least as many are left as are not slower.
         """
-        shifted = side * self._columns() - math.log1p(self.limits.tolerance)
-        names = self._names()
-        if not self.settled:
-            found = jointly(shifted, self._families(), self._seed)
-            return dict(zip(names, map(float, found), strict=True))
-        return {
-            name: min(1.0, len(names) * alone(shifted[:, place]))
-            for place, name in enumerate(names)
-            if not {name, *self.levels.get(name, ())} & self.settled.keys()
-        }
+        names = [name for name in self._names() if name not in self.settled or self.settled[name].verdict != verdict]
+        by_t = [known[name].slower if side == 1 else known[name].faster for name in names]
+        if min(by_t, default=1.0) > permitted:
+            return {}
+        columns = side * self._columns() - math.log1p(self.limits.tolerance)
+        if not self.looks:
+            jointly = dict(zip(self._names(), map(float, stepwise(columns, self._seed)), strict=True))
+            return {name: max(jointly[name], one) for name, one in zip(names, holm(by_t), strict=True)}
+        by_name = dict(zip(self._names(), columns.T, strict=True))
+        p_values = [
+            max(alone(by_name[name]), one) if one <= permitted and self._is_testable(name) else 1.0
+            for name, one in zip(names, by_t, strict=True)
+        ]
+        return dict(zip(names, holm(p_values), strict=True))
+
+    def _is_testable(self, name: str) -> bool:
+        """Whether neither a case nor, of a level, any of its cases is settled."""
+        return not {name, *self.levels.get(name, ())} & self.settled.keys()
 
     def _names(self) -> list[str]:
         return [*self.cases, *self.levels]
