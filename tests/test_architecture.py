@@ -188,6 +188,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "footprint",
             "gate",
             "gate.control",
+            "gate.explain",
             "gate.ledger",
             "gate.procedure",
             "gate.readings",
