@@ -14,6 +14,7 @@ live.py         the loop: blocks until all is settled or the time is up
 turns.py        which of several gates on one machine measures now
 replay.py       a ledger -> where the procedure stands
 judge.py        a ledger -> the whole verdict, as the values of verdict.py
+memory_verdicts.py, circumstances.py     its memory, and how it was measured
 explain.py      what slowed what
 control.py      the machine against itself
 formats/        the verdict as a table, JSON, JUnit, Markdown, GitHub's annotations, a page

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypedDict
 
-import numpy as np
-
-from suite.footprint import METRICS, growth, tolerance_of
-from suite.gate import control, readings
+from suite.gate import control
+from suite.gate.circumstances import beside, discarded_share, machine_of, noise_of
 from suite.gate.explain import EVERY
 from suite.gate.ledger import Gate
+from suite.gate.memory_verdicts import of_memory
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
-from suite.gate.records import Block, Row, Told
-from suite.gate.replay import again_of, failures, has_lost, log_ratios, mode_of, ratio_in, replayed, told_of
+from suite.gate.records import Block, Told
+from suite.gate.replay import again_of, failures, has_lost, log_ratios, mode_of, replayed, told_of
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
 from suite.records import Series
-
-BESIDE = ("others_cores", "stolen_share", "throttled_share")
-"""Metrics of `suite.disturbance` that a verdict tells."""
 
 
 class Figures(TypedDict):
@@ -60,14 +56,7 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         memory_tolerance=planned.memory_tolerance,
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
         levels=tuple(level_judged(name, procedure, known, explanations) for name in planned.levels if name in known),
-        culprits=tuple(
-            dict.fromkeys(
-                [
-                    *(name for name, explanation in culprits.items() if name == explanation),
-                    *(one.name for one in remembered if one.verdict == "regression"),
-                ]
-            )
-        ),
+        culprits=culprits_of(culprits, remembered),
         left_out=(*left_out_of(gate, failed), *unread),
         failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
         blocks=procedure.blocks,
@@ -84,6 +73,12 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         modes={row.id: mode_of(gate, row) for row in planned.rows},
         beside=beside(gate),
     )
+
+
+def culprits_of(explanations: Mapping[str, str], remembered: Sequence[Judged]) -> tuple[str, ...]:
+    """Names of what explains the regressions of step time, the largest first, then of those of memory."""
+    of_time = [name for name, explanation in explanations.items() if name == explanation]
+    return tuple(dict.fromkeys([*of_time, *(one.name for one in remembered if one.verdict == "regression")]))
 
 
 def control_alarm(gate: Gate) -> str:
@@ -233,79 +228,3 @@ def level_judged(
         p_value=known[name].slower,
         explained_by="" if explanations.get(name, name) == name else explanations[name],
     )
-
-
-def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
-    """Memory of each row that has not failed, by metric; and what could not be read."""
-    judged: list[Judged] = []
-    unread: list[LeftOut] = []
-    rows = [row for row in gate.planned.rows if row.id not in failed] if gate.readings else []
-    for metric in readings.wanted(gate.planned.metrics):
-        silent = readings.silent(gate.readings, metric)
-        if silent:
-            unread.append(LeftOut(f"{metric} of all cases", f"the {' and the '.join(silent)} cannot tell it"))
-            continue
-        for row in rows:
-            before, after = readings.columns(gate.readings, row.id, metric)
-            if before:
-                judged.append(memory_judged(gate, row, metric, before, after))
-            else:
-                unread.append(LeftOut(row.id, f"{metric} could not be read"))
-    return judged, unread
-
-
-def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
-    """One row's memory by one metric."""
-    towards = readings.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
-    verdict: Verdict = "no change"
-    if towards and len(before) < readings.READINGS:
-        verdict = "inconclusive"
-    elif towards:
-        verdict = "regression" if towards > 0 else "improvement"
-    return Judged(
-        name=row.id,
-        candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
-        metric=metric,
-        unit=METRICS[metric],
-        verdict=verdict,
-        change=growth(median(before), median(after)),
-        low=growth(max(before), min(after)),
-        high=growth(min(before), max(after)),
-        ruled_out=growth(min(before), max(after)),
-        blocks=len(before),
-        baseline_median=median(before),
-        candidate_median=median(after),
-        reason=f"{len(before)} of {readings.READINGS} readings were taken" if verdict == "inconclusive" else "",
-    )
-
-
-def noise_of(gate: Gate) -> float | None:
-    """Standard deviation of a block's log ratio, in the middle of the cases."""
-    rows = [log_ratios(block) for block in gate.of("comparison")]
-    by_case = [
-        [row[case.id] for row in rows if math.isfinite(row.get(case.id, math.nan))] for case in gate.planned.rows
-    ]
-    found = [float(np.std(values, ddof=1)) for values in by_case if len(values) > 1]
-    return median(found) if found else None
-
-
-def discarded_share(gate: Gate) -> float:
-    """Share of the pieces, of both sides, that were left out since one of them queued for a core."""
-    ratios = [ratio for block in gate.of("comparison") for row in block.told if (ratio := ratio_in(block, row))]
-    taken = sum(ratio.taken for ratio in ratios)
-    return 1 - sum(ratio.pieces for ratio in ratios) / taken if taken else 0.0
-
-
-def beside(gate: Gate) -> dict[str, tuple[float, float]]:
-    """What others did to the machine: in the middle of the blocks that compare the sides, and in the worst of them."""
-    found: dict[str, list[float]] = {}
-    for block in gate.of("comparison"):
-        for series in block.surroundings:
-            found.setdefault(series.metric.name, []).extend(series.values)
-    return {name: (median(found[name]), max(found[name])) for name in BESIDE if found.get(name)}
-
-
-def machine_of(gate: Gate) -> str:
-    """The processor and its cores, in words."""
-    machine = gate.planned.environment.get("machine", {})
-    return f"{machine.get('processor', 'unknown processor')}, {machine.get('cores_usable', '?')} cores"
