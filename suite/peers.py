@@ -20,6 +20,7 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 from suite.lifeline import die_with_parent
+from suite.reasons import one_line
 
 DONE = b"."
 RAISED = b"!"
@@ -277,9 +278,8 @@ def serve(
         status = 0
     except Exception as error:  # noqa: BLE001 - whatever it is, rank 0 says it
         traceback.print_exc()
-        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         with suppress(OSError):  # rank 0 is gone, or is not listening any more
-            os.write(answers, RAISED + reason.encode()[:REASON_BYTES])
+            os.write(answers, RAISED + one_line(error).encode(errors="replace")[:REASON_BYTES])
     finally:
         sys.stderr.flush()
         os._exit(status)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import traceback
 from collections.abc import Callable
 
@@ -12,8 +11,6 @@ LONGEST_REASON = 400
 TRACEBACK_VARIABLE = "STEPMARK_TRACEBACK"
 """Environment variable that shows where an unexpected error was raised."""
 TRACEBACK_MARK = "Traceback (most recent call last):"
-EXCEPTION_LINE = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Exit|Interrupt|Warning|Iteration)\w*(:|$)")
-"""The line of a traceback that names the exception; its frames are indented."""
 
 
 def cause(text: str) -> str:
@@ -22,11 +19,18 @@ def cause(text: str) -> str:
     A DataLoader's worker, a rank and a child process send their traceback as the message of the error that is raised
     here, and the first line of that says no more than where it came from.
     """
-    lines = [line.rstrip() for line in text.strip().splitlines() if line.strip()]
-    if any(TRACEBACK_MARK in line for line in lines):
-        named = [line for line in lines if EXCEPTION_LINE.match(line)]
-        return bounded(named[-1]) if named else bounded(lines[-1].strip())
-    return bounded(lines[0].strip()) if lines else ""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    first = " ".join(line.strip() for line in lines[: 2 if lines[0].rstrip().endswith(":") else 1])
+    return bounded(quoted(lines) or first)
+
+
+def quoted(lines: list[str]) -> str:
+    """The exception of the last traceback among lines: the first behind it that is not indented; empty without one."""
+    marks = [number for number, line in enumerate(lines) if line.rstrip().endswith(TRACEBACK_MARK)]
+    behind = lines[max(marks) + 1 :] if marks else []
+    return next((line.rstrip() for line in behind if not line[0].isspace()), "")
 
 
 def bounded(text: str) -> str:
@@ -35,9 +39,11 @@ def bounded(text: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's type and its cause, the type once."""
-    name, text = type(error).__name__, cause(str(error))
-    return text if text.startswith(f"{name}:") else f"{name}: {text}" if text else name
+    """An error's type and its cause; where it quotes a traceback, the type that was raised there."""
+    text = cause(str(error))
+    if TRACEBACK_MARK in str(error) and text:
+        return text
+    return bounded(f"{type(error).__name__}: {text}") if text else type(error).__name__
 
 
 def unexpected(error: BaseException) -> str:

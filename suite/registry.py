@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from suite.plain import name_of, plain
+from suite.reasons import one_line
 from suite.records import StepmarkError
 
 if TYPE_CHECKING:
@@ -202,13 +204,13 @@ class OptimizerSpec:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """`family`, `implementation`, and every keyword argument of a plain type."""
-        path = self.factory if isinstance(self.factory, str) else self.factory.__name__
+        """`family`, `implementation`, and every keyword argument as a plain value (`suite.plain`)."""
+        path = self.factory if isinstance(self.factory, str) else name_of(self.factory)
         chosen = [name for name in ("fused", "foreach") if self.kwargs.get(name)]
         pinned = "foreach" in self.kwargs or "fused" in self.kwargs
         implementation = chosen[0] if chosen else "forloop" if pinned else "default"
-        plain = {key: value for key, value in self.kwargs.items() if key not in ("fused", "foreach")}
-        facts = {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **plain}
+        others = {key: plain(value) for key, value in self.kwargs.items() if key not in ("fused", "foreach")}
+        facts = {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **others}
         return {**facts, "full_batch": True} if self.full_batch else facts
 
     def build(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
@@ -295,4 +297,4 @@ def load_levels(plugins: tuple[str, ...] = ()) -> None:
         except StepmarkError:
             raise
         except (Exception, SystemExit) as error:  # any error of the user's module is the user's to mend
-            raise StepmarkError(f"plug-in {plugin!r} does not import: {type(error).__name__}: {error}.") from error
+            raise StepmarkError(f"plug-in {plugin!r} does not import: {one_line(error).rstrip('.')}.") from error

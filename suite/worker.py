@@ -14,7 +14,9 @@ import torch
 from suite import torchrun
 from suite.cores import Cores
 from suite.peers import serve as serve_peer
+from suite.plain import plain
 from suite.protocol import Closed, Link, describe, pack
+from suite.reasons import cause, one_line
 from suite.recorder import metrics, record_rounds
 from suite.records import DEFAULT_EPOCHS, DEFAULT_MODE, DEFAULT_SCHEDULE, LEARN, Case
 from suite.registry import EXECUTIONS
@@ -46,7 +48,7 @@ def serve(link: Link, order: dict[str, Any]) -> None:
             gc.collect()
             gc.freeze()  # what the step is made of stays; a turn's own collection need not look through it
             described = [describe(metric) for metric in metrics(step)]
-            link.send({"made": attributes(case, step), "once": pack(step.once), "metrics": described})
+            link.send({"made": plain(attributes(case, step)), "once": pack(step.once), "metrics": described})
             while True:
                 request, fds = link.receive_fds(1)
                 if fds:
@@ -108,11 +110,8 @@ def follow(link: Link, order: dict[str, Any]) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why a case failed, in one line: what ran out, or the error's type and first line."""
-    lines = str(error).strip().splitlines() or [""]
-    text = lines[0]
+    """Why a case failed, in one line: what ran out, or the error's type and what it says."""
+    text = cause(str(error))
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return f"out of memory: {text or 'the allocation was refused'}"
-    if isinstance(error, DivergedError):
-        return text
-    return f"{type(error).__name__}: {text}"
+    return text if isinstance(error, DivergedError) else one_line(error)

@@ -19,6 +19,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": set(),
     "optional": set(),
     "units": set(),
+    "plain": set(),
     "reasons": set(),
     "users": set(),
     "stats": {"records"},
@@ -42,7 +43,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"records", "store", "report.page"},
     "report.*": {"suite", "curves", "drift", "records", "stats", "units", "users", "validity", "report.*"},
     # levels of the factors; they never import each other
-    "registry": {"records", "executions.cpu", "inputs.synthetic", "tunings.eager"},  # the latter for annotations alone
+    "registry": {
+        "plain",
+        "reasons",
+        "records",
+        "executions.cpu",
+        "inputs.synthetic",
+        "tunings.eager",
+    },  # the latter for annotations alone
     "layers": set(),
     "optimizers": {"registry"},
     "schedules": {"registry"},
@@ -58,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "structures.*": {"registry", "records", "layers"},
     "executions": set(),
     "lifeline": set(),
-    "peers": {"lifeline"},
+    "peers": {"lifeline", "reasons"},
     "torchrun": {"records"},
     "gradients": set(),
     "loopback": set(),
@@ -115,7 +123,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "priority": {"optional"},
     "worker": {
         *("cores", "peers", "protocol", "recorder", "records", "registry", "step", "surveys", "together", "torchrun"),
-        "training",
+        *("plain", "reasons", "training"),
     },
     "zygote": {"forking", "layers", "lifeline", "priority", "protocol", "records", "registry", "surveys.*", "worker"},
     # the process that judges, prints and writes
