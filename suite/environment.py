@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 import suite
-from suite import code_identity, torchrun
+from suite import allocators, code_identity, torchrun, variables
 from suite.allocators import ALLOCATORS
 from suite.cgroups import cpu_quota, memory_limit
 from suite.optional import NOTES, known, known_or, optional, positive
@@ -40,24 +40,34 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def facts(plan: Plan, torch: dict[str, Any], priority: dict[str, int | None]) -> dict[str, Any]:
+def facts(
+    plan: Plan,
+    torch: dict[str, Any],
+    priority: dict[str, int | None],
+    allocator: str | None = None,
+    plugins: Iterable[str] = (),
+) -> dict[str, Any]:
     """Everything that a reader needs to judge a number, or to measure it again.
 
     Args:
         plan: for threads, allocator and priority.
         torch: what the zygote said of its torch.
         priority: what it said of the nice values that it was given.
+        allocator: which it has in effect (`suite.allocators.in_effect`); None where it did not say.
+        plugins: names of the modules that add levels.
     """
     return {
         "machine": machine(),
         "software": software(torch),
         "container": container(),
         "commit": commit(),
+        "plugins": code_identity.of_plugins(plugins),
         "threads": {
             "torch": plan.threads,
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
-        "allocator": {"name": plan.allocator, **ALLOCATORS[plan.allocator]},
+        "allocator": {"name": plan.allocator, "effective": allocator, **ALLOCATORS[plan.allocator]},
+        "variables": variables.moving_steps(allocators.environment("default")),
         "torchrun": ranks(),
         "priority": {"wanted": plan.priority, **priority},
         "seed": plan.order_seed,

@@ -1,16 +1,32 @@
-"""Whether two runs met the same machine and software: facts of their environments that have to agree."""
+"""Whether two runs met the same code, machine and software: facts of their environments that have to agree."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-TO_RESUME = ("machine", "software", "container", "torchrun")
+CODE = ("commit", "plugins")
+"""Parts of the environment that say what code was measured: the same when a run is resumed, others when runs are
+compared, which is what a comparison is for."""
+NOT_CODE = ("commit.branch", "commit.dirty", "commit.reason")
+"""Facts of those that say nothing of the code beside the commit and the hash of what differs from it."""
+TO_RESUME = ("machine", "software", "container", "torchrun", "variables")
 """Parts of the environment that have to be the same for a run to be resumed."""
-TO_COMPARE = ("machine", "software", "container", "threads", "allocator", "priority")
+TO_COMPARE = ("machine", "software", "container", "threads", "allocator", "priority", "variables")
 """Parts that have to be the same for two runs to be compared."""
-OF_NO_MATTER = ("machine.host", "software.stepmark", "software.lock_sha256")
+OF_NO_MATTER = ("machine.host", "software.stepmark", "software.lock_sha256", "variables.LD_LIBRARY_PATH")
 """Facts of those that may differ all the same when runs are compared: a container has a new host's name each time."""
+NEARLY = {"machine.memory_bytes": 0.01}
+"""Facts that are measured, and by how much two of the same may differ, relative to the larger: the kernel sets memory
+aside for itself, some pages more or less at each start. All other facts are settings, counts or names."""
+ADDED = ("plugins", "variables", "commit.diff_sha256", "allocator.effective")
+"""Facts that older records do not have. Such a record says nothing of them, which is no difference."""
+UNREAD = (
+    *("machine.host", "machine.kernel", "machine.processor", "machine.cores_logical", "machine.cores_physical"),
+    *("machine.memory_bytes", "machine.page_bytes", "software.libc", "priority.nice", "allocator.effective"),
+)
+"""Facts that are None where a run could not read them, which is no difference."""
+UNKNOWN: Any = object()
 
 
 def differences(
@@ -26,15 +42,55 @@ def differences(
     """
     found: list[str] = []
     for part in sorted(parts):
-        found += differing(before.get(part), after.get(part), part, besides)
+        old, new = before.get(part, missing(part)), after.get(part, missing(part))
+        if part == "commit" and not (has_commit(old) and has_commit(new)):
+            continue
+        found += differing(old, new, part, besides)
     return found
+
+
+def has_commit(commit: Any) -> bool:
+    """Whether the code's commit is known: not outside a checkout, or where git refused."""
+    return isinstance(commit, dict) and commit.get("revision") is not None
+
+
+def not_known(environment: dict[str, Any], parts: Collection[str]) -> list[str]:
+    """Facts in these parts that an environment says nothing of, since its record is older than they are."""
+    names = [name for name in ADDED if name.split(".")[0] in parts]
+    return [name for name in names if fact(environment, name) is UNKNOWN]
+
+
+def fact(environment: Any, name: str) -> Any:
+    """The fact of that name, such as `commit.diff_sha256`; `UNKNOWN` where there is none."""
+    for key in name.split("."):
+        environment = environment.get(key, UNKNOWN) if isinstance(environment, dict) else UNKNOWN
+    return environment
+
+
+def missing(name: str) -> Any:
+    """What stands for a fact that is not there."""
+    return UNKNOWN if name in ADDED else None
 
 
 def differing(old: Any, new: Any, name: str, besides: Collection[str]) -> list[str]:
     """What differs within one fact, which may hold others."""
-    if old == new or name in besides:
+    if old == new or name in besides or UNKNOWN in (old, new) or (name in UNREAD and None in (old, new)):
+        return []
+    if are_near(old, new, NEARLY.get(name, 0.0)):
         return []
     if isinstance(old, dict) and isinstance(new, dict):
         keys = sorted(old.keys() | new.keys())
-        return [text for key in keys for text in differing(old.get(key), new.get(key), f"{name}.{key}", besides)]
+        inner = ((f"{name}.{key}", key) for key in keys)
+        return [
+            text
+            for full, key in inner
+            for text in differing(old.get(key, missing(full)), new.get(key, missing(full)), full, besides)
+        ]
     return [f"{name}: {old}, now {new}"]
+
+
+def are_near(old: Any, new: Any, share: float) -> bool:
+    """Whether two numbers differ by no more than that share of the larger."""
+    if not share or not isinstance(old, int | float) or not isinstance(new, int | float):
+        return False
+    return abs(new - old) <= share * max(abs(old), abs(new))

@@ -65,6 +65,7 @@ class Launcher:
     def __init__(self, plan: Plan, plugins: tuple[str, ...] = (), origin: Origin = HERE) -> None:
         self.torch: dict[str, Any] = {}
         self.priority: dict[str, int | None] = {}
+        self.allocator: str | None = None
         self._plan = plan
         self._plugins = plugins
         self._origin = origin
@@ -151,6 +152,7 @@ class Launcher:
         self._stderr.close()
         self._stderr = None
         self.torch, self.priority = answer["torch"], answer["priority"]
+        self.allocator = answer.get("allocator")  # None of an older revision's
 
     def fork(self, case: Case) -> ForkedWorker:
         """Fork a worker for `case` and wait until it has made the training step.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from suite import environment
-from suite.fingerprint import TO_RESUME, differences
+from suite.fingerprint import CODE, NOT_CODE, TO_RESUME, differences, not_known
 from suite.launcher import Launcher
 from suite.matrix import CASES_FOLDER, choice_of, refusal
 from suite.optional import NOTES
@@ -37,7 +37,9 @@ class LiveRun:
         self._launcher = Launcher(self._plan, settings.profile.plugins)
         try:
             self._launcher.start()
-            facts = environment.facts(self._plan, self._launcher.torch, self._launcher.priority)
+            launcher, plugins = self._launcher, settings.profile.plugins
+            facts = environment.facts(self._plan, launcher.torch, launcher.priority, launcher.allocator, plugins)
+            self.environment = facts
             self._writer = self._resume(settings, facts) if settings.resume else self._begin(settings, facts, root)
         except StepmarkError:
             self._launcher.close()
@@ -60,13 +62,21 @@ class LiveRun:
         run, folder = settings.resume, settings.folder
         if run is None or folder is None:
             raise AssertionError("a resumed run has a record and a folder")
-        differing = differences(run.header.environment, facts, TO_RESUME)
+        before = run.header.environment
+        code = differences(before, facts, CODE, besides=NOT_CODE)
+        if code:
+            raise StepmarkError(
+                f"{folder} cannot be resumed, it measured other code ({'; '.join(code)}); begin a new run."
+            )
+        differing = differences(before, facts, TO_RESUME)
         if differing:
             raise StepmarkError(
                 f"{folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
             )
         self.outcomes = {record.case.id: record for record in run.cases}
-        return RunWriter.resume(folder, {"at": environment.now(), "load": facts["load_before"]})
+        known = {"at": environment.now(), "load": facts["load_before"]}
+        unknown = not_known(before, (*CODE, *TO_RESUME))
+        return RunWriter.resume(folder, {**known, **({"not_compared": unknown} if unknown else {})})
 
     def __enter__(self) -> Self:
         return self

@@ -18,11 +18,13 @@ import pytest
 
 from suite import environment, report, torchrun
 from suite.drift import steadied
+from suite.in_effect import without_effect
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.progress import ProgressLine
 from suite.reasons import attempted
 from suite.records import LEARN, Case, RunRecord, StepmarkError
+from suite.replay_clock import replay_clock
 from suite.settings import OPTIONS, Settings, settle
 from suite.stats import counted
 from suite.store import read_run
@@ -38,24 +40,6 @@ REFUSED = {
 """Options of other plug-ins under which a case cannot be replayed, and why."""
 LEARNING = "learning"
 """Marker of the tests that replay the cases that learn."""
-
-
-class ReplayClock:
-    """A clock that stands at 0 before each round and at the round's length after it.
-
-    pytest-benchmark subtracts two readings; starting from 0 no digit of a round is lost.
-    """
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        """Seconds since the start of the round."""
-        return self.now_s
-
-
-replay_clock = ReplayClock()
-"""The timer that the cases name in their `benchmark` marker."""
 
 
 class Bench:
@@ -291,6 +275,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.line(f"record  {folder / 'record.jsonl'}")
     terminalreporter.line(f"report  {bench.page}")
     terminalreporter.line(f"trust   {attempted(bench.validity)}")
+    for text in without_effect(bench.run.environment):
+        terminalreporter.line(f"note    {text}")
     if not bench.complete:
         missing = len(bench.run.cases) - len(bench.run.outcomes)
         terminalreporter.line(

@@ -42,7 +42,7 @@ def serve(link: Link, order: dict[str, Any]) -> None:
     """
     try:
         case = Case(**order["case"])
-        torch.set_num_threads(order["threads"])
+        take_threads(order["threads"])
         cores = Cores()
         with make_step(case) as step:
             gc.collect()
@@ -73,13 +73,24 @@ def survey(link: Link, order: dict[str, Any]) -> None:
     """
     try:
         case = Case(**order["case"])
-        torch.set_num_threads(order["threads"])
+        take_threads(order["threads"])
         found = survey_named(order["survey"])(trained(case))
         link.send({"surveyed": pack(found)})
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - as in `serve`
         link.send({"failed": reason(error)})
+
+
+def take_threads(threads: int) -> None:
+    """Let torch compute with that many threads.
+
+    Raises:
+        RuntimeError: it takes another number.
+    """
+    torch.set_num_threads(threads)
+    if torch.get_num_threads() != threads:
+        raise RuntimeError(f"torch took {torch.get_num_threads()} threads where {threads} were asked for")
 
 
 def trained(case: Case) -> Case:
@@ -101,7 +112,7 @@ def follow(link: Link, order: dict[str, Any]) -> None:
     link.send({"attends": summons is not None})
     if among is None or summons is None:
         return
-    torch.set_num_threads(order["threads"])
+    take_threads(order["threads"])
     connection = torchrun.answer(summons, among).detach()
     execution = EXECUTIONS[summons.case.execution].strategy()
     serve_peer(

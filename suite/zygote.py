@@ -46,7 +46,7 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()
-    link.send({"ready": VERSION, "torch": facts, "priority": reached()})
+    link.send({"ready": VERSION, "torch": facts, "priority": reached(), "allocator": allocator()})
     with contextlib.suppress(Closed):
         while True:
             message, fds = link.receive_fds(2)
@@ -105,6 +105,24 @@ def import_torch() -> dict[str, Any]:
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "flush_denormal": sys.float_info.min / 2 == 0.0,  # a flag of the core, which Python's own arithmetic shows
     }
+
+
+def allocator() -> str | None:
+    """The allocator that workers have in effect (`suite.allocators.in_effect`), asked in a fork, which ends with it."""
+    from suite.allocators import in_effect
+
+    answers, end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(end, (in_effect() or "").encode())
+        finally:
+            os._exit(0)
+    os.close(end)
+    with os.fdopen(answers, "rb") as file:
+        answer = file.read().decode()
+    os.waitpid(pid, 0)
+    return answer or None
 
 
 def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:

@@ -24,20 +24,21 @@ def test_facts_are_plain_values_that_survive_json():
 def test_facts_have_every_part_that_a_reader_needs():
     found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH, PRIORITY)
     parts = {"machine", "software", "container", "commit", "threads", "allocator", "priority", "seed", "load_before"}
-    assert set(found) == {*parts, "torchrun", "not_read"}
+    assert set(found) == {*parts, "torchrun", "not_read", "variables", "plugins"}
     assert found["not_read"] == {}
     assert found["software"]["torch_build"] == TORCH
     assert found["software"]["torch"]
     assert found["threads"]["torch"] == 3
     assert found["seed"] == 7
-    assert found["allocator"] == {"name": "default"}
+    assert found["allocator"] == {"name": "default", "effective": None}
     assert found["machine"]["memory_bytes"] > 0
     assert found["machine"]["processor"]
     assert 0 <= found["load_before"]["steal_since_boot_share"] <= 1
 
 
 def test_the_allocators_variables_are_facts():
-    assert facts(Plan(allocator="steady"), TORCH, PRIORITY)["allocator"] == {"name": "steady", **ALLOCATORS["steady"]}
+    found = facts(Plan(allocator="steady"), TORCH, PRIORITY, "libjemalloc.so.2")["allocator"]
+    assert found == {"name": "steady", "effective": "libjemalloc.so.2", **ALLOCATORS["steady"]}
 
 
 def test_a_variable_that_changes_the_threads_is_a_fact_only_where_it_is_set(monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from suite import fingerprint
 from suite.environment import facts
-from suite.fingerprint import OF_NO_MATTER, TO_COMPARE, TO_RESUME
+from suite.fingerprint import CODE, NOT_CODE, OF_NO_MATTER, TO_COMPARE, TO_RESUME
 from suite.records import Plan
 from tests.made_runs import ENVIRONMENT
 
@@ -68,6 +68,58 @@ def test_differences_are_found_from_either_side_and_never_in_what_is_equal(befor
     assert len(differences(before, after)) == len(differences(after, before))
     agree = all(before.get(part) == after.get(part) for part in ("machine", "software", "container"))
     assert not (agree and differences(before, after))
+
+
+def changed(path, value):
+    """The usual environment with one fact changed."""
+    after = copy.deepcopy(ENVIRONMENT)
+    part = after
+    for key in path[:-1]:
+        part = part.setdefault(key, {})
+    part[path[-1]] = value
+    return after
+
+
+@pytest.mark.parametrize("name", sorted({*fingerprint.UNREAD, *fingerprint.ADDED}))
+def test_what_one_of_two_runs_does_not_know_is_no_difference(name):
+    """A record of before a fact was recorded can be resumed and compared, and so can one that could not read it."""
+    part, _, key = name.partition(".")
+    parts = (*TO_RESUME, *TO_COMPARE, *CODE)
+
+    def of(value):
+        return {**ENVIRONMENT, part: {**ENVIRONMENT.get(part, {}), **({key: value} if key else {"mine": value})}}
+
+    older = {**ENVIRONMENT, part: ENVIRONMENT.get(part, {})} if key else ENVIRONMENT
+    for unknown in [older] * (name in fingerprint.ADDED) + [of(None)] * (name in fingerprint.UNREAD):
+        assert fingerprint.differences(of("a value"), unknown, parts) == []
+        assert fingerprint.differences(unknown, of("a value"), parts) == []
+    assert fingerprint.differences(of("a value"), of("another"), parts) != []
+
+
+@pytest.mark.parametrize(("bytes_now", "differs"), [(2**34 + 4096, False), (2**34 - 2**26, False), (2**33, True)])
+def test_memory_is_the_same_machine_s_where_it_differs_by_some_pages(bytes_now, differs):
+    found = differences(ENVIRONMENT, changed(["machine", "memory_bytes"], bytes_now))
+    assert bool(found) == differs
+
+
+def test_code_is_a_commit_its_differences_and_plug_ins_and_not_the_branch():
+    def code(after):
+        return fingerprint.differences(ENVIRONMENT, after, CODE, besides=NOT_CODE)
+
+    assert code(changed(["commit", "revision"], "0123456")) == ["commit.revision: 6723e12, now 0123456"]
+    assert code(changed(["commit", "branch"], "topic")) == []
+    assert code(changed(["commit", "revision"], None)) == []
+    clean = changed(["commit", "diff_sha256"], None)
+    dirty = changed(["commit", "diff_sha256"], "ab12")
+    assert fingerprint.differences(clean, dirty, CODE) == ["commit.diff_sha256: None, now ab12"]
+    mine, other = changed(["plugins", "mine"], "aa"), changed(["plugins", "mine"], "bb")
+    assert fingerprint.differences(mine, other, CODE) == ["plugins.mine: aa, now bb"]
+
+
+def test_what_an_older_record_does_not_say_is_named():
+    assert fingerprint.not_known(ENVIRONMENT, (*CODE, *TO_RESUME)) == ["plugins", "variables", "commit.diff_sha256"]
+    whole = {**changed(["commit", "diff_sha256"], None), "plugins": {}, "variables": {}}
+    assert fingerprint.not_known(whole, (*CODE, *TO_RESUME)) == []
 
 
 def test_runs_on_another_host_with_another_version_of_ours_may_be_compared():

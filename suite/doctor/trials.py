@@ -44,6 +44,9 @@ def allocator() -> Finding:
             step_s, faults = compared([launcher.fork(SMALL) for launcher in (usual, steady) for _ in range(WORKERS)])
         except WorkerFailed as failed:
             return unknown("allocator", f"{SMALL.id} does not run: {failed}")
+    if steady.allocator not in (None, "steady"):
+        found = f"the steady one does not hold here: workers have {steady.allocator}"
+        return disturbs("allocator", found, "unset LD_PRELOAD")
     best_s = median(step_s[WORKERS:])
     ratios = sorted(one / best_s for one in step_s[:WORKERS])
     found = (

@@ -193,7 +193,9 @@ def tried(setting: Setting) -> tuple[dict[str, Any], tuple[str, str]]:
             stack.enter_context(launcher)
         start(launchers, 0)
         torches = (str(launchers[0].torch["version"]), str(launchers[1].torch["version"]))
-        return environment.facts(setting.plan, launchers[0].torch, launchers[0].priority), torches
+        first = launchers[0]
+        facts = environment.facts(setting.plan, first.torch, first.priority, first.allocator, setting.plugins)
+        return facts, torches
 
 
 def selection_of(profile: Profile) -> dict[str, Any]:

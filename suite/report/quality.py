@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite import units
+from suite.in_effect import without_effect
 from suite.records import Run
 from suite.report.facts import Facts
 from suite.validity import verdict
@@ -62,7 +63,7 @@ def quality(run: Run, facts: Sequence[Facts]) -> Quality:
         points=points(facts),
         remarks=remarks,
         warnings=tuple((text, tuple(ids)) for text, ids in by_count),
-        record_warnings=run.warnings,
+        record_warnings=(*run.warnings, *without_effect(run.header.environment)),
         unremarkable=len(facts) - len(remarks),
     )
 

@@ -37,6 +37,8 @@ class Threads(Eager):
         before = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         try:
+            if torch.get_num_threads() != self.threads:
+                raise RuntimeError(f"torch took {torch.get_num_threads()} threads, not the {self.threads} asked for")
             yield
         finally:
             torch.set_num_threads(before)
@@ -63,6 +65,8 @@ class FlushDenormal(Eager):
         before = sys.float_info.min / 2 == 0.0
         torch.set_flush_denormal(True)
         try:
+            if sys.float_info.min / 2 != 0.0:
+                raise RuntimeError("this processor, or this build of torch, does not flush denormal results")
             yield
         finally:
             torch.set_flush_denormal(before)
