@@ -26,6 +26,7 @@ from suite.forked import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
 from suite.protocol import VERSION, Closed, Link
 from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
 from suite.users import missing_variables
+from suite.watch import Watch
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
@@ -42,12 +43,14 @@ class Origin:
         suite: folder of the package `suite` whose code measures.
         path: folders in which modules are searched, that of `suite` among them; empty for those of this process.
         variables: of the environment, beside those of this process.
+        watched: what `suite.witness` is to know of this side's checkout; None where nobody watches what is loaded.
     """
 
     python: str = sys.executable
     suite: Path = Path(__file__).parent
     path: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    watched: Mapping[str, Any] | None = None
 
 
 HERE = Origin()
@@ -73,12 +76,14 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
         self._workers: list[ForkedWorker] = []
+        self._watch = Watch(origin.watched)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+        self._watch.close()
 
     def start(self) -> None:
         """Start the zygote if none runs, and wait until it has imported torch; once more where it was killed meanwhile.
@@ -118,9 +123,9 @@ class Launcher:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [origin.python, "-P", str(origin.suite / "zygote.py"), str(theirs.fileno()), settings],
+                    [*self._program(), str(theirs.fileno()), settings],
                     env=variables,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), *self._watch.open_files],
                     stdin=subprocess.DEVNULL,
                     stdout=self._stderr,
                     stderr=self._stderr,
@@ -129,6 +134,14 @@ class Launcher:
             except OSError as error:
                 raise StepmarkError(f"{origin.python} does not start: {error.strerror}.") from error
         self._link = Link(ours)
+
+    def _program(self) -> list[str]:
+        """The command line of the zygote, without its arguments."""
+        return [self._origin.python, "-P", *self._watch.command, str(self._origin.suite / "zygote.py")]
+
+    def refuse_strays(self) -> None:
+        """Check that all that was loaded of the repository is this side's own; raises as `suite.watch` does."""
+        self._watch.refuse_strays()
 
     def _await_ready(self, *, last_attempt: bool) -> None:
         if self._stderr is None or self._link is None:  # it is ready
@@ -139,11 +152,13 @@ class Launcher:
             killed = isinstance(error, Closed) and self._process is not None and self._process.wait() == -signal.SIGKILL
             said = last_line(self._stderr) or "it said nothing"
             self.close()
+            self.refuse_strays()
             if killed and not last_attempt:
                 raise WorkerLost(ZYGOTE_LOST) from error
             raise StepmarkError(f"the process that imports torch did not start: {said}.") from error
         if "failed" in answer:
             self.close()
+            self.refuse_strays()
             raise StepmarkError(answer["failed"])
         if answer["ready"] != VERSION:
             self.close()
@@ -153,6 +168,7 @@ class Launcher:
         self._stderr = None
         self.torch, self.priority = answer["torch"], answer["priority"]
         self.allocator = answer.get("allocator")  # None of an older revision's
+        self.refuse_strays()
 
     def fork(self, case: Case) -> ForkedWorker:
         """Fork a worker for `case` and wait until it has made the training step.

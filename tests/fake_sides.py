@@ -78,6 +78,9 @@ class FakeLauncher:
     def start(self) -> None:
         pass
 
+    def refuse_strays(self) -> None:
+        pass
+
     def begin(self, case: Case) -> "FakeSideWorker":
         self.sides.events.append(f"{self.kind} {self.place} {case.id}")
         factor = 1 + self.sides.second_place * self.place

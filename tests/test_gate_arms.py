@@ -240,19 +240,13 @@ def test_an_environment_of_its_own_is_made_where_the_lock_is_another(repository,
     (repository / "requirements.lock").write_text("# ours, later\n")
     assert interpreters.of_checkout(same, repository) == (sys.executable, "")
     (same / "requirements.lock").write_text(never)
-    misled = {
-        "PYTHONPATH": "/nowhere",
-        "PYTHONHOME": "",
-        "PIP_TARGET": "/nowhere",
-        "PIP_USER": "1",
-        "VIRTUAL_ENV": "/x",
-    }
+    misled = {"PYTHONPATH": "/nowhere", "PYTHONHOME": "", "PIP_TARGET": "/nowhere", "PIP_USER": "1", "VIRTUAL_ENV": "/"}
     for name, value in misled.items():
         monkeypatch.setenv(name, value)
     python, note = interpreters.of_checkout(same, repository)
     assert python.startswith(str(repository / ".stepmark" / "environments"))
     assert note == ""
-    assert interpreters.path_of(python)
+    assert interpreters.surroundings(python)["path"]
 
 
 def test_a_lock_that_is_neither_stepmarks_nor_pins_torch_makes_no_environment_and_that_is_said(repository):

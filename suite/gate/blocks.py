@@ -82,6 +82,7 @@ def measure_block(setting: Setting, order: Order) -> Block:
 
     Raises:
         StepmarkError: one of the sides does not start.
+        NotComparableError: one of the sides has loaded code of another checkout.
     """
     chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
     started_s = monotonic()
@@ -98,6 +99,7 @@ def measure_block(setting: Setting, order: Order) -> Block:
             for row, modes in rows
         }
         after = look()
+        refuse_strays(launchers, order.kind)
     found = between(before, after) if before and after else None
     surroundings = found.series() if found else ()
     return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
@@ -114,8 +116,25 @@ def start(launchers: tuple[Launcher, Launcher], first: int, kind: Kind = "compar
             try:
                 (launchers[place].start if wait else launchers[place].launch)()
             except StepmarkError as error:
-                who = WHO[place] if kind == "comparison" else WHO[0]
-                raise type(error)(f"the {who} cannot be measured: {error}") from error
+                raise of_side(error, place, kind) from error
+
+
+def refuse_strays(launchers: tuple[Launcher, Launcher], kind: Kind = "comparison") -> None:
+    """Check what both sides have loaded so far.
+
+    Raises:
+        NotComparableError: one of them has loaded code of another checkout.
+    """
+    for place, launcher in enumerate(launchers):
+        try:
+            launcher.refuse_strays()
+        except StepmarkError as error:
+            raise of_side(error, place, kind) from error
+
+
+def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
+    """The error with the name of the side that it is about."""
+    return type(error)(f"the {WHO[place] if kind == 'comparison' else WHO[0]} cannot be measured: {error}")
 
 
 def tell(

@@ -10,7 +10,7 @@ from time import monotonic
 
 from suite.footprint import footprint
 from suite.forked import ForkedWorker
-from suite.gate.blocks import Setting, start
+from suite.gate.blocks import Setting, refuse_strays, start
 from suite.gate.pair import OneFailed, answer
 from suite.gate.records import WHO, Reading, Row
 
@@ -21,7 +21,7 @@ def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int)
     """Survey the memory of cases in a fresh process of each side, both sides at the same time.
 
     Raises:
-        StepmarkError: one of the sides does not start.
+        StepmarkError: one of the sides does not start, or has loaded code of another checkout.
     """
     chance = random.Random(f"{seed} memory {index}")  # noqa: S311 - an order
     started_s = monotonic()
@@ -44,4 +44,5 @@ def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int)
             finally:
                 for worker in workers:
                     worker.end()
+        refuse_strays(launchers)
     return Reading(index, monotonic() - started_s, found)

@@ -178,7 +178,7 @@ def unfit(case: Case) -> str:
 def made_ready(baseline: Arm, candidate: Arm, profile: Profile) -> tuple[Side, Side]:
     """Both arms, seen from the current folder."""
     here, folder = Path.cwd(), profile.file.parent
-    return arms.make_ready(baseline, here, folder), arms.make_ready(candidate, here, folder)
+    return arms.make_both_ready(baseline, candidate, here, folder)
 
 
 def tried(setting: Setting) -> tuple[dict[str, Any], tuple[str, str]]:

@@ -13,9 +13,11 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from suite import git
+from suite import git, witness
 from suite.gate.arms.checkouts import SHORT, alone, kept
 from suite.records import StepmarkError
 
@@ -28,7 +30,8 @@ OF_PIP = (
     *("PIP_DEFAULT_TIMEOUT", "PIP_TIMEOUT", "PIP_RETRIES"),
 )
 """Variables of pip that an environment is made with: where packages come from. Others say where they go, or which."""
-PATH = "import json, sys; print(json.dumps([one for one in sys.path if one]))"
+FOREIGN = {"PYTHONHOME": ""}
+"""Variables with which another interpreter than this one is started: none of this one's own library."""
 PIP = ("pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-user", "-r")
 LONGEST_S = 1800.0
 """Seconds for an environment to be made: torch has to be fetched."""
@@ -46,20 +49,31 @@ def found(python: str) -> str:
     return path
 
 
-def path_of(python: str) -> list[str]:
-    """Folders in which an interpreter searches modules.
+def surroundings(python: str, projects: Sequence[str] = ()) -> dict[str, Any]:
+    """What an interpreter has: where it searches modules, and what is installed in it (`suite.witness`).
+
+    Args:
+        python: its path or name.
+        projects: names of distributions that are the repository's.
 
     Raises:
         StepmarkError: it does not run.
     """
     if python == sys.executable:
-        return [one for one in sys.path if one]
-    done = subprocess.run([found(python), "-P", "-c", PATH], capture_output=True, text=True, check=False)
+        return witness.surroundings(projects)
+    command = [found(python), "-P", witness.__file__, witness.SURROUNDINGS, *projects]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **FOREIGN}, check=False)
     try:
-        return [str(one) for one in json.loads(done.stdout)]
+        known: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise StepmarkError(f"{python} is no Python that runs: {said}.") from None
+    return known
+
+
+def variables_for(python: str) -> dict[str, str]:
+    """Variables that the processes of an interpreter need beside those of this process."""
+    return FOREIGN if python != sys.executable and "PYTHONHOME" in os.environ else {}
 
 
 def of_checkout(folder: Path, top: Path | None) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from suite.gate.arms import checkouts, interpreters
+from suite.gate.arms import checkouts, interpreters, provenance
 from suite.launcher import Origin
 from suite.records import Case, StepmarkError
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, Registry
@@ -120,6 +120,18 @@ def assign(to: dict[str, str], text: str, value: str, allowed: str) -> None:
     to[name] = said
 
 
+def make_both_ready(baseline: Arm, candidate: Arm, here: Path, profile_folder: Path) -> tuple[Side, Side]:
+    """Both arms, each watched for code of the other; raises as `make_ready` does."""
+    sides = make_ready(baseline, here, profile_folder), make_ready(candidate, here, profile_folder)
+    watched = [dict(side.origin.watched or {}) for side in sides]
+    roots = list(dict.fromkeys(root for one in watched for root in (*one["roots"], one["own"]) if root))
+    first, second = (
+        replace(side, origin=replace(side.origin, watched={**one, "roots": roots}))
+        for side, one in zip(sides, watched, strict=True)
+    )
+    return first, second
+
+
 def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
     """Check the arm's revision out, make its environment where its lock is another one, and find its code.
 
@@ -133,25 +145,63 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
             has no code.
     """
     refuse_unknown_levels(arm)
-    if arm.revision is None and arm.folder is None and arm.python is None:
-        state = checkouts.state_of(here)
-        return Side(arm, Origin(variables=arm.variables), facts_of(arm, state, Origin()), state.tree)
     top = checkouts.top_of(here)
-    folder = checkouts.check_out(arm.revision, here) if arm.revision else checkouts.existing(arm.folder, top or here)
+    if arm.revision is None and arm.folder is None and arm.python is None:
+        return as_here(arm, here, top)
+    folder = checkouts.check_out(arm.revision, here) if arm.revision else checkout_of(arm.folder, here, top)
     python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
-    code = folder if (folder / "suite" / "zygote.py").is_file() else None
-    suite = code / "suite" if code else Origin().suite
     moved = checkouts.moved(profile_folder, top, folder)
-    if arm.folder and python == Origin().python and not code and not checkouts.has_modules(folder, moved):
+    has_code = (folder / "suite" / "zygote.py").is_file()
+    if arm.folder and python == Origin().python and not has_code and not checkouts.has_modules(folder, moved):
         raise StepmarkError(
             f"{folder} has nothing that is measured: no suite/, no module of plug-ins, no lock that differs from ours."
         )
-    own = [str(path) for path in dict.fromkeys((folder, moved, *([] if code else [suite.parent])))]
+    suite = folder / "suite" if has_code else Origin().suite
+    has = interpreters.surroundings(python, projects_of(top))
+    roots = provenance.roots_of(top, folder, (*has["path"], *has["roots"]), has["free"])
+    territory = provenance.territory_of(roots, folder, suite, has)
+    first = [str(path) for path in dict.fromkeys((folder, moved, *([] if has_code else [suite.parent])))]
     not_ours = {str(path) for path in (top, here, profile_folder) if path}
-    rest = [path for path in interpreters.path_of(python) if path not in {*own, *not_ours}]
-    origin = Origin(interpreters.found(python), suite, (*own, *rest), arm.variables)
+    rest = [path for path in provenance.moved_path(territory, has) if path not in not_ours]
+    origin = Origin(
+        interpreters.found(python),
+        suite,
+        tuple(dict.fromkeys((*first, *rest))),
+        provenance.moved_variables(territory, {**interpreters.variables_for(python), **arm.variables}),
+        provenance.watched(roots, folder, suite, has),
+    )
     state = checkouts.state_of(folder)
     return Side(arm, origin, {**facts_of(arm, state, origin), "note": note}, state.tree)
+
+
+def as_here(arm: Arm, here: Path, top: Path | None) -> Side:
+    """An arm with the code and the interpreter that are here."""
+    has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here)
+    roots = provenance.roots_of(top, None, (), has["free"])
+    origin = Origin(variables=arm.variables, watched=provenance.watched(roots, top, Origin().suite, has))
+    return Side(arm, origin, facts_of(arm, state, origin), state.tree)
+
+
+def projects_of(top: Path | None) -> list[str]:
+    """Names of the distributions that a repository makes."""
+    return provenance.projects_of(top) if top else []
+
+
+def checkout_of(folder: str | None, here: Path, top: Path | None) -> Path:
+    """The checkout that a folder is, or the one in which it is what the current folder is in its own.
+
+    Raises:
+        StepmarkError: it is not there.
+    """
+    found = checkouts.existing(folder, top or here)
+    its_top = checkouts.top_of(found)
+    if (
+        top is None
+        or its_top is None
+        or found.relative_to(its_top.resolve()) != here.resolve().relative_to(top.resolve())
+    ):
+        return found
+    return its_top
 
 
 def refuse_unknown_levels(arm: Arm) -> None:
@@ -177,4 +227,5 @@ def have_same_code(sides: Sequence[Side]) -> bool:
     first, second = (one.origin for one in sides)
     same_tree = sides[0].tree is not None and sides[0].tree == sides[1].tree
     same_place = (first.suite, first.path) == (second.suite, second.path)
-    return first.python == second.python and first.variables == second.variables and (same_tree or same_place)
+    same_variables = sides[0].arm.variables == sides[1].arm.variables
+    return first.python == second.python and same_variables and (same_tree or same_place)
