@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from suite import environment
+from suite.disk import fresh_folder
 from suite.fingerprint import CODE, NOT_CODE, TO_RESUME, differences, not_known
 from suite.launcher import Launcher
 from suite.matrix import CASES_FOLDER, choice_of, refusal
 from suite.optional import NOTES
-from suite.records import Case, Footer, Header, RunRecord, StepmarkError
+from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
 from suite.scheduler import Progress, Scheduler
 from suite.settings import Settings
-from suite.store import RunWriter, read_visits
+from suite.store import RunWriter, read_run, read_visits
 
 
 class LiveRun:
@@ -35,14 +36,19 @@ class LiveRun:
         self.outcomes: dict[str, RunRecord] = {}
         self._plan = settings.plan
         self._launcher = Launcher(self._plan, settings.profile.plugins)
+        reopened = self._reopened(settings) if settings.resume else None
         try:
             self._launcher.start()
             launcher, plugins = self._launcher, settings.profile.plugins
             facts = environment.facts(self._plan, launcher.torch, launcher.priority, launcher.allocator, plugins)
             self.environment = facts
-            self._writer = self._resume(settings, facts) if settings.resume else self._begin(settings, facts, root)
-        except StepmarkError:
+            self._writer = reopened or self._begin(settings, facts, root)
+            if settings.resume:
+                self._resume(settings.resume, facts)
+        except BaseException:  # an interruption, too
             self._launcher.close()
+            if reopened:
+                reopened.close()
             raise
         visited = read_visits(self.folder) if settings.resume else None
         self._scheduler = Scheduler(self._plan, self._launcher, visited)
@@ -52,31 +58,47 @@ class LiveRun:
         """Where the record is."""
         return self._writer.folder
 
+    @property
+    def note(self) -> str:
+        """What a user should know of the folder; empty where there is nothing."""
+        return self._writer.note
+
     def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
         started = environment.now()
         run_id = f"{started[:19].replace(':', '-')}-{settings.profile.name}"
         header = Header(run_id, started, self._plan, tuple(self.cases), selection_of(settings), facts)
-        return RunWriter.create(settings.folder or fresh(root / run_id), header)
+        if settings.folder is not None:
+            return RunWriter.create(settings.folder, header)
+        with fresh_folder(root / run_id) as folder:
+            return RunWriter.create(folder, header)
 
-    def _resume(self, settings: Settings, facts: dict[str, Any]) -> RunWriter:
-        run, folder = settings.resume, settings.folder
-        if run is None or folder is None:
-            raise AssertionError("a resumed run has a record and a folder")
+    def _reopened(self, settings: Settings) -> RunWriter:
+        """The writer of a run to go on with, and its outcomes as they are now that nobody else writes them."""
+        if settings.folder is None:
+            raise AssertionError("a resumed run has a folder")
+        writer = RunWriter.reopen(settings.folder)
+        run = read_run(settings.folder)
+        if run.footer is not None:  # another process went on with it since the options were judged
+            writer.close()
+            raise StepmarkError(f"{settings.folder} is complete, finished at {run.footer.finished_at}.")
+        self.outcomes = {record.case.id: record for record in run.cases}
+        return writer
+
+    def _resume(self, run: Run, facts: dict[str, Any]) -> None:
         before = run.header.environment
         code = differences(before, facts, CODE, besides=NOT_CODE)
         if code:
             raise StepmarkError(
-                f"{folder} cannot be resumed, it measured other code ({'; '.join(code)}); begin a new run."
+                f"{self.folder} cannot be resumed, it measured other code ({'; '.join(code)}); begin a new run."
             )
         differing = differences(before, facts, TO_RESUME)
         if differing:
             raise StepmarkError(
-                f"{folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
+                f"{self.folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
             )
-        self.outcomes = {record.case.id: record for record in run.cases}
         known = {"at": environment.now(), "load": facts["load_before"]}
         unknown = not_known(before, (*CODE, *TO_RESUME))
-        return RunWriter.resume(folder, {**known, **({"not_compared": unknown} if unknown else {})})
+        self._writer.resumed({**known, **({"not_compared": unknown} if unknown else {})})
 
     def __enter__(self) -> Self:
         return self
@@ -130,12 +152,3 @@ def selection_of(settings: Settings) -> dict[str, Any]:
         **choice_of(profile).facts,
         "shard": settings.shard,
     }
-
-
-def fresh(folder: Path) -> Path:
-    """The folder itself, or with a number behind its name if it is taken."""
-    number, path = 1, folder
-    while path.exists():
-        number += 1
-        path = folder.with_name(f"{folder.name}-{number}")
-    return path

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from suite import locks
+from suite.disk import READABLE, cannot_write
 from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError, Visited
 from suite.schema import (
     SCHEMA,
@@ -26,24 +28,73 @@ RECORD_NAME = "record.jsonl"
 JOURNAL_NAME = "visits.jsonl"
 
 
-class LineFile:
-    """A file of JSON lines that is only appended to; a line is on disk when `append` returns, or not there at all."""
+NO_LOCKS = "this file system has no locks: make sure yourself that nothing else writes to {folder}"
 
-    def __init__(self, path: Path) -> None:
-        """Open for appending; a torn last line, which a killed process left, is cut off.
+
+class LineFile:
+    """A file of JSON lines that is only appended to; a line is on disk when `append` returns, or not there at all.
+
+    Attributes:
+        is_empty: whether it had no whole line when it was opened.
+        is_alone: whether no other process can have opened it with `alone`.
+    """
+
+    def __init__(self, path: Path, *, alone: bool = False) -> None:
+        """Open for appending, as a new file where there is none.
+
+        A torn last line, which a killed process left, is cut off by the first `append`.
+
+        Args:
+            path: of the file.
+            alone: whether to keep out every other process that opens it so, until this one closes it or ends.
 
         Raises:
-            StepmarkError: the file cannot be opened for writing.
+            StepmarkError: the file cannot be opened for writing, or another process keeps this one out.
         """
         self.path = path
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, READABLE)
         except OSError as error:
             raise cannot_write(path, error) from error
+        self.is_alone = alone and self._keep_out_others()
         whole = path.read_bytes()
         self._size = whole.rfind(b"\n") + 1
-        if self._size < len(whole):
-            os.ftruncate(self._fd, self._size)
+        self._torn = self._size < len(whole)
+        self.is_empty = self._size == 0
+
+    @classmethod
+    def begin(cls, path: Path, taken: str) -> Self:
+        """A file that nobody has begun yet, kept from every other process; one that was killed may have left it empty.
+
+        Raises:
+            StepmarkError: `taken`, where it has lines; or it cannot be written, or another process keeps this one out.
+        """
+        is_new = True
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, READABLE))
+        except FileExistsError:
+            is_new = False
+        except OSError as error:
+            raise cannot_write(path, error) from error
+        file = cls(path, alone=True)
+        if not file.is_empty or not (is_new or file.is_alone):
+            file.close()
+            raise StepmarkError(taken)
+        return file
+
+    def _keep_out_others(self) -> bool:
+        folder = self.path.parent
+        try:
+            has_locks = locks.lock(self._fd)
+        except locks.HeldError as error:
+            os.close(self._fd)
+            raise StepmarkError(
+                f"{folder} is being written by {error.holder}; wait until that ends, or choose another folder."
+            ) from None
+        if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._fd)):
+            locks.release(self._fd)
+            raise StepmarkError(f"{folder} was taken away just now by another process; try again.")
+        return has_locks
 
     def append(self, line: Line) -> None:
         """Write one line and wait until the disk has it.
@@ -55,18 +106,23 @@ class LineFile:
         left = memoryview(text.encode(errors="backslashreplace") + b"\n")  # bytes of a path that are no UTF-8: \udc80
         whole = len(left)
         try:
+            if self._torn:
+                os.ftruncate(self._fd, self._size)
+                self._torn = False
             while left:
                 left = left[os.write(self._fd, left) :]
             os.fsync(self._fd)
-        except OSError as error:
+        except BaseException as error:  # an interruption, too, leaves no part of a line before the next one
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self._size)
-            raise cannot_write(self.path, error) from error
+            if isinstance(error, OSError):
+                raise cannot_write(self.path, error) from error
+            raise
         self._size += whole
 
     def close(self) -> None:
         """Close the file; what was appended is on disk already."""
-        os.close(self._fd)
+        locks.release(self._fd)
 
 
 class RunWriter:
@@ -85,43 +141,55 @@ class RunWriter:
         Raises:
             StepmarkError: the folder holds a record already, or cannot be written.
         """
-        if (folder / RECORD_NAME).exists():
-            raise StepmarkError(
-                f"{folder} holds a record already; choose another folder, or go on with it through --resume {folder}."
-            )
+        taken = f"{folder} holds a record already; choose another folder, or go on with it through --resume {folder}."
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        (folder / JOURNAL_NAME).unlink(missing_ok=True)  # of a run whose record was taken away
         opened: list[LineFile] = []
         try:
-            opened.append(LineFile(folder / RECORD_NAME))
+            opened.append(LineFile.begin(folder / RECORD_NAME, taken))
+            (folder / JOURNAL_NAME).unlink(missing_ok=True)  # of a run whose record was taken away
             opened[0].append({"kind": "header", "schema": SCHEMA, **asdict(header)})
             opened.append(LineFile(folder / JOURNAL_NAME))
             return cls(folder, *opened)
         except StepmarkError:
-            for file in opened:
+            for file in reversed(opened):  # the record, and with it the lock, last
+                file.path.unlink(missing_ok=True)
                 file.close()
-            for name in (RECORD_NAME, JOURNAL_NAME):
-                (folder / name).unlink(missing_ok=True)
             for path in made:
                 with contextlib.suppress(OSError):
                     path.rmdir()
             raise
 
     @classmethod
-    def resume(cls, folder: Path, facts: dict[str, Any]) -> Self:
-        """Open an interrupted run to go on with it; `facts` (when, environment) are kept with its footer."""
-        writer = cls(folder, LineFile(folder / RECORD_NAME), LineFile(folder / JOURNAL_NAME))
-        writer._journal.append({"kind": "resume", **facts})
-        writer._resumed = tuple(
+    def reopen(cls, folder: Path) -> Self:
+        """Open an interrupted run to go on with it, kept from every other process from then on.
+
+        Raises:
+            StepmarkError: another process still writes it, or it cannot be written.
+        """
+        record = LineFile(folder / RECORD_NAME, alone=True)
+        try:
+            return cls(folder, record, LineFile(folder / JOURNAL_NAME))
+        except StepmarkError:
+            record.close()
+            raise
+
+    def resumed(self, facts: dict[str, Any]) -> None:
+        """Keep `facts` (when, environment) of going on with the run; the footer will have them."""
+        self._journal.append({"kind": "resume", **facts})
+        self._resumed = tuple(
             {key: value for key, value in line.items() if key != "kind"}
-            for line in read_lines(folder / JOURNAL_NAME)[0]
+            for line in read_lines(self.folder / JOURNAL_NAME)[0]
             if line.get("kind") == "resume"
         )
-        return writer
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the folder; empty where there is nothing."""
+        return "" if self._record.is_alone else NO_LOCKS.format(folder=self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -214,8 +282,3 @@ def split_lines(raw: bytes) -> Iterator[tuple[bytes, bool]]:
     yield from ((line, True) for line in whole)
     if rest:
         yield rest, False
-
-
-def cannot_write(path: Path, error: OSError) -> StepmarkError:
-    """The sentence about a disk that refuses."""
-    return StepmarkError(f"cannot write {path}: {error.strerror or error}.")

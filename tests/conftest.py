@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
 
 
+COMMANDS = {"pytest": ("pytest", str(CASES_FOLDER)), "stepmark run": ("suite.cli", "run")}
 MY_LEVELS = Path(__file__).with_name("my_levels.py")
 PROFILES = """
 [tiny]
@@ -63,15 +67,17 @@ class Desk:
 
     folder: Path
 
-    def command(self, *arguments: str) -> list[str]:
-        """The command line; of a run that is not resumed with the folder's profiles, one thread, and no surveys, which
-        take seconds for each case.
+    def command(self, *arguments: str, command: str = "pytest") -> list[str]:
+        """The command line of pytest or of `stepmark run`.
+
+        Of a run that is not resumed with the folder's profiles, one thread, and no surveys: these take seconds for each
+        case.
         """
         own = {"--profiles": str(self.folder / "profiles.toml"), "--threads": "1", "--surveys": "none"}
         missing = [word for pair in own.items() if pair[0] not in arguments for word in pair]
         quiet = ["-p", "no:cacheprovider", "-W", "error"]
         plan = [] if "--resume" in arguments else missing
-        return [sys.executable, "-m", "pytest", str(CASES_FOLDER), *quiet, *plan, *arguments]
+        return [sys.executable, "-m", *COMMANDS[command], *quiet, *plan, *arguments]
 
     def run(self, *arguments: str, timeout_s: float = 180) -> Done:
         """Run to the end."""
@@ -80,10 +86,13 @@ class Desk:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, command: str = "pytest") -> subprocess.Popen[bytes]:
         """Start, and leave it running."""
         return subprocess.Popen(
-            self.command(*arguments), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self.command(*arguments, command=command),
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
 
@@ -93,6 +102,20 @@ def desk(tmp_path: Path) -> Desk:
     (tmp_path / "profiles.toml").write_text(PROFILES)
     (tmp_path / "my_levels.py").write_text(MY_LEVELS.read_text())
     return Desk(tmp_path)
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder for temporary files, here and in processes started; its path is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+        move_temporary_files(Path(folder), monkeypatch)
+        yield Path(folder)
+
+
+def move_temporary_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have temporary files made in a folder, here and in processes started."""
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
 
 
 def processes_below(pid: int) -> list[int]:
@@ -115,3 +138,19 @@ def children(pid: int) -> list[int]:
             if int(fields[1]) == pid and fields[0] != "Z":
                 found.append(int(entry.name))
     return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def awaited(holds: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Wait until something holds, which takes as long as it takes; fail where it never does."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"still not so after {within_s:g} s"
+        time.sleep(0.02)

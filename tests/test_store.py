@@ -321,7 +321,7 @@ def test_a_resumed_run_goes_on_after_the_last_whole_line(tmp_path):
     file = write(tmp_path / "run", MEASURED, footer=None)
     file.write_bytes(file.read_bytes() + b'{"kind": "case", "id": "torn')
     other = RunRecord(Case("b", "sgd", "cpu"), "skipped", "no device")
-    with RunWriter.resume(tmp_path / "run", {"at": "2026-01-03"}) as writer:
+    with RunWriter.reopen(tmp_path / "run") as writer:
         writer.case(other)
         writer.finish(FOOTER)
     run = read_run(file)
@@ -336,16 +336,17 @@ def test_a_torn_visit_is_cut_off_when_the_run_is_resumed(tmp_path):
     journal = tmp_path / "run" / JOURNAL_NAME
     journal.write_bytes(journal.read_bytes() + b'{"kind": "visit", "id"')
     assert read_visits(tmp_path / "run") == {CASE.id: [VISITED]}
-    with RunWriter.resume(tmp_path / "run", {}) as writer:
+    with RunWriter.reopen(tmp_path / "run") as writer:
         writer.visit(CASE, VISITED)
     assert read_visits(tmp_path / "run") == {CASE.id: [VISITED, VISITED]}
 
 
 def test_the_facts_of_every_resumption_end_in_the_footer(tmp_path):
     write(tmp_path / "run", footer=None)
-    with RunWriter.resume(tmp_path / "run", {"at": "first", "environment": {"load": 1.0}}):
-        pass
-    with RunWriter.resume(tmp_path / "run", {"at": "second"}) as writer:
+    with RunWriter.reopen(tmp_path / "run") as writer:
+        writer.resumed({"at": "first", "environment": {"load": 1.0}})
+    with RunWriter.reopen(tmp_path / "run") as writer:
+        writer.resumed({"at": "second"})
         writer.finish(replace(FOOTER, resumed=({"at": "before"},)))
     assert read_run(tmp_path / "run").footer.resumed == (
         {"at": "before"},
@@ -389,7 +390,7 @@ def test_a_full_disk_leaves_whole_lines_and_the_run_can_be_resumed(small_disk):
     assert read_run(file).warnings == ()
     assert 0 < len(written) < len(measured)
     (small_disk / "filler").unlink()
-    with RunWriter.resume(small_disk / "run", {}) as again:
+    with RunWriter.reopen(small_disk / "run") as again:
         again.case(measured[len(written)])
     assert len(read_run(file).cases) == len(written) + 1
 

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from suite.disk import cannot_write
 from suite.gate.records import KINDS, Block, Paired, Reading, Row, Told
 from suite.limits import Limits
 from suite.protocol import pack, unpack
 from suite.records import Case, Plan, StepmarkError
-from suite.store import LineFile, cannot_write, read_lines
+from suite.store import NO_LOCKS, LineFile, read_lines
 
 LEDGER_NAME = "gate.jsonl"
 SCHEMA = 1
@@ -78,33 +79,44 @@ class Gate:
 class Ledger:
     """Writes a gate's folder while it is measured. A line is on disk once its call returns."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, file: LineFile | None = None) -> None:
+        """Open a gate to go on with it, or the file of a new one, kept from every other process from then on.
+
+        Raises:
+            StepmarkError: another process still writes it, or it cannot be written.
+        """
         self.folder = folder
-        self._file = LineFile(folder / LEDGER_NAME)
+        self._file = file or LineFile(folder / LEDGER_NAME, alone=True)
 
     @classmethod
     def create(cls, folder: Path, planned: Planned) -> Self:
-        """Make the folder and write what is planned.
+        """Make the folder where it is missing, and write what is planned.
 
         Raises:
             StepmarkError: it holds a gate already, or cannot be written.
         """
-        if (folder / LEDGER_NAME).exists():
-            raise StepmarkError(
-                f"{folder} holds a gate already; choose another folder, or go on with --resume {folder}."
-            )
+        taken = f"{folder} holds a gate already; choose another folder, or go on with --resume {folder}."
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        ledger = cls(folder)
+        ledger = cls(folder, LineFile.begin(folder / LEDGER_NAME, taken))
         ledger._file.append({"kind": "header", "schema": SCHEMA, **asdict(planned)})
         return ledger
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the folder; empty where there is nothing."""
+        return "" if self._file.is_alone else NO_LOCKS.format(folder=self.folder)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; without `finish` the gate counts as interrupted."""
         self._file.close()
 
     def block(self, block: Block) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite import environment, footprint
+from suite.disk import fresh_folder
 from suite.fingerprint import TO_RESUME, differences
 from suite.gate.arms import side as arms
 from suite.gate.arms.side import Arm, Side
@@ -23,6 +24,7 @@ from suite.matrix import Profile, choice_of, load_profile, refusal, selector
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
 from suite.settings import MAX_ORDER_SEED, plan_value
 
+ROOT = Path("reports/gates")
 METRICS = ("step_time", *footprint.METRICS)
 DEFAULT_PROFILE = "gate"
 DEFAULT_THREADS = 1
@@ -109,8 +111,8 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def begin(wanted: Asked, folder: Path) -> tuple[Setting, Gate, Ledger]:
-    """Make the arms ready, find the cases, and open a ledger.
+def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
+    """Make the arms ready, find the cases, and open a ledger in a folder; without one, in a fresh one.
 
     Raises:
         StepmarkError: an arm cannot be made ready or does not start, or the folder cannot be written.
@@ -145,7 +147,19 @@ def begin(wanted: Asked, folder: Path) -> tuple[Setting, Gate, Ledger]:
         environment=facts,
         identical=identical,
     )
-    return setting, Gate(planned), Ledger.create(folder, planned)
+    return setting, Gate(planned), opened(folder, planned)
+
+
+def opened(folder: Path | None, planned: Planned) -> Ledger:
+    """A new ledger in a folder; without one, in a fresh one named after the present second.
+
+    Raises:
+        StepmarkError: the folder holds a gate already, or cannot be written.
+    """
+    if folder is not None:
+        return Ledger.create(folder, planned)
+    with fresh_folder(ROOT / planned.started_at[:19].replace(":", "-")) as fresh:
+        return Ledger.create(fresh, planned)
 
 
 def rows_of(cases: Sequence[Case], sides: tuple[Side, Side], threads: int) -> tuple[list[Row], dict[str, str]]:
@@ -207,12 +221,29 @@ def resume(folder: Path) -> tuple[Setting, Gate, Ledger]:
     """Go on with a gate that was interrupted.
 
     Raises:
-        StepmarkError: it is over, or code, machine or software are not what they were.
+        StepmarkError: it is over, another process still writes it, or code, machine or software are not what they were.
     """
-    gate = read_gate(folder)
-    planned = gate.planned
-    if gate.finished:
-        raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
+    place = folder if folder.is_dir() else folder.parent
+    read_gate(folder)
+    ledger = Ledger(place)
+    try:
+        gate = read_gate(folder)  # as it is now that nobody else writes it
+        if gate.finished:
+            raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
+        setting = as_planned(folder, gate.planned)
+        ledger.resumed(environment.now())
+    except BaseException:  # an interruption, too
+        ledger.close()
+        raise
+    return setting, gate, ledger
+
+
+def as_planned(folder: Path, planned: Planned) -> Setting:
+    """The arms and plan of an interrupted gate, made ready again.
+
+    Raises:
+        StepmarkError: code, machine or software are not what they were.
+    """
     profile = load_profile(planned.selection["profile"], Path(planned.selection["profiles_file"]))
     choice_of(profile)  # registers the levels of its plug-ins
     baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in WHO)
@@ -224,6 +255,4 @@ def resume(folder: Path) -> tuple[Setting, Gate, Ledger]:
     found += differences({"arms": planned.arms}, {"arms": now}, ("arms",))
     if found:
         raise StepmarkError(f"{folder} cannot be resumed here, what it compared was another: {'; '.join(found)}.")
-    ledger = Ledger(folder if folder.is_dir() else folder.parent)
-    ledger.resumed(environment.now())
-    return setting, gate, ledger
+    return setting

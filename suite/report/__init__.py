@@ -11,15 +11,10 @@ page.py       all of these -> HTML, through page.html.j2, page.css and page.js
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from pathlib import Path
 
+from suite.disk import write_whole
 from suite.records import Run
-from suite.store import cannot_write
-
-PAGE_MODE = 0o644
-"""Anyone may read a page; a temporary file is its owner's alone."""
 
 
 def render(run: Run, *, record_path: str = "") -> str:
@@ -40,19 +35,5 @@ def write(run: Run, path: Path, *, record_path: str = "") -> Path:
     Raises:
         StepmarkError: `path` cannot be written.
     """
-    text = render(run, record_path=record_path)
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="backslashreplace", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.chmod(PAGE_MODE)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-        raise cannot_write(path, error) from error
+    write_whole(path, render(run, record_path=record_path))
     return path

@@ -5,7 +5,6 @@ Checkouts stand in `.stepmark/checkouts` of the repository, which git is told to
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,12 +12,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite import code_identity
+from suite import code_identity, locks
+from suite.disk import cannot_write, write_whole
 from suite.git import GitFailed, NoRevision, commit, git
 from suite.records import StepmarkError
 
 KEPT = ".stepmark"
 """Folder, in the repository, of what the gate keeps: checkouts and environments."""
+FORCE = ("--force", "--force")
+"""Twice: git locks a checkout while it makes it, and one that was killed leaves the lock."""
 SHORT = 12
 """Digits of a commit's hash that name its checkout."""
 
@@ -102,11 +104,10 @@ def check_out(revision: str, here: Path) -> Path:
         raise StepmarkError(f"revision {revision!r} cannot be found: {failed}.") from failed
     folder = kept(top) / "checkouts" / found[:SHORT]
     with alone(folder.parent):
-        if folder.is_dir():
-            if not holds(folder, found):
-                raise StepmarkError(f"the checkout {folder} was changed; remove it, and it is made anew.")
-        else:
+        if not folder.is_dir() or unfinished(folder).exists():
             add(top, revision, found, folder)
+        elif not holds(folder, found):
+            raise StepmarkError(f"the checkout {folder} was changed; remove it, and it is made anew.")
     return folder
 
 
@@ -121,12 +122,22 @@ def add(top: Path, revision: str, found: str, folder: Path) -> None:
     Raises:
         StepmarkError: it is not there; git's own reason is in the text.
     """
+    mark = unfinished(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # whoever began it was killed
+    mark.touch()
     try:
-        git(top, "worktree", "add", "--detach", "--force", str(folder), found)
+        git(top, "worktree", "add", "--detach", *FORCE, str(folder), found, guarded=True)
     except GitFailed as failed:
         if not holds(folder, found):
             shutil.rmtree(folder, ignore_errors=True)
+            mark.unlink()
             raise StepmarkError(f"{revision} cannot be checked out to {folder}: {failed}.") from failed
+    mark.unlink()
+
+
+def unfinished(folder: Path) -> Path:
+    """A file that is there while a checkout is made, and stays where that is killed."""
+    return folder.with_name(f"{folder.name}.unfinished")
 
 
 def holds(folder: Path, found: str) -> bool:
@@ -146,14 +157,14 @@ def alone(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise StepmarkError(f"cannot write {folder}: {error.strerror or error}.") from error
+        raise cannot_write(folder, error) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        locks.lock(fd, wait=True)
         yield
     finally:
-        os.close(lock)
+        locks.release(fd)
 
 
 def kept(top: Path) -> Path:
@@ -163,13 +174,13 @@ def kept(top: Path) -> Path:
         StepmarkError: it cannot be made.
     """
     folder = top / KEPT
+    ignored = folder / ".gitignore"
     try:
         folder.mkdir(exist_ok=True)
-        ignored = folder / ".gitignore"
-        if not ignored.exists():
-            ignored.write_text("*\n")
     except OSError as error:
-        raise StepmarkError(f"cannot write {folder}: {error.strerror or error}.") from error
+        raise cannot_write(folder, error) from error
+    if not ignored.exists():
+        write_whole(ignored, "*\n")  # another gate may ask git at this moment
     return folder
 
 

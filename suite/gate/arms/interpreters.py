@@ -19,6 +19,7 @@ from typing import Any
 
 from suite import git, witness
 from suite.gate.arms.checkouts import SHORT, alone, kept
+from suite.lifeline import run_guarded
 from suite.records import StepmarkError
 
 LOCK = "requirements.lock"
@@ -124,13 +125,12 @@ def make(environment: Path, lock: Path) -> None:
         [python, "-I", "-m", *PIP, str(lock)],
     ):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, env=bare(), check=False, timeout=LONGEST_S)
+            done = run_guarded(command, timeout_s=LONGEST_S, env=bare())
         except subprocess.TimeoutExpired:
             raise StepmarkError(f"the environment of {lock} was not made within {LONGEST_S:.0f} s.") from None
         if done.returncode:
-            said = (
-                [one for one in done.stderr.splitlines() if "ERROR" in one] or done.stderr.splitlines() or ["nothing"]
-            )
+            lines = done.stderr.decode(errors="replace").splitlines()
+            said = [one for one in lines if "ERROR" in one] or lines or ["nothing"]
             raise StepmarkError(f"the environment of {lock} cannot be made, pip said: {said[-1].strip()}")
 
 
