@@ -12,6 +12,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from suite.lifeline import run_guarded
 from suite.records import StepmarkError
 
 KEPT = (
@@ -50,16 +51,18 @@ class GitRefused(GitFailed):
     """git is there and does not want to, or cannot; the text has its last line."""
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, guarded: bool = False) -> str:
     """The text that git writes for a command in a folder, without white space around it.
+
+    One that may take long is `guarded`: it ends with this process.
 
     Raises:
         NoGit, NoRepository, NoRevision, GitRefused: which of these it is.
     """
-    return raw(folder, *arguments).decode(errors="surrogateescape").strip()
+    return raw(folder, *arguments, guarded=guarded).decode(errors="surrogateescape").strip()
 
 
-def raw(folder: Path, *arguments: str) -> bytes:
+def raw(folder: Path, *arguments: str, guarded: bool = False) -> bytes:
     """The bytes that git writes for a command in a folder; raises as `git` does."""
     program = shutil.which("git")
     if program is None:
@@ -68,7 +71,12 @@ def raw(folder: Path, *arguments: str) -> bytes:
         raise NoRepository(f"there is no folder {folder}")
     command = [program, "-C", str(folder), *OURS, *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, env=environment(), stdin=subprocess.DEVNULL, check=False)
+        if guarded:
+            done = run_guarded(command, env=environment())
+        else:
+            done = subprocess.run(
+                command, capture_output=True, env=environment(), stdin=subprocess.DEVNULL, check=False
+            )
     except OSError as error:
         raise NoGit(f"git does not start: {error.strerror or error}") from error
     if done.returncode:

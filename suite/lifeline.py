@@ -5,13 +5,18 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 """`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
 PR_SET_CHILD_SUBREAPER = 36
 """Likewise: this process becomes the parent of its descendants whose own has died."""
+
+GUARD = str(Path(__file__).with_name("guard.py"))
 
 
 def die_with_parent(parent: int = 0) -> None:
@@ -41,3 +46,37 @@ def ask(option: int, value: int) -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(option, value)
+
+
+def run_guarded(
+    command: Sequence[str], *, timeout_s: float | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that may take long; it ends with this process, and so does everything that it has started.
+
+    Where it takes longer than `timeout_s`, or this process is interrupted, all of that is ended too.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer.
+    """
+    ours, theirs = os.pipe()
+    try:
+        running = subprocess.Popen(
+            [sys.executable, "-I", "-S", GUARD, str(ours), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            pass_fds=(ours,),
+            start_new_session=True,
+        )
+    except OSError:
+        os.close(theirs)
+        raise
+    finally:
+        os.close(ours)
+    with running:
+        try:
+            out, err = running.communicate(timeout=timeout_s)
+        finally:
+            os.close(theirs)  # where it still runs, its guard ends it
+    return subprocess.CompletedProcess(command, running.returncode, out, err)

@@ -38,6 +38,8 @@ def main() -> None:
     from suite.records import StepmarkError
 
     link = Link(socket.socket(fileno=int(sys.argv[1])))
+    if link.is_closed():  # the parent died before the kernel was asked
+        return
     try:
         load(settings["plugins"])
         facts = import_torch()
