@@ -17,6 +17,9 @@ ZYGOTE_LOST = "the zygote that forks the workers was ended from outside"
 STDERR_TAIL_BYTES = 2000
 """Of a dead worker's standard error, what is read to find the reason."""
 
+ENDED_FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals by which somebody ends processes, often all of a job at once; a step does not end itself by one."""
+
 
 class WorkerFailed(Exception):
     """The case's own fault: it raised, ran out of memory, diverged or hung. The text is the reason."""
@@ -144,6 +147,8 @@ class ForkedWorker:
             return WorkerLost(ZYGOTE_LOST)
         if status == -signal.SIGKILL:
             return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
+        if -status in ENDED_FROM_OUTSIDE:
+            return WorkerLost(f"the worker was ended by signal {-status} ({signal.Signals(-status).name})")
         how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"
         return WorkerFailed(f"the worker crashed with {how}" + (f": {said}" if said else ""))
 

@@ -107,6 +107,7 @@ class Launcher:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
+        scratch.remove_ownerless()
         ours, theirs = socket.socketpair()
         origin = self._origin
         variables = {**environment(self._plan.allocator), **missing_variables(), **origin.variables}

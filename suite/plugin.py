@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from suite import environment, report, torchrun
+from suite.disk import refusal_of
 from suite.drift import steadied
 from suite.in_effect import without_effect
 from suite.liverun import LiveRun
@@ -26,6 +27,7 @@ from suite.reasons import attempted
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.replay_clock import replay_clock
 from suite.settings import OPTIONS, Settings, settle
+from suite.signals import Terminated, as_interruptions
 from suite.stats import counted
 from suite.store import read_run
 from suite.validity import doubts, summary
@@ -51,6 +53,7 @@ class Bench:
         self.run: LiveRun | None = None
         self.page = ""
         self.complete = False
+        self.ended = 0  # exit code where a signal ended the session
         self._steadied: dict[str, RunRecord] = {}
 
     def _cases(self) -> list[Case]:
@@ -114,7 +117,7 @@ def bench_of(config: pytest.Config) -> Bench:
 
 
 class sentence:  # noqa: N801 - reads as a statement: with sentence(): ...
-    """Within it, a `StepmarkError` ends the session with its one sentence and exit code 2."""
+    """Within it, a `StepmarkError` or a refusal of the system ends the session with one sentence and exit code 2."""
 
     def __enter__(self) -> None:
         return None
@@ -122,6 +125,8 @@ class sentence:  # noqa: N801 - reads as a statement: with sentence(): ...
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, StepmarkError):
             pytest.exit(str(error), USAGE_EXIT)
+        if isinstance(error, OSError):
+            pytest.exit(refusal_of(error), USAGE_EXIT)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -160,16 +165,22 @@ def replays(item: pytest.Item) -> bool:
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Before the tests: all passes over the cases that pytest selected."""
     ids = [case_id for item in session.items if (case_id := case_id_of(item))]
-    if ids and not (session.testsfailed or replays_nothing(session.config)):
-        bench = bench_of(session.config)
-        with sentence():
-            bench.run = LiveRun(
-                bench.settings,
-                [bench.cases[case_id] for case_id in ids],
-                session.config.invocation_params.dir / RUNS_FOLDER,
-            )
-            run_passes(session.config, bench, bench.run)
-    return (yield)
+    if not ids or session.testsfailed or replays_nothing(session.config):
+        return (yield)
+    bench = bench_of(session.config)
+    try:
+        with as_interruptions():
+            with sentence():
+                bench.run = LiveRun(
+                    bench.settings,
+                    [bench.cases[case_id] for case_id in ids],
+                    session.config.invocation_params.dir / RUNS_FOLDER,
+                )
+                run_passes(session.config, bench, bench.run)
+            return (yield)
+    except Terminated as error:
+        bench.ended = error.exit_code
+        raise
 
 
 def case_id_of(item: pytest.Item) -> str:
@@ -193,6 +204,8 @@ def run_passes(config: pytest.Config, bench: Bench, run: LiveRun) -> None:
         terminal.write_line if shown else lambda _: None,
         (lambda text: terminal.rewrite(text, erase=True)) if live else None,
     )
+    if run.note and terminal is not None:
+        terminal.write_line(f"stepmark: {run.note}")
     failures = 0
     for record in run.measure(run.cases.values(), line.show):
         failures += record.outcome == "failed"
@@ -259,6 +272,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     bench = session.config.stash.get(BENCH, None)
     if bench is None or bench.run is None:
         return
+    session.exitstatus = bench.ended or session.exitstatus
     with sentence(), bench.run as run:
         bench.complete = run.finish()
     record = run.folder / "record.jsonl"

@@ -172,7 +172,12 @@ def is_running(pid: int) -> bool:
     return False
 
 
-def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdict_nor_a_process(desk):
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by SIGTERM")]
+)
+def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdict_nor_a_process(
+    desk, temporary, number, code, said
+):
     started = subprocess.Popen(
         command(*ARMS, *of_tiny("--out", "out")),
         cwd=desk.folder,
@@ -183,11 +188,12 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
     )
     assert "2 cases" in started.stdout.readline()
     below = processes_below(started.pid)
-    started.send_signal(signal.SIGINT)
+    started.send_signal(number)
     _, err = started.communicate(timeout=60)
-    assert (started.returncode, err) == (130, "stepmark: interrupted; `stepmark gate --resume out` goes on.\n")
+    assert (started.returncode, err) == (code, f"stepmark: {said}; `stepmark gate --resume out` goes on.\n")
     assert [pid for pid in below if is_running(pid)] == []
     assert [path.name for path in (desk.folder / "out").iterdir()] == ["gate.jsonl"]
+    assert list(temporary.glob("stepmark_*")) == []
     assert not read_gate(desk.folder / "out").finished
 
 

@@ -17,11 +17,13 @@ import pytest
 
 from suite import report
 from suite.store import read_run
-from tests.conftest import Desk, children, processes_below
+from tests.conftest import Desk, alive, awaited, children, processes_below
 
 RANDOM_KILLS = int(os.environ.get("KILLS", "50"))
 SEED = int(os.environ.get("SEED", "1"))
 PLANNED = 4
+GONE_WITHIN_S = 5.0
+"""Seconds within which nothing of a killed process may be left."""
 LONGEST_DELAY_S = 5.0
 """A run of the profile takes about as long once its record is begun; a kill that comes too late does not count."""
 
@@ -38,7 +40,15 @@ def itself(pytest_pid: int) -> list[int]:
     return [pytest_pid]
 
 
-TARGETS: dict[str, Callable[[int], list[int]]] = {"worker": workers_of, "zygote": zygotes_of, "pytest": itself}
+TARGETS: dict[str, Callable[[int], list[int]]] = {
+    "worker": workers_of,
+    "zygote": zygotes_of,
+    "pytest": itself,
+    "stepmark run": itself,
+}
+"""Who is killed -> its ids, from that of the process that was started: `stepmark run`, or pytest for all others."""
+KEPT_BY_NOBODY = ("pytest", "stepmark run")
+"""Those whose death ends the run."""
 
 
 def kill_one(running: subprocess.Popen[bytes], record: Path, target: str, delay_s: float) -> list[int] | None:
@@ -60,19 +70,19 @@ def kill_one(running: subprocess.Popen[bytes], record: Path, target: str, delay_
     return None
 
 
-def assert_gone(pids: list[int]) -> None:
-    """None of the processes runs any more, give or take the moment that the kernel needs."""
-    deadline = time.monotonic() + 10
-    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert [pid for pid in pids if alive(pid)] == []
+def assert_gone(pids: list[int], folder: Path) -> None:
+    """None of the processes runs any more, and none that began in a folder, give or take what the kernel needs."""
+    awaited(lambda: not any(map(alive, pids)) and not began_in(folder), GONE_WITHIN_S)
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def began_in(folder: Path) -> list[int]:
+    """The processes whose working folder it is."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and (entry / "cwd").readlink() == folder and alive(int(entry.name)):
+                found.append(int(entry.name))
+    return found
 
 
 def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str = "none") -> int | None:
@@ -80,13 +90,14 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str =
 
     One case is measured at a time, so that some are finished while others are not.
     """
-    running = desk.start("--profile", "tiny", "--record", folder, "--abreast", "1", "--surveys", surveys)
+    own = ("--profile", "tiny", "--record", folder, "--abreast", "1", "--surveys", surveys)
+    running = desk.start(*own, command="stepmark run" if target == "stepmark run" else "pytest")
     below = kill_one(running, desk.folder / folder / "record.jsonl", target, delay_s)
     code = running.wait(timeout=120)
     if below is None:
         return None
-    assert_gone(below)
-    assert code == (-signal.SIGKILL if target == "pytest" else 0), "a lost worker or zygote is replaced"
+    assert_gone(below, desk.folder)
+    assert code == (-signal.SIGKILL if target in KEPT_BY_NOBODY else 0), "a lost worker or zygote is replaced"
     interrupted = read_run(desk.folder / folder)
     finished = {record.case.id: record for record in interrupted.cases}
     assert len(report.render(interrupted)) > 10_000
@@ -96,16 +107,20 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str =
     complete = read_run(desk.folder / folder)
     assert complete.footer is not None
     assert {record.case.id for record in complete.cases} == set(complete.header.planned)
-    assert len(complete.cases) == PLANNED
+    kinds = [json.loads(line) for line in (desk.folder / folder / "record.jsonl").read_bytes().splitlines()]
+    assert sorted(line["kind"] for line in kinds) == ["case"] * PLANNED + ["footer", "header"], "nothing is there twice"
+    visits = [[visit.index for visit in record.measurement.visits] for record in complete.cases if record.measurement]
+    assert visits == [[0, 1]] * PLANNED
     assert all(record.outcome == "measured" for record in complete.cases)
     for record in complete.cases:
         assert finished.get(record.case.id, record) == record
     return len(finished)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_killed_process_loses_no_finished_case(desk: Desk, target: str) -> None:
+@pytest.mark.parametrize("target", ["worker", "zygote", "stepmark run"])
+def test_a_killed_process_loses_no_finished_case_and_leaves_no_file(desk: Desk, temporary: Path, target: str) -> None:
     assert survive(desk, "here", target, delay_s=0.5) is not None
+    assert list(temporary.glob("stepmark*")) == []
 
 
 def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
@@ -191,7 +206,7 @@ def zygote_process(pytest_pid: int) -> int:
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk) -> None:
+def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk, temporary: Path) -> None:
     chosen = random.Random(SEED)
     finished: dict[str, list[int]] = {target: [] for target in TARGETS}
     for number in range(4 * RANDOM_KILLS):
@@ -201,7 +216,10 @@ def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk) -> None:
         print(f"{target} after {delay_s:.2f} s: {'too late' if found is None else f'{found} of {PLANNED} finished'}")
         if found is not None:
             finished[target].append(found)
+            assert list(temporary.glob("stepmark*")) == []
         if sum(map(len, finished.values())) == RANDOM_KILLS:
             break
     assert sum(map(len, finished.values())) == RANDOM_KILLS
-    assert any(0 < count < PLANNED for count in finished["pytest"]), "no kill came between two finished cases"
+    print({target: len(counts) for target, counts in finished.items()})
+    between = [count for target in KEPT_BY_NOBODY for count in finished[target] if 0 < count < PLANNED]
+    assert between, "no kill came between two finished cases"

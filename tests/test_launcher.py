@@ -1,30 +1,22 @@
 """Processes that measure, started and ended for real."""
 
-import tempfile
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from suite import scratch
 from suite.cores import allowed_cores
 from suite.forked import WorkerFailed
 from suite.launcher import Launcher
 from suite.records import Case, Plan, StepmarkError
 from suite.scratch import LONGEST
+from tests.conftest import move_temporary_files
 
+OWNER = "import time; from suite import scratch; print(scratch.folder(), flush=True); time.sleep(600)"
 FED = Case("seed_cnn", "sgd", "cpu", input="loader_w2", batch_size=4)
-
-
-@pytest.fixture
-def temporary(monkeypatch):
-    """An empty folder for temporary files, that of the processes started too."""
-    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
-        move_temporary_files(Path(folder), monkeypatch)
-        yield Path(folder)
-
-
-def move_temporary_files(folder: Path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
 
 
 def test_a_worker_takes_its_temporary_files_away_though_it_is_ended_by_a_signal(temporary):
@@ -32,16 +24,30 @@ def test_a_worker_takes_its_temporary_files_away_though_it_is_ended_by_a_signal(
     with Launcher(Plan()) as launcher:
         worker = launcher.fork(FED)
         worker.measure(seconds=0.0, steps_per_round=1, min_rounds=3)
-        assert list(temporary.glob("stepmark-*/*")), "the step has made some"
+        assert list(temporary.glob("stepmark_*/*")), "the step has made some"
         worker.end()
-        assert list(temporary.glob("stepmark-*")) == []
+        assert list(temporary.glob("stepmark_*")) == []
 
 
 def test_a_worker_that_cannot_make_its_step_leaves_no_temporary_files(temporary):
     with Launcher(Plan()) as launcher:
         with pytest.raises(WorkerFailed, match="nowhere"):
             launcher.fork(Case("nowhere", "sgd", "cpu"))
-        assert list(temporary.glob("stepmark-*")) == []
+        assert list(temporary.glob("stepmark_*")) == []
+
+
+def test_what_a_killed_process_left_is_removed_at_the_next_start_and_nothing_that_has_an_owner(temporary):
+    killed, alive = (subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE) for _ in range(2))
+    left, owned = (Path(os.fsdecode(one.stdout.readline().strip())) for one in (killed, alive))
+    (left / "pymp-x").mkdir()
+    killed.kill()
+    killed.communicate()
+    others = temporary / "stepmark-old"  # of a version that locked nothing
+    others.mkdir()
+    scratch.remove_ownerless()
+    assert sorted(temporary.iterdir()) == sorted([owned, others])
+    alive.kill()
+    alive.communicate()
 
 
 def test_loader_workers_work_where_the_folder_for_temporary_files_has_a_long_path(tmp_path, monkeypatch):
