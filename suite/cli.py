@@ -5,24 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from suite.command_line import parser
+from suite.disk import refusal_of, write_whole
+from suite.output import forgiving
 from suite.reasons import unexpected
 from suite.records import StepmarkError
+from suite.signals import as_interruptions, exit_code_of
 
 if TYPE_CHECKING:
     from suite.designs import Choice
 
-FINE, FAULT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130  # 130 is 128 + SIGINT, as shells have it
-PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED = 4, 5
-"""pytest's own exit codes for a wrong command line and for no test selected; `stepmark run` says 2 for both."""
+FINE, FAULT, WRONG_USAGE = 0, 1, 2
 
 SHOWN_REASONS = 5
 """Reasons quoted for cases that a design could not choose, the most frequent first; more would bury the list."""
@@ -31,29 +31,32 @@ SHOWN_REASONS = 5
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; a `StepmarkError` becomes its one sentence and its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["run"]:  # everything behind it is pytest's
-        return guarded(lambda: run(given[1:]))
-    options = parser().parse_args(given)
-    return guarded(lambda: COMMANDS[options.command](options))
+    with forgiving() as output:
+        if given[:1] == ["run"]:  # everything behind it is pytest's
+            return guarded(lambda: run(given[1:]))
+        options = parser().parse_args(given)
+        code = guarded(lambda: COMMANDS[options.command](options))
+        if output.refusal is None or isinstance(output.refusal, BrokenPipeError):  # as `| head` closes it
+            return code
+        print(f"stepmark: cannot write standard output: {output.refusal.strerror}.", file=sys.stderr)
+        return code if options.command == "gate" else code or WRONG_USAGE  # a gate's verdict is in its files too
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """The command's exit code, or an error's and its one sentence; a closed pipe (`| head`) is no error."""
+    """The command's exit code, or an error's and its one sentence."""
     try:
-        code = command()
-        sys.stdout.flush()  # what is buffered meets a closed pipe here, not when the interpreter ends
-        return code
+        with as_interruptions():
+            code = command()
+            sys.stdout.flush()  # what is buffered meets a full disk here, not when the interpreter ends
+            return code
     except KeyboardInterrupt as error:
         print(f"stepmark: {str(error) or 'interrupted'}.", file=sys.stderr)
-        return INTERRUPTED
+        return exit_code_of(error)
     except StepmarkError as error:
         print(f"stepmark: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what the interpreter's end still flushes
-        if isinstance(error, BrokenPipeError):
-            return FINE
-        print(f"stepmark: cannot write standard output: {error.strerror or error}.", file=sys.stderr)
+        print(f"stepmark: {refusal_of(error)}", file=sys.stderr)
         return WRONG_USAGE
     except Exception as error:  # noqa: BLE001 - a fault of ours or of a library is one sentence, too
         print(f"stepmark: {unexpected(error)}", file=sys.stderr)
@@ -61,7 +64,7 @@ def guarded(command: Callable[[], int]) -> int:
 
 
 def run(arguments: list[str]) -> int:
-    """`pytest cases` by another door, with 2 for a wrong command line.
+    """Become `pytest cases`, with 2 for a wrong command line.
 
     Under torchrun the process of rank 0 does so, and the others do its bidding.
     """
@@ -77,12 +80,9 @@ def run(arguments: list[str]) -> int:
         return FINE
     if not CASES_FOLDER.is_dir():
         raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
-    done = subprocess.run(pytest_line(arguments, Path.cwd()), check=False)
-    if among:
-        torchrun.say_over(among)
-    if done.returncode == PYTEST_NOTHING_SELECTED:
-        raise StepmarkError("no case was selected; `stepmark list` shows the cases of a profile.")
-    return WRONG_USAGE if done.returncode == PYTEST_WRONG_USAGE else done.returncode
+    sys.stdout.flush()
+    line = pytest_line(arguments, Path.cwd())
+    return os.execv(line[0], line)  # noqa: S606 - no shell is meant
 
 
 def list_cases(options: argparse.Namespace) -> int:
@@ -146,16 +146,14 @@ def report(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write a record in another format to a file or to standard output."""
     from suite.exports import export as exported
-    from suite.store import cannot_write, read_run
+    from suite.store import read_run
 
     text = exported(read_run(options.record), options.format)
     if options.output is None:
+        sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
         return FINE
-    try:
-        options.output.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    except OSError as error:
-        raise cannot_write(options.output, error) from error
+    write_whole(options.output, text)
     print(options.output)
     return FINE
 
@@ -183,19 +181,24 @@ def gate(options: argparse.Namespace) -> int:
     from suite.gate.live import LiveGate
 
     tell = partial(print, "gate:", flush=True)
-    folder = options.resume or options.out or files.fresh_folder()
+    warn = cache(lambda text: print(f"stepmark: {text}", file=sys.stderr))  # each sentence once
     if options.resume:
-        setting, begun, ledger = settings.resume(folder)
+        setting, begun, ledger = settings.resume(options.resume)
     else:
         typed = {name.replace("_", "-"): value for name, value in vars(options).items() if isinstance(value, str)}
-        setting, begun, ledger = settings.begin(settings.asked(typed), folder)
+        setting, begun, ledger = settings.begin(settings.asked(typed), options.out)
+    folder = ledger.folder
     try:
         with ledger:
+            if ledger.note:
+                warn(ledger.note)
             tell(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}")
-            verdict = LiveGate(setting, begun, ledger, lambda _, text: tell(text), lambda: turns.turn(tell)).run()
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted; `stepmark gate --resume {folder}` goes on") from None
-    for text in files.write(verdict, folder):
+            verdict = LiveGate(setting, begun, ledger, lambda _, text: tell(text), lambda: turns.turn(tell, warn)).run()
+    except KeyboardInterrupt as error:
+        said = str(error) or "interrupted"
+        print(f"stepmark: {said}; `stepmark gate --resume {folder}` goes on.", file=sys.stderr)
+        return exit_code_of(error)
+    for text in files.write(verdict, folder, warn):
         print(text)
     return verdict.exit_code
 

@@ -1,4 +1,4 @@
-"""The command line of pytest that `stepmark run` starts: our cases, under our configuration."""
+"""The command line of pytest that `stepmark run` becomes: our cases, under our configuration."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from suite.matrix import CASES_FOLDER
 from suite.settings import OPTIONS
 
 ROOT = CASES_FOLDER.parent
+BECOME = str(Path(__file__).with_name("become.py"))
 OWN_CONFIGURATION = ("-c", "--config-file", "--rootdir")
 """Options of pytest with which its caller says where configuration comes from."""
 WORDS_FOLLOW = {"-k", "-m", *OWN_CONFIGURATION, *(f"--{option.name}" for option in OPTIONS)}
@@ -17,7 +18,7 @@ WORDS_FOLLOW = {"-k", "-m", *OWN_CONFIGURATION, *(f"--{option.name}" for option 
 
 
 def pytest_line(arguments: Sequence[str], here: Path) -> list[str]:
-    """What to start for the arguments of `stepmark run`.
+    """What `stepmark run` becomes for its arguments.
 
     The cases are added where no argument names one of them. pytest takes its configuration from the first folder above
     what it is given; ours is named, so that it is not that of a project which this checkout, or the profile, lies in.
@@ -31,7 +32,7 @@ def pytest_line(arguments: Sequence[str], here: Path) -> list[str]:
     configured = any(word.partition("=")[0] in OWN_CONFIGURATION for word in arguments)
     configuration = [] if configured else ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
     without_here = ["-P"] if hides_ours(here) else []
-    return [sys.executable, *without_here, "-m", "pytest", *configuration, *cases, *arguments]
+    return [sys.executable, *without_here, BECOME, *configuration, *cases, *arguments]
 
 
 def is_case(path: Path) -> bool:

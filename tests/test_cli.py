@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -333,3 +334,58 @@ def test_what_measures_nothing_imports_no_torch(stepmark, record, arguments):
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "suite.records" in imported
     assert {name for name in imported if name.partition(".")[0] in ("torch", "torchvision")} == set()
+
+
+def in_shell(folder, *arguments, end="", begin=""):
+    """The command in a shell, with what stands before and behind it there."""
+    line = f"set -o pipefail; {begin} {sys.executable} -m suite.cli {' '.join(map(str, arguments))} {end}"
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(("end", "code"), [(">&-", 0), ("> /dev/full", 2), ("| true", 0), ("2>&-", 0), ("<&-", 0)])
+def test_a_command_ends_without_a_traceback_whatever_its_streams_are(tmp_path, end, code):
+    done = in_shell(tmp_path, "list", *LONG, end=end)
+    assert done.returncode == code, done.stderr
+    refused = "stepmark: cannot write standard output: No space left on device.\n"
+    assert done.stderr == (refused if code else "")
+
+
+@pytest.mark.parametrize("end", [">&-", "> /dev/full", "| true"])
+def test_a_comparison_that_cannot_be_printed_keeps_its_exit_code(tmp_path, record, end):
+    assert in_shell(tmp_path, "compare", record, record, end="").returncode == 11
+    done = in_shell(tmp_path, "compare", record, record, end=end)
+    assert (done.returncode, "Traceback" in done.stderr) == (11, False)
+
+
+@pytest.mark.parametrize(
+    "begin", ["PYTHONIOENCODING=ascii", "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"], ids=["ascii", "C"]
+)
+def test_what_an_ascii_output_lacks_is_written_by_its_code(tmp_path, record, begin):
+    done = in_shell(tmp_path, "report", record, "-o", "\u00fc.html", begin=begin)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout in ("\\xfc.html\n", "\\udcc3\\udcbc.html\n"), "of UTF-8, or of bytes that the locale cannot read"
+
+
+def test_a_refusal_of_the_system_is_said_as_what_it_is(tmp_path, record):
+    code = "import os, suite.cli, tempfile; tempfile.tempdir = None; os.environ['TMPDIR'] = '/nowhere'; "
+    code += "tempfile._candidate_tempdir_list = lambda: ['/nowhere']; suite.cli.main(['doctor'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = done.stderr.splitlines()
+    assert said == ["stepmark: the system refuses: No usable temporary directory found in ['/nowhere']."]
+
+
+def test_a_record_goes_to_standard_output_by_the_name_of_that(tmp_path, record):
+    plain = in_shell(tmp_path, "export", record, "--format", "csv")
+    named = in_shell(tmp_path, "export", record, "--format", "csv", "-o", "/dev/stdout", end="| cat")
+    assert named.stdout == f"{plain.stdout}/dev/stdout\n", named.stderr
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_run_is_the_very_process_that_pytest_runs_in(tmp_path):
+    """A signal to one of them then ends the other: nothing is left over."""
+    (tmp_path / "conftest.py").write_text("import os\nprint('pytest', os.getpid(), flush=True)\n")
+    command = [sys.executable, "-m", "suite.cli", "run", "--markers", "-p", "conftest"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+        out, _ = running.communicate(timeout=120)
+    assert f"pytest {running.pid}" in out
+    assert running.returncode == 0

@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from suite.environment import now
+from suite.disk import write_whole
 from suite.gate.formats import FORMATS
 from suite.gate.verdict import GateVerdict
-from suite.store import cannot_write
+from suite.records import StepmarkError
 
-ROOT = Path("reports/gates")
-FILES = {"verdict.json": "json", "junit.xml": "junit", "gate.md": "markdown", "gate.html": "page"}
+PAGE = "gate.html"
+FILES = {"verdict.json": "json", "junit.xml": "junit", "gate.md": "markdown", PAGE: "page"}
 """Name of a file beside the ledger -> its format."""
-MOST = 1000
-"""Gates of one second that find a folder."""
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 ACTIONS_VARIABLE = "GITHUB_ACTIONS"
 """Source: GitHub, "Workflow commands for GitHub Actions" and "Variables reference"."""
 
 
-def fresh_folder() -> Path:
-    """A folder of the present second, with a number behind it where that is taken."""
-    folder = ROOT / now()[:19].replace(":", "-")
-    names = (folder, *(folder.with_name(f"{folder.name}-{number}") for number in range(2, MOST)))
-    return next(path for path in names if not path.exists())
+def write(verdict: GateVerdict, folder: Path, warn: Callable[[str], object]) -> Iterator[str]:
+    """Give what is to be printed, and write every file.
 
+    The verdict is what the gate was for: a file, summary or annotation that cannot be made costs one sentence.
 
-def write(verdict: GateVerdict, folder: Path) -> Iterator[str]:
-    """Write every file, then give what is to be printed.
-
-    Raises:
-        StepmarkError: a file cannot be written.
+    Args:
+        verdict: as judged.
+        folder: of the ledger.
+        warn: is given each sentence.
     """
+    if os.environ.get(ACTIONS_VARIABLE) == "true":
+        with excused("the annotations of GitHub", warn):
+            yield FORMATS["github"](verdict)
+    yield FORMATS["table"](verdict)
     for name, form in FILES.items():
-        put(folder / name, FORMATS[form](verdict))
+        with excused(str(folder / name), warn):
+            write_whole(folder / name, FORMATS[form](verdict))
     summary = os.environ.get(SUMMARY_VARIABLE)
     if summary:
-        put(Path(summary), FORMATS["markdown"](verdict) + "\n", mode="a")
-    if os.environ.get(ACTIONS_VARIABLE) == "true":
-        yield FORMATS["github"](verdict)
-    yield FORMATS["table"](verdict)
-    yield str(folder / "gate.html")
+        with excused(summary, warn), Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(FORMATS["markdown"](verdict) + "\n")
+    if (folder / PAGE).is_file():
+        yield str(folder / PAGE)
 
 
-def put(path: Path, text: str, mode: str = "w") -> None:
-    """Write or append text.
-
-    Raises:
-        StepmarkError: the disk refuses.
-    """
+@contextmanager
+def excused(what: str, warn: Callable[[str], object]) -> Iterator[None]:
+    """Within it an error means that something was not written, and becomes a sentence."""
     try:
-        with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        yield
+    except StepmarkError as error:
+        warn(f"{error} The verdict stands.")
     except OSError as error:
-        raise cannot_write(path, error) from error
+        warn(f"cannot write {what}: {error.strerror or error}. The verdict stands.")
+    except Exception as error:  # noqa: BLE001 - no fault of a page may cost the verdict
+        warn(f"cannot make {what}: {type(error).__name__}: {error}. The verdict stands.")
