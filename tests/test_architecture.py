@@ -153,7 +153,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scheduler": {"suite", "disturbance", "forked", "lesson", "records", "stay", "surveys"},
     "progress": {"records", "scheduler", "units"},
     "signals": set(),
-    "replay_clock": set(),
     "liverun": {
         "suite",
         "disk",
