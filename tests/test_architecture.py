@@ -219,7 +219,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("footprint", "gate", "gate.ledger", "gate.readings", "gate.records", "gate.verdict", "limits"),
     },
     "gate.circumstances": {"gate.ledger", "gate.replay"},
-    "gate.files": {"disk", "gate.formats", "gate.verdict", "records"},
+    "gate.files": {"disk", "gate.formats", "gate.verdict", "reasons", "records"},
     "gate.formats": {"gate.formats.*", "gate.verdict"},
     "gate.formats.*": {"gate.formats.*", "gate.verdict", "limits", "units"},
     "gate.arms": set(),

@@ -60,4 +60,4 @@ def test_a_format_that_fails_costs_its_sentences(written, monkeypatch, tmp_path,
     printed, warnings = written(GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=tmp_path / "summary")
     assert FORMATS["table"](REGRESSION) in printed
     assert len(warnings) == (2 if form == "markdown" else 1), "the summary is the same text"
-    assert all("RuntimeError: Could not determine home directory." in text for text in warnings)
+    assert all("RuntimeError: Could not determine home directory; " in text for text in warnings)

@@ -10,6 +10,7 @@ from pathlib import Path
 from suite.disk import write_whole
 from suite.gate.formats import FORMATS
 from suite.gate.verdict import GateVerdict
+from suite.reasons import unexpected
 from suite.records import StepmarkError
 
 PAGE = "gate.html"
@@ -55,4 +56,4 @@ def excused(what: str, warn: Callable[[str], object]) -> Iterator[None]:
     except OSError as error:
         warn(f"cannot write {what}: {error.strerror or error}. The verdict stands.")
     except Exception as error:  # noqa: BLE001 - no fault of a page may cost the verdict
-        warn(f"cannot make {what}: {type(error).__name__}: {error}. The verdict stands.")
+        warn(f"cannot make {what}: {unexpected(error)} The verdict stands.")
