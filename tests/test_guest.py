@@ -225,4 +225,4 @@ def test_relative_paths_and_node_ids_name_the_cases_of_a_run(arguments: list[str
 
 
 def test_a_run_keeps_a_configuration_that_is_asked_for() -> None:
-    assert pytest_line(["--rootdir=here"], CASES_FOLDER.parent)[2:] == ["pytest", str(CASES_FOLDER), "--rootdir=here"]
+    assert pytest_line(["--rootdir=here"], CASES_FOLDER.parent)[2:] == [str(CASES_FOLDER), "--rootdir=here"]
