@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from suite import environment, report, torchrun
+from suite import environment, other_plugins, report, torchrun
 from suite.disk import refusal_of
 from suite.drift import steadied
 from suite.in_effect import without_effect
@@ -35,11 +35,6 @@ from suite.validity import doubts, summary
 USAGE_EXIT = 2
 """Exit code for what the user can mend."""
 RUNS_FOLDER = Path("reports", "runs")
-REFUSED = {
-    "forked": "would replay each case in a process from which pytest-benchmark gets no rounds",
-    "codspeed": "takes the fixture `benchmark` for a clock other than the cases'",
-}
-"""Options of other plug-ins under which a case cannot be replayed, and why."""
 LEARNING = "learning"
 """Marker of the tests that replay the cases that learn."""
 
@@ -99,13 +94,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def bench_of(config: pytest.Config) -> Bench:
     """The session's bench, made on first use; a wrong option ends the session with exit code 2."""
     if BENCH not in config.stash:
-        for option, reason in REFUSED.items():
-            if config.getoption(option, None):
-                pytest.exit(f"--{option} {reason}; leave it out.", USAGE_EXIT)
-        if config.getoption("benchmark_skip", None) is None:
-            pytest.exit("the cases need pytest-benchmark, which is not loaded; leave -p no:benchmark out.", USAGE_EXIT)
-        if config.getoption("numprocesses", None):
-            pytest.exit("-n runs cases side by side, which would measure their disturbance; leave it out.", USAGE_EXIT)
+        is_worker = hasattr(config, "workerinput")
+        if reason := other_plugins.refusal(lambda name: config.getoption(name, None), is_worker=is_worker):
+            pytest.exit(reason, USAGE_EXIT)
         with sentence():
             among = torchrun.world()
         if among and among.rank:

@@ -1,0 +1,44 @@
+"""Options of other plug-ins of pytest under which no case can be measured or replayed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+FORBIDDEN = {
+    "forked": "would replay each case in a process from which pytest-benchmark gets no rounds",
+    "codspeed": "takes the fixture `benchmark` for a clock other than the cases'",
+}
+"""Options that a flag switches on, and what they would do."""
+WORKER_OF_XDIST = "PYTEST_XDIST_WORKER"
+"""Variable in the processes in which pytest-xdist runs tests, and in those that these start."""
+
+
+def refusal(option: Callable[[str], Any], *, is_worker: bool) -> str:
+    """Why cases cannot be measured in this session of pytest, as a sentence; empty where they can.
+
+    Args:
+        option: the value of an option by its name; None where no plug-in has such.
+        is_worker: whether pytest-xdist has started this process to run tests.
+    """
+    for name, reason in FORBIDDEN.items():
+        if option(name):
+            return f"--{name} {reason}; leave it out."
+    if option("benchmark_skip") is None:
+        return "the cases need pytest-benchmark, which is not loaded; leave -p no:benchmark out."
+    if how := side_by_side(option, is_worker=is_worker):
+        return f"{how} runs cases side by side, which would measure their disturbance; leave it out."
+    return ""
+
+
+def side_by_side(option: Callable[[str], Any], *, is_worker: bool) -> str:
+    """What asks pytest-xdist to run tests side by side; empty where nothing does.
+
+    Source: pytest-xdist 3.8.0, `xdist.plugin.pytest_cmdline_main`, which turns every other spelling into `--dist`.
+    """
+    if option("numprocesses"):
+        return "-n"
+    if (dist := option("dist")) not in (None, "no"):
+        return f"--dist {dist}"
+    return f"pytest-xdist ({WORKER_OF_XDIST})" if is_worker or WORKER_OF_XDIST in os.environ else ""
