@@ -71,8 +71,9 @@ report: $(READY) ## pages anew for every record under reports/
 	@for record in $$(find reports -name record.jsonl); do \
 		$(BIN)/stepmark report $$record -o $$(dirname $$record)/report.html || exit; done
 
-overhead: $(READY) ## what a visit costs beside its rounds, and the suite's step time against a bare loop
-	$(BIN)/python docs/studies/overhead.py
+overhead: $(READY) ## what a visit costs, and the suite's step time against loops; goes on where it was; ARGS=--short
+	$(if $(findstring --short,$(ARGS)),,$(BIN)/python docs/studies/overhead.py)
+	$(BIN)/python docs/studies/hot_loop.py $(ARGS)
 
 scale: $(READY) ## 10,000 cases: listing and collecting against an empty pytest parametrisation
 	$(BIN)/python docs/studies/scale.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from time import monotonic
 from typing import Any, Protocol
 
@@ -16,12 +17,14 @@ FIRST_ROUNDS = 3
 WARMUP_CHUNK_S = 0.1
 """Seconds of one stretch of warm-up; two successive ones are compared."""
 WARMUP_CHUNK_ROUNDS = 3
-TURN_S = 0.05
-"""Seconds of rounds in one turn: short, since rounds of one turn meet the same machine and tell little more than one
-of them does (docs/decisions/0009)."""
+WARM_S = 0.03
+"""Seconds at the start of a turn whose rounds belong to the warm-up: the worker was blocked while others took their
+turns, and their data fill the caches. One round at least: a long step warms the caches itself."""
+TURN_S = 0.04
+"""Seconds of rounds that count in one turn: short, since rounds of one turn meet the same machine and tell little more
+than one of them does (docs/decisions/0009)."""
 TURN_ROUNDS = 2
-"""Rounds of one turn, however long a step lasts. The first belongs to the warm-up: the worker was blocked while others
-took their turns, and its first step afterwards was found to be up to a third slower, the second within 1 %."""
+"""Rounds of one turn, however long a step lasts: one that warms and one that counts."""
 MIN_TURNS = 8
 """Turns before the precision reached is believed."""
 MAX_STEPS_PER_ROUND = 1000
@@ -135,12 +138,10 @@ class Stay:
         self._steady = self._steady or settled(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
 
     def _take_turn(self, worker: Worker) -> None:
-        seconds = min(TURN_S, self._allowed_s - self._counted_s)
-        rounds = worker.measure(seconds=seconds, steps_per_round=self._steps, min_rounds=TURN_ROUNDS)
-        first, rest = cut(rounds, 1)
-        self._warmup = join(self._warmup, first)
-        self._warmup_s += first[0].values[0] * self._steps
-        self._turns.append(rest)
+        warming, counted = turn(worker, self._steps, min(TURN_S, self._allowed_s - self._counted_s))
+        self._warmup = join(self._warmup, warming)
+        self._warmup_s += sum(warming[0].values) * self._steps
+        self._turns.append(counted)
 
     def _stop_if_enough(self) -> None:
         """End the stay once its median is known to the target precision, or its time is spent."""
@@ -193,6 +194,20 @@ class Stay:
     def _close(self) -> None:
         if self._worker is not None:
             self._worker.end()
+
+
+def turn(worker: Worker, steps: int, seconds: float) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """One turn of a worker that was blocked: rounds that warm it, and rounds that count, one of each at least.
+
+    Args:
+        worker: whose turn it is.
+        steps: of a round.
+        seconds: wanted of rounds that count.
+    """
+    rounds = worker.measure(seconds=WARM_S + seconds, steps_per_round=steps, min_rounds=TURN_ROUNDS)
+    ends_s = accumulate(value * steps for value in rounds[0].values)
+    warming = 1 + sum(end_s < WARM_S for end_s in ends_s)
+    return cut(rounds, min(warming, len(rounds[0].values) - 1))
 
 
 def cut(series: tuple[Series, ...], rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:

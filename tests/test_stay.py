@@ -7,7 +7,7 @@ import pytest
 
 from suite.forked import WorkerFailed, WorkerLost
 from suite.records import Case, Plan, Series, Visited
-from suite.stay import ATTEMPTS, FIRST_ROUNDS, MAX_STEPS_PER_ROUND, MIN_TURNS, TURN_ROUNDS, TURN_S, Stay, join
+from suite.stay import ATTEMPTS, FIRST_ROUNDS, MAX_STEPS_PER_ROUND, MIN_TURNS, TURN_ROUNDS, TURN_S, WARM_S, Stay, join
 from tests.fake_workers import FakeWorkers
 
 CASE = Case("seed_cnn", "adam", "cpu")
@@ -50,7 +50,7 @@ def test_no_turn_is_asked_to_last_longer_than_what_is_left_of_the_time():
     asked = [request["seconds"] for request in workers.requests[1:]]
     spent, allowed = 0.0, 0.6
     for request_s, turn in zip(asked, split(result), strict=True):
-        assert request_s == pytest.approx(min(TURN_S, allowed - spent))
+        assert request_s == pytest.approx(WARM_S + min(TURN_S, allowed - spent))
         spent += sum(turn) * result.visit.steps_per_round
 
 
@@ -83,6 +83,17 @@ def test_the_first_round_of_each_turn_belongs_to_the_warm_up():
     assert set(result.series[0].values) == {0.02}
     assert result.warmup[0].values.count(0.5) == 1 + len(result.visit.turns)
     assert min(result.visit.turns) == TURN_ROUNDS - 1
+
+
+def test_short_rounds_belong_to_the_warm_up_until_a_turn_is_warm():
+    def cooled(case, worker):
+        yield from (0.01,) * FIRST_ROUNDS
+        while True:
+            yield from (0.011, 0.0101, 0.01, 0.01, 0.01, 0.01, 0.01)
+
+    result = over(FakeWorkers(cooled), Plan(passes=1, case_seconds=1.0, warmup_seconds=0.0, target_precision=1e-9))
+    assert set(result.series[0].values) == {0.01}
+    assert result.warmup[0].values[FIRST_ROUNDS:] == (0.011, 0.0101, 0.01) * len(result.visit.turns)
 
 
 def first_of_each_request_slow(workers: FakeWorkers):
