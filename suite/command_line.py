@@ -45,7 +45,12 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser("compare", help="two stored runs: 10 regression, 11 inconclusive, 12 not comparable")
     )
 
-    add_gate_options(commands.add_parser("gate", help="two sides measured in the same seconds; exit codes as compare"))
+    add_gate_options(
+        commands.add_parser(
+            "gate",
+            help="two sides measured at once; exit codes as compare, 0: none slower by 1 %% shown, 5 %% ruled out",
+        )
+    )
 
     examining = commands.add_parser("doctor", help="what on this machine disturbs a measurement, about 50 seconds")
     examining.add_argument("--format", choices=("table", "json"), default="table")

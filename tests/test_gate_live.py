@@ -251,6 +251,26 @@ def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated
     assert verdict.exit_code == 11
 
 
+def test_a_gate_whose_blocks_take_too_long_to_show_anything_says_what_would_do_and_ends(gated, tmp_path):
+    verdict = gated(FakeSides(slower={FIRST: 0.5}, before_block=lambda _: sleep(1.0)), budget_s=7.0)
+    assert len(list(read_gate(tmp_path / "gate").of("comparison"))) == 1
+    assert verdict.exit_code == 11
+    assert "can show no regression of any size; allowed: --budget" in sentence(verdict)
+    assert asdict(judge(read_gate(tmp_path / "gate"))) == asdict(verdict)
+
+
+def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one(tmp_path):
+    said: list[str] = []
+    wanted = planned()
+    with Ledger.create(tmp_path / "gate", wanted) as ledger:
+        LiveGate(FakeSides(), Gate(wanted), ledger, lambda _, text: said.append(text)).run()
+    first = next(place for place, text in enumerate(said) if text.startswith("block 1"))
+    assert "blocks of all cases fit in the" in said[first - 1]
+    assert "they find a slowdown of " in said[first - 1]
+    assert said[first - 1].endswith("where blocks vary by 0.6%, as is usual")
+    assert "as measured" in said[first + 4]
+
+
 def test_the_few_cases_that_are_left_are_measured_longer_in_each_block(gated, tmp_path):
     def stop(block: int) -> None:
         if block == 16:  # the first look is over

@@ -10,8 +10,10 @@ import pytest
 from scipy import stats
 
 from suite.gate.explain import EVERY, explained, levels_of
+from suite.gate.forecast import CHANCE, smallest
 from suite.gate.procedure import Procedure
 from suite.gate.records import Row
+from suite.gate.statistics import spending
 from suite.limits import Limits
 from suite.records import Case
 
@@ -177,6 +179,32 @@ def test_too_few_blocks_settle_no_regression_and_say_what_is_ruled_out():
     assert not found(procedure, "regression"), "four signs cannot show it at 1 %"
     assert NAMES[0] not in procedure.settled
     assert 0.28 < math.expm1(procedure.known()[NAMES[0]].below(0.05)) < 0.45
+
+
+@pytest.mark.parametrize(("blocks", "found_in"), [(6, 0), (7, 5)])
+def test_fewer_than_seven_blocks_show_no_slowdown_of_any_size_and_pass_none(blocks, found_in):
+    """The number that a gate says beforehand, at an alpha of 1 %."""
+    assert spending.fewest(LIMITS.alpha, len(NAMES)) == 7
+    ended = [run(np.random.default_rng(seed), {NAMES[0]: 0.5}, spread=0.002, most=blocks) for seed in range(5)]
+    assert sum(NAMES[0] in found(procedure, "regression") for procedure in ended) == found_in
+    assert all(bool(procedure.settled) == bool(found_in) for procedure in ended)
+
+
+@pytest.mark.parametrize("noise", [0.008, 0.02])
+def test_the_slowdown_that_is_said_to_be_found_is_found(noise, monkeypatch):
+    monkeypatch.syspath_prepend(STUDY.parent)
+    study = importlib.import_module("error")
+    names = 8 + len(levels_of(study.rows_of(8)))
+    said = smallest(noise, study.MOST_BLOCKS, LIMITS, names)
+    found = study.counted(study.Condition(8, 1, by=said, rest=0.0, noise=noise), 30)
+    assert found.found >= stats.binom.ppf(0.003, 30, CHANCE) / 30
+
+
+def test_more_blocks_and_less_noise_find_smaller_slowdowns():
+    sizes = [smallest(0.02, blocks, LIMITS, 35) for blocks in (6, 7, 10, 20, 40)]
+    assert sizes[0] == math.inf
+    assert sizes[1:] == sorted(sizes[1:], reverse=True)
+    assert smallest(0.005, 20, LIMITS, 35) == 2 * LIMITS.tolerance < sizes[3]
 
 
 def test_a_settled_case_is_measured_no_more_and_keeps_its_verdict():

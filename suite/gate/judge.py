@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypedDict
 
-from suite.gate import control
+from suite.gate import control, forecast
 from suite.gate.circumstances import beside, discarded_share, machine_of, noise_of
 from suite.gate.explain import EVERY
 from suite.gate.ledger import Gate
@@ -15,6 +15,7 @@ from suite.gate.memory_verdicts import of_memory
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
 from suite.gate.records import Block, Told
 from suite.gate.replay import again_of, failures, has_lost, log_ratios, mode_of, replayed, told_of
+from suite.gate.statistics import spending
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
@@ -62,6 +63,7 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         blocks=procedure.blocks,
         control_blocks=len(list(gate.of("control"))),
         control_alarm=control_alarm(gate),
+        too_few=too_few(gate, procedure),
         noise=noise_of(gate),
         identical=planned.identical,
         interrupted=not gate.finished,
@@ -94,6 +96,18 @@ def control_alarm(gate: Gate) -> str:
             over += f" and {len(again)} more" if looked_into else ", which there was no time to look into"
             return f"the baseline differs from itself by {change:+.1%} in {one.case}, over {over}"
     return ""
+
+
+def too_few(gate: Gate, procedure: Procedure) -> str:
+    """Why a gate that is over could show no slowdown of any size; empty where it could."""
+    planned, names = gate.planned, len(gate.planned.rows) + len(gate.planned.levels)
+    fewest = spending.fewest(planned.limits.alpha, max(names, 1))
+    is_open = len(procedure.dropped) < len(procedure.cases)
+    if not gate.finished or STEP_TIME not in planned.metrics or not is_open or procedure.blocks >= fewest:
+        return ""
+    costs = forecast.measured(gate) or forecast.estimated(planned.rows, bool(gate.readings), "expected")
+    said = forecast.too_few(costs, len(planned.rows), planned.budget_s, planned.limits, names)
+    return said or f"{procedure.blocks} blocks fitted in the time, and fewer than {fewest} can show no regression"
 
 
 def left_out_of(gate: Gate, failed: Mapping[str, Told]) -> list[LeftOut]:

@@ -15,11 +15,14 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from statistics import median
 from time import monotonic
 
 from suite import environment
-from suite.gate import control, memory, readings
+from suite.gate import control, forecast, memory, readings
 from suite.gate.blocks import Order, Setting, measure_block
+from suite.gate.forecast import CONTROL_EVERY
 from suite.gate.judge import judge
 from suite.gate.ledger import Gate, Ledger
 from suite.gate.records import Block, Kind, Mode, Row
@@ -31,8 +34,6 @@ MODES: tuple[Mode, Mode] = ("together", "bursts")
 TRIAL_ROWS = 3
 """Cases, drawn by chance, by which it is chosen how all that can be measured together are measured."""
 TRIAL_SECONDS = 0.5
-CONTROL_EVERY = 5
-"""Blocks of which one is baseline against baseline."""
 SHARE_TO_FIRST_LOOK = 0.6
 """Share of the budget within which the first look should come, as far as less time for each case brings that about."""
 START_S = 4.0
@@ -92,13 +93,47 @@ class LiveGate:
             self._try_modes()
             self._read_memory()
             if "step_time" in planned.metrics:
-                while self._procedure.open and self._next_s() <= self._left_s():
+                self._say_beforehand()
+                while self._procedure.open and self._next_s() <= self._left_s() and not self._is_hopeless():
                     self._measure("control" if self._is_control_due() else "comparison")
                     self._look_into_control()
         self._ledger.finish(environment.now())
         self._procedure.finish()
         self.gate = Gate(planned, self.gate.blocks, self.gate.readings, finished=True)
         return judge(self.gate, self._procedure)
+
+    def _say_beforehand(self) -> None:
+        """Say how many blocks fit, and the smallest slowdown that these can find."""
+        rows = self.gate.planned.rows
+        costs = forecast.measured(self.gate) or replace(
+            forecast.estimated(rows, reads_memory=False, kind="expected"), fixed_s=0.0
+        )
+        fit = self._procedure.blocks + costs.comparisons(len(rows), self._left_s())
+        left_s = max(self._left_s(), 0)
+        self._tell(f"about {fit} blocks of all cases fit in the {left_s:.0f} s left; {self._reach(fit)}")
+
+    def _reach(self, blocks: int) -> str:
+        """The smallest slowdown that so many blocks can find, in words."""
+        planned, procedure = self.gate.planned, self._procedure
+        known = [one.error * math.sqrt(one.blocks) for one in procedure.known().values() if one.blocks > 2]
+        noise = median(known) if known else forecast.noise_before(planned.rows)
+        least = forecast.smallest(noise, blocks, planned.limits, len(planned.rows) + len(planned.levels))
+        if not math.isfinite(least):
+            return "they can show no slowdown"
+        by = "as measured" if known else "as is usual"
+        return (
+            f"they find a slowdown of {least:.1%} in one case with a chance of {forecast.CHANCE:.0%}, "
+            f"where blocks vary by {noise:.1%}, {by}"
+        )
+
+    def _is_hopeless(self) -> bool:
+        """Whether the blocks that fit, by those measured, are too few to show any slowdown."""
+        planned, costs = self.gate.planned, forecast.measured(self.gate)
+        names = len(planned.rows) + len(planned.levels)
+        if costs is None or self._procedure.blocks >= spending.fewest(planned.limits.alpha, names):
+            return False
+        rows, budget_s = len(planned.rows), planned.budget_s
+        return bool(forecast.too_few(costs, rows, budget_s, planned.limits, names, forecast.SLACK))
 
     def _left_s(self) -> float:
         return self.gate.planned.budget_s - (monotonic() - self._started_s)
@@ -200,9 +235,8 @@ class LiveGate:
         blocks = max(0, math.floor(left_s / self._next_s() * (CONTROL_EVERY - 1) / CONTROL_EVERY))
         to_look = next(ahead for ahead in range(1, 10**6) if spending.is_look(procedure.blocks + ahead))
         when = f"next look after {to_look} more" if to_look <= blocks else "the last look comes when the time is up"
-        return (
-            f"{done}, {len(procedure.open)} open; about {blocks} blocks fit in the {max(left_s, 0):.0f} s left, {when}"
-        )
+        still = f"{len(procedure.open)} open; about {blocks} blocks fit in the {max(left_s, 0):.0f} s left, {when}"
+        return f"{done}, {still}; {self._reach(procedure.blocks + blocks)}"
 
     def _tell(self, text: str) -> None:
         self._show(judge(self.gate, self._procedure), text)

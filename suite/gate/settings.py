@@ -13,6 +13,7 @@ from typing import Any
 from suite import environment, footprint
 from suite.disk import fresh_folder
 from suite.fingerprint import TO_RESUME, differences
+from suite.gate import forecast
 from suite.gate.arms import side as arms
 from suite.gate.arms.side import Arm, Side
 from suite.gate.blocks import Setting, can_be_together, start
@@ -130,6 +131,7 @@ def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
     if not rows and not identical:
         reason = next(reason for reason in left_out.values() if reason != SAME)
         raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")
+    refuse_too_many(rows, wanted)
     facts, torches = tried(setting)
     planned = Planned(
         started_at=environment.now(),
@@ -160,6 +162,18 @@ def opened(folder: Path | None, planned: Planned) -> Ledger:
         return Ledger.create(folder, planned)
     with fresh_folder(ROOT / planned.started_at[:19].replace(":", "-")) as fresh:
         return Ledger.create(fresh, planned)
+
+
+def refuse_too_many(rows: Sequence[Row], wanted: Asked) -> None:
+    """Raise where the budget has no time for as many blocks as show a regression of any size."""
+    if not rows or "step_time" not in wanted.metrics:
+        return
+    names, reads_memory = len(rows) + len(levels_of(rows)), len(wanted.metrics) > 1
+    by_kind = {kind: forecast.estimated(rows, reads_memory, kind) for kind in ("least", "expected")}
+    if forecast.too_few(by_kind["least"], len(rows), wanted.budget_s, wanted.limits, names):
+        raise StepmarkError(
+            f"{forecast.too_few(by_kind['expected'], len(rows), wanted.budget_s, wanted.limits, names)}."
+        )
 
 
 def rows_of(cases: Sequence[Case], sides: tuple[Side, Side], threads: int) -> tuple[list[Row], dict[str, str]]:

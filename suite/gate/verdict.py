@@ -88,6 +88,7 @@ class GateVerdict:
         failed: names of cases that fail in the candidate and not in the baseline.
         blocks, control_blocks: pairs of processes measured, against each other, and baseline against baseline.
         control_alarm: what the control showed, where the machine told two identical sides apart; else empty.
+        too_few: why no regression of any size could be shown, and what would do; empty where one could.
         noise: standard deviation of one block's log ratio of a case, in the middle of the cases; None where not known.
         identical: whether both arms are the same code, so that nothing was measured.
         interrupted: whether it was ended before it was over.
@@ -114,6 +115,7 @@ class GateVerdict:
     blocks: int = 0
     control_blocks: int = 0
     control_alarm: str = ""
+    too_few: str = ""
     noise: float | None = None
     identical: bool = False
     interrupted: bool = False

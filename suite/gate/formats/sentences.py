@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from suite.gate.formats.figures import change, percent_above, size
+from suite.gate.formats.figures import change, limit, percent_above, size
 from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, GateVerdict, Judged, LeftOut
 from suite.limits import Verdict
 
@@ -134,7 +134,12 @@ def remarks(verdict: GateVerdict) -> tuple[str, ...]:
     ended = (
         "The gate was ended before it was over; what follows was measured until then." if verdict.interrupted else ""
     )
-    return tuple(one for one in (alarm, ended) if one)
+    return tuple(one for one in (alarm, ended, capital(verdict.too_few)) if one)
+
+
+def capital(text: str) -> str:
+    """A text as a sentence."""
+    return text[:1].upper() + text[1:] + ("." if text else "")
 
 
 def outcome(verdict: GateVerdict) -> str:
@@ -209,7 +214,8 @@ def undecided(verdict: GateVerdict) -> str:
     """Why nothing is certain, and what is known all the same."""
     ended = ["the gate was ended before it was over"] if verdict.interrupted else []
     alarm = [verdict.voided] if verdict.voided else []
-    parts = [*ended, *alarm, *counted(verdict, "inconclusive")]
+    few = [verdict.too_few] if verdict.too_few else []
+    parts = [*ended, *alarm, *few, *counted(verdict, "inconclusive")]
     return "; ".join([*parts, *([overall] if (overall := bound_overall(verdict)) else [])])
 
 
@@ -226,9 +232,11 @@ def same(_verdict: GateVerdict) -> str:
 
 
 def fine(verdict: GateVerdict) -> str:
-    """What is ruled out in every case, and what has become better."""
+    """That nothing was shown to be slower, what is ruled out in every case, and what has become better."""
+    shown = f"no slowdown above {limit(verdict.limits.tolerance)} was shown"
+    times = [shown] if any(map(is_time, verdict.cases)) else []
     known = bound_overall(verdict) or f"no case is {words(verdict.cases[0]).larger}"
-    return "; ".join([known, *counted(verdict, "improvement")])
+    return "; ".join([", and ".join([*times, known]), *counted(verdict, "improvement")])
 
 
 def bound_overall(verdict: GateVerdict) -> str:

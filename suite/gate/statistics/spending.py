@@ -10,6 +10,8 @@ Source: Lan and DeMets 1983, "Discrete sequential boundaries for clinical trials
 
 from __future__ import annotations
 
+from itertools import count
+
 FIRST = 10
 """Blocks before the first look. Signs of fewer cannot show what one look may claim: 2^-10 is 0.1 %."""
 GROWTH = 1.4
@@ -43,3 +45,31 @@ def share(number: int) -> float:
 def final_share(looks: int) -> float:
     """What the last look may spend, after so many before it."""
     return 1 - sum(share(number) for number in range(looks))
+
+
+def can_show(blocks: int, permitted: float, names: int, *, first: bool) -> bool:
+    """Whether the signs of so many blocks can show a difference, however large.
+
+    Args:
+        blocks: that were measured.
+        permitted: error that the look may spend.
+        names: that share it, where each is taken alone.
+        first: whether it is the first look, at which the signs are joint.
+    """
+    return 2.0**-blocks * (1 if first else names) <= permitted
+
+
+def fewest(alpha: float, names: int) -> int:
+    """Blocks with which a gate has to end, at least, to show any difference.
+
+    Args:
+        alpha: permitted error, over all looks.
+        names: cases and levels.
+    """
+    for blocks in count(1):
+        looks = [number for number in range(1, blocks + 1) if is_look(number)]
+        spent = [(at, share(place), not place) for place, at in enumerate(looks)]
+        spent.append((blocks, final_share(len(looks)), not looks))
+        if any(can_show(at, alpha * part, names, first=first) for at, part, first in spent):
+            return blocks
+    raise AssertionError("an infinite count has ended")
