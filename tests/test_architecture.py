@@ -220,7 +220,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.memory_verdicts": {
         *("footprint", "gate", "gate.ledger", "gate.readings", "gate.records", "gate.verdict", "limits"),
     },
-    "gate.circumstances": {"gate.ledger", "gate.replay"},
+    "gate.circumstances": {"gate.ledger", "gate.replay", "limits"},
     "gate.files": {"disk", "gate.formats", "gate.verdict", "reasons", "records"},
     "gate.forecast": {"gate.ledger", "gate.records", "gate.statistics", "gate.statistics.spending", "limits"},
     "gate.formats": {"gate.formats.*", "gate.verdict"},

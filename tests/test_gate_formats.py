@@ -71,8 +71,8 @@ def page(verdict: GateVerdict) -> Page:
         (
             "improvement",
             (
-                "no regression: no slowdown above 1 % was shown, and a slowdown above 1.3 % is ruled out in every case; "
-                "1 of 24 cases is faster"
+                "no regression: no slowdown above 1 % was shown, and a slowdown above 1.3 % is ruled out in every "
+                "case; 1 of 24 cases is faster"
             ),
         ),
         (

@@ -4,14 +4,60 @@ from __future__ import annotations
 
 import math
 from statistics import median
+from typing import Any, TypedDict
 
 import numpy as np
 
 from suite.gate.ledger import Gate
-from suite.gate.replay import log_ratios, ratio_in
+from suite.gate.replay import has_lost, log_ratios, mode_of, ratio_in
+from suite.limits import Limits
 
 BESIDE = ("others_cores", "stolen_share", "throttled_share")
 """Metrics of `suite.disturbance` that a verdict tells."""
+
+
+class Circumstances(TypedDict):
+    """What was compared, and how, under the names of `GateVerdict`."""
+
+    baseline: str
+    candidate: str
+    arms: dict[str, Any]
+    limits: Limits
+    memory_tolerance: float
+    control_blocks: int
+    noise: float | None
+    identical: bool
+    interrupted: bool
+    seconds: float
+    budget_s: float
+    discarded: float
+    lost_blocks: int
+    machine: str
+    modes: dict[str, str]
+    beside: dict[str, tuple[float, float]]
+
+
+def circumstances(gate: Gate) -> Circumstances:
+    """What a gate compared, and how it was measured."""
+    planned = gate.planned
+    return {
+        "baseline": planned.arms["baseline"]["text"],
+        "candidate": planned.arms["candidate"]["text"],
+        "arms": planned.arms,
+        "limits": planned.limits,
+        "memory_tolerance": planned.memory_tolerance,
+        "control_blocks": len(list(gate.of("control"))),
+        "noise": noise_of(gate),
+        "identical": planned.identical,
+        "interrupted": not gate.finished,
+        "seconds": gate.seconds,
+        "budget_s": planned.budget_s,
+        "discarded": discarded_share(gate),
+        "lost_blocks": sum(map(has_lost, gate.blocks)),
+        "machine": machine_of(gate),
+        "modes": {row.id: mode_of(gate, row) for row in planned.rows},
+        "beside": beside(gate),
+    }
 
 
 def noise_of(gate: Gate) -> float | None:

@@ -8,13 +8,13 @@ from statistics import median
 from typing import TypedDict
 
 from suite.gate import control, forecast
-from suite.gate.circumstances import beside, discarded_share, machine_of, noise_of
+from suite.gate.circumstances import circumstances
 from suite.gate.explain import EVERY
 from suite.gate.ledger import Gate
 from suite.gate.memory_verdicts import of_memory
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
 from suite.gate.records import Block, Told
-from suite.gate.replay import again_of, failures, has_lost, log_ratios, mode_of, replayed, told_of
+from suite.gate.replay import again_of, failures, log_ratios, replayed, told_of
 from suite.gate.statistics import spending
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut
@@ -50,30 +50,15 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
     cases = of_step_time(gate, procedure, known, explanations) if STEP_TIME in planned.metrics else []
     remembered, unread = of_memory(gate, set(failed))
     return GateVerdict(
-        baseline=planned.arms["baseline"]["text"],
-        candidate=planned.arms["candidate"]["text"],
-        arms=planned.arms,
-        limits=planned.limits,
-        memory_tolerance=planned.memory_tolerance,
+        **circumstances(gate),
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
         levels=tuple(level_judged(name, procedure, known, explanations) for name in planned.levels if name in known),
         culprits=culprits_of(culprits, remembered),
         left_out=(*left_out_of(gate, failed), *unread),
         failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
         blocks=procedure.blocks,
-        control_blocks=len(list(gate.of("control"))),
         control_alarm=control_alarm(gate),
         too_few=too_few(gate, procedure),
-        noise=noise_of(gate),
-        identical=planned.identical,
-        interrupted=not gate.finished,
-        seconds=gate.seconds,
-        budget_s=planned.budget_s,
-        discarded=discarded_share(gate),
-        lost_blocks=sum(map(has_lost, gate.blocks)),
-        machine=machine_of(gate),
-        modes={row.id: mode_of(gate, row) for row in planned.rows},
-        beside=beside(gate),
     )
 
 
