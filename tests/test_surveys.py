@@ -39,22 +39,32 @@ def memory(launcher: Launcher, structure: str, optimizer: str = "sgd", **more) -
     return found(launcher, "memory", Case(structure, optimizer, "cpu", **{**SMALL, **more}))
 
 
+@pytest.fixture(scope="module")
+def tiny(launcher: Launcher) -> dict[str, float]:
+    """The memory of the smallest case, for all that only read it."""
+    return memory(launcher, "tiny")
+
+
+@pytest.fixture(scope="module")
+def buffers(launcher: Launcher) -> dict[str, float]:
+    """The same with the buffer."""
+    return memory(launcher, "buffers")
+
+
 def of_a_step(memory: dict[str, float]) -> float:
     """What a step takes beside what stays."""
     return memory["memory_peak_steady"] - memory["memory_before_steady"]
 
 
-def test_a_buffer_that_a_step_allocates_and_frees_is_seen_within_2_percent(launcher):
-    with_it, without = memory(launcher, "buffers"), memory(launcher, "tiny")
-    seen = of_a_step(with_it) - of_a_step(without)
+def test_a_buffer_that_a_step_allocates_and_frees_is_seen_within_2_percent(tiny, buffers):
+    seen = of_a_step(buffers) - of_a_step(tiny)
     assert abs(seen - BUFFER_BYTES) < 0.02 * BUFFER_BYTES
-    first = with_it["memory_peak_first_forward"] - without["memory_peak_first_forward"]
+    first = buffers["memory_peak_first_forward"] - tiny["memory_peak_first_forward"]
     assert abs(first - BUFFER_BYTES) < 0.02 * BUFFER_BYTES
 
 
-def test_a_look_at_the_resident_set_between_steps_misses_that_buffer(launcher):
-    with_it, without = memory(launcher, "buffers"), memory(launcher, "tiny")
-    assert abs(with_it["memory_before_steady"] - without["memory_before_steady"]) < 0.02 * BUFFER_BYTES
+def test_a_look_at_the_resident_set_between_steps_misses_that_buffer(tiny, buffers):
+    assert abs(buffers["memory_before_steady"] - tiny["memory_before_steady"]) < 0.02 * BUFFER_BYTES
 
 
 def test_the_state_of_adam_appears_at_its_first_step_at_twice_the_parameters(launcher):
@@ -69,13 +79,12 @@ def test_the_state_of_adam_appears_at_its_first_step_at_twice_the_parameters(lau
     assert taken["memory_peak_first_update"] > taken["memory_before_first_update"] + 2 * parameters
 
 
-def test_a_case_does_not_inherit_the_peak_of_the_one_before(launcher):
-    alone = memory(launcher, "tiny")
+def test_a_case_does_not_inherit_the_peak_of_the_one_before(launcher, tiny):
     memory(launcher, "buffers")
     after = memory(launcher, "tiny")
     for phase in PEAKS:
         name = f"memory_peak_{phase}"
-        assert abs(after[name] - alone[name]) < 0.02 * BUFFER_BYTES
+        assert abs(after[name] - tiny[name]) < 0.02 * BUFFER_BYTES
 
 
 def test_what_a_step_cannot_do_without_is_exact(launcher):
@@ -89,20 +98,19 @@ def test_what_a_step_cannot_do_without_is_exact(launcher):
     assert taken["saved_bytes"] == 4 * 4 * 192 + 4 * 4 * 10 + 4 * 8 + 4
 
 
-def test_phases_of_a_step_come_in_order_and_inference_has_neither_backward_nor_update(launcher):
-    trained, inferred = memory(launcher, "tiny"), memory(launcher, "tiny", mode="infer")
-    named = [name.removeprefix("memory_peak_") for name in trained if name.startswith("memory_peak_")]
+def test_phases_of_a_step_come_in_order_and_inference_has_neither_backward_nor_update(launcher, tiny):
+    inferred = memory(launcher, "tiny", mode="infer")
+    named = [name.removeprefix("memory_peak_") for name in tiny if name.startswith("memory_peak_")]
     assert named == list(PEAKS)
     assert "memory_peak_first_forward" in inferred
     assert not any("backward" in name or "update" in name for name in inferred)
     assert inferred["saved_bytes"] == inferred["gradient_bytes"] == 0
     for phase in ("made", *PHASES.values(), "steady"):
-        assert trained[f"memory_peak_{phase}"] >= trained[f"memory_before_{phase}"] - MIB
+        assert tiny[f"memory_peak_{phase}"] >= tiny[f"memory_before_{phase}"] - MIB
 
 
-def test_the_unique_set_is_within_the_proportional_and_that_within_the_resident(launcher):
-    taken = memory(launcher, "tiny")
-    assert 0 < taken["memory_unique"] <= taken["memory_proportional"] <= taken["memory_peak_steady"]
+def test_the_unique_set_is_within_the_proportional_and_that_within_the_resident(tiny):
+    assert 0 < tiny["memory_unique"] <= tiny["memory_proportional"] <= tiny["memory_peak_steady"]
 
 
 @pytest.mark.parametrize(
@@ -235,9 +243,8 @@ def test_what_the_usual_allocator_costs_is_measured_against_the_steady_one(monke
     assert looked_at["usual_allocator_step_time"] > looked_at["steady_allocator_step_time"] > 0
 
 
-def test_the_peak_of_the_control_group_is_told_where_there_is_one(launcher):
-    told = memory(launcher, "tiny")
-    assert told.get("group_memory_peak", 1e12) > told["memory_unique"]
+def test_the_peak_of_the_control_group_is_told_where_there_is_one(tiny):
+    assert tiny.get("group_memory_peak", 1e12) > tiny["memory_unique"]
 
 
 @pytest.mark.parametrize("survey", [*DEFAULT, pytest.param("allocator", marks=pytest.mark.slow)])
@@ -252,8 +259,9 @@ def test_the_peak_of_the_control_group_is_told_where_there_is_one(launcher):
     ids=lambda case: case.id,
 )
 def test_a_case_of_any_kind_goes_through_every_survey(launcher, case, survey):
-    assert all(value >= 0 for value in found(launcher, survey, case).values())
-    assert found(launcher, survey, case)
+    taken = found(launcher, survey, case)
+    assert taken
+    assert all(value >= 0 for value in taken.values())
 
 
 CUDA = Case("residual_d4w32", "adam", "cuda", batch_size=64)
