@@ -9,8 +9,8 @@ for each repetition of a row:
 
 Printed is the median of the ratios with an interval of 95 % by their order statistics, and how much slower the first,
 discarded round of a turn is. Every repetition is appended to `reports/studies/hot_loop.jsonl`; a study that was ended
-goes on where it was, and a further one adds nothing until the code has changed. `make overhead ARGS=--short` has three
-repetitions of the rows of 1 and 13 ms. `ROWS='1 ms,loader' THREADS=1` chooses.
+goes on where it was, and a further one adds nothing until code or interpreter have changed. `make overhead ARGS=--short`
+has three repetitions of the rows of 1 and 13 ms. `ROWS='1 ms,loader' THREADS=1` chooses.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import gc
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -205,27 +207,37 @@ def main() -> None:
     short = "--short" in sys.argv
     chosen = os.environ.get("ROWS", ",".join(SHORT_ROWS if short else ROWS)).split(",")
     threads = [int(os.environ["THREADS"])] if "THREADS" in os.environ else sorted({1, default_threads()})
-    commit = str(environment.commit()["revision"])
+    world = world_of()
     load_levels()
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     todo = [(name, count) for name in chosen for count in threads]
     for number in range(max(SHORT if short else ROWS[name].repetitions for name in chosen)):
         for name, count in todo:
             row = ROWS[name]
-            done = [line for line in kept(commit) if (line["row"], line["threads"]) == (name, count)]
+            done = [line for line in kept(world) if (line["row"], line["threads"]) == (name, count)]
             if len(done) > number or number >= row.repetitions or refusal(row.case):
                 continue
-            line = {"row": name, "threads": count, "commit": commit, **repetition(row.case, count)}
+            line = {"row": name, "threads": count, **world, **repetition(row.case, count)}
             with KEPT.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(f"{name}, {count} threads, {number + 1}: {line['suite_s'] / line['hot_s'] - 1:+.2%}", flush=True)
-    print(table(kept(commit)))
+    print(", ".join(world.values()))
+    print(table(kept(world)))
 
 
-def kept(commit: str) -> list[dict[str, Any]]:
-    """The repetitions of this revision."""
+def world_of() -> dict[str, str]:
+    """What repetitions have to have in common: the revision, the interpreter and torch."""
+    return {
+        "commit": str(environment.commit()["revision"]),
+        "python": f"Python {platform.python_version()}",
+        "torch": f"torch {metadata.version('torch')}",
+    }
+
+
+def kept(world: dict[str, str]) -> list[dict[str, Any]]:
+    """The repetitions of this revision in this interpreter."""
     lines = [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
-    return [line for line in lines if line["commit"] == commit]
+    return [line for line in lines if world.items() <= line.items()]
 
 
 def table(lines: list[dict[str, Any]]) -> str:
