@@ -90,7 +90,8 @@ def list_cases(options: argparse.Namespace) -> int:
 
     What a design left out is said behind the table, or on standard error beside JSON.
     """
-    from suite.matrix import DEFAULT_PROFILE, choice_of, load_profile, refusal, selector
+    from suite.matrix import choice_of, load_profile, refusal, selector
+    from suite.options import DEFAULT_PROFILE
     from suite.records import INFER
 
     selects = selector(options.expression)

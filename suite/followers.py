@@ -16,7 +16,8 @@ from contextlib import suppress
 from suite import environment
 from suite.forked import ForkedWorker, WorkerFailed
 from suite.launcher import Launcher
-from suite.settings import OPTIONS, settle
+from suite.options import OPTIONS
+from suite.settings import settle
 from suite.torchrun import World, is_over
 
 

@@ -147,7 +147,7 @@ def selection_of(settings: Settings) -> dict[str, Any]:
     profile = settings.profile
     return {
         "profile": profile.name,
-        "profiles_file": None if profile.file.parent == CASES_FOLDER else str(profile.file),
+        "profiles_file": None if profile.file == CASES_FOLDER / "profiles.toml" else str(profile.file),
         "plugins": list(profile.plugins),
         **choice_of(profile).facts,
         "shard": settings.shard,

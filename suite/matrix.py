@@ -17,6 +17,7 @@ from typing import Any
 from suite.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.designs import FULL, Choice, Design, choose, is_design
 from suite.learning import refusal as refusal_to_learn
+from suite.options import DEFAULT_PROFILE
 from suite.records import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_EPOCHS,
@@ -35,7 +36,6 @@ from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES
 
 CASES_FOLDER = Path(__file__).resolve().parent.parent / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
-DEFAULT_PROFILE = "quick"
 
 FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes", "schedules")
 SIZE_KEYS = {"batch_sizes": 1, "image_sizes": 1, "epochs": 2}

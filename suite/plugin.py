@@ -10,6 +10,7 @@ The measuring happens in worker processes; this process only selects, judges whe
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from suite.drift import steadied
 from suite.in_effect import without_effect
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
+from suite.options import OPTIONS
 from suite.progress import ProgressLine
 from suite.reasons import attempted
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.replay_clock import replay_clock
-from suite.settings import OPTIONS, Settings, settle
+from suite.settings import Settings, settle
 from suite.signals import Terminated, as_interruptions
 from suite.stats import counted
 from suite.store import read_run
@@ -270,6 +272,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     bench.page = attempted(lambda: report.write(read_run(record), run.folder / "report.html", record_path=str(record)))
 
 
+def resume_command(folder: Path) -> str:
+    """The shell command that goes on with an interrupted run, in the folder in which this one was started."""
+    start = ["pytest", "cases"] if Path("cases").resolve() == CASES_FOLDER else ["stepmark", "run"]
+    return shlex.join([*start, "--resume", str(folder)])
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The paths of what was written, and what to do with them."""
     bench = config.stash.get(BENCH, None)
@@ -284,6 +292,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(f"note    {text}")
     if not bench.complete:
         missing = len(bench.run.cases) - len(bench.run.outcomes)
-        terminalreporter.line(
-            f"interrupted: {missing} cases have no outcome; go on with: pytest cases --resume {folder}"
-        )
+        terminalreporter.line(f"interrupted: {missing} cases have no outcome; go on with: {resume_command(folder)}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suite.matrix import CASES_FOLDER
-from suite.settings import OPTIONS
+from suite.options import OPTIONS
 
 ROOT = CASES_FOLDER.parent
 BECOME = str(Path(__file__).with_name("become.py"))

@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suite": set(),
     "records": set(),
     "optional": set(),
+    "options": {"allocators", "priority", "records"},
     "replay_clock": set(),
     "other_plugins": set(),
     "units": set(),
@@ -47,7 +48,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validity": {"suite", "allocators", "records", "stats", "units"},
     "exports": {"curves", "drift", "records", "stats", "validity"},
     "report": {"disk", "records", "report.page"},
-    "report.*": {"suite", "curves", "drift", "in_effect", "records", "stats", "units", "users", "validity", "report.*"},
+    "report.*": {
+        "suite",
+        "curves",
+        "drift",
+        "in_effect",
+        "options",
+        "records",
+        "stats",
+        "units",
+        "users",
+        "validity",
+        "report.*",
+    },
     # levels of the factors; they never import each other
     "registry": {
         "plain",
@@ -138,11 +151,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # the process that judges, prints and writes
     "designs": {"records"},
-    "matrix": {"designs", "learning", "records", "registry"},
+    "matrix": {"designs", "learning", "options", "records", "registry"},
     "environment": {
         *("suite", "code_identity", "allocators", "cgroups", "optional", "records", "threads", "torchrun", "variables"),
     },
-    "settings": {"allocators", "matrix", "priority", "records", "store"},
+    "settings": {"matrix", "options", "records", "store"},
     "witness": set(),
     "watch": {"records"},
     "scratch": {"suite", "locks"},
@@ -174,6 +187,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "in_effect",
         "liverun",
         "matrix",
+        "options",
         "other_plugins",
         "progress",
         "reasons",
@@ -187,8 +201,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "torchrun",
         "validity",
     },
-    "pytest_line": {"matrix", "settings"},
-    "followers": {"environment", "forked", "launcher", "settings", "torchrun"},
+    "pytest_line": {"matrix", "options"},
+    "followers": {"environment", "forked", "launcher", "options", "settings", "torchrun"},
     "doctor": {"doctor.findings", "doctor.fixed", "doctor.gpus", "doctor.moment", "doctor.trials", "optional"},
     "doctor.findings": set(),
     "doctor.fixed": {"suite", "cgroups", "cores", "doctor.findings", "optional", "priority", "threads", "units"},
@@ -242,6 +256,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("gate.records", "gate.replay", "gate.statistics", "gate.statistics.spending", "gate.verdict"),
     },
     "gate.settings": {
+        "options",
         *("suite", "disk", "environment", "fingerprint", "footprint", "gate.arms", "gate.arms.side", "gate.blocks"),
         *("gate", "gate.explain", "gate.forecast"),
         *("gate.ledger", "gate.records", "limits", "matrix", "records", "settings"),
@@ -250,6 +265,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "output": set(),
     "become": {"records", "suite", "torchrun"},
     "cli": {
+        "options",
         *("disk", "output", "signals"),
         *("command_line", "comparison.*", "designs", "doctor", "exports", "followers", "gate", "gate.files"),
         *(

@@ -22,8 +22,9 @@ from suite.gate.ledger import Gate, Ledger, Planned, read_gate
 from suite.gate.records import WHO, Row
 from suite.limits import Limits, limits_of, share
 from suite.matrix import Profile, choice_of, load_profile, refusal, selector
+from suite.options import plan_value
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
-from suite.settings import MAX_ORDER_SEED, plan_value
+from suite.settings import MAX_ORDER_SEED
 
 ROOT = Path("reports/gates")
 METRICS = ("step_time", *footprint.METRICS)

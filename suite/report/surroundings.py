@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from suite import units
-from suite.records import DEFAULT_MODE, TESTS, Plan, Run
+from suite.options import as_typed
+from suite.records import DEFAULT_MODE, TESTS, Run
 
 SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio"}
 """Ends of keys that name a base unit."""
@@ -38,14 +39,7 @@ def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
         words += ["--profile", str(selection["profile"])]
     if selection.get("profiles_file"):
         words += ["--profiles", str(selection["profiles_file"])]
-    words += ["--passes", str(plan.passes), "--threads", str(plan.threads), "--allocator", plan.allocator]
-    if plan.priority != Plan.__dataclass_fields__["priority"].default:
-        words += ["--priority", plan.priority]
-    if plan.target_precision != Plan.__dataclass_fields__["target_precision"].default:
-        words += ["--target-precision", f"{plan.target_precision * 100:g}"]
-    if plan.case_seconds != Plan.__dataclass_fields__["case_seconds"].default:
-        words += ["--case-seconds", f"{plan.case_seconds:g}"]
-    return shlex.join(words)
+    return shlex.join([*words, *as_typed(plan)])
 
 
 def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
