@@ -236,7 +236,7 @@ class Launcher:
             try:
                 fds = theirs.fileno(), stderr.fileno()
                 pid = self._ask({"fork": {**order, "scratch": folder}}, fds)["forked"]
-            except WorkerLost:
+            except BaseException:  # an interruption, too
                 ours.close()
                 stderr.close()
                 scratch.remove(folder)
@@ -266,6 +266,9 @@ class Launcher:
         except (Closed, TimeoutError) as error:
             self.close()
             raise WorkerLost(ZYGOTE_LOST) from error
+        except BaseException:  # an interruption: the answer, once it comes, would be taken for that to the next message
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the zygote, and with it every worker. Harmless when nothing runs."""

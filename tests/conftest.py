@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,7 @@ class Desk:
     """A user's folder from which `pytest cases` is run for real, in a process of its own."""
 
     folder: Path
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def command(self, *arguments: str, command: str = "pytest") -> list[str]:
         """The command line of pytest or of `stepmark run`.
@@ -87,21 +88,24 @@ class Desk:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self, *arguments: str, command: str = "pytest") -> subprocess.Popen[bytes]:
-        """Start, and leave it running."""
-        return subprocess.Popen(
-            self.command(*arguments, command=command),
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        """Start, and leave it running, at most until the test is over."""
+        line = self.command(*arguments, command=command)
+        self.started.append(
+            subprocess.Popen(line, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         )
+        return self.started[-1]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """A fresh user's folder with `profiles.toml` and `my_levels.py`."""
     (tmp_path / "profiles.toml").write_text(PROFILES)
     (tmp_path / "my_levels.py").write_text(MY_LEVELS.read_text())
-    return Desk(tmp_path)
+    desk = Desk(tmp_path)
+    yield desk
+    for running in desk.started:
+        running.kill()
+        running.wait()
 
 
 @pytest.fixture
@@ -148,8 +152,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-def awaited(holds: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Wait until something holds, which takes as long as it takes; fail where it never does."""
+def awaited(holds: Callable[[], bool], within_s: float = 180.0) -> None:
+    """Wait until something holds, which takes long on a machine that is shared; fail where it never does."""
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, f"still not so after {within_s:g} s"

@@ -57,7 +57,7 @@ def kill_one(running: subprocess.Popen[bytes], record: Path, target: str, delay_
     Returns:
         The processes that pytest had by then; None where the run was over before anything could be killed.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not record.exists() and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     time.sleep(delay_s)
@@ -93,7 +93,7 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str =
     own = ("--profile", "tiny", "--record", folder, "--abreast", "1", "--surveys", surveys)
     running = desk.start(*own, command="stepmark run" if target == "stepmark run" else "pytest")
     below = kill_one(running, desk.folder / folder / "record.jsonl", target, delay_s)
-    code = running.wait(timeout=120)
+    code = running.wait(timeout=600)
     if below is None:
         return None
     assert_gone(below, desk.folder)
@@ -102,7 +102,7 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str =
     finished = {record.case.id: record for record in interrupted.cases}
     assert len(report.render(interrupted)) > 10_000
     if interrupted.footer is None:
-        resumed = desk.run("--resume", folder)
+        resumed = desk.run("--resume", folder, timeout_s=600)
         assert resumed.code == 0, resumed.out + resumed.err
     complete = read_run(desk.folder / folder)
     assert complete.footer is not None
@@ -126,7 +126,7 @@ def test_a_killed_process_loses_no_finished_case_and_leaves_no_file(desk: Desk, 
 def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "2")
     assert kill_one(running, desk.folder / "here" / "record.jsonl", "worker", 1.5)
-    assert running.wait(timeout=120) == 0
+    assert running.wait(timeout=600) == 0
     warnings = [
         warning
         for record in read_run(desk.folder / "here").cases
@@ -139,11 +139,11 @@ def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
 def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "2")
     journal = desk.folder / "here" / "visits.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
         time.sleep(0.02)
     running.kill()
-    running.wait(timeout=60)
+    running.wait(timeout=300)
     kept = journal.read_bytes().count(b'"kind": "visit"')
     assert kept >= 2
     resumed = desk.run("--resume", "here")
@@ -159,13 +159,13 @@ def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
 def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_visit(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "-k", "tiny-sgd", "--surveys", "all", "--record", "here")
     journal = desk.folder / "here" / "visits.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (journal.exists() and journal.read_bytes().count(b'"kind": "visit"') == 2):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     time.sleep(0.3)
     running.kill()
-    running.wait(timeout=60)
+    running.wait(timeout=300)
     kept = {json.dumps(visit) for line in journal.read_text().splitlines() if (visit := json.loads(line).get("visit"))}
     assert read_run(desk.folder / "here").cases == (), "the surveys take longer than that"
     resumed = desk.run("--resume", "here")
@@ -188,11 +188,11 @@ def test_a_complete_run_is_not_resumed(desk: Desk) -> None:
 
 def test_a_zygote_killed_while_it_imports_torch_is_started_again(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not zygote_process(running.pid) and time.monotonic() < deadline:
         time.sleep(0.005)
     os.kill(zygote_process(running.pid), signal.SIGKILL)
-    assert running.wait(timeout=120) == 0
+    assert running.wait(timeout=600) == 0
     assert read_run(desk.folder / "here").footer is not None
 
 

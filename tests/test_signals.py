@@ -59,7 +59,7 @@ def test_a_run_that_a_job_ends_is_resumable_and_leaves_no_process_and_no_file(de
     below = processes_below(running.pid)
     for pid in (*reversed(below), running.pid):
         os.kill(pid, signal.SIGTERM)
-    assert running.wait(timeout=60) == 143
+    assert running.wait(timeout=180) == 143
     assert not any(map(alive, below))
     assert list(temporary.glob("stepmark*")) == []
     run = read_run(desk.folder / "here")
@@ -72,11 +72,14 @@ def test_a_run_that_a_job_ends_is_resumable_and_leaves_no_process_and_no_file(de
 
 def test_doctor_ends_with_its_processes(temporary: Path) -> None:
     command = [sys.executable, "-m", "suite.cli", "doctor"]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    awaited(lambda: any(temporary.glob("stepmark*")))
-    below = processes_below(running.pid)
-    running.send_signal(signal.SIGTERM)
-    _, err = running.communicate(timeout=60)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            awaited(lambda: any(temporary.glob("stepmark_*")))
+            below = processes_below(running.pid)
+            running.send_signal(signal.SIGTERM)
+            _, err = running.communicate(timeout=180)
+        finally:
+            running.kill()
     assert (running.returncode, err) == (143, "stepmark: ended by SIGTERM.\n")
     assert not any(map(alive, below))
-    assert list(temporary.glob("stepmark*")) == []
+    assert list(temporary.glob("stepmark_*")) == []

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -127,13 +128,12 @@ def test_git_ends_with_a_gate_that_is_killed_and_its_half_made_checkout_is_made_
         subprocess.run(["git", "-C", str(tmp_path), *IDENTITY, *arguments], check=True)
     code = "import sys; from pathlib import Path; from suite.gate.arms.checkouts import check_out; "
     code += "check_out('HEAD', Path(sys.argv[1]))"
-    gate = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
-    awaited(
-        lambda: b"sleep" in b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_below(gate.pid))
-    )
-    below = processes_below(gate.pid)
-    gate.kill()
-    gate.wait(timeout=60)
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as gate:
+        try:
+            awaited(lambda: "sleep" in map(name_of, processes_below(gate.pid)))
+            below = processes_below(gate.pid)
+        finally:
+            gate.kill()
     awaited(lambda: not any(map(alive, below)))
     subprocess.run(["git", "-C", str(tmp_path), "config", "filter.slow.smudge", "cat"], check=True)
     assert (check_out("HEAD", tmp_path) / "file").read_text() == "here"
@@ -168,6 +168,13 @@ def written(tmp_path):
     process.communicate()
 
 
+def name_of(pid: int) -> str:
+    """The name of a process; empty where it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -177,7 +184,7 @@ def test_a_run_that_is_being_measured_is_read_but_neither_resumed_nor_begun_agai
     before = contents(folder)
     own = ["-p", "no:cacheprovider", "--resume", str(folder)]
     command = [sys.executable, "-m", "suite.cli", "run", *own]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
     said = f"{folder} is being written by process {process.pid}; wait until that ends, or choose another folder."
     assert (done.returncode, said in done.stdout + done.stderr) == (2, True), done.stdout + done.stderr
     with pytest.raises(StepmarkError, match=f"process {process.pid}"):
@@ -185,7 +192,7 @@ def test_a_run_that_is_being_measured_is_read_but_neither_resumed_nor_begun_agai
     assert contents(folder) == before
     assert read_run(folder).footer is None
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
+    process.wait(timeout=180)
     RunWriter.reopen(folder).close()
 
 
@@ -202,7 +209,7 @@ def test_a_forked_child_does_not_keep_the_lock_of_its_parent(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "run"), "fork"], stdout=subprocess.PIPE)
     child = int(process.stdout.readline())
     process.kill()
-    process.wait(timeout=60)
+    process.wait(timeout=180)
     os.kill(child, 0)
     RunWriter.reopen(tmp_path / "run").close()
     os.kill(child, signal.SIGKILL)
