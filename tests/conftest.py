@@ -39,6 +39,7 @@ batch_sizes = [4]
 image_sizes = [8]
 passes = 2
 case_seconds = 0.2
+warmup_seconds = 0.2
 
 [faulty]
 plugins = ["my_levels"]
@@ -49,6 +50,7 @@ batch_sizes = [4]
 image_sizes = [8]
 passes = 2
 case_seconds = 0.2
+warmup_seconds = 0.2
 """
 
 

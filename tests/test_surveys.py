@@ -198,6 +198,19 @@ def test_the_work_of_the_seed_cnn_is_what_a_hand_counts(launcher):
     assert done["unknown_operators"] == 0
 
 
+PLAIN = Case("seed_cnn", "sgd", "cpu", batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def plain_work() -> tuple[object, ...]:
+    """What is counted of the plain case in this process."""
+    from suite.registry import load_levels
+    from suite.surveys.work import work as counted
+
+    load_levels(())
+    return counted(PLAIN)
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -208,16 +221,13 @@ def test_the_work_of_the_seed_cnn_is_what_a_hand_counts(launcher):
     ],
     ids=lambda case: case.id,
 )
-def test_work_is_the_same_however_it_is_shared_compiled_or_fed(case):
+def test_work_is_the_same_however_it_is_shared_compiled_or_fed(case, plain_work):
     """Of the twin that is counted; what runs it needs no device."""
-    from suite.registry import load_levels
     from suite.surveys.work import twin
     from suite.surveys.work import work as counted
 
-    load_levels(())
-    plain = Case("seed_cnn", "sgd", "cpu", batch_size=4)
-    assert twin(case) == plain
-    assert counted(case) == counted(plain)
+    assert twin(case) == PLAIN
+    assert counted(case) == plain_work
 
 
 def test_ceilings_are_read_several_times(launcher):
