@@ -9,8 +9,8 @@ for each repetition of a row:
 
 Printed is the median of the ratios with an interval of 95 % by their order statistics, and how much slower the first,
 discarded round of a turn is. Every repetition is appended to `reports/studies/hot_loop.jsonl`; a study that was ended
-goes on where it was, and a further one adds nothing until code or interpreter have changed. `make overhead ARGS=--short`
-has three repetitions of the rows of 1 and 13 ms. `ROWS='1 ms,loader' THREADS=1` chooses.
+goes on where it was, and a further one adds nothing until code or interpreter have changed. `make overhead
+ARGS=--short` has three repetitions of the rows of 1 and 13 ms. `ROWS='1 ms,loader' THREADS=1` chooses.
 """
 
 from __future__ import annotations
