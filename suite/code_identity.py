@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, all_suffixes
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from suite.git import GitFailed, commit, git, raw
 
 LOCK = "requirements.lock"
+MOST_FILES = 20_000
+"""Modules of a folder without git that are hashed, at most; a folder with more is no project."""
 CODE = tuple(suffix for suffix in all_suffixes() if suffix not in BYTECODE_SUFFIXES)
 """Ends of the names of files that Python imports as they are written."""
 
@@ -57,16 +60,20 @@ def differing(top: Path) -> tuple[list[str], list[str]]:
 
 
 def of_folder(folder: Path) -> str | None:
-    """Hash of all modules in a folder that git does not keep, without environments and hidden folders."""
-    found: list[str] = []
+    """Hash of all modules in a folder that git does not keep; None where there are none, or more than `MOST_FILES`."""
+    found = list(islice(modules_in(folder), MOST_FILES + 1))
+    return None if len(found) > MOST_FILES else hashed(folder, found)
+
+
+def modules_in(folder: Path) -> Iterator[str]:
+    """Modules in a folder and below, and locks, by their paths from it; without environments and hidden folders."""
     for where, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__"))]
         if "pyvenv.cfg" in files:
             folders.clear()
             continue
         within = Path(where).relative_to(folder)
-        found += [str(within / name) for name in files if name.endswith((*CODE, LOCK))]
-    return hashed(folder, found)
+        yield from (str(within / name) for name in files if name.endswith((*CODE, LOCK)))
 
 
 def names(listed: bytes) -> list[str]:

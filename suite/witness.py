@@ -12,6 +12,7 @@ not watched: code that is run without a module, as by `exec`; processes that a w
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.util
 import json
 import os
@@ -177,7 +178,8 @@ def surroundings(projects: Sequence[str] = ()) -> dict[str, Any]:
     Returns:
         `path`: folders in which it searches modules; `roots`: more of them, in which it finds what is installed in
         place by other ways; `free`: folders of its own library and packages; `copies`: for each folder from which
-        packages were installed by copying, the top folders and files of the copies.
+        packages were installed by copying, the top folders and files of the copies; `software`: the version of Python,
+        and a hash of the names and versions of all packages.
     """
     own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     free = sorted({os.path.realpath(one) for one in (*own, *site.getsitepackages(), site.getusersitepackages())})
@@ -186,7 +188,15 @@ def surroundings(projects: Sequence[str] = ()) -> dict[str, Any]:
         "roots": [one for one in dict.fromkeys((*mapped_roots(), *loaded_roots())) if not is_within(one, free)],
         "free": free,
         "copies": copies({normal(name) for name in projects}),
+        "software": {"python": sys.version, "packages_sha256": packages()},
     }
+
+
+def packages() -> str:
+    """Hash of the folders in which distributions say what they are: their names have name and version."""
+    names = (os.listdir(folder) for folder in sys.path if os.path.isdir(folder))
+    described = {name for listed in names for name in listed if name.endswith((".dist-info", ".egg-info"))}
+    return hashlib.sha256("\n".join(sorted(described)).encode()).hexdigest()
 
 
 def is_within(path: str, folders: Sequence[str]) -> bool:

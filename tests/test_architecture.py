@@ -243,7 +243,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.arms.provenance": {"gate.arms.checkouts", "git", "witness"},
     "gate.arms.checkouts": {"suite", "code_identity", "disk", "git", "locks", "records"},
     "gate.arms.interpreters": {"suite", "gate.arms.checkouts", "git", "lifeline", "records", "witness"},
-    "gate.arms.side": {"gate.arms", "gate.arms.*", "launcher", "records", "registry"},
+    "gate.arms.side": {
+        *("suite", "code_identity", "fingerprint", "gate.arms", "gate.arms.*", "gate.records", "launcher", "records"),
+        "registry",
+    },
     "gate.pair": {"forked", "gate.records", "records", "stats", "stay", "together"},
     "gate.blocks": {
         *("cores", "disturbance", "forked", "gate.arms.side", "gate.pair", "gate.records", "launcher", "records"),

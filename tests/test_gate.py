@@ -195,6 +195,11 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
     assert [path.name for path in (desk.folder / "out").iterdir()] == ["gate.jsonl"]
     assert list(temporary.glob("stepmark_*")) == []
     assert not read_gate(desk.folder / "out").finished
+    with (desk.folder / "my_levels.py").open("a") as levels:
+        levels.write("# another file\n")
+    done = gate(desk.folder, "--resume", "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "what it compared was another: arms.baseline.identity.plugins.my_levels: " in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Arms: from what a user writes to code, interpreter, levels and variables that can be started."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.gate.arms import checkouts, interpreters
-from suite.gate.arms.side import have_same_code, make_ready, parse
+from suite.gate.arms.side import arms_now, changed, have_same_code, make_both_ready, make_ready, parse
 from suite.gate.settings import METRICS, metrics_of, seconds_of
 from suite.launcher import Origin
 from suite.records import Case, StepmarkError
@@ -275,6 +276,38 @@ def test_the_same_commit_twice_is_the_same_code_and_a_changed_file_is_not(reposi
     assert same()
     (repository / "bench" / "new.py").write_text("")
     assert not same()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"bench/mine.py": "WIDTH = 3\n"}, "candidate.identity.diff_sha256"),
+        ({"bench/helper.py": "WIDTH = 3\n"}, "candidate.identity.diff_sha256"),
+        ({"requirements.lock": "torch==2.0\n"}, "candidate.identity.lock_sha256"),
+        ({"../elsewhere/plugged.py": "A = 2\n"}, "baseline.identity.plugins.plugged"),
+        ({"../shared/more-1.0.dist-info/METADATA": ""}, "baseline.identity.packages_sha256"),
+        ({"out/gate.jsonl": "{}", "notes.txt": ""}, ""),
+    ],
+)
+def test_a_gate_goes_on_only_with_the_code_lock_packages_and_plug_ins_that_it_began_with(
+    change, found, repository, tmp_path, monkeypatch
+):
+    elsewhere = tmp_path / "elsewhere"
+    repositories.write(tmp_path, {"elsewhere/plugged.py": "A = 1\n", "shared/other.py": ""})
+    monkeypatch.syspath_prepend(tmp_path / "shared")
+    asked = parse("rev:first"), parse("dir:.")
+
+    def now():
+        sides = make_both_ready(*asked, repository, elsewhere)
+        return json.loads(json.dumps(arms_now(sides, ("2.11", "2.11"), ["plugged", "mine"])))
+
+    monkeypatch.chdir(repository)
+    monkeypatch.syspath_prepend(repository / "bench")
+    before = now()
+    repositories.write(repository, change)
+    differing = changed(before, now())
+    assert any(text.startswith(f"arms.{found}: ") for text in differing) or not found
+    assert bool(differing) == bool(found)
 
 
 def test_other_variables_are_not_the_same_code(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 
 from suite import environment, footprint
 from suite.disk import fresh_folder
-from suite.fingerprint import TO_RESUME, differences
+from suite.fingerprint import CODE, NOT_CODE, TO_RESUME, differences
 from suite.gate import forecast
 from suite.gate.arms import side as arms
 from suite.gate.arms.side import Arm, Side
@@ -35,6 +35,8 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 PLAN_OPTIONS = ("threads", "allocator", "priority", "case-timeout")
 """Options of `pytest cases` that a gate has too."""
+HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
+"""A hash, and the digits of it that a sentence has."""
 SAME = "both arms run the same case with the same code"
 
 
@@ -136,7 +138,7 @@ def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
     facts, torches = tried(setting)
     planned = Planned(
         started_at=environment.now(),
-        arms={who: {**side.facts, "torch": torch} for who, side, torch in zip(WHO, sides, torches, strict=True)},
+        arms=arms.arms_now(sides, torches, setting.plugins),
         rows=tuple(rows),
         levels=levels_of(rows),
         left_out=left_out,
@@ -264,10 +266,24 @@ def as_planned(folder: Path, planned: Planned) -> Setting:
     baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in WHO)
     sides = made_ready(baseline, candidate, profile)
     setting = Setting(sides, planned.plan, profile.plugins)
+    before = tuple(str(planned.arms[who]["torch"]) for who in WHO)
+    refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
     facts, torches = tried(setting)
-    now = {who: {**side.facts, "torch": torch} for who, side, torch in zip(WHO, sides, torches, strict=True)}
-    found = differences(planned.environment, facts, TO_RESUME)
-    found += differences({"arms": planned.arms}, {"arms": now}, ("arms",))
-    if found:
-        raise StepmarkError(f"{folder} cannot be resumed here, what it compared was another: {'; '.join(found)}.")
+    found = differences(planned.environment, facts, (*TO_RESUME, *CODE), besides=NOT_CODE)
+    refuse_others(folder, found + arms.changed(planned.arms, arms.arms_now(sides, torches, setting.plugins)))
     return setting
+
+
+def refuse_others(folder: Path, found: Sequence[str]) -> None:
+    """Check that a gate compares what it did.
+
+    Args:
+        folder: of the gate.
+        found: what differs.
+
+    Raises:
+        StepmarkError: something does.
+    """
+    if found:
+        what = HASH.sub(r"\1", "; ".join(found))
+        raise StepmarkError(f"{folder} cannot be resumed here, what it compared was another: {what}.")

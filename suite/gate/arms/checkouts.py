@@ -33,7 +33,7 @@ class State:
         revision: hash of the commit; None where git says nothing.
         tree: hash of its tree; None where files differ: what is there then has no name.
         dirty: whether files differ, new ones included.
-        diff_sha256: hash of how they differ (`suite.code_identity`); without git, that of all modules.
+        diff_sha256: hash of how they differ (`suite.code_identity`); that of all modules where git does not keep them.
         reason: why git says nothing.
     """
 
@@ -51,11 +51,16 @@ def top_of(folder: Path) -> Path | None:
     return None
 
 
-def state_of(folder: Path) -> State:
-    """What is in a folder, by git. Files that git does not know, but does not ignore either, count as a difference."""
+def state_of(folder: Path, *, is_named: bool = True) -> State:
+    """What is in a folder, by git. Files that git does not know, but does not ignore either, count as a difference.
+
+    Args:
+        folder: which.
+        is_named: whether the user named it; another one need not be a project, and is not searched for modules.
+    """
     found = code_identity.of_checkout(folder)
     if found["revision"] is None:
-        return State(diff_sha256=code_identity.of_folder(folder), reason=found["reason"])
+        return State(diff_sha256=code_identity.of_folder(folder) if is_named else None, reason=found["reason"])
     dirty = bool(differences(folder, "normal"))
     tree = None if dirty else git(folder, "rev-parse", "HEAD^{tree}")
     return State(found["revision"], tree, dirty, found["diff_sha256"])
@@ -191,7 +196,6 @@ def moved(folder: Path, top: Path | None, to: Path) -> Path:
     return to / folder.relative_to(top)
 
 
-def has_modules(checkout: Path, moved: Path) -> bool:
-    """Whether a checkout holds modules or packages of Python, at its top or in a folder of its own below."""
-    within = {folder for folder in (checkout, moved) if folder.is_relative_to(checkout)}
-    return any(any(folder.glob(pattern)) for folder in within for pattern in ("*.py", "*/__init__.py"))
+def has_modules(checkout: Path) -> bool:
+    """Whether a checkout holds a module of Python, at any depth."""
+    return any(not name.endswith(code_identity.LOCK) for name in code_identity.modules_in(checkout))

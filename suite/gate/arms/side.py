@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from suite import code_identity
+from suite.fingerprint import differences
 from suite.gate.arms import checkouts, interpreters, provenance
+from suite.gate.records import WHO
 from suite.launcher import Origin
 from suite.records import Case, StepmarkError
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, Registry
@@ -31,6 +34,10 @@ FACTORS: dict[str, Registry[Any]] = {
     "tuning": TUNINGS,
     "input": INPUTS,
 }
+IDENTITY = "identity"
+"""Name of the facts that say what was run to the last file: hashes and versions, which no reader wants to see."""
+NO_IDENTITY = ("tree", "dirty", "reason", "note")
+"""Facts of an arm that say nothing beside its commit and its identity: new results make a work tree dirty."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -152,9 +159,9 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
     python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
     moved = checkouts.moved(profile_folder, top, folder)
     has_code = (folder / "suite" / "zygote.py").is_file()
-    if arm.folder and python == Origin().python and not has_code and not checkouts.has_modules(folder, moved):
+    if arm.folder and python == Origin().python and not has_code and not checkouts.has_modules(folder):
         raise StepmarkError(
-            f"{folder} has nothing that is measured: no suite/, no module of plug-ins, no lock that differs from ours."
+            f"{folder} has nothing that is measured: no module of Python, no lock that differs from ours."
         )
     suite = folder / "suite" if has_code else Origin().suite
     has = interpreters.surroundings(python, projects_of(top))
@@ -171,15 +178,15 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
         provenance.watched(roots, folder, suite, has),
     )
     state = checkouts.state_of(folder)
-    return Side(arm, origin, {**facts_of(arm, state, origin), "note": note}, state.tree)
+    return Side(arm, origin, facts_of(arm, state, origin, has, note), state.tree)
 
 
 def as_here(arm: Arm, here: Path, top: Path | None) -> Side:
     """An arm with the code and the interpreter that are here."""
-    has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here)
+    has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here, is_named=False)
     roots = provenance.roots_of(top, None, (), has["free"])
     origin = Origin(variables=arm.variables, watched=provenance.watched(roots, top, Origin().suite, has))
-    return Side(arm, origin, facts_of(arm, state, origin), state.tree)
+    return Side(arm, origin, facts_of(arm, state, origin, has), state.tree)
 
 
 def projects_of(top: Path | None) -> list[str]:
@@ -210,16 +217,47 @@ def refuse_unknown_levels(arm: Arm) -> None:
         FACTORS[factor][level]
 
 
-def facts_of(arm: Arm, state: checkouts.State, origin: Origin) -> dict[str, Any]:
-    """What an arm turned out to be."""
+def facts_of(
+    arm: Arm, state: checkouts.State, origin: Origin, has: Mapping[str, Any], note: str = ""
+) -> dict[str, Any]:
+    """What an arm turned out to be; under `identity`, what has to be the same for its gate to be resumed.
+
+    Args:
+        arm: as asked.
+        state: of its checkout.
+        origin: of its processes.
+        has: what its interpreter has (`suite.witness.surroundings`).
+        note: what is to be said of how it was made ready.
+    """
+    found = asdict(state)
+    own = (origin.watched or {}).get("own")
+    lock = code_identity.of_lock(Path(own)) if own else None
     return {
         "text": arm.text,
-        **asdict(state),
+        **{name: found[name] for name in ("revision", "tree", "dirty", "reason")},
         "python": origin.python,
         "code": str(origin.suite.parent),
         "levels": dict(arm.levels),
         "variables": dict(arm.variables),
+        "note": note,
+        IDENTITY: {"diff_sha256": found["diff_sha256"], "lock_sha256": lock, **has["software"]},
     }
+
+
+def arms_now(sides: Sequence[Side], torches: Sequence[str], plugins: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What both arms are, by side, with the hashes of the plug-ins' files that each has, and its torch."""
+    found: dict[str, dict[str, Any]] = {}
+    for who, side, torch in zip(WHO, sides, torches, strict=True):
+        files = code_identity.of_plugins(plugins, side.origin.path or None)
+        found[who] = {**side.facts, "torch": torch, IDENTITY: {**side.facts[IDENTITY], "plugins": files}}
+    return found
+
+
+def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is not as it was, of two arms; what an older gate did not keep is no difference."""
+    known = {who: {name: now[who].get(name) for name in before[who]} for who in before}
+    besides = [f"arms.{who}.{name}" for who in before for name in NO_IDENTITY]
+    return differences({"arms": before}, {"arms": known}, ("arms",), besides=besides)
 
 
 def have_same_code(sides: Sequence[Side]) -> bool:

@@ -43,7 +43,8 @@ def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
 
 def arm(verdict: GateVerdict, side: str, asked: str) -> str:
     """An arm as the user wrote it, and what it turned out to be."""
-    found = plain(verdict.arms.get(side))
+    known = verdict.arms.get(side)
+    found = plain({key: one for key, one in known.items() if key != "identity"} if isinstance(known, dict) else known)
     return f"{asked} ({found})" if found and found != asked else asked
 
 
