@@ -21,13 +21,27 @@ while True:
         held[:] = block
 """
 """Holds half a GiB, and takes as much again, writes to it, copies it and gives it back, for ever."""
+WATCH = """
+import os, threading, time
+def watch():
+    while os.path.exists("/proc/{pid}"):
+        time.sleep(0.5)
+    os._exit(0)
+threading.Thread(target=watch, daemon=True).start()
+"""
+"""Ends a process once another is gone: a test that is killed ends nothing itself."""
 START_S = 5.0
+
+
+def of_this_test(code: str) -> list[str]:
+    """The command line of a Python process that runs `code`, at most as long as this process lives."""
+    return [sys.executable, "-c", WATCH.format(pid=os.getpid()) + code]
 
 
 @contextmanager
 def neighbour(code: str, *, before: str = "") -> Iterator[int]:
     """A Python process of nobody's that runs `code`, as long as the context lasts; its id. The shell runs `before`."""
-    command = f"{before} {shlex.join([sys.executable, '-c', code])} >/dev/null 2>&1 & echo $!"
+    command = f"{before} {shlex.join(of_this_test(code))} >/dev/null 2>&1 & echo $!"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, start_new_session=True)
     pid = int(done.stdout)
     try:

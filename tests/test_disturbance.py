@@ -12,7 +12,7 @@ from suite.cores import allowed_cores
 from suite.disturbance import Disturbance, between, look
 from suite.launcher import Launcher
 from suite.records import Case, Plan
-from tests.neighbours import BUSY, HUNGRY, neighbour
+from tests.neighbours import BUSY, HUNGRY, neighbour, of_this_test
 
 WINDOW_S = 1.0
 
@@ -39,7 +39,7 @@ def test_a_busy_process_of_somebody_else_is_seen_and_named():
 
 
 def test_what_this_run_s_own_processes_use_is_not_others():
-    child = subprocess.Popen([sys.executable, "-c", BUSY])
+    child = subprocess.Popen(of_this_test(BUSY))
     try:
         time.sleep(0.2)
         before = look()

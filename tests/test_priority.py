@@ -14,6 +14,7 @@ from suite.launcher import Launcher
 from suite.priority import HIGHEST, reached
 from suite.records import Case, Plan
 from suite.stats import quiet
+from tests.neighbours import BUSY, of_this_test
 
 CASE = Case("seed_cnn", "sgd", "cpu", batch_size=16)
 
@@ -54,8 +55,9 @@ def test_a_worker_of_normal_priority_shares_with_others():
 @allowed
 @pytest.mark.slow
 def test_rounds_are_quiet_beside_two_busy_processes_on_every_core():
-    busy = [sys.executable, "-c", "while True: pass"]
-    loads = [subprocess.Popen(busy, start_new_session=True) for _ in range(2 * len(os.sched_getaffinity(0)))]
+    loads = [
+        subprocess.Popen(of_this_test(BUSY), start_new_session=True) for _ in range(2 * len(os.sched_getaffinity(0)))
+    ]
     try:
         shares = {priority: quiet_share(priority) for priority in ("high", "normal")}
     finally:

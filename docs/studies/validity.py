@@ -60,7 +60,8 @@ def beside(code: str) -> Callable[[Command], Any]:
 
     @contextmanager
     def disturbed(command: Command) -> Iterator[Command]:
-        process = subprocess.Popen([sys.executable, "-c", code])
+        bound = f"from suite.lifeline import die_with_parent; die_with_parent({os.getpid()})\n"
+        process = subprocess.Popen([sys.executable, "-c", bound + code])
         try:
             yield command
         finally:
