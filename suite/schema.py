@@ -17,8 +17,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from suite.protocol import pack, unpack
-from suite.records import Case, Footer, Header, Measurement, Plan, RunRecord, Visit, Visited
+from suite.protocol import pack
+from suite.records import Case, Footer, Header, Measurement, Outcome, RunRecord, Series, Visit, Visited
+from suite.rules import refuse_header, refuse_measurement, refuse_record
+from suite.typed import typed
 
 SCHEMA = 5
 
@@ -38,15 +40,19 @@ def packed_visit(visited: Visited) -> Line:
 
 
 def unpacked_visit(line: Line) -> Visited:
-    """The inverse of `packed_visit`."""
-    return Visited(
-        visit=visit_of(line["visit"]),
-        series=unpack(line["series"]),
-        warmup=unpack(line["warmup"]),
-        attributes=line["attributes"],
-        warnings=tuple(line["warnings"]),
-        per_visit=unpack(line.get("per_visit", [])),
+    """The inverse of `packed_visit`; raises `WrongValue` where the line is none."""
+    where = f"a visit of {typed(str, line['id'], 'id of a visit')}"
+    visited = Visited(
+        visit=typed(Visit, line["visit"], where),
+        series=series_of(line["series"], f"series of {where}"),
+        warmup=series_of(line["warmup"], f"warmup of {where}"),
+        attributes=typed(dict[str, Any], line["attributes"], f"attributes of {where}"),
+        warnings=typed(tuple[str, ...], line["warnings"], f"warnings of {where}"),
+        per_visit=series_of(line.get("per_visit", []), f"per_visit of {where}"),
     )
+    if visited.visit is not None:
+        refuse_measurement(Measurement(visited.series, visited.warmup, (visited.visit,)), where)
+    return visited
 
 
 def packed_case(record: RunRecord) -> Line:
@@ -71,37 +77,43 @@ def packed_case(record: RunRecord) -> Line:
 
 
 def unpacked_case(line: Line) -> RunRecord:
-    """The inverse of `packed_case`."""
+    """The inverse of `packed_case`; raises `WrongValue` where the line is none."""
+    where = f"case {typed(str, line['id'], 'id of a case')}"
     measurement = None
     if line["series"]:
         measurement = Measurement(
-            series=unpack(line["series"]),
-            warmup=unpack(line["warmup"]),
-            visits=tuple(visit_of(visit) for visit in line["visits"]),
-            warnings=tuple(line["warnings"]),
-            per_visit=unpack(line.get("per_visit", [])),
-            surveyed=unpack(line.get("surveyed", [])),
+            series=series_of(line["series"], f"series of {where}"),
+            warmup=series_of(line["warmup"], f"warmup of {where}"),
+            visits=typed(tuple[Visit, ...], line["visits"], f"visits of {where}"),
+            warnings=typed(tuple[str, ...], line["warnings"], f"warnings of {where}"),
+            per_visit=series_of(line.get("per_visit", []), f"per_visit of {where}"),
+            surveyed=series_of(line.get("surveyed", []), f"surveyed of {where}"),
         )
-    return RunRecord(Case(**line["case"]), line["outcome"], line["reason"], line["attributes"], measurement)
+    record = RunRecord(
+        case=typed(Case, line["case"], where),
+        outcome=typed(Outcome, line["outcome"], f"outcome of {where}"),  # type: ignore[arg-type]  # it is an annotation
+        reason=typed(str, line["reason"], f"reason of {where}"),
+        attributes=typed(dict[str, Any], line["attributes"], f"attributes of {where}"),
+        measurement=measurement,
+    )
+    refuse_record(record, where)
+    return record
 
 
-def visit_of(line: Line) -> Visit:
-    """A visit's facts from plain values."""
-    return Visit(**{**line, "turns": tuple(line["turns"])})
+def series_of(packed: Any, where: str) -> tuple[Series, ...]:
+    """Series from plain values."""
+    return typed(tuple[Series, ...], packed, where)
 
 
 def unpacked_header(line: Line) -> Header:
-    """The header from its line."""
-    return Header(
-        run_id=line["run_id"],
-        started_at=line["started_at"],
-        plan=Plan(**{"priority": "normal", "surveys": "none", **line["plan"]}),
-        planned=tuple(line["planned"]),
-        selection=line["selection"],
-        environment=line["environment"],
-    )
+    """The header from its line; raises `WrongValue` where it is none."""
+    own = {key: value for key, value in line.items() if key not in ("kind", "schema")}
+    plan = typed(dict[str, Any], own.get("plan"), "plan of the header")
+    header = typed(Header, {**own, "plan": {"priority": "normal", "surveys": "none", **plan}}, "the header")
+    refuse_header(header)
+    return header
 
 
 def unpacked_footer(line: Line) -> Footer:
-    """The footer from its line."""
-    return Footer(line["finished_at"], line["counts"], line["environment"], tuple(line["resumed"]))
+    """The footer from its line; raises `WrongValue` where it is none."""
+    return typed(Footer, {key: value for key, value in line.items() if key != "kind"}, "the footer")

@@ -23,6 +23,7 @@ from suite.schema import (
     unpacked_header,
     unpacked_visit,
 )
+from suite.typed import WrongValue
 
 RECORD_NAME = "record.jsonl"
 JOURNAL_NAME = "visits.jsonl"
@@ -229,24 +230,32 @@ def read_run(path: Path) -> Run:
     if not lines or lines[0].get("kind") != "header" or "schema" not in lines[0]:
         raise StepmarkError(f"{file} is no record of stepmark: its first line is not a header.")
     schema = lines[0]["schema"]
-    if schema not in range(1, SCHEMA + 1):
+    if type(schema) is not int or schema not in range(1, SCHEMA + 1):
         raise StepmarkError(f"{file} has record schema {schema}; this version of stepmark reads schemas 1 to {SCHEMA}.")
     try:
         header = unpacked_header(lines[0])
         cases = {line["id"]: unpacked_case(line) for line in lines if line.get("kind") == "case"}
         footer = next((unpacked_footer(line) for line in lines if line.get("kind") == "footer"), None)
-    except (KeyError, TypeError, ValueError) as error:
-        raise StepmarkError(f"{file} is no record of stepmark: {type(error).__name__}: {error}.") from error
+    except KeyError as error:
+        raise StepmarkError(f"{file} is no record of stepmark: a line has no {error.args[0]}.") from error
+    except WrongValue as error:
+        raise StepmarkError(f"{file} is no record of stepmark: {error}") from error
     return Run(header, tuple(cases.values()), footer, tuple(warnings))
 
 
 def read_visits(folder: Path) -> dict[str, list[Visited]]:
     """Visits of cases that were not finished when a run was interrupted, by case id."""
     visits: dict[str, list[Visited]] = {}
-    if (folder / JOURNAL_NAME).exists():
-        for line in read_lines(folder / JOURNAL_NAME)[0]:
+    file = folder / JOURNAL_NAME
+    if file.exists():
+        for line in read_lines(file)[0]:
             if line.get("kind") == "visit":
-                visits.setdefault(line["id"], []).append(unpacked_visit(line))
+                try:
+                    visits.setdefault(line["id"], []).append(unpacked_visit(line))
+                except KeyError as error:
+                    raise StepmarkError(f"{file} cannot be gone on with: a line has no {error.args[0]}.") from error
+                except WrongValue as error:
+                    raise StepmarkError(f"{file} cannot be gone on with: {error}") from error
     return visits
 
 
@@ -264,8 +273,8 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
     warnings: list[str] = []
     for number, (text, whole) in enumerate(split_lines(raw), 1):
         try:
-            line = json.loads(text) if whole else None
-        except ValueError:
+            line = json.loads(text, parse_constant=refuse_constant) if whole else None
+        except (ValueError, RecursionError):
             line = None
         if isinstance(line, dict):
             lines.append(line)
@@ -274,6 +283,11 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
         else:
             raise StepmarkError(f"{file} is no record of stepmark: line {number} is not a JSON object.")
     return lines, warnings
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(name)
 
 
 def split_lines(raw: bytes) -> Iterator[tuple[bytes, bool]]:

@@ -40,7 +40,9 @@ MEASURED = RunRecord(CASE, "measured", "", {"structure": {"depth": 2}}, Measurem
 VISITED = Visited(VISIT, SERIES, SERIES, {"structure": {"depth": 2}}, ("a b",))
 
 TEXT = st.text(max_size=20)
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+FLOATS = st.floats(-1e99, 1e99)
+AMOUNTS = st.floats(0, 1e99)
+TIMES = st.floats(1e-9, 1e9)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | FLOATS | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -61,37 +63,54 @@ CASES = st.builds(
     seed=st.integers(0, 9),
 )
 METRICS = st.builds(Metric, TEXT, TEXT, st.sampled_from(["lower", "higher", "neither"]), TEXT)
-SERIES_TUPLES = st.lists(
-    st.builds(Series, METRICS, st.lists(FLOATS, max_size=5).map(tuple)), min_size=1, max_size=3
-).map(tuple)
 VISITS = st.builds(
     Visit,
     index=st.integers(0, 9),
-    turns=st.lists(st.integers(0, 5), max_size=4).map(tuple),
-    warmup_rounds=st.integers(0, 99),
+    turns=st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple),
+    warmup_rounds=st.integers(0, 9),
     steps_per_round=st.integers(1, 1000),
-    started_s=FLOATS,
-    seconds=FLOATS,
-    overhead_s=FLOATS,
+    started_s=AMOUNTS,
+    seconds=AMOUNTS,
+    overhead_s=AMOUNTS,
     stopped_by=st.sampled_from(["precision", "time"]),
     precision=st.none() | FLOATS,
     steady=st.booleans(),
 )
-MEASUREMENTS = st.builds(
-    Measurement,
-    SERIES_TUPLES,
-    SERIES_TUPLES,
-    st.lists(VISITS, max_size=3).map(tuple),
-    st.lists(TEXT, max_size=2).map(tuple),
-)
-RECORDS = st.builds(
-    RunRecord, CASES, st.sampled_from(["measured", "skipped", "failed"]), TEXT, FACTS, st.none() | MEASUREMENTS
+
+
+@st.composite
+def series(draw, count: int) -> tuple[Series, ...]:
+    """As many values of each metric as there are rounds; step times first."""
+    times = Series(STEP_TIME, tuple(draw(st.lists(TIMES, min_size=count, max_size=count))))
+    values = st.lists(FLOATS, min_size=count, max_size=count).map(tuple)
+    return (times, *draw(st.lists(st.builds(Series, METRICS, values), max_size=2)))
+
+
+@st.composite
+def measurements(draw) -> Measurement:
+    """Visits, and as many rounds as they say."""
+    visits = tuple(draw(st.lists(VISITS, min_size=1, max_size=3)))
+    rounds = draw(series(sum(visit.rounds for visit in visits)))
+    warmup = draw(series(sum(visit.warmup_rounds for visit in visits)))
+    return Measurement(rounds, warmup, visits, tuple(draw(st.lists(TEXT, max_size=2))))
+
+
+@st.composite
+def visited(draw) -> Visited:
+    """What one visit brought."""
+    visit, warnings = draw(VISITS), st.lists(TEXT, max_size=2).map(tuple)
+    return Visited(visit, draw(series(visit.rounds)), draw(series(visit.warmup_rounds)), draw(FACTS), draw(warnings))
+
+
+RECORDS = st.one_of(
+    st.builds(RunRecord, CASES, st.just("measured"), TEXT, FACTS, measurements()),
+    st.builds(RunRecord, CASES, st.sampled_from(["skipped", "failed"]), TEXT, FACTS, st.none() | measurements()),
 )
 HEADERS = st.builds(
     Header,
     run_id=TEXT,
     started_at=TEXT,
-    plan=st.builds(Plan, passes=st.integers(1, 9), case_seconds=FLOATS, allocator=TEXT),
+    plan=st.builds(Plan, passes=st.integers(1, 9), case_seconds=AMOUNTS, allocator=TEXT),
     planned=st.lists(TEXT, max_size=3).map(tuple),
     selection=FACTS,
     environment=FACTS,
@@ -128,13 +147,7 @@ def test_what_is_written_is_read(tmp_path_factory, header, records, footer):
 
 
 @settings(max_examples=50)
-@given(
-    case=CASES,
-    visits=st.lists(
-        st.builds(Visited, VISITS, SERIES_TUPLES, SERIES_TUPLES, FACTS, st.lists(TEXT, max_size=2).map(tuple)),
-        max_size=3,
-    ),
-)
+@given(case=CASES, visits=st.lists(visited(), max_size=3))
 def test_visits_of_unfinished_cases_are_read_back(tmp_path_factory, case, visits):
     folder = tmp_path_factory.mktemp("runs") / "run"
     with RunWriter.create(folder, HEADER) as writer:

@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from suite.disk import cannot_write
-from suite.gate.records import KINDS, Block, Paired, Reading, Row, Told
+from suite.gate.records import KINDS, WHO, Block, Mode, Paired, Reading, Row, Told
 from suite.limits import Limits
-from suite.protocol import pack, unpack
-from suite.records import Case, Plan, StepmarkError
+from suite.protocol import pack
+from suite.records import Plan, Series, StepmarkError
+from suite.rules import STEP_TIME, refuse_case, refuse_plan, refuse_times
 from suite.store import NO_LOCKS, LineFile, read_lines
+from suite.typed import WrongValue, typed
 
 LEDGER_NAME = "gate.jsonl"
 SCHEMA = 1
@@ -153,30 +155,24 @@ def read_gate(path: Path) -> Gate:
     try:
         return Gate(
             planned=planned_of(lines[0]),
-            blocks=[block_of(line) for line in lines if line["kind"] in KINDS],
-            readings=[reading_of(line) for line in lines if line["kind"] == "memory"],
-            finished=any(line["kind"] == "footer" for line in lines),
+            blocks=[block_of(line) for line in lines if line.get("kind") in KINDS],
+            readings=[reading_of(line) for line in lines if line.get("kind") == "memory"],
+            finished=any(line.get("kind") == "footer" for line in lines),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise StepmarkError(f"{file} is no gate of stepmark: {type(error).__name__}: {error}.") from error
+    except KeyError as error:
+        raise StepmarkError(f"{file} is no gate of stepmark: a line has no {error.args[0]}.") from error
+    except WrongValue as error:
+        raise StepmarkError(f"{file} is no gate of stepmark: {error}") from error
 
 
 def planned_of(line: dict[str, Any]) -> Planned:
-    """The plan from a header's values."""
-    own = {key: value for key, value in line.items() if key not in ("kind", "schema")}
-    return Planned(
-        **{
-            **own,
-            "rows": tuple(
-                Row(row["id"], Case(**row["baseline"]), Case(**row["candidate"]), row["together"])
-                for row in own["rows"]
-            ),
-            "levels": {name: tuple(members) for name, members in own["levels"].items()},
-            "limits": Limits(**own["limits"]),
-            "metrics": tuple(own["metrics"]),
-            "plan": Plan(**own["plan"]),
-        }
-    )
+    """The plan from a header's values; raises `WrongValue` where they are none."""
+    planned = typed(Planned, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header")
+    refuse_plan(planned.plan)
+    for row in planned.rows:
+        refuse_case(row.baseline, f"row {row.id}")
+        refuse_case(row.candidate, f"row {row.id}")
+    return planned
 
 
 def packed_block(block: Block) -> dict[str, Any]:
@@ -202,20 +198,49 @@ def packed_told(told: Told) -> dict[str, Any]:
 
 
 def block_of(line: dict[str, Any]) -> Block:
-    """The inverse of `packed_block`."""
-    told = {row: {mode: told_of(one) for mode, one in by_mode.items()} for row, by_mode in line["told"].items()}
-    return Block(line["index"], line["kind"], line["seconds"], told, unpack(line["surroundings"]))
+    """The inverse of `packed_block`; raises `WrongValue` where the line is none."""
+    where = f"block {line['index']}"
+    index, seconds = (
+        typed(int, line["index"], f"index of {where}"),
+        typed(float, line["seconds"], f"seconds of {where}"),
+    )
+    rows = typed(dict[str, dict[str, Any]], line["told"], f"told of {where}")
+    told = {
+        row: {mode: told_of(one, f"{row} in {where}") for mode, one in by_mode.items()} for row, by_mode in rows.items()
+    }
+    surroundings = typed(tuple[Series, ...], line["surroundings"], f"surroundings of {where}")
+    return Block(index, line["kind"], seconds, cast("dict[str, dict[Mode, Told]]", told), surroundings)
 
 
-def told_of(line: dict[str, Any]) -> Told:
-    """The inverse of `packed_told`."""
-    if "reason" in line:
-        return Told(None, line["reason"], line["side"], line["lost"])
-    sides = unpack(line["baseline"]), unpack(line["candidate"])
-    return Told(Paired(line["mode"], tuple(line["orders"]), *sides, line["steps_per_round"]))
+def told_of(line: Any, where: str) -> Told:
+    """The inverse of `packed_told`; raises `WrongValue` where the line is none."""
+    if not isinstance(line, dict) or "reason" in line:
+        return typed(Told, line, where)
+    paired = typed(Paired, line, where)
+    pieces = len(paired.orders)
+    if not {0, 1} >= set(paired.orders) or paired.steps_per_round < 1:
+        raise WrongValue(f"orders of {where} are {paired.orders}; allowed: 0 and 1, and steps_per_round from 1.")
+    for series in (paired.baseline, paired.candidate):
+        if STEP_TIME not in {one.metric.name for one in series}:
+            raise WrongValue(f"{where} has no {STEP_TIME}; allowed: one for each side.")
+        for one in series:
+            if not pieces or not one.values or len(one.values) % pieces:
+                raise WrongValue(
+                    f"{one.metric.name} of {where} has {len(one.values)} values; allowed: as many for each of {pieces}."
+                )
+            if one.metric.name == STEP_TIME:
+                refuse_times(one, where)
+    return Told(paired)
 
 
 def reading_of(line: dict[str, Any]) -> Reading:
-    """A reading of memory from its line."""
-    found = {row: (pair[0], pair[1]) for row, pair in line["found"].items()}
-    return Reading(line["index"], line["seconds"], found)
+    """A reading of memory from its line; raises `WrongValue` where the line is none."""
+    where = f"reading {line['index']}"
+    index, seconds = (
+        typed(int, line["index"], f"index of {where}"),
+        typed(float, line["seconds"], f"seconds of {where}"),
+    )
+    found = typed(dict[str, tuple[dict[str, float], ...]], line["found"], f"found of {where}")
+    if any(len(sides) != len(WHO) for sides in found.values()):
+        raise WrongValue(f"found of {where} has not two sides a row; allowed: baseline and candidate.")
+    return Reading(index, seconds, {row: (sides[0], sides[1]) for row, sides in found.items()})

@@ -1,0 +1,118 @@
+"""What the values of a record are to one another: rounds to visits, series to rounds, sizes to what they count."""
+
+from __future__ import annotations
+
+from suite.records import MODES, Case, Header, Measurement, Plan, RunRecord, Series
+from suite.typed import LARGEST, WrongValue
+
+STEP_TIME = "step_time"
+TIMELINES = "timeline_"
+
+
+def refuse_header(header: Header) -> None:
+    """Refuse a plan that no run can have, and groups of the environment that are none.
+
+    Raises:
+        WrongValue: `passes of the plan is 0; allowed: a whole number from 1.`
+    """
+    refuse_plan(header.plan)
+    for group in ("machine", "software", "container", "commit"):
+        if not isinstance(header.environment.get(group, {}), dict):
+            raise WrongValue(f"{group} of the environment is {header.environment[group]!r}; allowed: an object.")
+    cores = header.environment.get("machine", {}).get("cores_usable")
+    if cores is not None and (type(cores) is not int or cores < 1):
+        raise WrongValue(f"cores_usable of the machine is {cores!r}; allowed: a whole number from 1.")
+    design = header.selection.get("design", "full")
+    for key in ("design_cases", "matrix_cases"):
+        count = header.selection.get(key)
+        if count is not None and type(count) is not int:
+            raise WrongValue(
+                f"{key} of the selection is {count!r} with the design {design!r}; allowed: a whole number."
+            )
+
+
+def refuse_plan(plan: Plan) -> None:
+    """Refuse counts and times that no run can have; raises as `refuse_header` does."""
+    for name in ("passes", "abreast", "threads"):
+        at_least(getattr(plan, name), 1, f"{name} of the plan")
+    for name in ("target_precision", "case_seconds", "warmup_seconds", "round_seconds", "case_timeout"):
+        at_least(getattr(plan, name), 0, f"{name} of the plan")
+
+
+def refuse_case(case: Case, where: str) -> None:
+    """Refuse a mode that is not known, and sizes that count nothing.
+
+    Raises:
+        WrongValue: `mode of case a is 'dream'; allowed: train, infer, learn.`
+    """
+    if case.mode not in MODES:
+        raise WrongValue(f"mode of {where} is {case.mode!r}; allowed: {', '.join(MODES)}.")
+    for name in ("batch_size", "image_size", "epochs"):
+        at_least(getattr(case, name), 1, f"{name} of {where}")
+
+
+def refuse_record(record: RunRecord, where: str) -> None:
+    """Refuse an outcome that what was measured contradicts.
+
+    Raises:
+        WrongValue: `step_time of case a has 3 values; allowed: 4, one a counted round.`
+    """
+    refuse_case(record.case, where)
+    execution = record.attributes.get("execution", {})
+    ranks = execution.get("ranks", 1) if isinstance(execution, dict) else None
+    if type(ranks) is not int or ranks < 1:
+        raise WrongValue(
+            f"the attributes of the execution in {where} are {execution!r}; allowed: an object, ranks from 1 in it."
+        )
+    if record.measurement is not None:
+        refuse_measurement(record.measurement, where)
+    if record.outcome == "measured" and not (record.measurement and record.measurement.values(STEP_TIME)):
+        raise WrongValue(
+            f"outcome of {where} is 'measured', but no round of {STEP_TIME} is there; allowed: skipped or failed."
+        )
+
+
+def refuse_measurement(found: Measurement, where: str) -> None:
+    """Refuse series whose lengths are not those of the visits, and times that are none; raises as `refuse_record`."""
+    for visit in found.visits:
+        for turn in visit.turns:
+            at_least(turn, 0, f"a turn of {where}")
+        at_least(visit.warmup_rounds, 0, f"warmup_rounds of {where}")
+        at_least(visit.steps_per_round, 1, f"steps_per_round of {where}")
+        at_least(visit.seconds, 0, f"seconds of {where}")
+    rounds, warmed = sum(visit.rounds for visit in found.visits), sum(visit.warmup_rounds for visit in found.visits)
+    for one in found.series:
+        as_many(one, rounds, where, "counted round")
+    for one in found.warmup:
+        as_many(one, warmed, where, "round of the warm-up")
+    for one in found.per_visit:
+        as_many(one, len(found.visits), where, "visit")
+    for one in (*found.series, *found.warmup):
+        if one.metric.name == STEP_TIME:
+            refuse_times(one, where)
+    timelines = {len(one.values) for one in found.surveyed if one.metric.name.startswith(TIMELINES)}
+    if len(timelines) > 1:
+        raise WrongValue(
+            f"the timelines of {where} have {min(timelines)} to {max(timelines)} values; allowed: as many each."
+        )
+
+
+def as_many(series: Series, count: int, where: str, of_what: str) -> None:
+    """Refuse a series of another length."""
+    if len(series.values) != count:
+        raise WrongValue(
+            f"{series.metric.name} of {where} has {len(series.values)} values; allowed: {count}, one a {of_what}."
+        )
+
+
+def refuse_times(series: Series, where: str) -> None:
+    """Refuse times of steps that are zero, negative, or so small that their inverse is not finite."""
+    least = min(series.values, default=1.0)
+    if least < 1 / LARGEST:
+        raise WrongValue(f"a {series.metric.name} of {where} is {least!r}; allowed: a number of seconds above 0.")
+
+
+def at_least(value: float, least: int, where: str) -> None:
+    """Refuse a smaller number."""
+    if value < least:
+        raise WrongValue(f"{where} is {value!r}; allowed: a number from {least}.")
