@@ -90,8 +90,8 @@ def facts_of(record: RunRecord) -> Facts | None:
 
 def peak_memory(measurement: Measurement) -> float | None:
     """The highest resident set in any phase that a survey told apart."""
-    peaks = [one.values[0] for one in measurement.surveyed if one.metric.name.startswith("memory_peak_")]
-    return max(peaks, default=None)
+    peaks = [one.values[:1] for one in measurement.surveyed if one.metric.name.startswith("memory_peak_")]
+    return max((found for one in peaks for found in one), default=None)
 
 
 def disturbed(measurement: Measurement) -> int | None:
