@@ -196,6 +196,20 @@ def test_a_gate_whose_baseline_would_run_the_candidates_code_ends_with_12_and_th
 
 
 @pytest.mark.slow
+def test_a_module_that_a_step_loads_late_ends_the_gate_while_it_measures(tmp_path):
+    layout = INSEPARABLE["ignored-by-git"]
+    own = laid(layout, tmp_path, lambda name: tmp_path / name)
+    late = "def build(*sizes):\n    import mynet\n    return mynet.build(*sizes)\n"
+    levels = f"from suite.registry import STRUCTURES\n{late}STRUCTURES.register('mine', depth=1)(build)\n"
+    write(own.top, {"bench/my_levels.py": levels})
+    git(own.top, "commit", "--quiet", "--all", "-m", "late")
+    write(own.top, {"notes.txt": "another state"})
+    done = own.gate("--baseline", "rev:HEAD", "--candidate", "dir:.", "--metric", "allocations", "--out", "out")
+    assert done.returncode == 12, done.stderr
+    assert "the baseline cannot be measured: module 'mynet' comes from " in done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["src-path", "src-hatchling", "renamed-setuptools-finder"])
 def test_a_package_that_grew_is_found_by_the_gate_wherever_it_lies(name, backend, tmp_path):
     own = laid(SEPARABLE[name], tmp_path, backend)
