@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
+from statistics import median
 from time import monotonic
 from typing import Any, Protocol
 
@@ -127,15 +128,20 @@ class Stay:
         self._warmup = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS)
         before = self._warmup[0].values[-1:]
         self._warmup_s = sum(self._warmup[0].values)
-        wanted = round(self._plan.round_seconds / before[0]) if before[0] > 0 else MAX_STEPS_PER_ROUND
-        self._steps = min(MAX_STEPS_PER_ROUND, max(1, wanted))
+        self._steps = self._steps_of(before[0])
         while self._warmup_s < self._plan.warmup_seconds and not self._steady:
             chunk = worker.measure(seconds=WARMUP_CHUNK_S, steps_per_round=self._steps, min_rounds=WARMUP_CHUNK_ROUNDS)
             self._warmup_s += sum(chunk[0].values) * self._steps
             self._steady = settled(before, chunk[0].values)
             before = chunk[0].values
             self._warmup = join(self._warmup, chunk)
+            self._steps = self._steps_of(median(before))
         self._steady = self._steady or settled(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
+
+    def _steps_of(self, step_s: float) -> int:
+        """Steps that fill a round. Sized anew while a worker warms up: the first steps may take many times as long."""
+        wanted = round(self._plan.round_seconds / step_s) if step_s > 0 else MAX_STEPS_PER_ROUND
+        return min(MAX_STEPS_PER_ROUND, max(1, wanted))
 
     def _take_turn(self, worker: Worker) -> None:
         warming, counted = turn(worker, self._steps, min(TURN_S, self._allowed_s - self._counted_s))

@@ -191,3 +191,8 @@ def test_series_are_joined_by_metric_in_order():
     assert joined[0] == Series(first[0].metric, first[0].values + second[0].values)
     assert [len(one.values) for one in joined] == [5, 5, 5]
     assert join() == ()
+
+
+def test_rounds_are_sized_by_the_warm_step_not_by_the_first_ones():
+    slow_at_first = FakeWorkers(lambda *_: chain((0.064,) * FIRST_ROUNDS, repeat(0.001)))
+    assert over(slow_at_first, Plan(passes=1)).visit.steps_per_round == 10
