@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from suite.forked import WorkerFailed, WorkerLost
 from suite.gate.explain import levels_of
 from suite.gate.ledger import Planned
-from suite.gate.records import Row
+from suite.gate.records import COMPARING, Row
 from suite.limits import Limits
 from suite.probes import STEP_TIME
 from suite.records import Case, Metric, Plan, Series
@@ -84,7 +84,7 @@ class FakeLauncher:
     def begin(self, case: Case) -> "FakeSideWorker":
         self.sides.events.append(f"{self.kind} {self.place} {case.id}")
         factor = 1 + self.sides.second_place * self.place
-        if self.kind == "comparison" and self.place == 1:
+        if self.kind in COMPARING and self.place == 1:
             factor *= 1 + self.sides.slower.get(case.id, 0.0)
         factor *= 1 + self.sides.off.get((self.sides.blocks, self.place, case.id), 0.0)
         return FakeSideWorker(self, case, STEP_S * factor * (1 + self.chance.gauss(0, self.sides.noise)))

@@ -138,6 +138,17 @@ def control_alarm_and_memory() -> GateVerdict:
     return replace(regression_of_memory(), control_alarm="baseline against baseline differs by 4.0 %")
 
 
+def dependent() -> GateVerdict:
+    """A case that would be a regression, were its blocks independent."""
+    return replace(regression_of_a_case(), dependence_alarm="each block resembles the one before it")
+
+
+def too_few() -> GateVerdict:
+    """A gate whose time was too short."""
+    unknown = judged(verdict="inconclusive", ruled_out=math.inf, blocks=1)
+    return verdict(unknown, too_few="24 cases in 1m leave time for about 1 block; allowed: --budget 4m or more")
+
+
 def identical() -> GateVerdict:
     return verdict(identical=True, blocks=0, control_blocks=0, noise=None, discarded=0.0, seconds=2.0)
 
@@ -186,7 +197,18 @@ ALL = {
     made.__name__: made
     for made in (
         *(no_change, regression_of_a_case, regression_of_a_level, regression_of_memory, improvement, inconclusive),
-        *(control_alarm, control_alarm_and_memory, identical, failed, interrupted, nothing, nasty, large),
+        *(
+            control_alarm,
+            control_alarm_and_memory,
+            dependent,
+            too_few,
+            identical,
+            failed,
+            interrupted,
+            nothing,
+            nasty,
+            large,
+        ),
     )
 }
 """Name -> what makes it: every kind of verdict."""

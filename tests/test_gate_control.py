@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.gate.control import AGAIN, Suspicion, is_confirmed, suspicions
+from suite.gate.control import AGAIN, EVERY, Suspicion, common, is_confirmed, is_looked_into, suspicions
 
 CASES = [f"net{number}" for number in range(8)]
 TOLERANCE, ALPHA = 0.01, 0.01
@@ -25,7 +25,7 @@ def test_noisy_blocks_raise_suspicions_and_hardly_ever_an_alarm():
 
     raised = confirmed = 0
     for _ in range(1000):
-        found = suspicions(blocks(2, draw), TOLERANCE, ALPHA)
+        found = suspicions(blocks(2, draw), {}, TOLERANCE, ALPHA)
         raised += bool(found)
         confirmed += any(is_confirmed(one, [draw() for _ in range(AGAIN)], TOLERANCE) for one in found)
     assert raised > 2, "or nothing would have to be confirmed"
@@ -39,9 +39,35 @@ def test_a_machine_that_favours_one_side_of_a_case_is_found_out():
         return 0.003 * float(chance.standard_normal())
 
     for _ in range(50):
-        found = suspicions(blocks(3, draw, {"net2": -0.05}), TOLERANCE, ALPHA)
+        found = suspicions(blocks(3, draw, {"net2": -0.05}), {}, TOLERANCE, ALPHA)
         assert [one.case for one in found] == ["net2"]
         assert is_confirmed(found[0], [-0.05 + draw() for _ in range(AGAIN)], TOLERANCE)
+
+
+def test_a_bias_of_a_few_percent_is_confirmed_in_most_gates_and_noise_in_none_of_many():
+    """60 gates of two control blocks and up to eight more, noise 0.8 %, known from blocks that compare the sides."""
+    chance = np.random.default_rng(6)
+    noise = dict.fromkeys(CASES, 0.008)
+
+    def confirmed(off: dict[str, float]) -> bool:
+        def draw() -> float:
+            return 0.008 * float(chance.standard_normal())
+
+        raised = suspicions(blocks(2, draw, off), noise, TOLERANCE, ALPHA)
+        for one in raised:
+            again: list[float] = []
+            while not is_looked_into(one, again, TOLERANCE):
+                block = blocks(1, draw, off)[0]
+                again.append(
+                    float(common(np.array([list(block.values())]))[0]) if one.case == EVERY else block[one.case]
+                )
+            if is_confirmed(one, again, TOLERANCE):
+                return True
+        return False
+
+    assert sum(confirmed({"net3": 0.03}) for _ in range(60)) > 50
+    assert sum(confirmed(dict.fromkeys(CASES, -0.03)) for _ in range(60)) > 58
+    assert sum(confirmed({}) for _ in range(300)) <= stats.binom.ppf(0.997, 300, 0.002)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +86,6 @@ def test_a_suspicion_is_confirmed_by_blocks_that_all_point_its_way(again, confir
 
 
 def test_a_single_control_block_and_cases_that_told_nothing_raise_no_suspicion():
-    assert suspicions([dict.fromkeys(CASES, 0.5)], TOLERANCE, ALPHA) == []
-    assert suspicions([dict.fromkeys(CASES, math.nan)] * 3, TOLERANCE, ALPHA) == []
-    assert suspicions([], TOLERANCE, ALPHA) == []
+    assert suspicions([dict.fromkeys(CASES, 0.5)], {}, TOLERANCE, ALPHA) == []
+    assert suspicions([dict.fromkeys(CASES, math.nan)] * 3, {}, TOLERANCE, ALPHA) == []
+    assert suspicions([], {}, TOLERANCE, ALPHA) == []

@@ -610,6 +610,7 @@ ANY = st.builds(
     control_blocks=COUNTS,
     control_alarm=st.just("") | TEXTS.map("alarm {}".format),
     too_few=TEXTS,
+    dependence_alarm=st.just("") | TEXTS.map("alarm {}".format),
     noise=st.none() | NUMBERS,
     identical=st.booleans(),
     interrupted=st.booleans(),

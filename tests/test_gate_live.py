@@ -7,12 +7,13 @@ from time import sleep
 import pytest
 
 from suite.forked import WorkerFailed
-from suite.gate.control import AGAIN
+from suite.gate.control import EARLY
 from suite.gate.formats import table
 from suite.gate.formats.sentences import sentence
 from suite.gate.judge import judge
 from suite.gate.ledger import LEDGER_NAME, Gate, Ledger, read_gate
 from suite.gate.live import LiveGate
+from suite.gate.sizes import BLOCKS
 from suite.gate.verdict import GateVerdict
 from suite.records import StepmarkError
 from tests.fake_sides import CASES, ROWS, STEP_S, FakeSides, lost, planned
@@ -225,7 +226,8 @@ def test_a_control_that_differs_by_chance_is_looked_into_and_costs_no_verdict(ga
     """Trial, reading of memory, four comparisons and the control: blocks 6 and 11 are the first controls."""
     verdict = gated(FakeSides(off={(6, 1, FIRST): 0.052, (11, 1, FIRST): 0.048}, slower={CASES[1].id: 0.05}))
     again = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "recheck"]
-    assert [list(block.told) for block in again] == [[FIRST]] * AGAIN
+    assert len(again) == EARLY, "so many refute it"
+    assert all(FIRST in block.told for block in again)
     assert verdict.control_alarm == ""
     assert verdict.exit_code == 10
 
@@ -242,6 +244,32 @@ def test_a_suspicion_that_there_was_no_time_to_look_into_leaves_the_verdict_open
     over = judge(replace(so_far, finished=True))
     assert "which there was no time to look into" in over.control_alarm
     assert over.exit_code == 11
+
+
+def test_blocks_that_drift_void_the_step_times(gated):
+    """Each block is slower by 0.4 % than the one before it, on the candidate's side alone."""
+    drift = {(block, 1, case.id): 0.004 * (block - 9) for block in range(40) for case in CASES}
+    verdict = gated(FakeSides(off=drift), budget_s=3600.0)
+    assert "each block resembles the one before it: correlation +0." in verdict.dependence_alarm
+    assert set(of(verdict).values()) == {"inconclusive"}
+    assert verdict.exit_code == 11
+
+
+def test_a_large_change_has_its_size_measured_in_turns_and_its_verdict_from_both_at_once(gated, tmp_path):
+    verdict = gated(FakeSides(slower={FIRST: 0.3}))
+    gate = read_gate(tmp_path / "gate")
+    again = list(gate.of("size"))
+    assert [list(block.told[FIRST]) for block in again] == [["bursts"]] * BLOCKS
+    assert [list(block.told) for block in again] == [[FIRST]] * BLOCKS
+    first = verdict.cases[0]
+    assert (first.name, first.verdict, first.size) == (FIRST, "regression", "in turns")
+    assert first.low < 0.3 < first.high
+    assert first.judged_change == pytest.approx(0.3, abs=0.02)
+    assert first.candidate_median / first.baseline_median == pytest.approx(1.3, abs=0.02)
+    assert "regression, size measured in turns" in table.render(verdict)
+    as_judged = judge(replace(gate, blocks=[block for block in gate.blocks if block.kind != "size"])).cases[0]
+    assert (as_judged.size, as_judged.change) == ("at once", first.judged_change)
+    assert "makes it look smaller by about a tenth" in table.render(replace(verdict, cases=(as_judged,)))
 
 
 def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated):

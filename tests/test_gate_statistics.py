@@ -13,6 +13,7 @@ from suite.gate.ratio import balanced
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated, prior, trigamma_inverse
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
+from suite.gate.statistics.order import resemblance
 from suite.gate.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, alone, signs, statistics, stepwise
 from suite.gate.statistics.trimming import SHARE, trimmed
 
@@ -181,6 +182,36 @@ def test_the_first_world_is_the_one_that_was_measured():
 def test_a_case_that_was_measured_once_or_never_has_no_p_value():
     ratios = np.array([[0.1, math.nan, math.nan], [0.2, 0.3, math.nan], [0.15, math.nan, math.nan]])
     assert stepwise(ratios, seed=0)[1:].tolist() == [1.0, 1.0]
+
+
+def drifting(chance: np.random.Generator, blocks: int, cases: int, correlation: float) -> np.ndarray:
+    """Blocks in which each case's noise is alike to its own in the block before."""
+    values = [chance.normal(size=cases)]
+    for _ in range(blocks - 1):
+        values.append(correlation * values[-1] + math.sqrt(1 - correlation**2) * chance.normal(size=cases))
+    return np.array(values)
+
+
+def test_independent_blocks_seem_to_depend_on_each_other_in_the_share_that_is_said():
+    """300 gates whose cases have much in common, and of which most are left out after ten blocks."""
+    chance, alarms = np.random.default_rng(2), 0
+    for _ in range(300):
+        ratios = chance.standard_t(3, size=(16, 8)) + 2 * chance.standard_t(3, size=(16, 1))
+        ratios[10:, 2:] = math.nan
+        alarms += resemblance(ratios, [10], seed=0).p_value <= 0.05
+    assert alarms <= stats.binom.ppf(0.997, 300, 0.05)
+
+
+def test_blocks_that_depend_on_each_other_are_found_in_many_cases():
+    chance = np.random.default_rng(3)
+    found = [resemblance(drifting(chance, 10, 24, 0.9), [], seed=0) for _ in range(10)]
+    assert all(one.p_value <= 0.005 for one in found)
+    assert np.mean([one.correlation for one in found]) > 0.3
+
+
+def test_too_few_blocks_resemble_nothing():
+    assert resemblance(np.ones((3, 2)), [], seed=0).p_value == 1.0
+    assert resemblance(np.ones((10, 2)), [], seed=0).p_value == 1.0
 
 
 def test_p_values_of_a_list_are_adjusted_as_r_and_scipy_do():

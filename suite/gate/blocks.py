@@ -28,7 +28,7 @@ from suite.disturbance import between, look
 from suite.forked import ForkedWorker
 from suite.gate.arms.side import Side
 from suite.gate.pair import Halves, OneFailed, answer, measure
-from suite.gate.records import WHO, Block, Kind, Mode, Row, Told
+from suite.gate.records import COMPARING, WHO, Block, Kind, Mode, Row, Told
 from suite.launcher import Launcher
 from suite.records import Case, Plan, StepmarkError
 from suite.registry import INPUTS, TUNINGS
@@ -67,7 +67,7 @@ class Setting:
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
         """Where the workers of both sides come from in one block; not started."""
         hash_seed = str(chance.randint(0, LARGEST_HASH_SEED))
-        sides = self.sides if kind == "comparison" else (self.sides[0], self.sides[0])
+        sides = self.sides if kind in COMPARING else (self.sides[0], self.sides[0])
         first, second = (self._launcher(side, hash_seed, chance) for side in sides)
         return first, second
 
@@ -141,7 +141,7 @@ def tell(
     launchers: tuple[Launcher, Launcher], row: Row, order: Order, mode: Mode, plan: Plan, chance: random.Random
 ) -> Told:
     """Measure one case in one mode; whatever fails is told."""
-    cases = (row.baseline, row.candidate if order.kind == "comparison" else row.baseline)
+    cases = (row.baseline, row.candidate if order.kind in COMPARING else row.baseline)
     workers: dict[int, ForkedWorker] = {}
     first = chance.randrange(2)
     try:

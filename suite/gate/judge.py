@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import TypedDict
 
@@ -14,10 +15,11 @@ from suite.gate.ledger import Gate
 from suite.gate.memory_verdicts import of_memory
 from suite.gate.procedure import CONFIDENCE, Known, Procedure
 from suite.gate.records import Block, Told
-from suite.gate.replay import again_of, failures, log_ratios, replayed, told_of
+from suite.gate.replay import again_of, failures, replayed, suspected, told_of
+from suite.gate.sizes import sizes
 from suite.gate.statistics import spending
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
-from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut
+from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut, Size
 from suite.limits import Verdict
 from suite.records import Series
 
@@ -31,6 +33,8 @@ class Figures(TypedDict):
     ruled_out: float
 
 
+DEPENDENCE_LEVEL = 0.005
+"""Share of gates of independent blocks that are void because their blocks seem to depend on each other."""
 ORDER: tuple[Verdict, ...] = ("regression", "inconclusive", "improvement", "no change")
 
 
@@ -47,17 +51,21 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
     failed = failures(gate.blocks)
     culprits = procedure.explained(known) if known else {}
     explanations = {**(procedure.explained(known, "improvement") if known else {}), **culprits}
+    sized = sizes(gate, procedure, known) if known else {}
     cases = of_step_time(gate, procedure, known, explanations) if STEP_TIME in planned.metrics else []
+    cases = [resized(gate, one, *sized[one.name]) if one.name in sized else one for one in cases]
+    levels = [level_judged(name, procedure, known, explanations) for name in planned.levels if name in known]
     remembered, unread = of_memory(gate, set(failed))
     return GateVerdict(
         **circumstances(gate),
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
-        levels=tuple(level_judged(name, procedure, known, explanations) for name in planned.levels if name in known),
+        levels=tuple(resized(gate, one, *sized[one.name]) for one in levels),
         culprits=culprits_of(culprits, remembered),
         left_out=(*left_out_of(gate, failed), *unread),
         failed=tuple(name for name, told in failed.items() if told.side == "candidate"),
         blocks=procedure.blocks,
-        control_alarm=control_alarm(gate),
+        control_alarm=control_alarm(gate, procedure),
+        dependence_alarm=dependence_alarm(gate, procedure),
         too_few=too_few(gate, procedure),
     )
 
@@ -68,19 +76,33 @@ def culprits_of(explanations: Mapping[str, str], remembered: Sequence[Judged]) -
     return tuple(dict.fromkeys([*of_time, *(one.name for one in remembered if one.verdict == "regression")]))
 
 
-def control_alarm(gate: Gate) -> str:
-    """What the control shows, in words; empty where it shows nothing. At the end of a gate a suspicion that there was
-    no time to look into counts as confirmed.
+def control_alarm(gate: Gate, procedure: Procedure) -> str:
+    """What the control shows, in words; empty where it shows nothing. At the end of a gate a clear suspicion that there
+    was no time to look into counts as confirmed.
     """
-    limits = gate.planned.limits
-    for one in control.suspicions(map(log_ratios, gate.of("control")), limits.tolerance, limits.alpha):
+    tolerance = gate.planned.limits.tolerance
+    for one in suspected(gate, procedure):
         again = again_of(gate, one.case)
-        looked_into = len(again) >= control.AGAIN
-        if control.is_confirmed(one, again, limits.tolerance) if looked_into else gate.finished:
+        looked_into = control.is_looked_into(one, again, tolerance) or len(again) >= control.ENOUGH
+        if control.is_confirmed(one, again, tolerance) if looked_into else gate.finished and one.is_clear:
             change, over = math.expm1(one.log_ratio), f"{one.blocks} blocks"
             over += f" and {len(again)} more" if looked_into else ", which there was no time to look into"
-            return f"the baseline differs from itself by {change:+.1%} in {one.case}, over {over}"
+            where = "all cases on average" if one.case == EVERY else one.case
+            return f"the baseline differs from itself by {change:+.1%} in {where}, over {over}"
     return ""
+
+
+def dependence_alarm(gate: Gate, procedure: Procedure) -> str:
+    """How blocks of a gate that is over resemble the ones before them, in words; empty where they do not."""
+    if not gate.finished or not procedure.blocks:
+        return ""
+    found = procedure.resemblance()
+    if found.p_value > DEPENDENCE_LEVEL:
+        return ""
+    return (
+        f"each block resembles the one before it: correlation {found.correlation:+.2f} over {procedure.blocks} blocks, "
+        f"of which chance brings as much in {100 * DEPENDENCE_LEVEL:g} % of gates"
+    )
 
 
 def too_few(gate: Gate, procedure: Procedure) -> str:
@@ -153,6 +175,24 @@ def case_judged(
         benjamini_hochberg=in_hochberg,
         explained_by="" if explanation == name else explanation,
         reason="" if settled else why(gate, name, told, len(blocks)) or slower_level_of(procedure, name, explanations),
+    )
+
+
+def resized(gate: Gate, one: Judged, known: Known, size: Size) -> Judged:
+    """A shown change with the size that was measured in turns, or the mark that it was not."""
+    if one.verdict not in ("regression", "improvement") or not size:
+        return one
+    if size == "at once":
+        return replace(one, size=size)
+    medians = [pair for block in gate.of("size") if (pair := medians_of(block, one.name))]
+    baseline, candidate = ([pair[side] for pair in medians] for side in (0, 1))
+    return replace(
+        one,
+        **figures(known),
+        size=size,
+        judged_change=one.change,
+        baseline_median=median(baseline) if baseline else one.baseline_median,
+        candidate_median=median(candidate) if candidate else one.candidate_median,
     )
 
 

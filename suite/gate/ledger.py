@@ -2,7 +2,8 @@
 
 Schema history:
     1  header (arms, limits, rows, levels, budget, plan, seed, environment), lines of kind `trial`, `control`,
-       `recheck`, `comparison` with all rounds of both sides, of kind `memory`, of kind `resumed`; a footer.
+       `recheck`, `comparison`, later also `size`, with all rounds of both sides, of kind `memory`, of kind `resumed`; a
+       footer.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ until all cases are settled or the time is up:
     keep it, and let the procedure know
     where baseline against baseline seems to differ, measure that case so again
 one last look
+measure the size of large changes again, in turns
+measure the size of large changes again, in turns
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from statistics import median
 from time import monotonic
 
 from suite import environment
-from suite.gate import control, forecast, memory, readings
+from suite.gate import control, forecast, memory, readings, sizes
 from suite.gate.blocks import Order, Setting, measure_block
+from suite.gate.explain import EVERY
 from suite.gate.forecast import CONTROL_EVERY
 from suite.gate.judge import judge
 from suite.gate.ledger import Gate, Ledger
 from suite.gate.records import Block, Kind, Mode, Row
-from suite.gate.replay import COST, add_to, again_of, failures, log_ratios, mode_of, replayed
+from suite.gate.replay import COST, add_to, again_of, failures, mode_of, replayed, suspected
 from suite.gate.statistics import spending
 from suite.gate.verdict import GateVerdict
 
@@ -42,7 +45,9 @@ OVERHEAD_S = 0.8
 """Seconds that one case takes in a block beside its counted rounds, about: forks, warm-up, ends."""
 REGULAR: tuple[Kind, ...] = ("comparison", "control")
 """Kinds of the blocks that follow one another in turns."""
-MOST_RECHECKS = 4 * control.AGAIN
+FEW = 3
+"""Suspected cases up to which each is measured as long as the few that are left after a look."""
+MOST_RECHECKS = 3 * control.AGAIN
 """Blocks that look into suspicions of the control, at most; where a gate has more of these, its machine is not to be
 believed."""
 LEAST_CASE_SECONDS = 0.15
@@ -97,6 +102,7 @@ class LiveGate:
                 while self._procedure.open and self._next_s() <= self._left_s() and not self._is_hopeless():
                     self._measure("control" if self._is_control_due() else "comparison")
                     self._look_into_control()
+                self._measure_sizes()
         self._ledger.finish(environment.now())
         self._procedure.finish()
         self.gate = Gate(planned, self.gate.blocks, self.gate.readings, finished=True)
@@ -203,19 +209,44 @@ class LiveGate:
         self._tell(f"{what}{looked}: {self._state()}")
 
     def _look_into_control(self) -> None:
-        """Measure a case in which the control tells identical sides apart again, once, as far as there is time."""
-        limits = self.gate.planned.limits
-        for one in control.suspicions(map(log_ratios, self.gate.of("control")), limits.tolerance, limits.alpha):
-            row = self._rows[one.case]
-            while len(list(self.gate.of("recheck"))) < MOST_RECHECKS and not self._is_looked_into(row):
-                if self._left_s() <= 0:
-                    return
-                mode = mode_of(self.gate, row)
-                self._keep(self._measured("recheck", [(row, (mode,))], MOST_CASE_SECONDS[mode]))
-                self._tell(f"the control differs by {math.expm1(one.log_ratio):+.1%} in {row.id}, which is looked into")
+        """Measure what the control suspects again, all of it in one block, as far as there is time."""
+        while len(list(self.gate.of("recheck"))) < MOST_RECHECKS and self._left_s() > 0:
+            tolerance = self.gate.planned.limits.tolerance
+            left = [
+                one
+                for one in suspected(self.gate, self._procedure)
+                if not control.is_looked_into(one, again_of(self.gate, one.case), tolerance)
+            ]
+            rows = self._rows_of(left)
+            if not rows:
+                return
+            modes = [(row, (mode_of(self.gate, row),)) for row in rows]
+            seconds = min(MOST_CASE_SECONDS[mode] for _, (mode,) in modes) if len(rows) <= FEW else LEAST_CASE_SECONDS
+            self._keep(self._measured("recheck", modes, seconds))
+            where = "all cases on average" if left[0].case == EVERY else left[0].case
+            more = f" and in {len(left) - 1} more" if len(left) > 1 else ""
+            change = math.expm1(left[0].log_ratio)
+            self._tell(f"the control differs by {change:+.1%} in {where}{more}, which is looked into")
 
-    def _is_looked_into(self, row: Row) -> bool:
-        return len(again_of(self.gate, row.id)) >= control.AGAIN
+    def _measure_sizes(self) -> None:
+        """Measure large changes again in turns, as far as there is time, for their size and not for their verdict."""
+        self._procedure.finish()
+        rows = sizes.wanted(self.gate, self._procedure)
+        while rows and len(done := list(self.gate.of("size"))) < sizes.BLOCKS:
+            case_s = OVERHEAD_S + 5 * MOST_CASE_SECONDS["bursts"]
+            expected_s = done[-1].seconds if done else START_S + case_s * len(rows)
+            if expected_s > self._left_s():
+                self._tell(f"no time is left to measure {len(rows)} large changes in turns: their sizes are too small")
+                return
+            self._keep(self._measured("size", [(row, ("bursts",)) for row in rows], MOST_CASE_SECONDS["bursts"]))
+            self._tell(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
+
+    def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[Row]:
+        """The rows that look into suspicions: all of the last control block, where one is of all of them."""
+        names = {one.case for one in suspicions}
+        if EVERY in names:
+            names = {name for block in list(self.gate.of("control"))[-1:] for name in block.told}
+        return [row for row in self.gate.planned.rows if row.id in names - self._procedure.dropped]
 
     def _measured(self, kind: Kind, rows: Sequence[tuple[Row, tuple[Mode, ...]]], seconds: float) -> Block:
         order = Order(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)

@@ -26,6 +26,7 @@ from suite.gate.explain import explained
 from suite.gate.statistics import spending
 from suite.gate.statistics.moderation import moderated
 from suite.gate.statistics.multiplicity import holm
+from suite.gate.statistics.order import Resemblance, resemblance
 from suite.gate.statistics.sign_flips import alone, stepwise
 from suite.gate.statistics.trimming import trimmed
 from suite.limits import Limits, Verdict
@@ -141,6 +142,15 @@ class Procedure:
                 )
                 found[name] = Known(mean, error, degrees, blocks, slower, faster)
         return found
+
+    def noise(self) -> dict[str, float]:
+        """Standard deviation of one block's log ratio, of the cases and levels of which it is known."""
+        return {name: one.error * math.sqrt(one.blocks) for name, one in self.known().items() if one.blocks > 1}
+
+    def resemblance(self) -> Resemblance:
+        """How much neighbouring blocks resemble each other."""
+        columns = self._columns()[:, : len(self.cases)]
+        return resemblance(columns, [one.blocks for one in self.settled.values()], self._seed)
 
     def _look(self, share: float, *, final: bool) -> None:
         known = self.known()

@@ -9,9 +9,11 @@ from suite.records import Case, Series
 
 Mode = Literal["together", "bursts"]
 """Both sides at the same time, on cores of their own; or in turns."""
-Kind = Literal["comparison", "control", "recheck", "trial"]
-"""Baseline against candidate; baseline against itself; likewise again, where that told the sides of a case apart;
-likewise, to choose how to measure."""
+Kind = Literal["comparison", "control", "recheck", "trial", "size"]
+"""Baseline against candidate; baseline against itself; that again, of a case whose sides seemed to differ; that, to
+choose how to measure; baseline against candidate again, in turns, for the size of a large change."""
+COMPARING: tuple[Kind, ...] = ("comparison", "size")
+"""Kinds of blocks with a worker of each arm; the others have two of the baseline."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Who = Literal["", "baseline", "candidate"]
 WHO: tuple[Who, Who] = ("baseline", "candidate")

@@ -6,6 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
+import numpy as np
+
+from suite.gate import control
+from suite.gate.explain import EVERY
 from suite.gate.ledger import Gate
 from suite.gate.procedure import Procedure
 from suite.gate.ratio import Ratio, ratio_of
@@ -50,10 +54,30 @@ def log_ratios(block: Block) -> dict[str, float]:
     return {row: ratio.log_ratio for row, ratio in found.items() if ratio}
 
 
-def again_of(gate: Gate, row: str) -> list[float]:
-    """Log ratios of the blocks that looked into a suspicion of the control about a row."""
-    found = (log_ratios(block).get(row, math.nan) for block in gate.of("recheck"))
+def again_of(gate: Gate, name: str) -> list[float]:
+    """Log ratios of a row, or of the mean of all (`EVERY`), in blocks that looked into suspicions of the control."""
+    found = []
+    for block in gate.of("recheck"):
+        ratios = log_ratios(block)
+        if name == EVERY and len(block.told) > 1:
+            whole = np.array([[one for one in ratios.values() if math.isfinite(one)]])
+            found.append(float(control.common(whole)[0]) if len(block.told) == most_told(gate) else math.nan)
+        else:
+            found.append(ratios.get(name, math.nan))
     return [one for one in found if math.isfinite(one)]
+
+
+def most_told(gate: Gate) -> int:
+    """Rows of the last control block, which measured all that were open."""
+    last = list(gate.of("control"))[-1:]
+    return len(last[0].told) if last else 0
+
+
+def suspected(gate: Gate, procedure: Procedure) -> list[control.Suspicion]:
+    """What the control blocks seem to tell apart, the clearest first."""
+    limits = gate.planned.limits
+    noise = procedure.noise() if procedure.blocks > 2 else {}
+    return control.suspicions(map(log_ratios, gate.of("control")), noise, limits.tolerance, limits.alpha)
 
 
 def failures(blocks: Sequence[Block]) -> dict[str, Told]:

@@ -15,6 +15,11 @@ FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE, NOT_COMPARABLE = 0, 1, 10, 11, 12
 STEP_TIME = "step_time"
 ALARMED = "the control told two identical sides apart"
 """Why no step time is evidence after an alarm of the control."""
+DEPENDENT = "the environment changed during the gate: its blocks depend on each other"
+"""Why no step time is evidence where blocks resemble the ones before them."""
+
+
+Size = Literal["", "at once", "in turns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,9 @@ class Judged:
             metrics that are compared exactly.
         explained_by: the level or case whose regression this one is a part of; empty where it stands for itself.
         reason: why it is inconclusive, in words; else empty.
+        size: how a large change was measured: `in turns`, after it was judged; or only `at once`, which makes it look
+            smaller than it is. Empty where it makes no difference.
+        judged_change: the change as it was judged, where its size was measured again; else None.
     """
 
     name: str
@@ -56,6 +64,8 @@ class Judged:
     benjamini_hochberg: float = 1.0
     explained_by: str = ""
     reason: str = ""
+    size: Size = ""
+    judged_change: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +85,9 @@ class LeftOut:
 class GateVerdict:
     """What a gate has found.
 
-    After an alarm of the control no step time is evidence: each is inconclusive, without a bound, explains nothing and
-    is no culprit, from the moment that the verdict is made. Changes and intervals stay, for who wants to look.
+    After an alarm of the control, or of blocks that resemble each other, no step time is evidence: each is
+    inconclusive, without a bound, explains nothing and is no culprit, from the moment that the verdict is made. Changes
+    and intervals stay, for who wants to look.
 
     Attributes:
         baseline, candidate: the arms as the user wrote them.
@@ -88,6 +99,7 @@ class GateVerdict:
         failed: names of cases that fail in the candidate and not in the baseline.
         blocks, control_blocks: pairs of processes measured, against each other, and baseline against baseline.
         control_alarm: what the control showed, where the machine told two identical sides apart; else empty.
+        dependence_alarm: how blocks resembled the ones before them, where that voids the verdict; else empty.
         too_few: why no regression of any size could be shown, and what would do; empty where one could.
         noise: standard deviation of one block's log ratio of a case, in the middle of the cases; None where not known.
         identical: whether both arms are the same code, so that nothing was measured.
@@ -115,6 +127,7 @@ class GateVerdict:
     blocks: int = 0
     control_blocks: int = 0
     control_alarm: str = ""
+    dependence_alarm: str = ""
     too_few: str = ""
     noise: float | None = None
     identical: bool = False
@@ -138,7 +151,9 @@ class GateVerdict:
     @property
     def voided(self) -> str:
         """Why no step time is evidence; empty where they are."""
-        return ALARMED if self.control_alarm else ""
+        if self.control_alarm:
+            return ALARMED
+        return DEPENDENT if self.dependence_alarm else ""
 
     def count(self, verdict: Verdict) -> int:
         """Judged cases of all metrics with that verdict."""
@@ -160,4 +175,4 @@ def masked(one: Judged, reason: str) -> Judged:
     """A judged step time that is no evidence; other metrics as they are."""
     if one.metric != STEP_TIME:
         return one
-    return replace(one, verdict="inconclusive", reason=reason, ruled_out=math.inf, explained_by="")
+    return replace(one, verdict="inconclusive", reason=reason, ruled_out=math.inf, explained_by="", size="")

@@ -35,6 +35,7 @@ def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
         ("lost", lost(verdict)),
         ("beside", beside(verdict)),
         ("control", control(verdict)),
+        ("order of blocks", f"alarm: {verdict.dependence_alarm}" if verdict.dependence_alarm else ""),
         ("machine", verdict.machine),
         ("modes", modes(verdict)),
     )

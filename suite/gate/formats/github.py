@@ -5,9 +5,12 @@ Source: GitHub's "Workflow commands for GitHub Actions"; the escapes are those o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from suite.gate.formats.figures import change
 from suite.gate.formats.printable import printable
 from suite.gate.formats.sentences import (
+    also,
     bound,
     case_label,
     culprits,
@@ -44,8 +47,8 @@ def errors(verdict: GateVerdict) -> list[tuple[str, str]]:
     found = []
     for label, one in culprits(verdict):
         others = explained.count(one.name)
-        also = f"; it explains {others:,} more" if others else ""
-        found.append((f"{one.metric} regression", f"{label}: {change(one)}{also}"))
+        more = f"; it explains {others:,} more" if others else ""
+        found.append((f"{one.metric} regression", f"{label}: {change(one)}{also(replace(one, explained_by=''))}{more}"))
     return found + [("case fails", f"{one.name}: {one.reason}") for one in failures(verdict)]
 
 

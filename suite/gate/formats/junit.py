@@ -12,7 +12,16 @@ from xml.etree import ElementTree
 from suite.gate.formats.conditions import conditions
 from suite.gate.formats.figures import change
 from suite.gate.formats.printable import printable
-from suite.gate.formats.sentences import case_label, culprits, failures, finding, level_label, not_compared, sentence
+from suite.gate.formats.sentences import (
+    also,
+    case_label,
+    culprits,
+    failures,
+    finding,
+    level_label,
+    not_compared,
+    sentence,
+)
 from suite.gate.verdict import GateVerdict, Judged
 
 SUITE = "stepmark gate"
@@ -51,8 +60,9 @@ def add(suite: ElementTree.Element, one: Judged, label: str) -> None:
     """Add one case, or one level, by one metric."""
     test = ElementTree.SubElement(suite, "testcase", classname=one.metric, name=label)
     if one.verdict == "regression":
-        also = f", explained by {one.explained_by}" if one.explained_by else ""
-        ElementTree.SubElement(test, "failure", message=f"{change(one)}{also}", type="regression").text = change(one)
+        ElementTree.SubElement(test, "failure", message=f"{change(one)}{also(one)}", type="regression").text = change(
+            one
+        )
     elif one.verdict == "inconclusive":
         ElementTree.SubElement(test, "skipped", message=finding(one))
     else:
@@ -69,6 +79,8 @@ def add_unjudged(suite: ElementTree.Element, verdict: GateVerdict) -> None:
     ]
     if verdict.control_alarm:
         skipped.append(("gate", "control", verdict.control_alarm))
+    if verdict.dependence_alarm:
+        skipped.append(("gate", "order of blocks", verdict.dependence_alarm))
     if verdict.interrupted:
         skipped.append(("gate", "whole budget", "the gate was ended before it was over"))
     for metric, name, reason in skipped:

@@ -64,7 +64,16 @@ def finding(one: Judged) -> str:
         text = f"no change: {bound(one)}"
     else:
         text = one.verdict
-    return f"{text}, explained by {one.explained_by}" if one.explained_by else text
+    return f"{text}{also(one)}"
+
+
+def also(one: Judged) -> str:
+    """What explains a change, and how its size was measured where that matters; to stand after its verdict."""
+    sized = {
+        "in turns": ", size measured in turns",
+        "at once": ", size measured at once, which makes it look smaller by about a tenth",
+    }
+    return (f", explained by {one.explained_by}" if one.explained_by else "") + sized.get(one.size, "")
 
 
 def case_label(one: Judged) -> str:
@@ -134,7 +143,9 @@ def remarks(verdict: GateVerdict) -> tuple[str, ...]:
     ended = (
         "The gate was ended before it was over; what follows was measured until then." if verdict.interrupted else ""
     )
-    return tuple(one for one in (alarm, ended, capital(verdict.too_few)) if one)
+    drift = "The environment changed during the gate, so that no step time is evidence"
+    dependent = f"{drift}: {verdict.dependence_alarm}" if verdict.dependence_alarm else ""
+    return tuple(one for one in (alarm, dependent, ended, capital(verdict.too_few)) if one)
 
 
 def capital(text: str) -> str:
