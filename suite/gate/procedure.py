@@ -162,7 +162,9 @@ class Procedure:
                     self.settled.setdefault(name, Settled(verdict, self.blocks))
             self._settle_levels(verdict)
         for case in self.open:
-            if self._is_no_slower(known[case], PASS_ERROR * share, final=final):
+            if not self._seems_slower_with_its_level(case, known[case]) and self._is_no_slower(
+                known[case], PASS_ERROR * share, final=final
+            ):
                 self.settled[case] = Settled("no change", self.blocks)
 
     def _settle_levels(self, verdict: Verdict) -> None:
@@ -170,6 +172,11 @@ class Procedure:
         for name, members in self.levels.items():
             if all(member in self.settled and self.settled[member].verdict == verdict for member in members):
                 self.settled.setdefault(name, Settled(verdict, self.blocks))
+
+    def _seems_slower_with_its_level(self, case: str, one: Known) -> bool:
+        """Whether a case of a slower level seems slower by itself, too: not shown, but hardly no change either."""
+        slower = {name for name, settled in self.settled.items() if settled.verdict == "regression"}
+        return one.slower <= 1 - CONFIDENCE and any(case in self.levels[name] for name in slower & self.levels.keys())
 
     def explained(self, known: Mapping[str, Known], verdict: Verdict = "regression") -> dict[str, str]:
         """Each case and level of a verdict -> the one of them that explains it, itself where none does."""
