@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from suite import units
 from suite.scheduler import Progress
 
 BAR_CELLS = 20
+BLOCKS = ("█", "░")
 REDRAWN_S = 0.1
 """Seconds between two drawings of the live line; more often would be work beside the measurement."""
 ESTIMATE_FROM = 0.02
@@ -29,8 +32,8 @@ class ProgressLine:
         self, passes: int, write_line: Callable[[str], None], rewrite: Callable[[str], None] | None = None
     ) -> None:
         self._passes = passes
-        self._write_line = write_line
-        self._rewrite = rewrite
+        self._write_line = excused(write_line)
+        self._rewrite = excused(rewrite) if rewrite else None
         self._started_s = monotonic()
         self._drawn_s = 0.0
         self._pass = -1
@@ -62,13 +65,33 @@ class ProgressLine:
             self._write_line(f"measuring: pass {progress.index + 1} of {self._passes}{self._left(progress.share_done)}")
 
     def _text(self, progress: Progress) -> str:
-        filled = round(progress.share_done * BAR_CELLS)
-        bar = "█" * filled + "░" * (BAR_CELLS - filled)
         where = f"pass {progress.index + 1}/{self._passes}"
-        return f"{bar} {progress.share_done:4.0%}  {where}  {progress.case.id}{self._left(progress.share_done)}"
+        done = progress.share_done
+        return f"{bar(done)} {done:4.0%}  {where}  {progress.case.id}{self._left(done)}"
 
     def _left(self, share_done: float) -> str:
         if share_done < ESTIMATE_FROM:
             return ""
         left_s = (monotonic() - self._started_s) * (1 - share_done) / share_done
         return f", about {units.duration(left_s)} left"
+
+
+def excused(write: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, but a terminal or file that cannot be written does not end the measuring."""
+
+    def attempt(text: str) -> None:
+        with suppress(OSError):
+            write(text)
+
+    return attempt
+
+
+def bar(share_done: float) -> str:
+    """How much is done, in blocks, or in ASCII where standard output has no blocks."""
+    full, empty = BLOCKS
+    try:
+        (full + empty).encode(getattr(sys.__stdout__, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        full, empty = "#", "."
+    filled = round(share_done * BAR_CELLS)
+    return full * filled + empty * (BAR_CELLS - filled)

@@ -1,10 +1,12 @@
 """What a person sees while a run is measured: a live line at a terminal, plain lines elsewhere."""
 
 import contextlib
+import errno
 import os
 import pty
 import re
 import subprocess
+import sys
 import time
 
 import pytest
@@ -144,6 +146,23 @@ def test_nothing_is_written_but_through_what_was_given(capfd):
         line.show(Progress(CASE, 0, 0.5, record=FAILED))
         line.close()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("encoding", "drawn"), [("utf-8", "█" * 10 + "░" * 10), ("ascii", "#" * 10 + "." * 10)])
+def test_the_bar_has_what_standard_output_can_write(encoding, drawn):
+    code = "from suite.progress import bar; print(bar(0.5))"
+    own = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, check=True)
+    assert done.stdout.decode(encoding) == f"{drawn}\n"
+
+
+def test_an_output_that_cannot_be_written_does_not_end_the_measuring():
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    line = ProgressLine(2, full)
+    line.show(Progress(CASE, 0, 0.5, FAILED))
+    line.close()
 
 
 def at_a_terminal(desk, *arguments, **variables):
