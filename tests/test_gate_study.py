@@ -86,3 +86,11 @@ def test_the_dose_of_a_step_with_much_more_work_is_measured_above_nothing():
     found = json.loads(done.stdout)
     assert 0 < found["low"] <= found["share"] <= found["high"]
     assert found["count"] == int(work)
+
+
+def test_the_procedure_finds_in_the_stored_blocks_of_live_gates_what_was_slowed_and_nothing_else(module):
+    rows = module("replayed").table(module("gathered").study(1))
+    slowed = {one.name for one in module("live").CONDITIONS if one.victims}
+    assert sum(gates for _, gates, _, _ in rows) == 121
+    assert all(hits == gates for name, gates, hits, _ in rows if name in slowed)
+    assert not any(falsely for _, _, _, falsely in rows)
