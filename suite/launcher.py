@@ -1,6 +1,7 @@
 """Starts the processes that measure, speaks with them, and ends them. Imports no torch.
 
-One zygote at a time, started when the first worker is wanted; one worker for each visit, forked by the zygote.
+One zygote at a time, started when the first worker is wanted, and anew for each pass; one worker for each visit, forked
+by the zygote.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ class Launcher:
         self._link: Link | None = None
         self._workers: list[ForkedWorker] = []
         self._watch = Watch(origin.watched)
+        self._used = False
 
     def __enter__(self) -> Self:
         return self
@@ -135,6 +137,7 @@ class Launcher:
             except OSError as error:
                 raise StepmarkError(f"{origin.python} does not start: {error.strerror}.") from error
         self._link = Link(ours)
+        self._used = False
 
     def _program(self) -> list[str]:
         """The command line of the zygote, without its arguments."""
@@ -170,6 +173,16 @@ class Launcher:
         self.torch, self.priority = answer["torch"], answer["priority"]
         self.allocator = answer.get("allocator")  # None of an older revision's
         self.refuse_strays()
+
+    def renew(self) -> None:
+        """Put a fresh zygote in the place of one that has forked workers: forks share its layout of memory.
+
+        Raises:
+            StepmarkError: no zygote starts.
+        """
+        if self._used:
+            self.close()
+            self.start()
 
     def fork(self, case: Case) -> ForkedWorker:
         """Fork a worker for `case` and wait until it has made the training step.
@@ -241,6 +254,7 @@ class Launcher:
                 stderr.close()
                 scratch.remove(folder)
                 raise
+        self._used = True
         worker = ForkedWorker(self, pid, Link(ours), stderr, folder, self._plan.case_timeout)
         self._workers.append(worker)
         return worker

@@ -160,11 +160,10 @@ class Visit:
         overhead_s: the part of `seconds` in which neither warm-up nor counted rounds ran.
         stopped_by: `precision` where the target was reached, `time` where the allowance was spent first, `epochs`
             where a learning case had all of its own.
-        precision: relative half-width of the interval of this visit's median when it stopped; None where it
-            had too few rounds to tell.
+        precision: relative half-width of the interval of this visit's median at its end; None with too few rounds.
         steady: whether the warm-up ended because the step time had settled.
-        neighbour: name of the process outside this run that used most of the cores meanwhile; empty where none did
-            much.
+        neighbour: process outside this run that used most of the cores during the visit; empty where none did much.
+        first_turn: the group's turn in which the first of `turns` was taken; above 0 where the worker was replaced.
     """
 
     index: int
@@ -178,6 +177,7 @@ class Visit:
     precision: float | None
     steady: bool
     neighbour: str = ""
+    first_turn: int = 0
 
     @property
     def rounds(self) -> int:

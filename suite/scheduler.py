@@ -2,6 +2,7 @@
 
 for each pass:
     shuffle the cases by the plan's seed
+    end the zygote, whose layout of memory all its forks share, and start a fresh one
     for each group of cases, as many as are measured abreast:
         look at what others do to the machine, here and at the end of each visit
         fork a fresh worker for each and warm it up
@@ -77,6 +78,8 @@ class Scheduler:
         total = sum(owed.values())
         for index in range(self._plan.passes):
             due = [case for case in order(cases, self._plan.order_seed, index) if index in self.missing(case)]
+            if due:
+                self._workers.renew()
             for group in groups(due, self._plan.abreast):
                 for progress in self._group(group, index):
                     owed[progress.case.id] = 0 if progress.record else self._owed(progress.case)

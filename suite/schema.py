@@ -9,7 +9,8 @@ Schema history:
        are epochs with the metrics `accuracy` and `test_loss`; a visit may have stopped by `epochs`.
     4  `surveyed` in the lines of cases: series of what was found beside the step time, each with a length of its own;
        `surveys` of the plan, of which there were none before.
-    5  `neighbour` of a visit; `per_visit` tells what others did to the machine meanwhile.
+    5  `neighbour` of a visit; `per_visit` tells what others did to the machine meanwhile. Later also `first_turn` of a
+       visit, where it is not 0.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Line = dict[str, Any]
 def packed_visit(visited: Visited) -> Line:
     """A visit as plain values."""
     return {
-        "visit": asdict(visited.visit) if visited.visit else None,
+        "visit": packed_facts(visited.visit) if visited.visit else None,
         "series": pack(visited.series),
         "warmup": pack(visited.warmup),
         "per_visit": pack(visited.per_visit),
@@ -71,7 +72,7 @@ def packed_case(record: RunRecord) -> Line:
         line["warmup"] = pack(record.measurement.warmup)
         line["per_visit"] = pack(record.measurement.per_visit)
         line["surveyed"] = pack(record.measurement.surveyed)
-        line["visits"] = [asdict(visit) for visit in record.measurement.visits]
+        line["visits"] = [packed_facts(visit) for visit in record.measurement.visits]
         line["warnings"] = list(record.measurement.warnings)
     return line
 
@@ -103,6 +104,12 @@ def unpacked_case(line: Line) -> RunRecord:
 def series_of(packed: Any, where: str) -> tuple[Series, ...]:
     """Series from plain values."""
     return typed(tuple[Series, ...], packed, where)
+
+
+def packed_facts(visit: Visit) -> Line:
+    """A visit's facts as plain values; `first_turn` only where it says something, for readers that do not know it."""
+    line = asdict(visit)
+    return line if visit.first_turn else {name: value for name, value in line.items() if name != "first_turn"}
 
 
 def unpacked_header(line: Line) -> Header:

@@ -29,6 +29,8 @@ TURN_ROUNDS = 2
 MIN_TURNS = 8
 """Turns before the precision reached is believed."""
 MAX_STEPS_PER_ROUND = 1000
+CALLS_TO_TURN = 2
+"""Calls of `go_on` up to the first turn, that one included, where no worker is replaced."""
 ATTEMPTS = 2
 """Workers for one stay: one that was ended from outside is replaced once."""
 
@@ -50,6 +52,10 @@ class Worker(Protocol):
 
 class Workers(Protocol):
     """Where workers come from; see `suite.launcher.Launcher`."""
+
+    def renew(self) -> None:
+        """Have the workers of the next pass come from a process that has not made any."""
+        ...
 
     def fork(self, case: Case) -> Worker:
         """A fresh worker that has made the training step of `case`."""
@@ -77,6 +83,7 @@ class Stay:
         self._allowed_s = plan.case_seconds / plan.passes
         self._warnings: tuple[str, ...] = ()
         self._attempts = 0
+        self._calls = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -87,6 +94,7 @@ class Stay:
         self._steady = False
         self._steps = 1
         self._turns: list[tuple[Series, ...]] = []
+        self._first_turn = 0
 
     @property
     def share_done(self) -> float:
@@ -99,6 +107,7 @@ class Stay:
 
     def go_on(self) -> None:
         """Fork and warm up at first, then take one turn at each call, until the result is set."""
+        self._calls += 1
         try:
             with self._timed():
                 if self._worker is None:
@@ -106,6 +115,8 @@ class Stay:
                     self._worker = self._workers.fork(self._case_of_worker())
                     self._warm_up(self._worker)
                 else:
+                    if not self._turns:
+                        self._first_turn = self._calls - CALLS_TO_TURN
                     self._take_turn(self._worker)
             self._stop_if_enough()
         except WorkerLost as lost:
@@ -187,6 +198,7 @@ class Stay:
             stopped_by=stopped_by,
             precision=precision,
             steady=self._steady,
+            first_turn=self._first_turn,
         )
 
     @contextmanager

@@ -40,6 +40,9 @@ class FakeWorkers:
         self._times = times or (lambda *_: repeat(0.01))
         self._errors = errors or {}
 
+    def renew(self) -> None:
+        self.events.append(("renew", "", 0))
+
     def fork(self, case: Case) -> "FakeWorker":
         number = sum(what == "fork" and case_id == case.id for what, case_id, _ in self.events)
         self.events.append(("fork", case.id, number))

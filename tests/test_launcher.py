@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from suite import scratch
@@ -27,6 +28,20 @@ def test_a_worker_takes_its_temporary_files_away_though_it_is_ended_by_a_signal(
         assert list(temporary.glob("stepmark_*/*")), "the step has made some"
         worker.end()
         assert list(temporary.glob("stepmark_*")) == []
+
+
+def test_a_zygote_that_has_forked_is_replaced_by_a_fresh_one():
+    """Its forks share its layout of memory; whatever that costs or saves would else stay for the whole run."""
+    with Launcher(Plan()) as launcher:
+        launcher.start()
+        (first,) = psutil.Process().children()
+        launcher.renew()
+        assert psutil.Process().children() == [first], "it has forked nothing"
+        launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
+        launcher.renew()
+        (second,) = psutil.Process().children()
+        assert second != first
+        launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
 
 
 def test_a_worker_that_cannot_make_its_step_leaves_no_temporary_files(temporary):

@@ -198,6 +198,30 @@ def interrupted(passes: int) -> dict[str, list[Visited]]:
     return visits
 
 
+def test_the_workers_of_each_pass_come_from_a_process_of_that_pass():
+    workers = FakeWorkers()
+    run(workers, replace(PLAN, surveys="none"))
+    kinds = [what for what, _, _ in workers.events if what in ("renew", "fork")]
+    assert kinds == ["renew", *["fork"] * len(CASES)] * PLAN.passes
+
+
+def test_a_pass_without_a_visit_to_make_needs_no_process():
+    workers = FakeWorkers()
+    list(Scheduler(PLAN, workers, interrupted(2)).run(CASES))
+    assert len(workers.of("renew")) == PLAN.passes - 2
+
+
+def test_a_replaced_worker_says_in_which_turn_of_its_group_it_began():
+    """Turns of different cases are compared by when they were."""
+    workers = FakeWorkers(errors={(CASES[0].id, 0, 6): WorkerLost("the worker was killed by signal 9")})
+    found = records(run(workers, Plan(passes=1, target_precision=1e-9, surveys="none")))
+    first_turns = {case_id: record.measurement.visits[0].first_turn for case_id, record in found.items()}
+    lost = sum(event == ("measure", CASES[0].id, 0) for event in workers.events)
+    assert first_turns[CASES[0].id] > 0
+    assert lost > 0
+    assert {first for case_id, first in first_turns.items() if case_id != CASES[0].id} == {0}
+
+
 def test_visits_of_an_interrupted_run_are_not_repeated():
     workers = FakeWorkers()
     before = interrupted(2)
@@ -248,7 +272,7 @@ def test_surveys_follow_the_last_visit_of_their_case_and_nothing_else_of_it_come
 def test_without_surveys_no_case_goes_through_one():
     workers = FakeWorkers()
     found = records(run(workers, replace(PLAN, surveys="none")))
-    assert {what for what, _, _ in workers.events} == {"fork", "measure", "end"}
+    assert {what for what, _, _ in workers.events} == {"renew", "fork", "measure", "end"}
     assert all(record.measurement.surveyed == () for record in found.values())
 
 
