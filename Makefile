@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-gpu check format report overhead scale inputs sampling validity noise twins full lock clean
+.PHONY: help setup bench gate gate-study test test-slow test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -89,6 +89,9 @@ sampling: $(READY) ## what looking at a step costs: the sampler and the stopwatc
 
 validity: $(READY) ## is a load, a quota, a hungry neighbour, the allocator named by its verdict, and a quiet run not accused
 	$(BIN)/python docs/studies/validity.py
+
+coverage: $(READY) ## how often intervals hold the truth of a run, by simulation on machines unlike each other
+	$(BIN)/python docs/studies/coverage.py
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py

@@ -1,12 +1,13 @@
-"""What the machine did to all cases alike, taken out of each: cases measured in the same seconds tell of its speed.
+"""The machine's drift taken out of step times, for comparisons between cases, and for nothing else.
 
-A step takes longer while the machine is slow, and so do the steps of the other cases that take their turns within the
-same seconds: on the shared machine of docs/measuring.md the turns of two cases have a correlation of 0.5 to 0.6. What
-the others did meanwhile is therefore a control variate: known beside each turn, no part of the case's own cost, and
-zero in the middle of the run. Records stay raw; whoever reads one for its figures reads it through `steadied`.
+A step takes longer while the machine is slow, and so do the steps of other cases that take their turns within the same
+seconds. The others' turns are a control variate: known for each turn, no part of the case's cost, and zero in the
+median of the run. Differences between cases of one run are steadier with it, and so are changes of cases between two
+runs about what is common to all. A case's figures, exports and verdicts are of rounds as measured: a corrected round
+is one that no step took (docs/decisions/0023).
 
 Source: Lavenberg and Welch 1981, "A perspective on the use of control variables to increase the efficiency of Monte
-    Carlo simulations", for the coefficient; docs/decisions/0011 for what it gains here.
+    Carlo simulations", for the coefficient; docs/decisions/0011 and 0023 for what it gains here.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ MIN_TURNS = 8
 """Turns of a case, at least, to tell how far it follows the others."""
 MOST_FOLLOWED = 1.5
 """The largest coefficient: small networks were found to follow the machine more than the median case does."""
-OUTLIER = 3.0
-"""Median absolute deviations beyond which a turn tells no more than that it was slow, when the coefficient is made."""
+OUTLIER = 5.0
+"""Median absolute deviations from the line beyond which a turn is left out when the coefficient is made; of normal
+turns one in 1,300 is."""
+FITS = 3
+"""Fits of the line, each without the turns that lie far from the last; a third one moves it no more."""
 
 Moment = tuple[int, float, int]
 """A pass, the start of a group of cases that take turns, and the number of the turn."""
@@ -55,7 +59,11 @@ def steadied(records: Iterable[RunRecord]) -> list[RunRecord]:
 
 def moments(measurement: Measurement) -> list[Moment]:
     """When each turn was, in order."""
-    return [(visit.index, visit.started_s, turn) for visit in measurement.visits for turn in range(len(visit.turns))]
+    return [
+        (visit.index, visit.started_s, visit.first_turn + turn)
+        for visit in measurement.visits
+        for turn in range(len(visit.turns))
+    ]
 
 
 def turn_levels(measurement: Measurement | None) -> dict[Moment, float]:
@@ -111,16 +119,25 @@ def scaled(series: Series, factors: list[float]) -> Series:
 
 
 def coefficient(own: dict[Moment, float], others: dict[Moment, float]) -> float:
-    """How far a case follows the others, from 0 to `MOST_FOLLOWED`: the slope of least squares, outliers drawn in."""
-    mine, theirs = drawn_in([own[moment] for moment in others]), drawn_in(list(others.values()))
-    my_mean, their_mean = fmean(mine), fmean(theirs)
-    variance = sum((value - their_mean) ** 2 for value in theirs)
-    together = sum((a - my_mean) * (b - their_mean) for a, b in zip(mine, theirs, strict=True))
-    return min(max(together / variance, 0.0), MOST_FOLLOWED) if variance else 0.0
+    """How far a case follows the others, from 0 to `MOST_FOLLOWED`: the slope of least squares.
+
+    Turns that lie far from the line are left out, whatever the others did meanwhile. Each series must not be clipped by
+    itself: the others' median is the quieter one, loses more of a slow spell, and the slope becomes too steep.
+    """
+    pairs = [(own[moment], others[moment]) for moment in others]
+    slope, kept = 1.0, pairs
+    for _ in range(FITS):
+        apart = [mine - slope * theirs for mine, theirs in pairs]
+        middle = median(apart)
+        reach = OUTLIER * median(abs(one - middle) for one in apart)
+        kept = [pair for pair, one in zip(pairs, apart, strict=True) if abs(one - middle) <= reach]
+        slope = least_squares(kept)
+    return min(max(slope, 0.0), MOST_FOLLOWED)
 
 
-def drawn_in(values: list[float]) -> list[float]:
-    """Values no further from their median than `OUTLIER` median absolute deviations."""
-    middle = median(values)
-    reach = OUTLIER * median(abs(value - middle) for value in values)
-    return [min(max(value, middle - reach), middle + reach) for value in values]
+def least_squares(pairs: list[tuple[float, float]]) -> float:
+    """Slope of the first of each pair by the second; 0 where the second does not vary."""
+    my_mean, their_mean = fmean(mine for mine, _ in pairs), fmean(theirs for _, theirs in pairs)
+    squares = sum((theirs - their_mean) ** 2 for _, theirs in pairs)
+    together = sum((mine - my_mean) * (theirs - their_mean) for mine, theirs in pairs)
+    return together / squares if squares else 0.0

@@ -6,15 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from statistics import median
 from typing import Any
 
 from suite.curves import AT_LAST, last
-from suite.drift import steadied
+from suite.intervals import estimates
 from suite.records import TESTS, Case, Measurement, Metric, Run, RunRecord, StepmarkError
-from suite.stats import counted, estimate, throughput
-from suite.validity import doubts, verdict
+from suite.stats import Estimate, counted, throughput
+from suite.validity import verdict
+from suite.verdicts import doubts_of
 
 LEVELS_AND_SIZES = tuple(field.name for field in fields(Case))
 FIGURES = ("rounds", "step_time_s", "step_time_low_s", "step_time_high_s", "throughput_images_per_s")
@@ -32,14 +33,14 @@ SUFFIXES = {
 
 
 def export(run: Run, fmt: str) -> str:
-    """The run in the format `fmt`, a name in `FORMATS`; the machine's drift is taken out as on the page.
+    """The run in the format `fmt`, a name in `FORMATS`: rounds as they were measured, and what follows from them.
 
     Raises:
         StepmarkError: `export format 'xml' is not known; allowed: csv, pytest-benchmark.`
     """
     if fmt not in FORMATS:
         raise StepmarkError(f"export format {fmt!r} is not known; allowed: {', '.join(FORMATS)}.")
-    return FORMATS[fmt](replace(run, cases=tuple(steadied(run.cases))))
+    return FORMATS[fmt](run)
 
 
 def as_csv(run: Run) -> str:
@@ -52,6 +53,7 @@ def as_csv(run: Run) -> str:
 
     Source: RFC 4180 for quotes and line ends.
     """
+    known, doubted = estimates(run.cases), doubts_of(run.cases)
     parts = [measured(record) for record in run.cases]
     series = [one for part in parts for one in (*part.series, *part.per_visit, *part.surveyed)]
     columns = list(dict.fromkeys(column(one.metric) for one in series if one.metric.name != "step_time"))
@@ -70,8 +72,8 @@ def as_csv(run: Run) -> str:
                 *asdict(record.case).values(),
                 record.outcome,
                 record.reason,
-                verdict(doubts(found)) if found.series else "",
-                *figures(record),
+                verdict(doubted[record.case.id]) if found.series else "",
+                *figures(record, known.get(record.case.id)),
                 *map(medians.get, columns),
             ]
         )
@@ -108,10 +110,9 @@ def measured(record: RunRecord) -> Measurement:
     return found or Measurement((), (), ())
 
 
-def figures(record: RunRecord) -> tuple[float | None, ...]:
-    """The values of `FIGURES`; None where there is no round."""
-    found = estimate(counted(measured(record)))
-    if found is None:
+def figures(record: RunRecord, found: Estimate | None) -> tuple[float | None, ...]:
+    """The values of `FIGURES`; None where there is no round, or the case was not measured to its end."""
+    if found is None or record.outcome != "measured":
         return (None,) * len(FIGURES)
     return found.rounds, found.median, found.low, found.high, throughput(measured(record), record.case.batch_size)
 

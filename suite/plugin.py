@@ -19,7 +19,6 @@ import pytest
 
 from suite import environment, other_plugins, report, torchrun
 from suite.disk import refusal_of
-from suite.drift import steadied
 from suite.in_effect import without_effect
 from suite.liverun import LiveRun
 from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
@@ -32,7 +31,8 @@ from suite.settings import Settings, settle
 from suite.signals import Terminated, as_interruptions
 from suite.stats import counted
 from suite.store import read_run
-from suite.validity import doubts, summary
+from suite.validity import summary
+from suite.verdicts import doubts_of
 
 USAGE_EXIT = 2
 """Exit code for what the user can mend."""
@@ -51,7 +51,6 @@ class Bench:
         self.page = ""
         self.complete = False
         self.ended = 0  # exit code where a signal ended the session
-        self._steadied: dict[str, RunRecord] = {}
 
     def _cases(self) -> list[Case]:
         if self.settings.resume is not None:
@@ -60,18 +59,11 @@ class Bench:
         cases = cases_of(self.settings.profile)
         return cases if self.settings.shard is None else shard(cases, self.settings.shard)
 
-    def steadied(self, record: RunRecord) -> RunRecord:
-        """A record with the machine's drift taken out, as told by all that the run has measured."""
-        outcomes = self.run.outcomes if self.run else {}
-        if len(self._steadied) != len(outcomes):
-            self._steadied = {one.case.id: one for one in steadied(outcomes.values())}
-        return self._steadied.get(record.case.id, record)
-
     def validity(self) -> str:
-        """How many of the measured cases are steady, and what is the matter with others."""
-        outcomes = self.run.outcomes.values() if self.run else ()
-        found = [self.steadied(one).measurement for one in outcomes if one.outcome == "measured"]
-        return summary([doubts(one) for one in found if one])
+        """How many of the measured cases are steady, and how many others each doubt concerns."""
+        outcomes = list(self.run.outcomes.values()) if self.run else []
+        doubted = doubts_of(outcomes)
+        return summary([doubted[one.case.id] for one in outcomes if one.outcome == "measured" and one.measurement])
 
 
 BENCH = pytest.StashKey[Bench]()
@@ -231,8 +223,7 @@ def replay(benchmark: Any, pytestconfig: pytest.Config) -> Callable[[Case], RunR
             benchmark.disabled = True  # as by --benchmark-disable: one call, no figures
             benchmark(str)  # else pytest-benchmark warns that it was not used, which may count as an error here
             pytest.fail(record.reason, pytrace=False)
-        figures = bench_of(pytestconfig).steadied(record).measurement or record.measurement
-        rounds = [value for turn in counted(figures) for value in turn]
+        rounds = [value for turn in counted(record.measurement) for value in turn]
         benchmark.extra_info.update(case_id=case.id, attributes=record.attributes)
         remaining = iter(rounds)
 

@@ -31,6 +31,10 @@ QUIET_ENOUGH = 0.2
 """Share of a case's rounds that must be quiet for the disturbed ones to be set aside; below it all rounds count."""
 
 
+MOST_DEGREES = 200
+"""Degrees of freedom from which Student's t is told no more from the next: its quantile changes by less than 1e-4."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A median with its interval, in base units.
@@ -149,6 +153,14 @@ def student_quantile(probability: float, degrees: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _student_cdf(middle, degrees) < probability else (low, middle)
     return (low + high) / 2
+
+
+def student_between(probability: float, degrees: float) -> float:
+    """`student_quantile` for any number of degrees from 1 on, linear in their reciprocal between whole ones."""
+    below = math.floor(min(max(degrees, 1.0), MOST_DEGREES))
+    least, most = student_quantile(probability, below), student_quantile(probability, below + 1)
+    share = (1 / below - 1 / max(degrees, 1.0)) / (1 / below - 1 / (below + 1))
+    return least + min(max(share, 0.0), 1.0) * (most - least)
 
 
 def _student_cdf(t: float, degrees: int) -> float:

@@ -19,6 +19,8 @@ from suite.records import Measurement, Visit
 from suite.stats import batches, counted
 
 STEADY = "steady"
+DRIFTING, BIMODAL = "drifting", "bimodal"
+CLIMBS, FALLS = "climbs", "falls"
 FROM_OUTSIDE = ("loaded", "stolen", "throttled", "swapped", "memory-hungry neighbour")
 """Kinds that are read of the machine; the others are the case's own, by its step times or by a survey of it."""
 MUCH_LOAD = 0.1
@@ -71,11 +73,7 @@ class Doubt:
 
 
 def doubts(measurement: Measurement) -> list[Doubt]:
-    """What is the matter with a case, all of it; nothing where it is steady.
-
-    Args:
-        measurement: with the machine's drift taken out (`suite.drift.steadied`), which would else count as the case's.
-    """
+    """The doubts about a case by itself, from rounds as they were measured; none where it is steady."""
     return [doubt for check in CHECKS if (doubt := check(measurement))]
 
 
@@ -101,8 +99,8 @@ def drifting(measurement: Measurement) -> Doubt | None:
     for found in (climbing, [change for change in changes if change < 0]):
         if len(found) * 2 > len(measurement.visits):
             size = units.text(abs(median(found)), "ratio", 2)
-            way = "climbs" if found is climbing else "falls"
-            return Doubt("drifting", f"its step time {way} by {size} within a visit")
+            way = CLIMBS if found is climbing else FALLS
+            return Doubt(DRIFTING, f"its step time {way} by {size} within a visit")
     return None
 
 
@@ -141,7 +139,7 @@ def bimodal(measurement: Measurement) -> Doubt | None:
     ):
         return None
     levels = [f"{units.text(mean, 's', 3)} in {len(level)}" for level, mean in ((low, lower), (high, upper))]
-    return Doubt("bimodal", f"its step time is {levels[0]} turns and {levels[1]}")
+    return Doubt(BIMODAL, f"its step time is {levels[0]} turns and {levels[1]}")
 
 
 def variance(values: Sequence[float], mean: float) -> float:

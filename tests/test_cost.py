@@ -7,7 +7,7 @@ import pytest
 from suite import report
 from suite.records import Case, Metric, RunRecord, Series
 from suite.report.cost import MOST_ROWS, Table, cost
-from suite.report.facts import Facts, facts_of
+from suite.report.facts import Facts, facts_of_run
 from tests.html_page import Page
 from tests.made_runs import measured, run
 
@@ -65,7 +65,7 @@ def surveyed(record: RunRecord, **others: tuple[float, ...] | None) -> RunRecord
 
 
 def case(**others: tuple[float, ...] | None) -> Facts:
-    facts = facts_of(surveyed(measured(Case("seed_cnn", "adam", "cpu"), 0.01, noise=0.0), **others))
+    facts = facts_of_run([surveyed(measured(Case("seed_cnn", "adam", "cpu"), 0.01, noise=0.0), **others)])[0]
     assert facts
     return facts
 
@@ -124,7 +124,7 @@ def test_operations_that_could_not_all_be_counted_are_a_lower_bound():
 
 
 def test_a_case_without_surveys_is_in_no_table():
-    facts = facts_of(measured(Case("seed_cnn", "adam", "cpu"), 0.01))
+    facts = facts_of_run([measured(Case("seed_cnn", "adam", "cpu"), 0.01)])[0]
     assert facts
     assert cost([facts]).is_empty
     assert facts.peak_memory_bytes is None

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from suite import report, units
+from suite.intervals import estimates
 from suite.records import Case, Metric, Plan, Run, RunRecord, Series, StepmarkError
 from suite.report import chart, svg
 from suite.report.beside import beside
-from suite.report.facts import facts_of
+from suite.report.facts import facts_of_run
 from suite.report.surroundings import command
-from suite.stats import counted, estimate, throughput
+from suite.stats import throughput
 from suite.store import read_run
 from tests.html_page import Page
 from tests.made_runs import ENVIRONMENT, attributes_of, large_run, measured, measurement, quick_run, run, visit
@@ -43,10 +44,10 @@ def test_figures_are_the_estimates_of_the_counted_rounds(quick: Page) -> None:
     rows = {row[1].split()[0]: row for row in quick.rows("ranked")}
     records = [record for record in quick_run().cases if record.outcome == "measured"]
     assert len(rows) == len(records)
+    known = estimates(records)
     for record in records:
         assert record.measurement
-        expected = estimate(counted(record.measurement))
-        assert expected
+        expected = known[record.case.id]
         row = rows[record.case.id]
         assert row[2] == units.text(expected.median, "s")
         assert row[3] == units.interval(expected.low, expected.high, "s")
@@ -286,7 +287,7 @@ def test_the_reading_half_loads_no_torch_and_charts_only_where_one_is_drawn() ->
 
 
 def test_levels_keep_their_colour_whatever_else_is_measured() -> None:
-    facts = [facts for record in quick_run().cases if (facts := facts_of(record))]
+    facts = facts_of_run(quick_run().cases)
     assert chart.names(facts, "optimizer") == sorted(chart.names(facts, "optimizer"))
     spec = json.dumps(chart.specification(facts))
     assert all(colour in spec for colour in chart.PALETTE[:5])
@@ -319,7 +320,7 @@ def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
 
 def test_what_only_some_cases_have_to_show_stands_in_a_table_of_its_own():
     compiled = golden(2)
-    ranked = [facts for record in compiled.cases if record.outcome == "measured" and (facts := facts_of(record))]
+    ranked = facts_of_run([record for record in compiled.cases if record.outcome == "measured"])
     table = beside(ranked)
     assert [name for name, _, _ in table.columns] == ["Data wait", "Compile time cold", "Compile time warm"]
     assert table.rows == (("seed_cnn-sgd_momentum-cpu", ("100.0 µs (2%)", "31.75 s", "1.625 s")),)

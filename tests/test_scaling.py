@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from suite import report
+from suite import report, units
+from suite.intervals import estimates
 from suite.records import Case, Run, RunRecord
-from suite.report.facts import facts_of
-from suite.report.scaling import scaling
+from suite.report.facts import facts_of_run
+from suite.report.scaling import RATIO_DIGITS, scaling
 from tests.made_runs import measured, quick_run, run
 
 
@@ -19,7 +20,7 @@ def shared(execution: str, step_s: float, ranks: int, threads: int, structure: s
 
 
 def rows(made: Run):
-    return scaling(made, [facts for record in made.cases if (facts := facts_of(record))])
+    return scaling(made, facts_of_run(made.cases))
 
 
 def test_speed_up_and_efficiency_are_against_the_fewest_ranks():
@@ -29,7 +30,9 @@ def test_speed_up_and_efficiency_are_against_the_fewest_ranks():
         "seed_cnn-sgd-distributed_r1", "1.00", "", "100%",
     )  # fmt: skip
     assert (last.ranks, last.cores, last.speed_up, last.efficiency) == (4, "4 cores", "3.00", "75.0%")
-    assert last.interval == "[3.00, 3.00]"
+    known = estimates(made.cases)
+    one, four = (known[record.case.id] for record in reversed(made.cases))
+    assert last.interval == units.interval(one.low / four.high, one.high / four.low, "1", RATIO_DIGITS)
 
 
 def test_threads_beyond_the_cores_are_no_more_cores():

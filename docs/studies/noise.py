@@ -3,31 +3,43 @@
 For each way the median over cases of the absolute difference between the two runs' medians is printed, with the root
 mean square and the largest: the default plan; one pass, one case at a time with glibc's default allocator; and plain
 pytest-benchmark, which calls the same steps in its own process. The medians themselves are appended to
-`reports/studies/noise.jsonl`, one line for a run.
+`reports/studies/noise.jsonl`, one line for a run, with the half-widths of their intervals (logs) where there are some.
+
+A second table says how often the two runs differ by no more than their intervals say, the root of the squared
+half-widths: as they are, and about the shift that is common to all cases, which is what the machine did between the
+runs and in no interval. `PAIRS=10 WAYS=default make noise` takes ten pairs; that table is of all pairs ever kept with
+half-widths. Intervals that mean 95 % make it 95 % about the common shift, less some for that shift's own error.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from ways import WAYS, wanted
 
-from suite.drift import steadied
+from suite.intervals import estimates
 from suite.launcher import Launcher
 from suite.matrix import cases_of, load_profile, runnable
 from suite.records import Plan, RunRecord
 from suite.scheduler import Scheduler
-from suite.stats import counted, estimate
 from suite.threads import default_threads
 
 RAW = Path(__file__).parents[2] / "reports" / "studies" / "noise.jsonl"
+
+PAIRS = int(os.environ.get("PAIRS", "1"))
+Figures = dict[str, tuple[float, float | None]]
+"""Case id -> median in seconds, and half-width of the log of its interval."""
 
 PLAIN_TEST = """
 import pytest
@@ -47,19 +59,20 @@ def test_step(benchmark, case):
 """
 
 
-def ours(plan: Plan) -> dict[str, float]:
-    """Medians by case id of one run of quick."""
+def ours(plan: Plan) -> Figures:
+    """Median and half-width by case id of one run of quick."""
     records: list[RunRecord] = []
     with Launcher(plan) as launcher:
         for progress in Scheduler(plan, launcher).run(runnable(cases_of(load_profile("quick")))):
             if progress.record is not None:
                 records.append(progress.record)
-    found = {one.case.id: estimate(counted(one.measurement)) for one in steadied(records) if one.measurement}
-    return {case_id: one.median if one else math.nan for case_id, one in found.items()}
+    return {
+        case_id: (known.median, math.log(known.high / known.low) / 2) for case_id, known in estimates(records).items()
+    }
 
 
-def plain() -> dict[str, float]:
-    """The same from pytest-benchmark alone, with as many seconds a case."""
+def plain() -> Figures:
+    """Medians from pytest-benchmark alone, with as many seconds a case; it gives no intervals."""
     with tempfile.TemporaryDirectory() as name:
         test = Path(name, "test_plain.py")
         test.write_text(PLAIN_TEST.format(threads=default_threads()))
@@ -67,26 +80,63 @@ def plain() -> dict[str, float]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:stepmark", str(test), seconds]
         subprocess.run([*command, f"--benchmark-json={name}/out.json"], check=True, stdout=subprocess.DEVNULL, cwd=name)
         benchmarks = json.loads(Path(name, "out.json").read_text())["benchmarks"]
-    return {one["param"]: one["stats"]["median"] for one in benchmarks}
+    return {one["param"]: (one["stats"]["median"], None) for one in benchmarks}
 
 
-def kept(title: str, medians: dict[str, float]) -> dict[str, float]:
+def kept(title: str, number: str, figures: Figures) -> dict[str, float]:
     """The medians in seconds, once they stand in the study's file."""
-    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "way": title, "medians": medians}
+    medians = {case_id: one for case_id, (one, _) in figures.items()}
+    line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "way": title, "pair": number, "medians": medians}
+    if all(half is not None for _, half in figures.values()):
+        line["half_widths"] = {case_id: half for case_id, (_, half) in figures.items()}
     with RAW.open("a") as file:
         file.write(json.dumps(line) + "\n")
     return medians
 
 
 def main() -> None:
-    """Two runs each way, and their differences."""
+    """Two runs each way, and their differences; then how often intervals held."""
     ways = {title: lambda plan=plan: ours(plan) for title, plan in WAYS.items()} | {"plain pytest-benchmark": plain}
     print("| way | cases | median difference | root mean square | largest |\n| --- | --- | --- | --- | --- |")
     for title, measure in wanted(ways).items():
-        first, second = kept(title, measure()), kept(title, measure())
-        apart = [abs(math.log(second[case] / first[case])) for case in first.keys() & second.keys()]
-        rms = math.sqrt(sum(value**2 for value in apart) / len(apart))
-        print(f"| {title} | {len(apart)} | {median(apart):.1%} | {rms:.1%} | {max(apart):.1%} |", flush=True)
+        for _ in range(PAIRS):
+            number = datetime.now(UTC).isoformat(timespec="seconds")
+            first, second = kept(title, number, measure()), kept(title, number, measure())
+            apart = [abs(math.log(second[case] / first[case])) for case in first.keys() & second.keys()]
+            rms = math.sqrt(sum(value**2 for value in apart) / len(apart))
+            print(f"| {title} | {len(apart)} | {median(apart):.1%} | {rms:.1%} | {max(apart):.1%} |", flush=True)
+    print("\n" + "\n".join(agreement([json.loads(line) for line in RAW.read_text().splitlines()])))
+
+
+def agreement(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """For each way, over all pairs with half-widths: how many differences lie within them."""
+    pairs: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for line in lines:
+        if "half_widths" in line:
+            pairs[line["way"], line["pair"]].append(line)
+    table = [
+        "| way | pairs | within the half-widths, as they are | about the common shift | typical half-width |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for title in dict.fromkeys(way for way, _ in pairs):
+        held: list[bool] = []
+        about: list[bool] = []
+        widths: list[float] = []
+        mine = [two for (way, _), two in pairs.items() if way == title and len(two) == 2]
+        for first, second in mine:
+            cases = first["medians"].keys() & second["medians"].keys()
+            apart = {case: math.log(second["medians"][case] / first["medians"][case]) for case in cases}
+            reach = {case: math.hypot(first["half_widths"][case], second["half_widths"][case]) for case in cases}
+            shift = median(apart.values())
+            held += [abs(apart[case]) <= reach[case] for case in cases]
+            about += [abs(apart[case] - shift) <= reach[case] for case in cases]
+            widths += [*first["half_widths"].values(), *second["half_widths"].values()]
+        if mine:
+            table.append(
+                f"| {title} | {len(mine)} | {sum(held)} of {len(held)} | {sum(about)} of {len(about)} "
+                f"| {median(widths):.2%} |"
+            )
+    return table
 
 
 if __name__ == "__main__":

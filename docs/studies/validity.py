@@ -20,9 +20,8 @@ from typing import Any
 
 from suite import environment
 from suite.cgroups import groups
-from suite.drift import steadied
 from suite.store import read_run
-from suite.validity import doubts
+from suite.verdicts import doubts_of
 
 RUNS = int(os.environ.get("RUNS", "10"))
 THREADS = int(os.environ.get("THREADS", "1"))
@@ -125,12 +124,8 @@ def measured(condition: str, profiles: Path, record: Path) -> dict[str, list[tup
     if kept := os.environ.get("KEEP"):  # the records themselves, to try other thresholds on
         Path(kept).mkdir(exist_ok=True)
         (Path(kept) / f"{record.name}-{os.getpid()}.jsonl").write_bytes((record / "record.jsonl").read_bytes())
-    run = read_run(record)
-    return {
-        one.case.id: [(doubt.kind, doubt.text) for doubt in doubts(one.measurement)]
-        for one in steadied(run.cases)
-        if one.measurement is not None
-    }
+    found = doubts_of(read_run(record).cases)
+    return {case_id: [(doubt.kind, doubt.text) for doubt in doubted] for case_id, doubted in found.items()}
 
 
 def keep(condition: str, found: dict[str, list[tuple[str, str]]]) -> None:

@@ -9,6 +9,7 @@ from statistics import median
 
 from suite.comparison.memory import MemoryChange, compare_memory
 from suite.drift import steadied
+from suite.intervals import estimates
 from suite.limits import Limits, Verdict
 from suite.records import Run, RunRecord
 from suite.stats import Estimate, counted, estimate, student_quantile
@@ -86,7 +87,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A case in both runs: log of candidate over baseline, its standard error, and what disturbed either."""
+    """A case in both runs: figures as measured; log of candidate over baseline without drift, with standard error;
+    what disturbed either.
+    """
 
     id: str
     baseline: Estimate
@@ -97,8 +100,14 @@ class Pair:
 
 
 def compare(baseline: Run, candidate: Run, limits: Limits, memory_tolerance: float = MEMORY_TOLERANCE) -> Comparison:
-    """Judge the cases that both have measured. There may be none."""
-    before, after = ({one.case.id: one for one in steadied(run.cases)} for run in (baseline, candidate))
+    """Judge the cases that both have measured. There may be none.
+
+    Changes are judged beside what all cases have in common, and so with the machine's drift within each run taken out;
+    the figures that are shown of each run are as measured.
+    """
+    before, after = ({one.case.id: one for one in run.cases} for run in (baseline, candidate))
+    known = [estimates(run.cases) for run in (baseline, candidate)]
+    steady = [estimates(steadied(run.cases)) for run in (baseline, candidate)]
     pairs, both, left_out = [], [], []
     for case_id in dict.fromkeys((*before, *after)):
         reason = unpaired(before.get(case_id), after.get(case_id))
@@ -106,7 +115,16 @@ def compare(baseline: Run, candidate: Run, limits: Limits, memory_tolerance: flo
             left_out.append((case_id, reason))
         else:
             both.append((before[case_id], after[case_id]))
-            pairs.append(paired(*both[-1]))
+            pairs.append(
+                Pair(
+                    id=case_id,
+                    baseline=known[0][case_id],
+                    candidate=known[1][case_id],
+                    log_ratio=math.log(steady[1][case_id].median / steady[0][case_id].median),
+                    error=math.hypot(*(log_error(one[case_id]) for one in steady)),
+                    disturbed=disturbances(*both[-1]),
+                )
+            )
     found = judged(pairs, tuple(left_out), limits)
     return replace(found, memory=compare_memory(both, memory_tolerance), memory_tolerance=memory_tolerance)
 
@@ -123,18 +141,14 @@ def unpaired(before: RunRecord | None, after: RunRecord | None) -> str:
     return ""
 
 
-def paired(before: RunRecord, after: RunRecord) -> Pair:
-    """A case that both have measured."""
-    figures, disturbed = [], []
+def disturbances(before: RunRecord, after: RunRecord) -> str:
+    """What the kernel said of others' disturbance in either run; empty where it said nothing."""
+    seen = []
     for record, run in ((before, "baseline"), (after, "candidate")):
-        if record.measurement is None or (known := estimate(counted(record.measurement))) is None:
-            raise AssertionError("unpaired cases are left out before")
-        figures.append(known)
-        kinds = [doubt.kind for doubt in doubts(record.measurement) if doubt.kind in FROM_OUTSIDE]
-        disturbed += [f"{', '.join(kinds)} in the {run}"] if kinds else []
-    log_ratio = math.log(figures[1].median / figures[0].median)
-    error = math.hypot(*map(log_error, figures))
-    return Pair(before.case.id, figures[0], figures[1], log_ratio, error, "; ".join(disturbed))
+        found = doubts(record.measurement) if record.measurement else []
+        kinds = [doubt.kind for doubt in found if doubt.kind in FROM_OUTSIDE]
+        seen += [f"{', '.join(kinds)} in the {run}"] if kinds else []
+    return "; ".join(seen)
 
 
 def log_error(known: Estimate) -> float:

@@ -1,13 +1,16 @@
-"""What the page says of one measured case, computed once from its raw rounds."""
+"""What the page says of each measured case, computed once from the rounds as they were taken."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from suite.intervals import estimates
 from suite.records import Case, Measurement, RunRecord
-from suite.stats import Estimate, counted, estimate, quiet, throughput
-from suite.validity import Doubt, doubts
+from suite.stats import Estimate, counted, quiet, throughput
+from suite.validity import Doubt
+from suite.verdicts import doubts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,7 @@ class Facts:
     """One measured case with its figures.
 
     Attributes:
-        step_time: median and interval of the rounds that count, in seconds.
+        step_time: median of the rounds that count, in seconds, with its interval (`suite.intervals`).
         rounds: step times of the rounds that count, in seconds, in ascending order.
         taken: rounds before the disturbed ones were set aside.
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
@@ -65,13 +68,19 @@ class Facts:
         return sum(not visit.steady for visit in self.measurement.visits)
 
 
-def facts_of(record: RunRecord) -> Facts | None:
-    """The figures of a case; None where its record holds no round of step time."""
-    measurement = record.measurement
-    turns = counted(measurement) if measurement else []
-    step_time = estimate(turns)
-    if measurement is None or step_time is None:
-        return None
+def facts_of_run(records: Sequence[RunRecord]) -> list[Facts]:
+    """The figures of each case of a run that has a round of step time."""
+    known, doubted = estimates(records), doubts_of(records)
+    return [
+        facts_of(record, record.measurement, known[record.case.id], doubted[record.case.id])
+        for record in records
+        if record.measurement is not None and record.case.id in known
+    ]
+
+
+def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, doubts: Sequence[Doubt]) -> Facts:
+    """The figures of a case whose interval and doubts are known from its run."""
+    turns = counted(measurement)
     return Facts(
         record=record,
         measurement=measurement,
@@ -84,7 +93,7 @@ def facts_of(record: RunRecord) -> Facts | None:
         minor_faults=middle(measurement, "minor_faults"),
         visit_medians_s=visit_medians(measurement, turns),
         peak_memory_bytes=peak_memory(measurement),
-        doubts=tuple(doubts(measurement)),
+        doubts=tuple(doubts),
     )
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from suite.drift import steadied
 from suite.records import Run
 from suite.report import chart
 from suite.report.beside import beside
 from suite.report.cost import cost
-from suite.report.facts import Facts, facts_of
+from suite.report.facts import Facts, facts_of_run
 from suite.report.learnt import learnt
 from suite.report.left_out import left_out
 from suite.report.quality import quality
@@ -30,8 +28,7 @@ FOLDER = Path(__file__).parent
 
 def page(run: Run, record_path: str) -> str:
     """The whole page about a run."""
-    run = replace(run, cases=tuple(steadied(run.cases)))
-    known = [facts for record in run.cases if (facts := facts_of(record))]
+    known = facts_of_run(run.cases)
     ranked = sorted(
         (facts for facts in known if facts.record.outcome == "measured"),
         key=lambda facts: (facts.step_time.median, facts.case.id),
