@@ -4,10 +4,10 @@ A step takes longer while the machine is slow, and so do the steps of other case
 seconds. The others' turns are a control variate: known for each turn, no part of the case's cost, and zero in the
 median of the run. Differences between cases of one run are steadier with it, and so are changes of cases between two
 runs about what is common to all. A case's figures, exports and verdicts are of rounds as measured: a corrected round
-is one that no step took (docs/decisions/0023).
+is one that no step took (docs/decisions/0026).
 
 Source: Lavenberg and Welch 1981, "A perspective on the use of control variables to increase the efficiency of Monte
-    Carlo simulations", for the coefficient; docs/decisions/0011 and 0023 for what it gains here.
+    Carlo simulations", for the coefficient; docs/decisions/0011 and 0026 for what it gains here.
 """
 
 from __future__ import annotations
