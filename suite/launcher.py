@@ -1,7 +1,6 @@
 """Starts the processes that measure, speaks with them, and ends them. Imports no torch.
 
-One zygote at a time, started when the first worker is wanted, and anew for each pass; one worker for each visit, forked
-by the zygote.
+One zygote at a time, started when the first worker is wanted and anew for each pass; it forks a worker for each visit.
 """
 
 from __future__ import annotations
