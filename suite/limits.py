@@ -18,7 +18,7 @@ class Limits:
     Attributes:
         tolerance: slowdown from which a case counts as slower once it is shown to exceed it.
         margin: slowdown that a case is shown to stay under to count as no slower; above the tolerance.
-        alpha: chance of any false `slower` or `faster` among all cases.
+        alpha: chance of any false regression among all that is judged, and of any false improvement as much again.
     """
 
     tolerance: float = 0.01

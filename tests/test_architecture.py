@@ -234,7 +234,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.judge": {
         *("gate", "gate.circumstances", "gate.control", "gate.explain", "gate.forecast", "gate.ledger"),
         *("gate.memory_verdicts", "gate.procedure", "gate.records", "gate.replay", "gate.sizes", "gate.statistics"),
-        *("gate.statistics.multiplicity", "gate.statistics.spending", "gate.verdict", "limits", "records"),
+        *("gate.statistics.multiplicity", "gate.statistics.order", "gate.statistics.spending", "gate.verdict"),
+        *("limits", "records"),
     },
     "gate.memory_verdicts": {
         *("footprint", "gate", "gate.ledger", "gate.readings", "gate.records", "gate.verdict", "limits"),

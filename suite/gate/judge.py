@@ -19,6 +19,7 @@ from suite.gate.replay import again_of, failures, replayed, suspected, told_of
 from suite.gate.sizes import sizes
 from suite.gate.statistics import spending
 from suite.gate.statistics.multiplicity import benjamini_hochberg, holm
+from suite.gate.statistics.order import Resemblance
 from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut, Size
 from suite.limits import Verdict
 from suite.records import Series
@@ -35,6 +36,8 @@ class Figures(TypedDict):
 
 DEPENDENCE_LEVEL = 0.005
 """Share of gates of independent blocks that are void because their blocks seem to depend on each other."""
+LEAST_CORRELATION = 0.1
+"""Of neighbouring blocks, up to which their dependence makes no more false alarms than are said."""
 ORDER: tuple[Verdict, ...] = ("regression", "inconclusive", "improvement", "no change")
 
 
@@ -92,12 +95,17 @@ def control_alarm(gate: Gate, procedure: Procedure) -> str:
     return ""
 
 
+def is_dependent(found: Resemblance) -> bool:
+    """Whether neighbouring blocks resemble each other beyond chance, and by enough to matter."""
+    return found.p_value <= DEPENDENCE_LEVEL and found.correlation > LEAST_CORRELATION
+
+
 def dependence_alarm(gate: Gate, procedure: Procedure) -> str:
     """How blocks of a gate that is over resemble the ones before them, in words; empty where they do not."""
     if not gate.finished or not procedure.blocks:
         return ""
     found = procedure.resemblance()
-    if found.p_value > DEPENDENCE_LEVEL:
+    if not is_dependent(found):
         return ""
     return (
         f"each block resembles the one before it: correlation {found.correlation:+.2f} over {procedure.blocks} blocks, "
