@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from time import sleep
 
 import pytest
@@ -37,6 +38,11 @@ def of(verdict: GateVerdict, metric: str = "step_time") -> dict[str, str]:
     return {one.name: one.verdict for one in verdict.cases if one.metric == metric}
 
 
+def compared(folder: Path) -> int:
+    """Blocks that compare the sides, so far."""
+    return len(list(read_gate(folder / "gate").of("comparison")))
+
+
 def test_identical_sides_are_no_change_and_end_with_0(gated, tmp_path):
     verdict = gated(FakeSides())
     assert set(of(verdict).values()) == {"no change"}
@@ -60,18 +66,18 @@ def test_a_slowdown_is_a_regression_with_its_size(gated):
 
 
 def test_a_case_that_is_not_shown_to_be_slower_with_its_level_is_inconclusive_and_says_so(tmp_path):
-    """Three cases of four are slower by 4 %; the fourth, by the tolerance, takes all the time that there is."""
-    slower = {case.id: 0.04 for case in CASES[1:]} | {FIRST: 0.011}
+    """Three cases of four are slower by 5 %; the fourth, by 2.4 %, is shown by no ten blocks."""
+    slower = {case.id: 0.05 for case in CASES[1:]} | {FIRST: 0.024}
 
-    def stop(block: int) -> None:
-        if block == 17:
+    def stop(_: int) -> None:
+        if compared(tmp_path) == 11:
             raise KeyboardInterrupt
 
     wanted = planned(metrics=("step_time",))
     with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
         LiveGate(FakeSides(slower=slower, noise=0.01, before_block=stop), Gate(wanted), ledger, lambda *_: None).run()
-    verdict = judge(replace(read_gate(tmp_path / "gate"), finished=True))
-    first = next(one for one in verdict.cases if one.name == FIRST)
+    verdict = judge(read_gate(tmp_path / "gate"))
+    first = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
     assert "all cases" in verdict.culprits
     assert first.verdict == "inconclusive"
     assert first.reason == "all cases are slower on average, this case is not shown to be by itself"
@@ -300,16 +306,16 @@ def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one
 
 
 def test_the_few_cases_that_are_left_are_measured_longer_in_each_block(gated, tmp_path):
-    def stop(block: int) -> None:
-        if block == 16:  # the first look is over
+    def stop(_: int) -> None:
+        if compared(tmp_path) == 12:  # the first look is over
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         gated(FakeSides(slower={FIRST: 0.016}, noise=0.01, before_block=stop), budget_s=150.0)
     blocks = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "comparison"]
     pieces = [len(told.paired.orders) for block in blocks for told in block.told[FIRST].values()]
-    assert (len(blocks[0].told), len(blocks[-1].told)) == (len(ROWS), 1)
-    assert pieces[-1] > 2 * pieces[0]
+    assert len(blocks[-1].told) < len(blocks[0].told) == len(ROWS)
+    assert pieces[-1] > 1.5 * pieces[0]
 
 
 def test_cases_of_all_threads_take_turns(gated, tmp_path):
