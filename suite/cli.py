@@ -90,6 +90,7 @@ def list_cases(options: argparse.Namespace) -> int:
 
     What a design left out is said behind the table, or on standard error beside JSON.
     """
+    from suite.factors import FACTORS
     from suite.matrix import choice_of, load_profile, refusal, selector
     from suite.options import DEFAULT_PROFILE
     from suite.records import INFER
@@ -99,9 +100,8 @@ def list_cases(options: argparse.Namespace) -> int:
     chosen = [(case, refusal(case)) for case in choice.cases if selects(case.id)]
     if options.format == "json":
         for case, reason in chosen:
-            levels = {name: getattr(case, name) for name in ("structure", "optimizer", "execution", "tuning", "input")}
-            facts = {"batch_size": case.batch_size, "runnable": not reason, "reason": reason}
-            print(json.dumps({"id": case.id, **levels, **facts}))
+            levels = {factor.name: factor.level_of(case) for factor in FACTORS}
+            print(json.dumps({"id": case.id, **levels, "runnable": not reason, "reason": reason}))
         print_left_out(choice, sys.stderr)
         return FINE
     width = max((len(case.id) for case, _ in chosen), default=0)

@@ -11,18 +11,16 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any, TypeVar
 
+from suite.factors import NAMES, Level
 from suite.records import Case
 
 FULL, PAIRWISE = "full", "pairwise"
 ALLOWED = f"{FULL}, {PAIRWISE}, or a number above 0 and below 1"
-FACTORS = ("structure", "optimizer", "execution", "tuning", "input", "batch_size", "image_size", "mode")
-"""What a matrix crosses: attributes of a case."""
 DRAW_SEED = "stepmark"
 """Part of what a case is drawn by. Another one draws other cases; it is no option, so that a profile draws the same."""
 
 Design = str | float
 """`full`, `pairwise`, or the fraction of the cases to draw."""
-Level = str | int
 Placed = tuple[int, Level]
 """A level and the place of its factor in a row, counted from 0."""
 Pair = tuple[Placed, Placed]
@@ -92,7 +90,7 @@ def drawn(cases: Sequence[Case], fraction: float) -> Iterator[str]:
     """
     count = math.ceil(Fraction(str(fraction)) * len(cases))  # as written: 0.07 of 100 is 7, not 8
     order = sorted((case.id for case in cases), key=place_in_draw)
-    levels = {case.id: set(enumerate(levels_of(case, FACTORS))) for case in cases}
+    levels = {case.id: set(enumerate(levels_of(case, NAMES))) for case in cases}
     wanted: set[Placed] = set().union(*levels.values())
     first = covering(order, levels, wanted)
     return iter(list(dict.fromkeys([*first, *order]))[:count])
@@ -112,7 +110,7 @@ def pairwise(cases: Sequence[Case]) -> Iterator[str]:
     Source: https://github.com/walkframe/covertable, a greedy one-row-at-a-time construction; what it misses is
     covered greedily as well.
     """
-    factors = [name for name in FACTORS if len({getattr(case, name) for case in cases}) > 1]
+    factors = [name for name in NAMES if len({getattr(case, name) for case in cases}) > 1]
     if len(factors) < 2:
         yield from (case.id for case in cases)
         return

@@ -16,30 +16,22 @@ from typing import Any
 
 from suite.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.designs import FULL, Choice, Design, choose, is_design
+from suite.factors import FACTORS, Factor
 from suite.learning import refusal as refusal_to_learn
 from suite.options import DEFAULT_PROFILE
-from suite.records import (
-    DEFAULT_BATCH_SIZE,
-    DEFAULT_EPOCHS,
-    DEFAULT_IMAGE_SIZE,
-    DEFAULT_INPUT,
-    DEFAULT_MODE,
-    DEFAULT_SCHEDULE,
-    DEFAULT_TUNING,
-    INFER,
-    LEARN,
-    MODES,
-    Case,
-    StepmarkError,
-)
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS, load_levels
+from suite.records import INFER, MODES, Case, StepmarkError
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS, Registry, load_levels
 
 CASES_FOLDER = Path(__file__).resolve().parent.parent / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
 
-FACTOR_KEYS = ("structures", "optimizers", "executions", "tunings", "inputs", "modes", "schedules")
-SIZE_KEYS = {"batch_sizes": 1, "image_sizes": 1, "epochs": 2}
-"""Keys whose values are whole numbers, and the smallest of each: the first epoch is the warm-up."""
+REGISTRIES: dict[str, Registry[Any]] = {
+    one.factor: one for one in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS, SCHEDULES)
+}
+"""Factor -> its registered levels. Modes are no entries but words, and sizes are numbers."""
+FACTOR_KEYS = tuple(factor.key for factor in FACTORS if not factor.least)
+SIZE_KEYS = {factor.key: factor.least for factor in FACTORS if factor.least}
+"""Keys whose values are whole numbers, and the smallest of each."""
 PLAN_KEYS: dict[str, Callable[[float], float]] = {
     "passes": int,
     "target_precision": lambda percent: percent / 100,
@@ -170,35 +162,35 @@ def matrix_of(profile: Profile) -> list[Case]:
     if profile.plugins:
         sys.path.insert(0, str(profile.file.parent))
     load_levels(profile.plugins)
-    everything, levels, sizes = ["*"], profile.levels, profile.sizes
-    optimizers = OPTIMIZERS.matching(levels.get("optimizers", everything))
-    modes = [known_mode(mode) for mode in dict.fromkeys(levels.get("modes", [DEFAULT_MODE]))]
-    crossed = [
+    crossed = {factor.name: levels_in(profile, factor) for factor in FACTORS if not factor.mode}
+    cases = [
         case
-        for combination in product(
-            STRUCTURES.matching(levels.get("structures", everything)),
-            optimizers,
-            EXECUTIONS.matching(levels.get("executions", everything)),
-            TUNINGS.matching(levels.get("tunings", [DEFAULT_TUNING])),
-            INPUTS.matching(levels.get("inputs", [DEFAULT_INPUT])),
-            dict.fromkeys(sizes.get("batch_sizes", [DEFAULT_BATCH_SIZE])),
-            dict.fromkeys(sizes.get("image_sizes", [DEFAULT_IMAGE_SIZE])),
-            modes,
-        )
-        for case in courses(Case(*combination), profile)
+        for combination in product(*crossed.values())
+        for case in courses(Case(**dict(zip(crossed, combination, strict=True))), profile)
+        if case.mode != INFER or case.optimizer == crossed["optimizer"][0]
     ]
-    cases = [case for case in crossed if case.mode != INFER or case.optimizer == optimizers[0]]
     refuse_twins(cases)
     return cases
 
 
+def levels_in(profile: Profile, factor: Factor) -> list[Any]:
+    """A profile's levels of a factor, each once.
+
+    Raises:
+        StepmarkError: one of them is not known.
+    """
+    if factor.least:
+        return list(dict.fromkeys(profile.sizes.get(factor.key, [factor.default])))
+    names = profile.levels.get(factor.key, ["*" if factor.default is None else str(factor.default)])
+    if factor.name in REGISTRIES:
+        return REGISTRIES[factor.name].matching(names)
+    return [known_mode(name) for name in dict.fromkeys(names)]
+
+
 def courses(case: Case, profile: Profile) -> list[Case]:
-    """A case that learns, by each schedule and number of epochs of the profile; any other case as it is."""
-    if case.mode != LEARN:
-        return [case]
-    schedules = SCHEDULES.matching(profile.levels.get("schedules", [DEFAULT_SCHEDULE]))
-    epochs = dict.fromkeys(profile.sizes.get("epochs", [DEFAULT_EPOCHS]))
-    return [replace(case, schedule=schedule, epochs=count) for schedule in schedules for count in epochs]
+    """A case by each level of the factors that cases of its mode alone have; any other case as it is."""
+    own = {factor.name: levels_in(profile, factor) for factor in FACTORS if factor.mode == case.mode}
+    return [replace(case, **dict(zip(own, combination, strict=True))) for combination in product(*own.values())]
 
 
 def refuse_twins(cases: list[Case]) -> None:

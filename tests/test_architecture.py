@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suite": set(),
     "records": set(),
     "optional": set(),
+    "factors": {"records"},
     "options": {"allocators", "priority", "records"},
     "replay_clock": set(),
     "other_plugins": set(),
@@ -147,8 +148,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "worker",
     },
     # the process that judges, prints and writes
-    "designs": {"records"},
-    "matrix": {"designs", "learning", "options", "records", "registry"},
+    "designs": {"factors", "records"},
+    "matrix": {"designs", "factors", "learning", "options", "records", "registry"},
     "environment": {
         *("suite", "code_identity", "allocators", "cgroups", "optional", "records", "threads", "torchrun", "variables"),
     },
@@ -216,7 +217,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.records": {"records"},
     "gate.verdict": {"limits"},
     "gate.control": {"gate.explain", "gate.statistics.moderation", "gate.statistics.sign_flips"},
-    "gate.explain": {"gate.records", "records"},
+    "gate.explain": {"factors", "gate.records"},
     "gate.procedure": {"gate.explain", "gate.statistics", "gate.statistics.*", "gate.verdict", "limits"},
     "gate.turns": {"suite", "locks"},
     "gate.ratio": {"gate.records", "records", "stats"},
@@ -251,8 +252,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gate.arms.checkouts": {"suite", "code_identity", "disk", "git", "locks", "records"},
     "gate.arms.interpreters": {"suite", "gate.arms.checkouts", "git", "lifeline", "records", "witness"},
     "gate.arms.side": {
-        *("suite", "code_identity", "fingerprint", "gate.arms", "gate.arms.*", "gate.records", "launcher", "records"),
-        "registry",
+        *("suite", "code_identity", "factors", "fingerprint", "gate.arms", "gate.arms.*", "gate.records", "launcher"),
+        *("matrix", "records"),
     },
     "gate.pair": {"forked", "gate.records", "records", "stats", "stay", "together"},
     "gate.blocks": {
@@ -275,6 +276,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "output": set(),
     "become": {"records", "suite", "torchrun"},
     "cli": {
+        "factors",
         "options",
         *("disk", "output", "signals"),
         *("command_line", "comparison.*", "designs", "doctor", "exports", "followers", "gate", "gate.files"),

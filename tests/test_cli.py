@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from suite.factors import NAMES
 from suite.store import RunWriter
 from tests import made_runs
 
-KEYS = ["id", "structure", "optimizer", "execution", "tuning", "input", "batch_size", "runnable", "reason"]
+KEYS = ["id", *NAMES, "runnable", "reason"]
 PROFILES = """
 [mine]
 structures = ["seed_cnn"]
@@ -99,6 +100,10 @@ def test_the_list_as_json_is_one_object_a_line(stepmark, mine):
         "tuning": "eager",
         "input": "synthetic",
         "batch_size": 64,
+        "image_size": 28,
+        "mode": "train",
+        "schedule": "constant",
+        "epochs": 12,
         "runnable": True,
         "reason": "",
     }

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -10,28 +11,36 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from suite.designs import FACTORS, Choice, choose, covering, is_design
-from suite.records import Case
+from suite.designs import Choice, choose, covering, is_design
+from suite.factors import FACTORS as TABLE
+from suite.factors import NAMES as FACTORS
+from suite.gate.explain import EVERY
+from suite.gate.explain import levels_of as explaining
+from suite.gate.records import Row
+from suite.matrix import load_profile, matrix_of
+from suite.records import LEARN, Case
 from suite.report.surroundings import shown_selection
 
-SIZES = {"batch_size": (8, 16, 32, 64), "image_size": (28, 32)}
+SIZES = {"batch_size": (8, 16, 32, 64), "image_size": (28, 32), "epochs": (12, 24)}
 NAMES = {"mode": ("train", "infer")}
+LARGEST = 150
+"""Cases of a matrix; larger ones take seconds each."""
 
 
 def matrix(counts):
-    """Every combination of so many levels of each factor."""
+    """Every combination of so many levels of each factor; one of those that are left out."""
+    counts = (*counts, *[1] * (len(FACTORS) - len(counts)))
     columns = [
         [f"{factor}{number}" for number in range(count)]
         if factor not in (SIZES | NAMES)
         else list((SIZES | NAMES)[factor][:count])
         for factor, count in zip(FACTORS, counts, strict=True)
     ]
-    return [Case(*combination) for combination in product(*columns)]
+    return [Case(**dict(zip(FACTORS, combination, strict=True))) for combination in product(*columns)]
 
 
-MATRICES = st.tuples(
-    *(st.integers(1, most) for most in (4, 3, 3, 2, 2, 2, 2, 2)),
-).map(matrix)
+COUNTS = st.tuples(*(st.integers(1, most) for most in (4, 3, 3, 2, 2, 2, 2, 2, 2, 2)))
+MATRICES = COUNTS.filter(lambda counts: math.prod(counts) <= LARGEST).map(matrix)
 
 
 @st.composite
@@ -287,3 +296,51 @@ def test_the_record_and_the_page_say_which_design_it_was_and_how_many_of_how_man
 def test_a_record_from_before_the_numbers_is_shown_as_it_is():
     selection = {"profile": "quick", "design": "full", "shard": None}
     assert shown_selection(selection) == selection
+
+
+EVERY_FACTOR = """
+[both]
+structures = ["seed_cnn", "residual_d8w32"]
+optimizers = ["sgd", "adam"]
+executions = ["cpu", "distributed_r1"]
+tunings = ["eager", "channels_last"]
+inputs = ["synthetic", "loader_w2"]
+batch_sizes = [8, 16]
+image_sizes = [28, 32]
+modes = ["train", "learn"]
+schedules = ["constant", "cosine"]
+epochs = [2, 3]
+design = {design}
+"""
+"""Two levels of each factor."""
+
+
+def test_each_factor_of_a_case_is_in_the_table():
+    assert {*FACTORS, "seed"} == {one.name for one in fields(Case)}
+    assert len({one.key for one in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize("design", ['"full"', '"pairwise"', "0.2"])
+def test_each_level_of_each_factor_of_a_profile_is_covered_by_each_design(tmp_path, design):
+    (tmp_path / "profiles.toml").write_text(EVERY_FACTOR.format(design=design))
+    profile = load_profile("both", tmp_path / "profiles.toml")
+    cases = matrix_of(profile)
+    chosen = choose(cases, profile.design, runs_everywhere).cases
+    for factor in TABLE:
+        assert len({factor.level_of(case) for case in chosen}) >= 2, factor.name
+    assert levels_of(chosen) == levels_of(cases)
+    if profile.design == "pairwise":
+        assert pairs_of(chosen) == pairs_of(cases)
+        assert len(chosen) < len(cases) / 20
+    learning = {(case.schedule, case.epochs) for case in chosen if case.mode == LEARN}
+    assert len(learning) == 4
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_each_factor_can_explain_a_slowdown(name):
+    """A level is an explanation where two cases have it."""
+    first = Case("one", "sgd", "cpu", mode=LEARN)
+    levels = [first, replace(first, **{name: {"epochs": 3, "batch_size": 3, "image_size": 3}.get(name, "other")})]
+    cases = [replace(one, seed=seed) for one in levels for seed in (0, 1)]
+    named = explaining([Row(case.id, case, case, False) for case in cases])
+    assert set(named) == {EVERY, *(f"{name} {getattr(one, name)}" for one in levels)}

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 
+from suite.factors import NAMES
 from suite.gate.records import Row
-from suite.records import Case
 
 EVERY = "all cases"
-FACTORS = tuple(one.name for one in fields(Case) if one.name != "seed")
 
 
 def levels_of(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
@@ -20,7 +18,7 @@ def levels_of(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
     everything = tuple(row.id for row in rows)
     if len(rows) > 1:
         found[everything] = EVERY
-    for factor in FACTORS:
+    for factor in NAMES:
         for level in dict.fromkeys(getattr(row.baseline, factor) for row in rows):
             members = tuple(row.id for row in rows if getattr(row.baseline, factor) == level)
             if len(members) > 1:

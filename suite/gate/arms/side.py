@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from suite import code_identity
+from suite.factors import FACTORS
 from suite.fingerprint import differences
 from suite.gate.arms import checkouts, interpreters, provenance
 from suite.gate.records import WHO
 from suite.launcher import Origin
+from suite.matrix import REGISTRIES
 from suite.records import Case, StepmarkError
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, Registry
 
 KINDS = ("rev", "dir", "python", "set", "env")
 ALLOWED = (
@@ -27,13 +28,8 @@ ALLOWED = (
 )
 BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
 """The comma before another part: one within a value stays there."""
-FACTORS: dict[str, Registry[Any]] = {
-    "structure": STRUCTURES,
-    "optimizer": OPTIMIZERS,
-    "execution": EXECUTIONS,
-    "tuning": TUNINGS,
-    "input": INPUTS,
-}
+SETTABLE = tuple(factor.name for factor in FACTORS if factor.name in REGISTRIES and not factor.mode)
+"""Factors whose level an arm may set: those with names, but not those of cases that learn, which are not gated."""
 IDENTITY = "identity"
 """Name of the facts that say what was run to the last file: hashes and versions, which no reader wants to see."""
 NO_IDENTITY = ("tree", "dirty", "reason", "note")
@@ -110,8 +106,8 @@ def parse(text: str) -> Arm:
         if not VARIABLE.fullmatch(name):
             raise StepmarkError(f"arm {text!r}: {name!r} is no variable's name; allowed: letters, digits and _.")
     for factor in levels:
-        if factor not in FACTORS:
-            raise StepmarkError(f"arm {text!r}: factor {factor!r} is not known; allowed: {', '.join(FACTORS)}.")
+        if factor not in SETTABLE:
+            raise StepmarkError(f"arm {text!r}: factor {factor!r} is not known; allowed: {', '.join(SETTABLE)}.")
     return Arm(text, single.get("rev"), single.get("dir"), single.get("python"), levels, variables)
 
 
@@ -214,7 +210,7 @@ def checkout_of(folder: str | None, here: Path, top: Path | None) -> Path:
 def refuse_unknown_levels(arm: Arm) -> None:
     """Raise where a level that the arm sets is not registered; the profile's plug-ins are imported before."""
     for factor, level in arm.levels.items():
-        FACTORS[factor][level]
+        REGISTRIES[factor][level]
 
 
 def facts_of(
