@@ -35,7 +35,7 @@ EARLY = 3
 """Such blocks from which a suspicion may be refuted."""
 ENOUGH = 5
 """Such blocks from which one may be confirmed where the time is up."""
-LEVEL = 1 / 64
+LEVEL = 1 / 128
 """Chance that such blocks confirm a suspicion that chance raised, or that of all signs alike where they are few."""
 
 

@@ -121,7 +121,10 @@ class LiveGate:
     def _reach(self, blocks: int) -> str:
         """The smallest slowdown that so many blocks can find, in words."""
         planned, procedure = self.gate.planned, self._procedure
-        known = [one.error * math.sqrt(one.blocks) for one in procedure.known().values() if one.blocks > 2]
+        found = procedure.known()
+        known = [one.error * math.sqrt(one.blocks) for one in found.values() if one.blocks > 2]
+        if procedure.blocks > 2 and procedure.open:  # where others disturb blocks, fewer count
+            blocks = round(blocks * median(found[case].blocks for case in procedure.open) / procedure.blocks)
         noise = median(known) if known else forecast.noise_before(planned.rows)
         least = forecast.smallest(noise, blocks, planned.limits, len(planned.rows) + len(planned.levels))
         if not math.isfinite(least):
