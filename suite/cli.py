@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TextIO
 from suite.command_line import parser
 from suite.disk import refusal_of, write_whole
 from suite.output import forgiving
+from suite.private import host_of, without_names
+from suite.private import is_asked as is_private
 from suite.reasons import unexpected
 from suite.records import StepmarkError
 from suite.signals import as_interruptions, exit_code_of
@@ -138,8 +140,11 @@ def report(options: argparse.Namespace) -> int:
     from suite import report as pages
     from suite.store import read_run
 
-    record = options.record[0]
-    path = pages.write(read_run(record), options.output, record_path=str(record))
+    record, private = options.record[0], is_private(options.private)
+    run = read_run(record)
+    if private:
+        run = without_names(run, [host_of(run.header.environment)])
+    path = pages.write(run, options.output, record_path="" if private else str(record))
     print(path)
     return FINE
 
@@ -149,7 +154,10 @@ def export(options: argparse.Namespace) -> int:
     from suite.exports import export as exported
     from suite.store import read_run
 
-    text = exported(read_run(options.record), options.format)
+    run = read_run(options.record)
+    if is_private(options.private):
+        run = without_names(run, [host_of(run.header.environment)])
+    text = exported(run, options.format)
     if options.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
@@ -199,6 +207,8 @@ def gate(options: argparse.Namespace) -> int:
         said = str(error) or "interrupted"
         print(f"stepmark: {said}; `stepmark gate --resume {folder}` goes on.", file=sys.stderr)
         return exit_code_of(error)
+    if is_private(options.private):
+        verdict = without_names(verdict, [host_of(begun.planned.environment)])
     for text in files.write(verdict, folder, warn):
         print(text)
     return verdict.exit_code

@@ -32,14 +32,10 @@ def parser() -> argparse.ArgumentParser:
 
     reporting = commands.add_parser("report", help="one HTML page from a record")
     reporting.add_argument("record", type=Path, nargs="+", metavar="RECORD", help="a run's folder or record.jsonl")
+    add_private(reporting)
     reporting.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE")
 
-    exporting = commands.add_parser("export", help="a record in another tool's format")
-    exporting.add_argument("record", type=Path, metavar="RECORD", help="a run's folder or record.jsonl")
-    exporting.add_argument("--format", required=True, metavar="F", help="csv or pytest-benchmark")
-    exporting.add_argument(
-        "-o", dest="output", type=Path, default=None, metavar="FILE", help="default: standard output"
-    )
+    add_export_options(commands.add_parser("export", help="a record in another tool's format"))
 
     add_compare_options(
         commands.add_parser("compare", help="two stored runs: 10 regression, 11 inconclusive, 12 not comparable")
@@ -62,6 +58,21 @@ def add_options(to: argparse.ArgumentParser, options: Sequence[tuple[str, str | 
     for name, default, value, meaning in options:
         told = f"{meaning} (default: {default})".replace("%", "%%") if default else meaning
         to.add_argument(f"--{name}", default=default, metavar=value, help=told)
+
+
+def add_export_options(exporting: argparse.ArgumentParser) -> None:
+    """The command line of `export`."""
+    add_private(exporting)
+    exporting.add_argument("record", type=Path, metavar="RECORD", help="a run's folder or record.jsonl")
+    exporting.add_argument("--format", required=True, metavar="F", help="csv or pytest-benchmark")
+    exporting.add_argument(
+        "-o", dest="output", type=Path, default=None, metavar="FILE", help="default: standard output"
+    )
+
+
+def add_private(to: argparse.ArgumentParser) -> None:
+    """The option of what may be published."""
+    to.add_argument("--private", action="store_true", help="leave out the machine's name and the folders of paths")
 
 
 def add_compare_options(comparing: argparse.ArgumentParser) -> None:
@@ -93,5 +104,6 @@ def add_gate_options(gating: argparse.ArgumentParser) -> None:
         ("order-seed", None, "N", "seed of all that chance decides (default: a new one, recorded)"),
     )
     add_options(gating, own)
+    add_private(gating)
     gating.add_argument("--out", type=Path, default=None, metavar="DIR", help="folder to write to")
     gating.add_argument("--resume", type=Path, default=None, metavar="DIR", help="interrupted gate to go on with")

@@ -225,11 +225,20 @@ def refusal(case: Case) -> str:
     execution = EXECUTIONS[case.execution].strategy
     device = execution.device_type()
     return (
-        refusal_to_learn(case)
+        refusal_alone(case, execution.wanted_ranks())
+        or refusal_to_learn(case)
         or execution.refusal(case)
         or TUNINGS[case.tuning].strategy.refusal(case, device)
         or INPUTS[case.input].pipeline.refusal(case, device)
     )
+
+
+def refusal_alone(case: Case, ranks: int) -> str:
+    """Why one image a rank is too few for a structure's batch norms at that size; empty where it is not."""
+    smallest = STRUCTURES[case.structure].min_image_size_alone
+    if case.mode == INFER or case.batch_size // ranks != 1 or case.image_size >= smallest:
+        return ""
+    return f"{case.structure} needs 2 images a rank, or {smallest} pixels a side, for its last batch norms"
 
 
 def runnable(cases: Sequence[Case]) -> list[Case]:

@@ -30,7 +30,6 @@ from suite.replay_clock import replay_clock
 from suite.settings import Settings, settle
 from suite.signals import Terminated, as_interruptions
 from suite.stats import counted
-from suite.store import read_run
 from suite.validity import summary
 from suite.verdicts import doubts_of
 
@@ -259,8 +258,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     session.exitstatus = bench.ended or session.exitstatus
     with sentence(), bench.run as run:
         bench.complete = run.finish()
-    record = run.folder / "record.jsonl"
-    bench.page = attempted(lambda: report.write(read_run(record), run.folder / "report.html", record_path=str(record)))
+    bench.page = attempted(lambda: report.write_beside(run.folder / "record.jsonl"))
 
 
 def resume_command(folder: Path) -> str:

@@ -38,12 +38,10 @@ class Level(Protocol):
     @property
     def name(self) -> str:
         """What profiles and ids call it."""
-        ...
 
     @property
     def attributes(self) -> dict[str, Any]:
         """What it is made of, so that effects can be told apart below its name."""
-        ...
 
 
 L = TypeVar("L", bound=Level)
@@ -123,6 +121,8 @@ class StructureSpec:
     min_image_size: int = 1
     reference: str = ""
     """Its own source, where one builder makes the structures of several."""
+    min_image_size_alone: int = 1
+    """Pixels a side from which one image trains alone: a batch norm over a map of one pixel needs a second image."""
 
     @property
     def source(self) -> str:

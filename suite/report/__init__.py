@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from suite import private
 from suite.disk import write_whole
 from suite.records import Run
+from suite.store import read_run
 
 
 def render(run: Run, *, record_path: str = "") -> str:
@@ -37,3 +39,15 @@ def write(run: Run, path: Path, *, record_path: str = "") -> Path:
     """
     write_whole(path, render(run, record_path=record_path))
     return path
+
+
+def write_beside(record: Path) -> Path:
+    """Write the page about the record at that path, in its folder; without names where `STEPMARK_PRIVATE` asks for it.
+
+    Raises:
+        StepmarkError: the record cannot be read, or the page not be written.
+    """
+    run, page, is_private = read_run(record), record.with_name("report.html"), private.is_asked(option=False)
+    if is_private:
+        run = private.without_names(run, [private.host_of(run.header.environment)])
+    return write(run, page, record_path="" if is_private else str(record))

@@ -108,6 +108,12 @@ for _connection, _layer, _normalisation, _head, _depth, _width in product(
         "head": HEADS[_head],
     }
     STRUCTURES.add(
-        StructureSpec(_name, partial(generated, **_made_of), {"family": "generated", **_made_of}, MIN_IMAGE_SIZE),
+        StructureSpec(
+            _name,
+            partial(generated, **_made_of),
+            {"family": "generated", **_made_of},
+            MIN_IMAGE_SIZE,
+            min_image_size_alone=2 * MIN_IMAGE_SIZE if _depth > 2 and NORMALISATIONS[_normalisation] == "batch" else 1,
+        ),
         listed=_name in SELECTION,
     )

@@ -24,13 +24,14 @@ def vision(num_classes: int, image_size: int, *, name: str) -> nn.Module:
     return network
 
 
-def entry(name: str, paper: str, min_image_size: int, **attributes: Any) -> None:
+def entry(name: str, paper: str, min_image_size: int, alone: int = 1, **attributes: Any) -> None:
     """Register a network of torchvision.
 
     Args:
         name: torchvision's name for it, and ours.
         paper: where it was described.
         min_image_size: pixels a side from which it really trains, found by trial.
+        alone: pixels a side from which it trains on one image, by trial too; below, its last maps have one pixel.
         attributes: what it is made of. `depth` is the number in its name or in its paper's table, where there is one.
     """
     STRUCTURES.add(
@@ -40,6 +41,7 @@ def entry(name: str, paper: str, min_image_size: int, **attributes: Any) -> None
             {"family": "torchvision", **attributes},
             min_image_size,
             reference=f"{paper}; implementation: `torchvision.models.{name}`.",
+            min_image_size_alone=alone,
         )
     )
 
@@ -69,6 +71,7 @@ entry(
     "resnet18",
     'He et al. 2016, "Deep residual learning for image recognition", table 1',
     17,
+    alone=33,
     depth=18,
     width=64,
     layer="convolution",
@@ -80,6 +83,7 @@ entry(
     "resnet50",
     'He et al. 2016, "Deep residual learning for image recognition", table 1, with the stride in the 3x3 convolution',
     17,
+    alone=33,
     depth=50,
     width=64,
     layer="bottleneck",
@@ -91,6 +95,7 @@ entry(
     "densenet121",
     'Huang et al. 2017, "Densely connected convolutional networks", table 1',
     29,
+    alone=61,
     depth=121,
     layer="bottleneck",
     connection="dense",
@@ -101,6 +106,7 @@ entry(
     "mobilenet_v3_small",
     'Howard et al. 2019, "Searching for MobileNetV3", table 2',
     17,
+    alone=33,
     layer="separable",
     connection="residual",
     normalisation="batch",
@@ -110,6 +116,7 @@ entry(
     "shufflenet_v2_x1_0",
     'Ma et al. 2018, "ShuffleNet V2: practical guidelines for efficient CNN architecture design", table 5',
     17,
+    alone=33,
     layer="separable",
     connection="split",
     normalisation="batch",
@@ -130,6 +137,7 @@ entry(
     "efficientnet_b0",
     'Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks", table 1',
     17,
+    alone=33,
     layer="separable",
     connection="residual",
     normalisation="batch",
@@ -148,6 +156,7 @@ entry(
     "regnet_y_400mf",
     'Radosavovic et al. 2020, "Designing network design spaces", section 4 (RegNetY-400MF)',
     17,
+    alone=33,
     layer="grouped",
     connection="residual",
     normalisation="batch",
