@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from suite.records import MODES, Case, Header, Measurement, Plan, RunRecord, Series
 from suite.typed import LARGEST, WrongValue
 
@@ -22,6 +24,7 @@ def refuse_header(header: Header) -> None:
     cores = header.environment.get("machine", {}).get("cores_usable")
     if cores is not None and (type(cores) is not int or cores < 1):
         raise WrongValue(f"cores_usable of the machine is {cores!r}; allowed: a whole number from 1.")
+    refuse_selection(header.selection)
     design = header.selection.get("design", "full")
     for key in ("design_cases", "matrix_cases"):
         count = header.selection.get(key)
@@ -29,6 +32,15 @@ def refuse_header(header: Header) -> None:
             raise WrongValue(
                 f"{key} of the selection is {count!r} with the design {design!r}; allowed: a whole number."
             )
+
+
+def refuse_selection(selection: dict[str, Any]) -> None:
+    """Refuse names of a profile, its file or a shard that are no texts; raises as `refuse_header` does."""
+    for key in ("profile", "profiles_file", "profiles", "shard"):
+        if not isinstance(selection.get(key), str | None):
+            raise WrongValue(f"{key} of the selection is {selection[key]!r}; allowed: a text.")
+    if "profile" in selection and not selection["profile"]:
+        raise WrongValue(f"profile of the selection is {selection['profile']!r}; allowed: a profile's name.")
 
 
 def refuse_plan(plan: Plan) -> None:

@@ -72,6 +72,8 @@ def resumed(given: Mapping[str, str]) -> Settings:
     if run.footer is not None:
         raise StepmarkError(f"{folder} is complete, finished at {run.footer.finished_at}; there is nothing to resume.")
     selection: dict[str, Any] = run.header.selection
-    profiles_file = Path(selection["profiles_file"]) if selection["profiles_file"] else None
-    profile = load_profile(selection["profile"], profiles_file)
+    if "profile" not in selection:
+        raise StepmarkError(f"{folder} cannot be gone on with: its header names no profile.")
+    profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
+    profile = load_profile(selection["profile"], Path(profiles_file) if profiles_file else None)
     return Settings(profile, run.header.plan, selection.get("shard"), folder, run)

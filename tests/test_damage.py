@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,9 +17,11 @@ from suite import report
 from suite.comparison import text
 from suite.comparison.judge import compare
 from suite.exports import FORMATS, export
+from suite.gate.ledger import Ledger, read_gate
 from suite.limits import limits_of
 from suite.records import Run, StepmarkError
 from suite.store import RECORD_NAME, read_run
+from tests.fake_sides import planned
 
 GOLDEN = Path(__file__).parent / "golden"
 SCHEMAS = range(1, 6)
@@ -109,5 +113,28 @@ def test_a_damaged_record_is_a_fine_one_or_one_sentence(tmp_path_factory: Any, d
     try:
         run = read_run(folder)
         use(run)
+    except StepmarkError as error:
+        sentence(error)
+
+
+@pytest.mark.parametrize("place", ["selection", "arms", "rows", "plan", "limits", "levels", "budget_s"])
+@pytest.mark.parametrize("value", [None, "x", [], {}, -1.5, True])
+def test_a_gate_s_header_of_any_values_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, place: str, value: object
+) -> None:
+    with Ledger.create(tmp_path / "gate", planned()):
+        pass
+    file = tmp_path / "gate" / "gate.jsonl"
+    line = json.loads(file.read_text())
+    file.write_text(f"{json.dumps({**line, place: value})}\n")
+    with suppress_sentence():
+        read_gate(file)
+
+
+@contextmanager
+def suppress_sentence() -> Iterator[None]:
+    """Within it, a sentence is as good as none."""
+    try:
+        yield
     except StepmarkError as error:
         sentence(error)

@@ -18,7 +18,7 @@ from suite.gate.records import KINDS, WHO, Block, Mode, Paired, Reading, Row, To
 from suite.limits import Limits
 from suite.protocol import pack
 from suite.records import Plan, Series, StepmarkError
-from suite.rules import STEP_TIME, refuse_case, refuse_plan, refuse_times
+from suite.rules import STEP_TIME, refuse_case, refuse_plan, refuse_selection, refuse_times
 from suite.store import NO_LOCKS, LineFile, read_lines
 from suite.typed import WrongValue, typed
 
@@ -170,6 +170,13 @@ def planned_of(line: dict[str, Any]) -> Planned:
     """The plan from a header's values; raises `WrongValue` where they are none."""
     planned = typed(Planned, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header")
     refuse_plan(planned.plan)
+    refuse_selection(planned.selection)
+    for key in ("profile", "profiles_file"):
+        if not planned.selection.get(key):
+            raise WrongValue(f"the selection has no {key}; allowed: its name.")
+    for who in WHO:
+        if not isinstance(planned.arms.get(who, {}).get("text"), str):
+            raise WrongValue(f"the arms have no text of the {who}; allowed: as typed, such as dir:.")
     for row in planned.rows:
         refuse_case(row.baseline, f"row {row.id}")
         refuse_case(row.candidate, f"row {row.id}")

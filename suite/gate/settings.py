@@ -266,7 +266,7 @@ def as_planned(folder: Path, planned: Planned) -> Setting:
     baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in WHO)
     sides = made_ready(baseline, candidate, profile)
     setting = Setting(sides, planned.plan, profile.plugins)
-    before = tuple(str(planned.arms[who]["torch"]) for who in WHO)
+    before = tuple(str(planned.arms[who].get("torch")) for who in WHO)
     refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
     facts, torches = tried(setting)
     found = differences(planned.environment, facts, (*TO_RESUME, *CODE), besides=NOT_CODE)
