@@ -10,12 +10,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from suite import report
+from suite.schema import packed_facts
 from suite.store import read_run
 from tests.conftest import Desk, alive, awaited, children, processes_below
 
@@ -172,7 +172,7 @@ def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_
     assert resumed.code == 0, resumed.out + resumed.err
     (record,) = read_run(desk.folder / "here").cases
     assert record.measurement is not None
-    assert {json.dumps({**asdict(visit), "turns": list(visit.turns)}) for visit in record.measurement.visits} == kept
+    assert {json.dumps(packed_facts(visit)) for visit in record.measurement.visits} == kept
     assert record.measurement.survey("memory_peak_steady")
     assert record.measurement.survey("flops_forward")
 
