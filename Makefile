@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean
+.PHONY: help setup bench gate gate-study test test-ci test-slow test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -48,6 +48,9 @@ gate-study: $(READY) ## error and power of the gate, live and dealt anew, beside
 
 test: $(READY) ## the tests that every change has to pass
 	$(BIN)/python -m pytest tests -m 'not slow' $(if $(K),-k '$(K)') $(ARGS)
+
+test-ci: $(READY) ## the slow tests that CI runs: each kind of kill once, signals, resumed runs, ranks of torchrun, odd worlds
+	$(BIN)/python -m pytest tests -m slow -k '(test_kills and not fifty) or test_signals or test_resume or test_torchrun or killed_costs or odd_worlds' $(ARGS)
 
 test-slow: $(READY) ## the tests that take minutes: kills at random moments, ten thousand cases
 	$(BIN)/python -m pytest tests -m 'slow' $(if $(K),-k '$(K)') $(ARGS)

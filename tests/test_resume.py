@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from suite.environment import commit
 from suite.store import read_run
 from tests.conftest import Desk
@@ -16,6 +18,7 @@ def rewritten(folder: Path, change) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in lines[:2]))
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_with_the_same_code_alone(desk: Desk) -> None:
     done = desk.run("--profile", "tiny", "--passes", "1", "--record", "run", "-k", "adam")
     assert done.code == 0, done.out

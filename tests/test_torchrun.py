@@ -32,7 +32,8 @@ TOLD = {
 
 
 @loopback
-@pytest.mark.parametrize(("count", "ranks"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "ranks"), [(2, 1), (1, 2)])
 def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on_rank_0(desk: Desk, count, ranks):
     with nodes(desk, [HERE] * count, ranks) as agents:
         said = [agent.communicate(timeout=170)[0] for agent in agents]
