@@ -45,6 +45,10 @@ def nice() -> int:
 
 
 @optional
-def session_nice() -> int:
-    """The nice value of this process's session."""
-    return int(SESSION.read_text().split()[-1])
+def session_nice() -> int | None:
+    """The nice value of this process's session; None where the kernel groups this process with no session.
+
+    The file of such a process is empty: one outside of sessions, or one that a control group places.
+    """
+    words = SESSION.read_text().split()
+    return int(words[-1]) if words else None
