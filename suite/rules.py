@@ -6,9 +6,16 @@ from typing import Any
 
 from suite.records import MODES, Case, Header, Measurement, Plan, RunRecord, Series
 from suite.typed import LARGEST, WrongValue
+from suite.units import SCALES
 
 STEP_TIME = "step_time"
+DIVISORS = (STEP_TIME, "watched_step_time", "bare_step_time", "ceiling_flops", "ceiling_bandwidth")
+"""Metrics by which others are divided."""
+QUIET_BY = ("cpu_time", "queue_time")
+"""Metrics that say together whether a round was quiet."""
 TIMELINES = "timeline_"
+MAY_BE_UNKNOWN = ("allocator", "priority")
+"""Groups of the environment that older records lack, or have as null."""
 
 
 def refuse_header(header: Header) -> None:
@@ -18,9 +25,10 @@ def refuse_header(header: Header) -> None:
         WrongValue: `passes of the plan is 0; allowed: a whole number from 1.`
     """
     refuse_plan(header.plan)
-    for group in ("machine", "software", "container", "commit"):
-        if not isinstance(header.environment.get(group, {}), dict):
-            raise WrongValue(f"{group} of the environment is {header.environment[group]!r}; allowed: an object.")
+    for group in ("machine", "software", "container", "commit", "allocator", "priority"):
+        found = header.environment.get(group, {})
+        if not (isinstance(found, dict) or (found is None and group in MAY_BE_UNKNOWN)):
+            raise WrongValue(f"{group} of the environment is {found!r}; allowed: an object.")
     cores = header.environment.get("machine", {}).get("cores_usable")
     if cores is not None and (type(cores) is not int or cores < 1):
         raise WrongValue(f"cores_usable of the machine is {cores!r}; allowed: a whole number from 1.")
@@ -99,9 +107,13 @@ def refuse_measurement(found: Measurement, where: str) -> None:
         as_many(one, warmed, where, "round of the warm-up")
     for one in found.per_visit:
         as_many(one, len(found.visits), where, "visit")
-    for one in (*found.series, *found.warmup):
-        if one.metric.name == STEP_TIME:
-            refuse_times(one, where)
+    for one in (*found.series, *found.warmup, *found.per_visit, *found.surveyed):
+        if one.metric.unit not in SCALES:
+            raise WrongValue(f"unit of {one.metric.name} is {one.metric.unit!r}; allowed: {', '.join(SCALES)}.")
+        if one.metric.name in DIVISORS:
+            refuse_divisor(one, where)
+    refuse_incomplete(found.series, where)
+    refuse_incomplete(found.warmup, f"the warm-up of {where}")
     timelines = {len(one.values) for one in found.surveyed if one.metric.name.startswith(TIMELINES)}
     if len(timelines) > 1:
         raise WrongValue(
@@ -117,11 +129,21 @@ def as_many(series: Series, count: int, where: str, of_what: str) -> None:
         )
 
 
-def refuse_times(series: Series, where: str) -> None:
-    """Refuse times of steps that are zero, negative, or so small that their inverse is not finite."""
+def refuse_incomplete(found: tuple[Series, ...], where: str) -> None:
+    """Refuse series of rounds that lack another one, without which they say nothing."""
+    names = {one.metric.name for one in found}
+    if names and STEP_TIME not in names:
+        raise WrongValue(f"{where} has {min(names)} and no {STEP_TIME}; allowed: a {STEP_TIME} of each round.")
+    there = names.intersection(QUIET_BY)
+    if len(there) == 1:
+        raise WrongValue(f"{where} has {min(there)} alone; allowed: {' and '.join(QUIET_BY)}, or neither.")
+
+
+def refuse_divisor(series: Series, where: str) -> None:
+    """Refuse what is zero, negative, or so small that its inverse is not finite."""
     least = min(series.values, default=1.0)
     if least < 1 / LARGEST:
-        raise WrongValue(f"a {series.metric.name} of {where} is {least!r}; allowed: a number of seconds above 0.")
+        raise WrongValue(f"a {series.metric.name} of {where} is {least!r}; allowed: a number above 0.")
 
 
 def at_least(value: float, least: int, where: str) -> None:

@@ -94,12 +94,14 @@ def counted(measurement: Measurement, metric: str = "step_time") -> list[list[fl
     """A metric by turn in the rounds that count: the quiet ones, or all where too few were quiet.
 
     Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
-    rounds from here, so that all of them agree.
+    rounds from here, so that all of them agree. Empty where the metric was not taken.
     """
     parts = measurement.by_turn(metric)
     cpu, queue = measurement.by_turn("cpu_time"), measurement.by_turn("queue_time")
     masks = [quiet(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
     total = sum(len(part) for part in parts)
+    if not parts:
+        return []
     if not masks or sum(sum(mask) for mask in masks) < QUIET_ENOUGH * total:
         return [list(part) for part in parts]
     return [

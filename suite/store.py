@@ -23,7 +23,7 @@ from suite.schema import (
     unpacked_header,
     unpacked_visit,
 )
-from suite.typed import WrongValue
+from suite.typed import TooLarge, WrongValue, parsed
 
 RECORD_NAME = "record.jsonl"
 JOURNAL_NAME = "visits.jsonl"
@@ -273,7 +273,9 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
     warnings: list[str] = []
     for number, (text, whole) in enumerate(split_lines(raw), 1):
         try:
-            line = json.loads(text, parse_constant=refuse_constant) if whole else None
+            line = parsed(text) if whole else None
+        except TooLarge as error:
+            raise StepmarkError(f"{file} is no record of stepmark: line {number} has {error}.") from error
         except (ValueError, RecursionError):
             line = None
         if isinstance(line, dict):
@@ -283,11 +285,6 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
         else:
             raise StepmarkError(f"{file} is no record of stepmark: line {number} is not a JSON object.")
     return lines, warnings
-
-
-def refuse_constant(name: str) -> None:
-    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
-    raise ValueError(name)
 
 
 def split_lines(raw: bytes) -> Iterator[tuple[bytes, bool]]:

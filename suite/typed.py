@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
@@ -10,11 +11,45 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 
 LONGEST_SHOWN = 60
 """Characters of a value that is quoted in a sentence."""
+LARGEST_WHOLE = 2**63
+"""Whole numbers of a record go into arithmetic with others; no count that is measured comes near."""
+LONGEST_WHOLE = len(str(-LARGEST_WHOLE))
+"""Characters: longer ones Python may refuse to read at all."""
 T = TypeVar("T")
 
 
 class WrongValue(ValueError):
     """A value that is not of its kind; says where, the value found and the kind allowed."""
+
+
+def parsed(text: str | bytes) -> Any:
+    """The value that a text of JSON has, without NaN and infinities, which Python reads and JSON does not have.
+
+    Raises:
+        TooLarge: it has a whole number of more than 64 bits.
+        ValueError: it is not JSON.
+    """
+    return json.loads(text, parse_constant=refuse_constant, parse_int=whole_number)
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(name)
+
+
+class TooLarge(ValueError):
+    """A whole number that can be read, and not computed with."""
+
+
+def whole_number(digits: str) -> int:
+    """A whole number of at most 64 bits.
+
+    Raises:
+        TooLarge: it has more.
+    """
+    if len(digits) > LONGEST_WHOLE or abs(int(digits)) > LARGEST_WHOLE:
+        raise TooLarge(f"the number {digits[:9]}…, which takes more than 64 bits")
+    return int(digits)
 
 
 def typed(kind: type[T], found: Any, where: str) -> T:

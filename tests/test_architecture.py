@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stats": {"records"},
     "protocol": {"records"},
     "typed": set(),
-    "rules": {"records", "typed"},
+    "rules": {"records", "typed", "units"},
     "schema": {"protocol", "records", "rules", "typed"},
     "locks": set(),
     "disk": {"records"},

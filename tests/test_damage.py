@@ -73,6 +73,15 @@ def changed(lines: list[dict[str, Any]], place: tuple[int, Path_], change: str, 
     return damaged
 
 
+def held(lines: list[dict[str, Any]], place: tuple[int, Path_]) -> Any:
+    """What a record has at a place."""
+    number, way = place
+    found: Any = lines[number]
+    for key in way:
+        found = found[key]
+    return found
+
+
 def use(run: Run) -> None:
     """Everything that a command makes of a record; of a page all but the scripts, which take no figure."""
     assert "<html" in report.render(run, record_path="somewhere")
@@ -115,6 +124,17 @@ def test_a_damaged_record_is_a_fine_one_or_one_sentence(tmp_path_factory: Any, d
         use(run)
     except StepmarkError as error:
         sentence(error)
+
+
+def test_a_whole_number_too_large_to_compute_with_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    lines = LINES[5]
+    numbers = [place for place in PLACES[5] if type(held(lines, place)) is int]
+    assert len(numbers) > 20
+    for place in numbers:
+        damaged = changed(lines, place, "replace", 10**400)
+        (tmp_path / RECORD_NAME).write_text("".join(f"{json.dumps(line)}\n" for line in damaged), encoding="utf-8")
+        with pytest.raises(StepmarkError, match="has the number 100000000…, which takes more than 64 bits"):
+            read_run(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["selection", "arms", "rows", "plan", "limits", "levels", "budget_s"])

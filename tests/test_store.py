@@ -26,6 +26,7 @@ from suite.records import (
 )
 from suite.schema import SCHEMA
 from suite.store import JOURNAL_NAME, RECORD_NAME, LineFile, RunWriter, read_run, read_visits
+from suite.units import SCALES
 
 GOLDEN = Path(__file__).parent / "golden"
 CASE = Case("seed_cnn", "adam", "cpu")
@@ -40,11 +41,12 @@ MEASURED = RunRecord(CASE, "measured", "", {"structure": {"depth": 2}}, Measurem
 VISITED = Visited(VISIT, SERIES, SERIES, {"structure": {"depth": 2}}, ("a b",))
 
 TEXT = st.text(max_size=20)
+WHOLE = st.integers(-(2**63), 2**63)
 FLOATS = st.floats(-1e99, 1e99)
 AMOUNTS = st.floats(0, 1e99)
 TIMES = st.floats(1e-9, 1e9)
 PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | FLOATS | TEXT,
+    st.none() | st.booleans() | WHOLE | FLOATS | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
@@ -62,7 +64,9 @@ CASES = st.builds(
     mode=st.sampled_from(["train", "infer"]),
     seed=st.integers(0, 9),
 )
-METRICS = st.builds(Metric, TEXT, TEXT, st.sampled_from(["lower", "higher", "neither"]), TEXT)
+METRICS = st.builds(
+    Metric, TEXT, st.sampled_from(sorted(SCALES)), st.sampled_from(["lower", "higher", "neither"]), TEXT
+)
 VISITS = st.builds(
     Visit,
     index=st.integers(0, 9),
@@ -116,7 +120,7 @@ HEADERS = st.builds(
     environment=FACTS,
 )
 FOOTERS = st.builds(
-    Footer, TEXT, st.dictionaries(TEXT, st.integers(), max_size=3), FACTS, st.lists(FACTS, max_size=2).map(tuple)
+    Footer, TEXT, st.dictionaries(TEXT, WHOLE, max_size=3), FACTS, st.lists(FACTS, max_size=2).map(tuple)
 )
 
 

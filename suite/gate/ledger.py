@@ -18,7 +18,7 @@ from suite.gate.records import KINDS, WHO, Block, Mode, Paired, Reading, Row, To
 from suite.limits import Limits
 from suite.protocol import pack
 from suite.records import Plan, Series, StepmarkError
-from suite.rules import STEP_TIME, refuse_case, refuse_plan, refuse_selection, refuse_times
+from suite.rules import STEP_TIME, refuse_case, refuse_divisor, refuse_plan, refuse_selection
 from suite.store import NO_LOCKS, LineFile, read_lines
 from suite.typed import WrongValue, typed
 
@@ -237,7 +237,7 @@ def told_of(line: Any, where: str) -> Told:
                     f"{one.metric.name} of {where} has {len(one.values)} values; allowed: as many for each of {pieces}."
                 )
             if one.metric.name == STEP_TIME:
-                refuse_times(one, where)
+                refuse_divisor(one, where)
     return Told(paired)
 
 

@@ -219,6 +219,8 @@ def work_row(facts: Facts) -> Row | None:
     if parts[0] is None or not moved or product is None or memory is None:
         return None
     operations = sum(value or 0.0 for value in parts)
+    if not operations:
+        return None
     rate, intensity = operations / facts.step_time.median, operations / moved
     roof = min(product, intensity * memory)
     unknown = of(facts, "unknown_operators")
