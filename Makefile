@@ -9,9 +9,11 @@ GATE_PROFILE = $(if $(filter file,$(origin PROFILE)),gate,$(PROFILE))
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SIDE ?= 2
+PYTEST = $(BIN)/python -m pytest tests -n $(SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-ci test-slow test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -46,14 +48,14 @@ gate-study: $(READY) ## error and power of the gate, live and dealt anew, beside
 	$(BIN)/python docs/studies/gate/redealt.py
 	$(BIN)/python docs/studies/gate/page.py
 
-test: $(READY) ## the tests that every change has to pass
-	$(BIN)/python -m pytest tests -m 'not slow' $(if $(K),-k '$(K)') $(ARGS)
+test: $(READY) ## the tests that every change has to pass; SIDE=0 runs one at a time
+	$(PYTEST) -m 'not slow and not nightly' $(if $(K),-k '$(K)') $(ARGS)
 
-test-ci: $(READY) ## the slow tests that CI runs: each kind of kill once, signals, resumed runs, ranks of torchrun, odd worlds
-	$(BIN)/python -m pytest tests -m slow -k '(test_kills and not fifty) or test_signals or test_resume or test_torchrun or killed_costs or odd_worlds' $(ARGS)
+test-slow: $(READY) ## the slower tests that CI runs: kills, signals, resumed runs, ranks of torchrun, odd worlds, live gates
+	$(PYTEST) -m slow $(if $(K),-k '$(K)') $(ARGS)
 
-test-slow: $(READY) ## the tests that take minutes: kills at random moments, ten thousand cases
-	$(BIN)/python -m pytest tests -m 'slow' $(if $(K),-k '$(K)') $(ARGS)
+test-nightly: $(READY) ## the slowest: 50 kills at random moments, all tunings compiled, two hosts; property tests with new examples
+	$(BIN)/python -m pytest tests -m 'nightly or hypothesis' --hypothesis-profile searching $(if $(K),-k '$(K)') $(ARGS)
 
 test-gpu: $(READY) ## the tests that need CUDA devices, then the profile of everything that does
 	$(BIN)/python -m pytest tests -m gpu $(ARGS)

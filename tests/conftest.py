@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,13 +20,35 @@ from suite.matrix import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
 
-settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared-machine")  # how long an example takes says more of the machine than of the code
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes says more of the machine than of the code."""
+settings.register_profile("repeatable", UNTIMED, derandomize=True)  # so that a change is judged by what it changes
+settings.register_profile("searching", UNTIMED)  # `make test-nightly` looks for new examples
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A warning is an error in our own tests; pyproject.toml would say so to those who run the cases, too."""
     config.addinivalue_line("filterwarnings", "error")
+    os.environ.pop("PYTEST_XDIST_WORKER", None)  # sessions of pytest that tests start are no workers of this one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that run alone last, so that the others need not wait for them."""
+    items.sort(key=runs_alone)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """While a test runs that has to be alone, no other of this checkout does, in whatever session of pytest."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if runs_alone(item) else fcntl.LOCK_SH)
+        return (yield)
+
+
+def runs_alone(item: pytest.Item) -> bool:
+    """Whether a test is marked `alone`."""
+    return item.get_closest_marker("alone") is not None
 
 
 COMMANDS = {"pytest": ("pytest", str(CASES_FOLDER)), "stepmark run": ("suite.cli", "run")}
@@ -37,7 +61,7 @@ optimizers = ["sgd_momentum", "adam"]
 executions = ["cpu"]
 batch_sizes = [4]
 image_sizes = [8]
-passes = 2
+passes = 1
 case_seconds = 0.2
 warmup_seconds = 0.2
 
@@ -48,7 +72,7 @@ optimizers = ["sgd"]
 executions = ["cpu"]
 batch_sizes = [4]
 image_sizes = [8]
-passes = 2
+passes = 1
 case_seconds = 0.2
 warmup_seconds = 0.2
 """
@@ -98,16 +122,42 @@ class Desk:
         return self.started[-1]
 
 
+def furnish(folder: Path) -> None:
+    """Write `profiles.toml` and `my_levels.py` into a user's folder."""
+    (folder / "profiles.toml").write_text(PROFILES)
+    (folder / "my_levels.py").write_text(MY_LEVELS.read_text())
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """A fresh user's folder with `profiles.toml` and `my_levels.py`."""
-    (tmp_path / "profiles.toml").write_text(PROFILES)
-    (tmp_path / "my_levels.py").write_text(MY_LEVELS.read_text())
+    furnish(tmp_path)
     desk = Desk(tmp_path)
     yield desk
     for running in desk.started:
         running.kill()
         running.wait()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended, whose folder every test may read and none may change."""
+
+    folder: Path
+    done: Done
+
+    def copied(self, folder: Path) -> Desk:
+        """The user's folder once more, in which a test may do what it likes."""
+        return Desk(Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True)))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A run of two passes over the tiny profile, recorded in `here`, pytest-benchmark's rounds in `rounds.json`."""
+    folder = tmp_path_factory.mktemp("finished")
+    furnish(folder)
+    words = ("--profile", "tiny", "--passes", "2", "--record", "here", "--benchmark-json", "rounds.json")
+    return Finished(folder, Desk(folder).run(*words))
 
 
 @pytest.fixture
@@ -116,6 +166,14 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
         move_temporary_files(Path(folder), monkeypatch)
         yield Path(folder)
+
+
+def open_to_all(folder: Path) -> None:
+    """Let other users enter a folder that pytest made, which has closed those above it."""
+    top = Path(tempfile.gettempdir()).resolve()
+    for path in (folder, *folder.parents):
+        if top in path.parents:
+            path.chmod(0o755)
 
 
 def move_temporary_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

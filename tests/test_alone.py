@@ -9,7 +9,7 @@ from suite.registry import STRUCTURES, load_levels
 
 load_levels()
 IN_LIST = [
-    pytest.param(name, marks=[pytest.mark.slow] * (STRUCTURES[name].attributes.get("family") == "torchvision"))
+    pytest.param(name, marks=[pytest.mark.nightly] * (STRUCTURES[name].attributes.get("family") == "torchvision"))
     for name in STRUCTURES
 ]
 

@@ -14,6 +14,8 @@ from suite.launcher import Launcher
 from suite.records import Case, Plan
 from tests.neighbours import BUSY, HUNGRY, neighbour, of_this_test
 
+pytestmark = pytest.mark.alone
+
 WINDOW_S = 1.0
 
 

@@ -140,7 +140,7 @@ def test_what_goes_on_is_looked_at_in_this_order():
     assert [one.name for one in moment()] == ["other load", "steal", "CPU pressure", "throttling"]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("arguments", [[], ["--format", "json"]], ids=["table", "json"])
 def test_the_command_tells_all_of_it_and_measures_the_noise_floor(arguments):
     before = {file: file.read_text() for file in Path("/sys/devices/system/cpu/cpu0/cpufreq").glob("*_governor")}

@@ -200,7 +200,7 @@ def test_many_steps_between_two_readings_do_not_block():
 
 
 @two_ranks_on_cpu
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_distributed_network_is_compiled():
     alone = in_fresh_process(trained, case_of("cpu"), 4 + STEPS)
     compiled = in_fresh_process(trained, case_of(tuning="compile"), timeout_s=240)  # whose making takes four steps
@@ -440,11 +440,11 @@ case_seconds = 8
 """
 
 
-def running_with_ranks(desk: Desk) -> tuple[subprocess.Popen[bytes], int, int]:
+def running_with_ranks(desk: Desk, *words: str) -> tuple[subprocess.Popen[bytes], int, int]:
     """A real run, its worker, and the worker's other rank, in the middle of its rounds."""
     with (desk.folder / "profiles.toml").open("a") as profiles:
         profiles.write(PROFILE)
-    running = desk.start("--profile", "ranks", "--record", "here")
+    running = desk.start("--profile", "ranks", "--record", "here", *words)
 
     def ranks() -> list[tuple[int, int]]:
         workers = [worker for zygote in children(running.pid) for worker in children(zygote)]
@@ -480,10 +480,9 @@ def test_a_worker_killed_in_a_run_leaves_no_rank_and_is_replaced(desk: Desk):
 
 @two_ranks_on_cpu
 def test_a_run_with_ranks_is_measured_and_leaves_no_process(desk: Desk):
-    running, worker, other = running_with_ranks(desk)
+    running, worker, other = running_with_ranks(desk, "--case-seconds", "2")
     assert running.wait(timeout=120) == 0
-    assert not alive(worker)
-    assert not alive(other)
+    assert until(lambda: not alive(worker) and not alive(other), within_s=5)
     (record,) = read_run(desk.folder / "here").cases
     assert record.outcome == "measured"
     assert record.attributes["execution"]["ranks"] == 2

@@ -199,7 +199,7 @@ COMPILED = [name for name in TUNINGS if TUNINGS[name].attributes["compiled"]]
 def tunings(mode: str) -> list:
     """Cases with each tuning that a mode has; those that are compiled take most of a minute."""
     cases = [case_of(optimizer="sgd", tuning=name, mode=mode) for name in TUNINGS if name != "eager"]
-    return [pytest.param(one, id=one.id, marks=[pytest.mark.slow] * (one.tuning in COMPILED)) for one in cases]
+    return [pytest.param(one, id=one.id, marks=[pytest.mark.nightly] * (one.tuning in COMPILED)) for one in cases]
 
 
 @pytest.mark.parametrize("case", tunings("train"))
@@ -255,7 +255,7 @@ def changing() -> list:
     for name in TUNINGS:
         modes = [case_of(tuning=name, mode=mode) for mode in MODES]
         cases.append(next((case for case in modes if not refusal(case)), modes[0]))
-    return [pytest.param(one, id=one.id, marks=[pytest.mark.slow] * (one.tuning in COMPILED)) for one in cases]
+    return [pytest.param(one, id=one.id, marks=[pytest.mark.nightly] * (one.tuning in COMPILED)) for one in cases]
 
 
 @pytest.mark.parametrize("case", changing())

@@ -63,7 +63,7 @@ def found(procedure: Procedure, verdict: str) -> set[str]:
 @pytest.mark.parametrize("draw", [normal, heavy])
 @pytest.mark.parametrize(
     ("spread", "most"),
-    [(0.004, 20), pytest.param(0.02, 60, marks=pytest.mark.slow)],
+    [(0.004, 20), pytest.param(0.02, 60, marks=pytest.mark.nightly)],
     ids=["quiet", "noisy, with many looks"],
 )
 def test_identical_sides_alarm_in_no_more_than_one_percent_of_gates(draw, spread, most):

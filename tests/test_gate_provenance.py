@@ -80,7 +80,7 @@ def loaded(own: Laid, module: str, tmp_path: Path, *arms: str) -> list[tuple[str
 
 def parametrized(layouts: dict[str, Layout]) -> list:
     """Layouts by name; what has to be installed takes seconds."""
-    return [pytest.param(one, id=name, marks=[pytest.mark.slow] * bool(one.toml)) for name, one in layouts.items()]
+    return [pytest.param(one, id=name, marks=[pytest.mark.nightly] * bool(one.toml)) for name, one in layouts.items()]
 
 
 @pytest.mark.parametrize("layout", parametrized(SEPARABLE))

@@ -72,7 +72,7 @@ def test_both_arms_of_every_condition_have_the_plug_in(module):
         assert len({any(f"env:{variable}=" in arm for variable in changes.VARIABLES) for arm in change.arms}) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_dose_of_a_step_with_much_more_work_is_measured_above_nothing():
     """The dose as the study measures it, in a process of its own that no variable changes."""
     case, work = "mlp_d2w128-adam-cpu-b32", "5000"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from suite.gate.turns import NAME, WAITS, turn
+from tests.conftest import open_to_all
 
 HOLDER = """
 import os
@@ -69,8 +70,7 @@ def test_users_take_turns_with_each_other_whatever_their_umask(tmp_path, umask):
     shared = tmp_path / "tmp"
     shared.mkdir()
     shared.chmod(0o1777)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     first = holder(shared, 4321, umask)
     assert first.stdout.readline() == "has it\n"
     second = holder(shared, 4322, umask)

@@ -124,7 +124,7 @@ def outer(desk: Desk) -> Path:
 QUICK = ("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd", "--surveys", "none", "--threads", "1")
 
 
-@pytest.mark.parametrize("door", ["pytest", "stepmark run"])
+@pytest.mark.parametrize("door", ["pytest", pytest.param("stepmark run", marks=pytest.mark.slow)])
 def test_a_checkout_within_a_strict_project_is_measured(outer: Path, door: str) -> None:
     checkout = str(outer / "vendor" / "stepmark")
     pytest_line = ("pytest", *DOOR, "vendor/stepmark/cases")

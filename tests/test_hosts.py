@@ -11,7 +11,7 @@ from tests.conftest import Desk, processes_below
 from tests.nodes import OPTIONS, Host, nodes, outcomes, two_hosts
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.nightly,
     pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's"),
 ]
 TIME_LIMIT_S = 10

@@ -45,7 +45,7 @@ executions = ["cpu"]
 inputs = ["loader_w2", "augment_w2", "sleeps"]
 batch_sizes = [4]
 image_sizes = [8]
-passes = 2
+passes = 1
 case_seconds = 0.5
 """
 MY_INPUTS = '''

@@ -17,7 +17,7 @@ import pytest
 from suite import report
 from suite.schema import packed_facts
 from suite.store import read_run
-from tests.conftest import Desk, alive, awaited, children, processes_below
+from tests.conftest import Desk, Finished, alive, awaited, children, processes_below
 
 RANDOM_KILLS = int(os.environ.get("KILLS", "50"))
 SEED = int(os.environ.get("SEED", "1"))
@@ -181,15 +181,16 @@ def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_
     assert record.measurement.survey("flops_forward")
 
 
-def test_a_complete_run_is_not_resumed(desk: Desk) -> None:
-    first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
+def test_a_complete_run_is_not_resumed(finished: Finished, tmp_path: Path) -> None:
+    desk = finished.copied(tmp_path)
     before = (desk.folder / "here" / "record.jsonl").read_bytes()
-    second = desk.run("--resume", "here")
-    assert (first.code, second.code) == (0, 2)
-    assert "here is complete, finished at" in second.err
+    resumed = desk.run("--resume", "here")
+    assert resumed.code == 2
+    assert "here is complete, finished at" in resumed.err
     assert (desk.folder / "here" / "record.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_zygote_killed_while_it_imports_torch_is_started_again(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
     deadline = time.monotonic() + 180
@@ -209,7 +210,7 @@ def zygote_process(pytest_pid: int) -> int:
     return 0
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk, temporary: Path) -> None:
     chosen = random.Random(SEED)
     finished: dict[str, list[int]] = {target: [] for target in TARGETS}

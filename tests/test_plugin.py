@@ -14,36 +14,39 @@ import pytest
 from suite.cores import usable_cores
 from suite.stats import counted, estimate
 from suite.store import read_run
-from tests.conftest import Desk
+from tests.conftest import Desk, Finished
 from tests.neighbours import BUSY, neighbour
 
 
-def test_a_run_on_all_cores_is_measured(desk: Desk) -> None:
-    done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--threads", str(usable_cores()), "--record", "here")
+def test_a_selected_case_is_measured_on_all_cores(desk: Desk) -> None:
+    selected = ("-k", "tinier and adam", "--threads", str(usable_cores()))
+    done = desk.run("--profile", "tiny", *selected, "--record", "here")
     assert done.code == 0, done.out + done.err
+    assert "3 deselected" in done.out
     (record,) = read_run(desk.folder / "here").cases
+    assert record.case.id == "tinier-adam-cpu-b4-i8"
     assert record.measurement is not None
     assert record.measurement.values("queue_time")
 
 
-def test_a_run_leaves_record_and_page_and_says_where(desk: Desk) -> None:
-    done = desk.run("--profile", "tiny", "--record", "here", "--benchmark-json", "rounds.json")
+def test_a_run_leaves_record_and_page_and_says_where(finished: Finished) -> None:
+    folder, done = finished.folder, finished.done
     assert done.code == 0, done.out + done.err
     assert f"record  {Path('here') / 'record.jsonl'}" in done.out
     assert "report  " in done.out
-    assert (desk.folder / "here" / "report.html").stat().st_size > 10_000
-    lines = [json.loads(line) for line in (desk.folder / "here" / "record.jsonl").read_text().splitlines()]
+    assert (folder / "here" / "report.html").stat().st_size > 10_000
+    lines = [json.loads(line) for line in (folder / "here" / "record.jsonl").read_text().splitlines()]
     assert [line["kind"] for line in lines] == ["header", "case", "case", "case", "case", "footer"]
     assert lines[-1]["counts"] == {"measured": 4, "skipped": 0, "failed": 0}
-    assert not (desk.folder / "here" / "visits.jsonl").exists()
-    run = read_run(desk.folder / "here")
+    assert not (folder / "here" / "visits.jsonl").exists()
+    run = read_run(folder / "here")
     assert {record.case.id for record in run.cases} == set(run.header.planned)
     for record in run.cases:
         assert record.measurement is not None
         assert [visit.index for visit in record.measurement.visits] == [0, 1]
         assert all(visit.warmup_rounds >= 3 for visit in record.measurement.visits)
         assert all(value > 0 for value in record.measurement.values("step_time"))
-    assert_benchmark_agrees(desk.folder / "rounds.json", desk.folder / "here")
+    assert_benchmark_agrees(folder / "rounds.json", folder / "here")
 
 
 def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: Desk) -> None:
@@ -59,6 +62,7 @@ def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: 
     assert "allocator" not in " ".join(found), "workers have the steady one"
 
 
+@pytest.mark.alone
 def test_each_visit_tells_what_others_did_to_the_machine(desk: Desk) -> None:
     with neighbour(BUSY):
         done = desk.run("--profile", "tiny", "-k", "tiny-adam", "--record", "here")
@@ -101,13 +105,6 @@ def test_every_way_to_fail_is_a_reason_and_the_others_go_on(desk: Desk) -> None:
     assert "the worker gave no answer for 5 s" in done.out
 
 
-def test_selection_belongs_to_pytest(desk: Desk) -> None:
-    done = desk.run("--profile", "tiny", "-k", "tinier and adam", "--record", "here")
-    assert done.code == 0, done.out + done.err
-    assert [record.case.id for record in read_run(desk.folder / "here").cases] == ["tinier-adam-cpu-b4-i8"]
-    assert "3 deselected" in done.out
-
-
 def test_collecting_measures_and_writes_nothing(desk: Desk) -> None:
     done = desk.run("--profile", "tiny", "--collect-only", "-q", "--record", "here")
     assert done.code == 0
@@ -128,11 +125,10 @@ def test_the_first_failure_ends_the_run_when_asked(desk: Desk) -> None:
     assert "1 failed" in done.out
 
 
-def test_a_pipe_gets_plain_lines(desk: Desk) -> None:
-    done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")
-    assert "\x1b" not in done.out
-    assert "\r" not in done.out
-    assert "measuring: pass 1 of 2" in done.out
+def test_a_pipe_gets_plain_lines(finished: Finished) -> None:
+    assert "\x1b" not in finished.done.out
+    assert "\r" not in finished.done.out
+    assert "measuring: pass 1 of 2" in finished.done.out
 
 
 @pytest.mark.slow
@@ -226,7 +222,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(desk: Desk) -> None:
     assert "cannot write profiles.toml/below: Not a directory" in done.out + done.err
 
 
-@pytest.mark.parametrize("kibibytes", [pytest.param(4, marks=pytest.mark.slow), 32])
+@pytest.mark.parametrize("kibibytes", [4, pytest.param(32, marks=pytest.mark.slow)])
 def test_a_full_disk_is_one_sentence_and_leaves_whole_lines(desk: Desk, kibibytes: int) -> None:
     disk = desk.folder / "disk"
     disk.mkdir()

@@ -53,7 +53,8 @@ def test_a_worker_of_normal_priority_shares_with_others():
 
 
 @allowed
-@pytest.mark.slow
+@pytest.mark.nightly
+@pytest.mark.alone
 def test_rounds_are_quiet_beside_two_busy_processes_on_every_core():
     loads = [
         subprocess.Popen(of_this_test(BUSY), start_new_session=True) for _ in range(2 * len(os.sched_getaffinity(0)))

@@ -12,6 +12,8 @@ from suite.cgroups import ROOT, cpu_quota, groups, memory_limit
 from suite.sampler import Sample, Seen, Totals, package_j
 from suite.surveys.utilization import host_energy
 
+pytestmark = pytest.mark.alone
+
 PROJECT = Path(__file__).resolve().parent.parent
 WATCHED = """
 import json, os, sys, time

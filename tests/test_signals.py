@@ -13,6 +13,9 @@ import pytest
 from suite.store import read_run
 from tests.conftest import Desk, alive, awaited, processes_below
 
+GONE_S = 5.0
+"""Seconds in which every process of a run that has ended has ended, too."""
+
 WITHIN = """
 import os, signal, sys, time
 from suite.signals import as_interruptions, exit_code_of
@@ -61,7 +64,7 @@ def test_a_run_that_a_job_ends_is_resumable_and_leaves_no_process_and_no_file(de
     for pid in (*reversed(below), running.pid):
         os.kill(pid, signal.SIGTERM)
     assert running.wait(timeout=180) == 143
-    assert not any(map(alive, below))
+    awaited(lambda: not any(map(alive, below)), within_s=GONE_S)
     assert list(temporary.glob("stepmark*")) == []
     run = read_run(desk.folder / "here")
     assert run.footer is None
@@ -82,5 +85,5 @@ def test_doctor_ends_with_its_processes(temporary: Path) -> None:
         finally:
             running.kill()
     assert (running.returncode, err) == (143, "stepmark: ended by SIGTERM.\n")
-    assert not any(map(alive, below))
+    awaited(lambda: not any(map(alive, below)), within_s=GONE_S)
     assert list(temporary.glob("stepmark_*")) == []

@@ -257,7 +257,7 @@ def test_the_peak_of_the_control_group_is_told_where_there_is_one(tiny):
     assert tiny.get("group_memory_peak", 1e12) > tiny["memory_unique"]
 
 
-@pytest.mark.parametrize("survey", [*DEFAULT, pytest.param("allocator", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("survey", [*DEFAULT, pytest.param("allocator", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize(
     "case",
     [
