@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SIDE ?= 2
-PYTEST = $(BIN)/python -m pytest tests -n $(SIDE)
+PYTEST = $(BIN)/python -m pytest tests -n $(SIDE) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean

@@ -11,8 +11,6 @@ from suite.units import SCALES
 STEP_TIME = "step_time"
 DIVISORS = (STEP_TIME, "watched_step_time", "bare_step_time", "ceiling_flops", "ceiling_bandwidth")
 """Metrics by which others are divided."""
-QUIET_BY = ("cpu_time", "queue_time")
-"""Metrics that say together whether a round was quiet."""
 TIMELINES = "timeline_"
 MAY_BE_UNKNOWN = ("allocator", "priority")
 """Groups of the environment that older records lack, or have as null."""
@@ -130,13 +128,10 @@ def as_many(series: Series, count: int, where: str, of_what: str) -> None:
 
 
 def refuse_incomplete(found: tuple[Series, ...], where: str) -> None:
-    """Refuse series of rounds that lack another one, without which they say nothing."""
+    """Refuse series of rounds without the time that each round took."""
     names = {one.metric.name for one in found}
     if names and STEP_TIME not in names:
         raise WrongValue(f"{where} has {min(names)} and no {STEP_TIME}; allowed: a {STEP_TIME} of each round.")
-    there = names.intersection(QUIET_BY)
-    if len(there) == 1:
-        raise WrongValue(f"{where} has {min(there)} alone; allowed: {' and '.join(QUIET_BY)}, or neither.")
 
 
 def refuse_divisor(series: Series, where: str) -> None:

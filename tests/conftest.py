@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -145,10 +144,6 @@ class Finished:
 
     folder: Path
     done: Done
-
-    def copied(self, folder: Path) -> Desk:
-        """The user's folder once more, in which a test may do what it likes."""
-        return Desk(Path(shutil.copytree(self.folder, folder, dirs_exist_ok=True)))
 
 
 @pytest.fixture(scope="session")

@@ -144,6 +144,7 @@ def test_a_list_of_a_design_says_how_many_it_chose_and_why_others_could_not_be(s
     assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [line.split()[0] for line in lines[:3]]
 
 
+@pytest.mark.slow
 def test_a_list_of_a_design_quotes_some_of_many_reasons(stepmark, tmp_path):
     (tmp_path / "profiles.toml").write_text('[mine]\nimage_sizes = [28, 2]\ndesign = "pairwise"\n')
     lines = stepmark("list", "--profiles", "profiles.toml", "--profile", "mine").stdout.splitlines()

@@ -62,6 +62,7 @@ def test_a_run_compared_with_itself_is_no_slower():
     assert (found.shift, found.noise) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_identical_code_hardly_ever_alarms_whatever_the_machine_did_to_all():
     """Wanted: one in a hundred pairs of runs at most has a false alarm."""
     source, alarms = random.Random(2), 0

@@ -72,6 +72,7 @@ def test_threads_that_compute_in_one_context_get_a_core_each_in_the_next_and_all
 
 
 @needs_two_cores
+@pytest.mark.slow
 def test_nothing_is_bound_where_cores_are_left_to_spare():
     assert said(COMPUTE, "1") == ["False", "True", "True"] * 3
 

@@ -103,7 +103,7 @@ def sentence(error: StepmarkError) -> None:
     assert len(said) < 600
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.data())
 def test_a_damaged_record_is_a_fine_one_or_one_sentence(tmp_path_factory: Any, data: st.DataObject) -> None:
     schema = data.draw(st.sampled_from(SCHEMAS))

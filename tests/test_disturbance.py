@@ -62,6 +62,7 @@ def test_what_an_ended_child_used_stays_this_run_s_own():
     assert look().own_cpu_s - before.own_cpu_s >= 0.75
 
 
+@pytest.mark.slow
 def test_what_a_killed_worker_s_children_used_stays_this_run_s_own():
     """Loader workers die with their worker; the zygote adopts them."""
     with Launcher(Plan(threads=1)) as launcher:

@@ -456,6 +456,7 @@ def running_with_ranks(desk: Desk, *words: str) -> tuple[subprocess.Popen[bytes]
 
 
 @two_ranks_on_cpu
+@pytest.mark.slow
 def test_a_rank_killed_in_a_run_fails_its_case_and_leaves_no_process(desk: Desk):
     running, worker, other = running_with_ranks(desk)
     start = time.monotonic()
@@ -479,6 +480,7 @@ def test_a_worker_killed_in_a_run_leaves_no_rank_and_is_replaced(desk: Desk):
 
 
 @two_ranks_on_cpu
+@pytest.mark.slow
 def test_a_run_with_ranks_is_measured_and_leaves_no_process(desk: Desk):
     running, worker, other = running_with_ranks(desk, "--case-seconds", "2")
     assert running.wait(timeout=120) == 0

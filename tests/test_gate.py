@@ -76,7 +76,8 @@ def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(togethe
 
 
 @needs_two_cores
-@pytest.mark.parametrize("place", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["baseline", "candidate"])
+@pytest.mark.parametrize("place", [0, 1], ids=["baseline", "candidate"])
+@pytest.mark.slow
 def test_a_worker_that_is_killed_while_both_are_measured_together_is_lost_and_the_other_does_not_wait(place, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     setting, chance = Setting((side, side), Plan(threads=1, case_timeout=20.0), ()), random.Random(1)
@@ -181,12 +182,9 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"),
-    [
-        pytest.param(signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow),
-        (signal.SIGTERM, 143, "ended by SIGTERM"),
-    ],
+    ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "ended by SIGTERM")]
 )
+@pytest.mark.slow
 def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdict_nor_a_process(
     desk, temporary, number, code, said
 ):
@@ -256,6 +254,7 @@ def test_an_arm_whose_code_does_not_start_is_named(desk):
     assert not (desk.folder / "out").exists()
 
 
+@pytest.mark.slow
 def test_arms_that_speak_another_protocol_are_not_comparable(desk):
     other = desk.folder / "other"
     shutil.copytree(ROOT / "suite", other / "suite", ignore=shutil.ignore_patterns("__pycache__"))

@@ -230,6 +230,7 @@ def test_another_interpreter_searches_its_own_folders(tmp_path):
     assert any(path.startswith(str(other)) for path in side.origin.path)
 
 
+@pytest.mark.slow
 def test_an_environment_of_its_own_is_made_where_the_lock_is_another(repository, monkeypatch):
     """A lock of what is asked for never takes no download. Comments make no difference."""
     never = f'torch==1.0 ; python_version < "3" \\\n    --hash=sha256:{"0" * 64}\n'
@@ -261,6 +262,7 @@ def test_a_lock_that_is_neither_stepmarks_nor_pins_torch_makes_no_environment_an
     assert not (repository / ".stepmark" / "environments").exists()
 
 
+@pytest.mark.slow
 def test_an_environment_that_cannot_be_made_is_told_by_what_pip_said(repository):
     lock = repository / "requirements.lock"
     lock.write_text("no such thing at all\n")

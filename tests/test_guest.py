@@ -124,7 +124,8 @@ def outer(desk: Desk) -> Path:
 QUICK = ("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd", "--surveys", "none", "--threads", "1")
 
 
-@pytest.mark.parametrize("door", ["pytest", pytest.param("stepmark run", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("door", ["pytest", "stepmark run"])
+@pytest.mark.slow
 def test_a_checkout_within_a_strict_project_is_measured(outer: Path, door: str) -> None:
     checkout = str(outer / "vendor" / "stepmark")
     pytest_line = ("pytest", *DOOR, "vendor/stepmark/cases")
@@ -150,6 +151,7 @@ def test_nothing_is_measured_where_no_test_is_called(desk: Desk, option: str) ->
     assert not (desk.folder / "here").exists()
 
 
+@pytest.mark.slow
 def test_a_run_needs_no_terminal(desk: Desk) -> None:
     done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "-p", "no:terminal", "-o", "addopts=", "--record", "here")
     assert (done.code, done.out, done.err) == (0, "", "")

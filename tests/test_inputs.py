@@ -322,7 +322,7 @@ def test_what_workers_would_prepare_in_a_pause_is_not_there_after_it():
         assert time.monotonic() - started >= 0.06, "each worker fetches a batch from its beginning, 16 times 4 ms"
 
 
-@pytest.mark.parametrize("doing", ["busy", "idle", "held"])
+@pytest.mark.parametrize("doing", ["busy", *(pytest.param(one, marks=pytest.mark.slow) for one in ("idle", "held"))])
 def test_loader_workers_end_with_a_killed_parent(doing):
     parent = subprocess.Popen([sys.executable, "-c", KILLED, doing], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -393,18 +393,21 @@ def values(record: RunRecord, metric: str) -> tuple[float, ...]:
 
 
 @pytest.mark.parametrize("name", ["loader_w2", "augment_w2", "sleeps"])
+@pytest.mark.slow
 def test_in_a_real_run_every_round_waits_for_data_no_longer_than_it_lasts(fed, name):
     waits, steps = values(fed[name], "data_wait"), values(fed[name], "step_time")
     assert len(waits) == len(steps) > 0
     assert all(0 < wait <= step for wait, step in zip(waits, steps, strict=True))
 
 
+@pytest.mark.slow
 def test_in_a_real_run_the_wait_for_data_is_the_time_that_the_pipeline_takes(fed):
     waits, steps = values(fed["sleeps"], "data_wait"), values(fed["sleeps"], "step_time")
     assert min(waits) >= 0.02
     assert min(step - wait for wait, step in zip(waits, steps, strict=True)) < 0.01
 
 
+@pytest.mark.slow
 def test_a_real_run_records_what_the_pipeline_is_made_of(fed):
     expected = {"augmentation": "image", "workers": 2, "pinned": False}
     assert fed["augment_w2"].attributes["input"] == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -17,11 +18,12 @@ import pytest
 from suite import report
 from suite.schema import packed_facts
 from suite.store import read_run
-from tests.conftest import Desk, Finished, alive, awaited, children, processes_below
+from tests.conftest import Desk, alive, awaited, children, processes_below
 
 RANDOM_KILLS = int(os.environ.get("KILLS", "50"))
 SEED = int(os.environ.get("SEED", "1"))
 PLANNED = 4
+COMPLETE = Path(__file__).parent / "golden" / "record_schema_5"
 GONE_WITHIN_S = 5.0
 """Seconds within which nothing of a killed process may be left."""
 LONGEST_DELAY_S = 5.0
@@ -181,8 +183,8 @@ def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_
     assert record.measurement.survey("flops_forward")
 
 
-def test_a_complete_run_is_not_resumed(finished: Finished, tmp_path: Path) -> None:
-    desk = finished.copied(tmp_path)
+def test_a_complete_run_is_not_resumed(desk: Desk) -> None:
+    shutil.copytree(COMPLETE, desk.folder / "here")
     before = (desk.folder / "here" / "record.jsonl").read_bytes()
     resumed = desk.run("--resume", "here")
     assert resumed.code == 2

@@ -30,6 +30,7 @@ def test_a_worker_takes_its_temporary_files_away_though_it_is_ended_by_a_signal(
         assert list(temporary.glob("stepmark_*")) == []
 
 
+@pytest.mark.slow
 def test_a_zygote_that_has_forked_is_replaced_by_a_fresh_one():
     """Its forks share its layout of memory; whatever that costs or saves would else stay for the whole run."""
     others = set(psutil.Process().children())
@@ -108,6 +109,7 @@ def test_a_plugin_that_leaves_threads_running_is_named_before_any_worker_waits_f
         launcher.start()
 
 
+@pytest.mark.slow
 def test_a_plugin_may_use_libraries_that_end_their_threads_before_a_fork(plugins):
     with Launcher(Plan(threads=1), ("uses_numpy",)) as launcher:
         launcher.start()

@@ -221,6 +221,7 @@ def test_only_cases_that_learn_take_schedules_and_epochs(tmp_path):
         matrix_of(parse_profile("mine", tmp_path / "p.toml", {**table, "schedules": ["linear"]}))
 
 
+@pytest.mark.slow
 def test_a_run_of_learning_cases_leaves_their_curves_in_record_page_and_json(desk):
     (desk.folder / "profiles.toml").write_text(PROFILE)
     done = desk.run("--profile", "learn", "--record", "run", "--benchmark-json", "out.json")

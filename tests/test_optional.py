@@ -195,9 +195,10 @@ UNKNOWN_CLOCK = (
     ("commands", "note"),
     [
         pytest.param(f"{UNKNOWN_CLOCK}\n{READ_ONLY}", "<unknown>", id="clock unknown, /proc read-only"),
-        pytest.param(CORES, "NotImplementedError", id="no present clock", marks=pytest.mark.slow),
+        pytest.param(CORES, "NotImplementedError", id="no present clock"),
     ],
 )
+@pytest.mark.slow
 def test_a_run_is_measured_though_the_kernel_s_files_are_odd(desk: Desk, commands, note):
     command = private(commands, *desk.command(*ONE, "--record", "run"))
     done = subprocess.run(command, cwd=desk.folder, capture_output=True, text=True, timeout=180, check=False)

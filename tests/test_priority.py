@@ -44,6 +44,7 @@ def test_a_worker_of_high_priority_goes_before_others_and_its_zygote_says_so():
         assert not session.exists() or session.read_text().split()[-1] == str(HIGHEST)
 
 
+@pytest.mark.slow
 def test_a_worker_of_normal_priority_shares_with_others():
     before = reached()
     with worker("normal") as (launcher, forked):

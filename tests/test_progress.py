@@ -190,6 +190,7 @@ def at_a_terminal(desk, *arguments, **variables):
     return drawn.decode(), code
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_live_line_and_no_colour_where_none_is_wanted(desk):
     arguments = ("--profile", "tiny", "-k", "tiny-adam", "--record", "here")
     drawn, code = at_a_terminal(desk, *arguments, NO_COLOR="1")

@@ -74,6 +74,7 @@ def test_a_run_that_a_job_ends_is_resumable_and_leaves_no_process_and_no_file(de
     assert read_run(desk.folder / "here").missing == ()
 
 
+@pytest.mark.slow
 def test_doctor_ends_with_its_processes(temporary: Path) -> None:
     command = [sys.executable, "-m", "suite.cli", "doctor"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:

@@ -239,6 +239,7 @@ def test_ceilings_are_read_several_times(launcher):
         assert min(values) > 1e8
 
 
+@pytest.mark.slow
 def test_what_the_usual_allocator_costs_is_measured_against_the_steady_one(monkeypatch):
     """A block of 48 MiB is always a mapping of its own there: every page of it is a fault, step by step. Where the
     kernel gives huge pages to whoever maps, a page has 2 MiB.

@@ -210,6 +210,7 @@ def test_any_record_has_a_verdict(values, cores, share):
 
 @pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
 @pytest.mark.alone
+@pytest.mark.slow
 def test_threads_that_are_bound_to_one_core_are_named(monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     plan = Plan(threads=2, passes=1, case_seconds=0.3, warmup_seconds=0.1, surveys="none")
