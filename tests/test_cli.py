@@ -165,6 +165,7 @@ def test_a_list_is_what_pytest_collects(stepmark, tmp_path):
     assert ids == [json.loads(line)["id"] for line in listed] != []
 
 
+@pytest.mark.slow
 def test_only_a_pairwise_design_imports_the_library_for_it(stepmark, tmp_path):
     for design, imported in (('"full"', False), ("0.5", False), ('"pairwise"', True)):
         (tmp_path / "profiles.toml").write_text(f"[mine]\nbatch_sizes = [8, 64]\ndesign = {design}\n")

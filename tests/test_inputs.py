@@ -154,7 +154,9 @@ def test_images_are_normalised(name):
     assert abs(float(images.std()) - 1) < 0.02
 
 
-@pytest.mark.parametrize("name", FED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=[pytest.mark.slow] * one.startswith("augment")) for one in FED]
+)
 def test_the_same_seed_gives_the_same_batches_over_two_epochs_and_another_seed_others(name):
     count = 2 * loader.IMAGES // 256 + 3
     first, again, other = (take(name, count, batch_size=256, seed=seed) for seed in (0, 0, 1))

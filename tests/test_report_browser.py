@@ -62,6 +62,7 @@ def test_the_chart_draws_and_nothing_is_refused(tmp_path: Path) -> None:
     assert opened.page.words("shown") == "25 cases, none hidden."
 
 
+@pytest.mark.slow
 def test_many_cases_are_drawn_on_a_canvas_and_listed_in_part(tmp_path: Path) -> None:
     opened = browse(report.render(large_run(1600)), tmp_path)
     assert opened.console == []
