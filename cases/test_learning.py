@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from suite.curves import summary
+from suite.analysis.learning_curves import summary
 from suite.plugin import case, case_id, replay, replay_clock  # closer than fixtures of an outer conftest.py
 from suite.records import Case, RunRecord
 

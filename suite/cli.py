@@ -12,17 +12,17 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from suite.command_line import parser
-from suite.disk import refusal_of, write_whole
-from suite.output import forgiving
-from suite.private import host_of, without_names
-from suite.private import is_asked as is_private
-from suite.reasons import unexpected
+from suite.frontend.cli_options import parser
+from suite.frontend.signals import as_interruptions, exit_code_of
+from suite.frontend.streams import forgiving
 from suite.records import StepmarkError
-from suite.signals import as_interruptions, exit_code_of
+from suite.records.atomic_files import refusal_of, write_whole
+from suite.records.failure_reason import unexpected
+from suite.records.redaction import host_of, without_names
+from suite.records.redaction import is_asked as is_private
 
 if TYPE_CHECKING:
-    from suite.designs import Choice
+    from suite.matrix.designs import Choice
 
 FINE, FAULT, WRONG_USAGE = 0, 1, 2
 
@@ -70,13 +70,13 @@ def run(arguments: list[str]) -> int:
 
     Under torchrun the process of rank 0 does so, and the others do its bidding.
     """
-    from suite import torchrun
-    from suite.matrix import CASES_FOLDER
-    from suite.pytest_line import pytest_line
+    from suite.frontend.pytest_command import pytest_line
+    from suite.machine import torchrun
+    from suite.matrix.profiles import CASES_FOLDER
 
     among = torchrun.world()
     if among and among.rank > 0:
-        from suite.followers import follow
+        from suite.runner.rank_agent import follow
 
         follow(arguments, among)
         return FINE
@@ -92,10 +92,10 @@ def list_cases(options: argparse.Namespace) -> int:
 
     What a design left out is said behind the table, or on standard error beside JSON.
     """
-    from suite.factors import FACTORS
-    from suite.matrix import choice_of, load_profile, refusal, selector
+    from suite.matrix.profiles import choice_of, load_profile, refusal, selector
     from suite.options import DEFAULT_PROFILE
     from suite.records import INFER
+    from suite.records.factors import FACTORS
 
     selects = selector(options.expression)
     choice = choice_of(load_profile(options.profile or DEFAULT_PROFILE, options.profiles))
@@ -138,7 +138,7 @@ def report(options: argparse.Namespace) -> int:
     if len(options.record) > 1:
         raise StepmarkError(f"{len(options.record)} records were given; a page shows one record at present.")
     from suite import report as pages
-    from suite.store import read_run
+    from suite.records.store import read_run
 
     record, private = options.record[0], is_private(options.private)
     run = read_run(record)
@@ -151,8 +151,8 @@ def report(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Write a record in another format to a file or to standard output."""
-    from suite.exports import export as exported
-    from suite.store import read_run
+    from suite.exports.formats import export as exported
+    from suite.records.store import read_run
 
     run = read_run(options.record)
     if is_private(options.private):
@@ -169,40 +169,44 @@ def export(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Print what changed from one run to another."""
-    from suite.comparison import text
-    from suite.comparison.judge import compare as compared
-    from suite.limits import limits_of, share
-    from suite.store import read_run
+    from suite.analysis.thresholds import limits_of, share
+    from suite.comparison import formats
+    from suite.comparison.changes import compare as compared
+    from suite.records.store import read_run
 
     limits = limits_of(options.tolerance, options.margin, options.alpha)
     memory_tolerance = share("memory-tolerance", options.memory_tolerance)
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
-    text.refuse_unlike(baseline, candidate)
+    formats.refuse_unlike(baseline, candidate)
     found = compared(baseline, candidate, limits, memory_tolerance)
-    code = text.exit_code(found, limits)
-    print(text.FORMATS[options.format](found, limits))
+    code = formats.exit_code(found, limits)
+    print(formats.FORMATS[options.format](found, limits))
     return code
 
 
 def gate(options: argparse.Namespace) -> int:
     """Measure both arms, tell what is known after each block, write the verdict's files and print it."""
-    from suite.gate import files, settings, turns
-    from suite.gate.live import LiveGate
+    from suite.gate import output as files
+    from suite.gate import planning
+    from suite.gate.measuring import machine_lock
+    from suite.gate.runner import LiveGate
 
     tell = partial(print, "gate:", flush=True)
     warn = cache(lambda text: print(f"stepmark: {text}", file=sys.stderr))  # each sentence once
     if options.resume:
-        setting, begun, ledger = settings.resume(options.resume)
+        setting, begun, ledger = planning.resume(options.resume)
     else:
         typed = {name.replace("_", "-"): value for name, value in vars(options).items() if isinstance(value, str)}
-        setting, begun, ledger = settings.begin(settings.asked(typed), options.out)
+        setting, begun, ledger = planning.begin(planning.asked(typed), options.out)
     folder = ledger.folder
     try:
         with ledger:
             if ledger.note:
                 warn(ledger.note)
             tell(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}")
-            verdict = LiveGate(setting, begun, ledger, lambda _, text: tell(text), lambda: turns.turn(tell, warn)).run()
+            verdict = LiveGate(
+                setting, begun, ledger, lambda _, text: tell(text), lambda: machine_lock.turn(tell, warn)
+            ).run()
     except KeyboardInterrupt as error:
         said = str(error) or "interrupted"
         print(f"stepmark: {said}; `stepmark gate --resume {folder}` goes on.", file=sys.stderr)

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from suite.allocators import ALLOCATORS
-from suite.priority import PRIORITIES
+from suite.machine.allocators import ALLOCATORS
+from suite.machine.priority import PRIORITIES
 from suite.records import SURVEYS, Plan, StepmarkError
 
 DEFAULT_PROFILE = "quick"

@@ -1,7 +1,7 @@
 """pytest options, the test loop and fixtures; the only importer of pytest.
 
     collection       pytest selects cases as it selects tests: by path, -k, -m, --shard
-    test loop        all passes over the selected cases run first, in an order of their own (suite.scheduler)
+    test loop        all passes over the selected cases run first, in an order of their own (suite.runner.scheduler)
     each test        replays its case's counted rounds to pytest-benchmark, or skips or fails with the reason
     end of session   footer, page, summary
 
@@ -17,21 +17,24 @@ from typing import Any
 
 import pytest
 
-from suite import environment, other_plugins, report, torchrun
-from suite.disk import refusal_of
-from suite.in_effect import without_effect
-from suite.liverun import LiveRun
-from suite.matrix import CASES_FOLDER, cases_of, matrix_of, shard
+from suite import report
+from suite.analysis.estimates import counted
+from suite.analysis.run_validity import doubts_of
+from suite.analysis.settings_in_effect import without_effect
+from suite.analysis.validity import summary
+from suite.frontend import plugin_conflicts
+from suite.frontend.replay_clock import replay_clock
+from suite.frontend.signals import Terminated, as_interruptions
+from suite.machine import torchrun
+from suite.matrix.profiles import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.options import OPTIONS
-from suite.progress import ProgressLine
-from suite.reasons import attempted
+from suite.provenance import environment
 from suite.records import LEARN, Case, RunRecord, StepmarkError
-from suite.replay_clock import replay_clock
-from suite.settings import Settings, settle
-from suite.signals import Terminated, as_interruptions
-from suite.stats import counted
-from suite.validity import summary
-from suite.verdicts import doubts_of
+from suite.records.atomic_files import refusal_of
+from suite.records.failure_reason import attempted
+from suite.runner.progress import ProgressLine
+from suite.runner.session import LiveRun
+from suite.runner.settings import Settings, settle
 
 USAGE_EXIT = 2
 """Exit code for what the user can mend."""
@@ -69,7 +72,7 @@ BENCH = pytest.StashKey[Bench]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Stepmark's options; values are judged in `suite.settings`, so that a wrong one is one sentence."""
+    """Stepmark's options; values are judged in `suite.runner.settings`, so that a wrong one is one sentence."""
     group = parser.getgroup("stepmark", "training-step benchmarks (stepmark)")
     for option in OPTIONS:
         group.addoption(f"--{option.name}", dest=option.dest, metavar=option.value, default=None, help=option.help)
@@ -88,7 +91,7 @@ def bench_of(config: pytest.Config) -> Bench:
     """The session's bench, made on first use; a wrong option ends the session with exit code 2."""
     if BENCH not in config.stash:
         is_worker = hasattr(config, "workerinput")
-        if reason := other_plugins.refusal(lambda name: config.getoption(name, None), is_worker=is_worker):
+        if reason := plugin_conflicts.refusal(lambda name: config.getoption(name, None), is_worker=is_worker):
             pytest.exit(reason, USAGE_EXIT)
         with sentence():
             among = torchrun.world()

@@ -5,7 +5,7 @@ it: `ready`, `forked`, `ended`. To a worker: `measure`, and `together` beside it
 same time (with a file descriptor: its end of a socket to the other). From it: `made` (with the metrics of its
 rounds, described once), `rounds` (a list of values for each metric), or `failed`. From a worker forked for a survey:
 `surveyed` (series), or `failed`. From a worker on another rank of torchrun's, which rank 0's worker commands
-(suite.peers): `attends`.
+(suite.distributed.ranks): `attends`.
 """
 
 from __future__ import annotations

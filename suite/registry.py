@@ -15,17 +15,17 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from suite.plain import name_of, plain
-from suite.reasons import one_line
 from suite.records import StepmarkError
+from suite.records.failure_reason import one_line
+from suite.records.json_values import name_of, plain
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from suite.executions.cpu import Cpu
-    from suite.inputs.synthetic import Synthetic
-    from suite.tunings.eager import Eager
+    from suite.levels.executions.cpu import Cpu
+    from suite.levels.inputs.synthetic import Synthetic
+    from suite.levels.tunings.eager import Eager
 
 LEVEL_NAME = re.compile(r"[a-z0-9_]+")
 SHOWN_NAMES = 12
@@ -204,7 +204,7 @@ class OptimizerSpec:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """`family`, `implementation`, and every keyword argument as a plain value (`suite.plain`)."""
+        """`family`, `implementation`, and every keyword argument as a plain value (`suite.records.json_values`)."""
         path = self.factory if isinstance(self.factory, str) else name_of(self.factory)
         chosen = [name for name in ("fused", "foreach") if self.kwargs.get(name)]
         pinned = "foreach" in self.kwargs or "fused" in self.kwargs
@@ -273,12 +273,12 @@ INPUTS: Registry[InputSpec] = Registry("input")
 SCHEDULES: Registry[ScheduleSpec] = Registry("schedule")
 
 LEVEL_MODULES = (
-    "suite.structures",
-    "suite.optimizers",
-    "suite.executions",
-    "suite.tunings",
-    "suite.inputs",
-    "suite.schedules",
+    "suite.levels.structures",
+    "suite.levels.optimizers",
+    "suite.levels.executions",
+    "suite.levels.tunings",
+    "suite.levels.inputs",
+    "suite.levels.schedules",
 )
 """Where the project's own levels stand; importing one registers what is in it."""
 

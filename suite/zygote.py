@@ -27,8 +27,8 @@ def main() -> None:
     """Import torch, torchvision and the user's plug-ins; say `ready`; fork on request until the link closes."""
     settings = json.loads(sys.argv[2])
     sys.path[:] = settings["path"]
-    from suite.lifeline import adopt_orphans, die_with_parent
-    from suite.priority import go_first, reached
+    from suite.machine.priority import go_first, reached
+    from suite.machine.process_lifetime import adopt_orphans, die_with_parent
 
     die_with_parent()
     adopt_orphans()
@@ -64,7 +64,7 @@ def load(plugins: list[str]) -> None:
     Raises:
         StepmarkError: a plug-in does not import, or leaves threads or a device open.
     """
-    from suite.forking import left_by_fork
+    from suite.machine.fork_safety import left_by_fork
     from suite.records import StepmarkError
     from suite.registry import load_levels
 
@@ -83,13 +83,13 @@ def import_torch() -> dict[str, Any]:
     import torch
     import torchvision  # noqa: F401 - imported once here instead of in every worker
 
-    import suite.layers
-    import suite.surveys.allocator
-    import suite.surveys.anatomy
-    import suite.surveys.memory
-    import suite.surveys.utilization
-    import suite.surveys.work
-    import suite.worker  # noqa: F401 - likewise
+    import suite.levels.layers
+    import suite.measuring.instruments.allocator
+    import suite.measuring.instruments.breakdown
+    import suite.measuring.instruments.memory
+    import suite.measuring.instruments.roofline
+    import suite.measuring.instruments.utilization
+    import suite.measuring.worker  # noqa: F401 - likewise
 
     torch.manual_seed(0)  # each worker does so first; what Python looks up and keeps meanwhile it then finds there
     torch.nn.Conv2d(1, 1, 1, device="meta")
@@ -110,8 +110,8 @@ def import_torch() -> dict[str, Any]:
 
 
 def allocator() -> str | None:
-    """The allocator that workers have in effect (`suite.allocators.in_effect`), asked in a fork, which ends with it."""
-    from suite.allocators import in_effect
+    """The allocator that workers have in effect (`allocators.in_effect`), asked in a fork, which ends with it."""
+    from suite.machine.allocators import in_effect
 
     answers, end = os.pipe()
     pid = os.fork()
@@ -129,8 +129,8 @@ def allocator() -> str | None:
 
 def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:
     """Fork a worker that serves `order` on the first descriptor, the second being its standard error; return its id."""
-    from suite.lifeline import die_with_parent
-    from suite.priority import go_first
+    from suite.machine.priority import go_first
+    from suite.machine.process_lifetime import die_with_parent
 
     parent, pid = os.getpid(), os.fork()
     if pid:
@@ -148,8 +148,8 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         control.close()
         os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]  # torch's own threads and children look it up
         be_killed_first()
+        from suite.measuring.worker import work
         from suite.protocol import Link
-        from suite.worker import work
 
         work(Link(socket.socket(fileno=fds[0])), order)
         status = 0
@@ -180,7 +180,7 @@ def end(pid: int) -> int:
         return 0
     finally:
         with contextlib.suppress(ChildProcessError):
-            while True:  # its own children are ours now (suite.lifeline.adopt_orphans)
+            while True:  # its own children are ours now (suite.machine.process_lifetime.adopt_orphans)
                 os.waitpid(-pid, 0)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from suite.matrix import CASES_FOLDER
+from suite.matrix.profiles import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
 
@@ -51,7 +51,11 @@ def runs_alone(item: pytest.Item) -> bool:
 
 
 COMMANDS = {"pytest": ("pytest", str(CASES_FOLDER)), "stepmark run": ("suite.cli", "run")}
-MY_LEVELS = Path(__file__).with_name("my_levels.py")
+TESTS = Path(__file__).resolve().parent
+PROJECT = TESTS.parent
+GOLDEN = TESTS / "golden"
+FAKES = TESTS / "fakes"
+MY_LEVELS = FAKES / "my_levels.py"
 PROFILES = """
 [tiny]
 plugins = ["my_levels"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from suite.factors import NAMES
-from suite.store import RunWriter
-from tests import made_runs
+from suite.records.factors import NAMES
+from suite.records.store import RunWriter
+from tests.fakes import made_runs
 
 KEYS = ["id", *NAMES, "runnable", "reason"]
 PROFILES = """

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.allocators import ALLOCATORS
-from suite.matrix import CASES_FOLDER
+from suite.machine.allocators import ALLOCATORS
+from suite.machine.priority import PRIORITIES
+from suite.matrix.profiles import CASES_FOLDER
 from suite.options import OPTIONS, PLAN_OPTIONS, as_typed, plan_value
 from suite.plugin import resume_command
-from suite.priority import PRIORITIES
 from suite.records import SURVEYS, Plan, StepmarkError
-from suite.report.surroundings import command
-from suite.settings import settle
-from tests import made_runs
+from suite.report.provenance import command
+from suite.runner.settings import settle
+from tests.fakes import made_runs
 
 POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
 COUNTS = st.integers(1, 10_000)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from suite.cores import usable_cores
-from suite.stats import counted, estimate
-from suite.store import read_run
+from suite.analysis.estimates import counted, estimate
+from suite.machine.affinity import usable_cores
+from suite.records.store import read_run
 from tests.conftest import Desk, Finished
-from tests.neighbours import BUSY, neighbour
+from tests.fakes.neighbours import BUSY, neighbour
 
 
 def test_a_selected_case_is_measured_on_all_cores(desk: Desk) -> None:

@@ -1,11 +1,11 @@
 """`make coverage`: how often do intervals hold the truth of a run, on machines that do not exist, before and now?
 
-For each machine (tests/machines.py), number of cases and standard deviation between processes of one case: the share of
-intervals that hold the truth of the run, and the typical half-width, in four ways at the same measuring time:
+For each machine (tests/fakes/machines.py), number of cases and standard deviation between processes of one case: the
+share of intervals that hold the truth of the run, and the typical half-width, in four ways at the same measuring time:
 
     turns       stretches of turns as replicates, rounds as measured (runs of one to four cases, before)
     corrected   the same without the machine's drift, each series clipped by itself (five cases and more, before)
-    visits      visits as replicates, their variance pooled over the run (suite.intervals, now)
+    visits      visits as replicates, their variance pooled over the run (suite.analysis.intervals, now)
     alone       Student's t of the visits of each case alone
 
 Then what the correction gains in differences between cases, and how often a verdict accuses a case that only shares a
@@ -27,13 +27,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from suite import drift
-from suite.drift import Moment, least_squares, steadied
-from suite.intervals import estimates
+from suite.analysis import drift
+from suite.analysis.drift import Moment, least_squares, steadied
+from suite.analysis.estimates import counted, estimate, student_quantile
+from suite.analysis.intervals import estimates
+from suite.analysis.run_validity import doubts_of
 from suite.records import RunRecord
-from suite.stats import counted, estimate, student_quantile
-from suite.verdicts import doubts_of
-from tests.machines import MACHINES, Setting, measured, share
+from tests.fakes.machines import MACHINES, Setting, measured, share
 
 RUNS = int(os.environ.get("RUNS", "40"))
 TIMES = {1: 10, 4: 3, 24: 1}

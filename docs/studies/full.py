@@ -18,9 +18,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from suite.cores import usable_cores
-from suite.matrix import CASES_FOLDER
-from suite.store import read_run
+from suite.machine.affinity import usable_cores
+from suite.matrix.profiles import CASES_FOLDER
+from suite.records.store import read_run
 
 SHARDS = 100
 PLAN = "--passes 1 --case-seconds 0.001 --warmup-seconds 0.001 --target-precision 50 --threads 1 --abreast 4"

@@ -31,15 +31,15 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from suite import environment
-from suite.allocators import environment as allocated
-from suite.launcher import Launcher
-from suite.matrix import refusal
-from suite.priority import go_first
+from suite.machine.allocators import environment as allocated
+from suite.machine.priority import go_first
+from suite.machine.threads import default_threads
+from suite.matrix.profiles import refusal
+from suite.provenance import environment
 from suite.records import Case, Plan
 from suite.registry import load_levels
-from suite.stay import WARMUP_CHUNK_S, Worker, turn
-from suite.threads import default_threads
+from suite.runner.launcher import Launcher
+from suite.runner.visit import WARMUP_CHUNK_S, Worker, turn
 
 KEPT = Path("reports/studies/hot_loop.jsonl")
 HOT = "--hot"
@@ -123,7 +123,7 @@ def hot() -> None:
     """The hot loop's process: a burst for each line of standard input."""
     import torch
 
-    from suite.training import make_step
+    from suite.measuring.modes import make_step
 
     go_first()
     load_levels()

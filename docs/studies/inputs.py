@@ -11,10 +11,10 @@ import sys
 from contextlib import ExitStack
 from statistics import fmean, median
 
-from suite.launcher import Launcher
-from suite.matrix import refusal
+from suite.matrix.profiles import refusal
 from suite.records import Case, Plan
 from suite.registry import INPUTS, load_levels
+from suite.runner.launcher import Launcher
 
 TURN_S = 0.5
 WARMUP_S = 1.0

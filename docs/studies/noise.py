@@ -28,12 +28,12 @@ from typing import Any
 
 from ways import WAYS, wanted
 
-from suite.intervals import estimates
-from suite.launcher import Launcher
-from suite.matrix import cases_of, load_profile, runnable
+from suite.analysis.intervals import estimates
+from suite.machine.threads import default_threads
+from suite.matrix.profiles import cases_of, load_profile, runnable
 from suite.records import Plan, RunRecord
-from suite.scheduler import Scheduler
-from suite.threads import default_threads
+from suite.runner.launcher import Launcher
+from suite.runner.scheduler import Scheduler
 
 RAW = Path(__file__).parents[2] / "reports" / "studies" / "noise.jsonl"
 
@@ -44,8 +44,8 @@ Figures = dict[str, tuple[float, float | None]]
 PLAIN_TEST = """
 import pytest
 import torch
-from suite.matrix import cases_of, load_profile, runnable
-from suite.training import TrainingStep
+from suite.matrix.profiles import cases_of, load_profile, runnable
+from suite.measuring.modes import TrainingStep
 
 torch.set_num_threads({threads})
 

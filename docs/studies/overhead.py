@@ -15,13 +15,13 @@ from itertools import cycle
 from statistics import median
 from time import perf_counter
 
-from suite.allocators import environment
-from suite.environment import defaults
-from suite.launcher import Launcher
-from suite.matrix import cases_of, load_profile, runnable
+from suite.machine.allocators import environment
+from suite.machine.threads import default_threads
+from suite.matrix.profiles import cases_of, load_profile, runnable
+from suite.provenance.environment import defaults
 from suite.records import Case, Plan
-from suite.scheduler import Scheduler
-from suite.threads import default_threads
+from suite.runner.launcher import Launcher
+from suite.runner.scheduler import Scheduler
 
 FRESH_REPEATS = 3
 ONE_PROCESS = "one-process"
@@ -35,7 +35,7 @@ import sys
 import torch, torchvision
 from suite.records import Case
 from suite.registry import load_levels
-from suite.training import TrainingStep
+from suite.measuring.modes import TrainingStep
 load_levels()
 torch.set_num_threads(int(sys.argv[2]))
 TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu"))
@@ -86,11 +86,11 @@ def bare_loop() -> float:
     import torch
     from torch import nn
 
-    from suite.inputs.synthetic import BATCHES
-    from suite.recorder import record_rounds
+    from suite.levels.inputs.synthetic import BATCHES
+    from suite.measuring.modes import TrainingStep
+    from suite.measuring.recorder import record_rounds
+    from suite.measuring.step import RESTORE_AFTER
     from suite.registry import load_levels
-    from suite.step import RESTORE_AFTER
-    from suite.training import TrainingStep
 
     load_levels()
     torch.set_num_threads(default_threads())

@@ -17,13 +17,13 @@ from time import perf_counter
 
 import torch
 
+from suite.machine.sampler import INTERVAL_S, Sampler
+from suite.machine.threads import default_threads
+from suite.measuring.instruments.breakdown import Stopwatch
+from suite.measuring.modes import make_step
+from suite.measuring.step import Step
 from suite.records import Case
 from suite.registry import load_levels
-from suite.sampler import INTERVAL_S, Sampler
-from suite.step import Step
-from suite.surveys.anatomy import Stopwatch
-from suite.threads import default_threads
-from suite.training import make_step
 
 STRETCH_S = 1.0
 """As long as the survey of utilization looks."""

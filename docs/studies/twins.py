@@ -21,13 +21,13 @@ from typing import Any
 
 from ways import WAYS, wanted
 
-from suite import environment
-from suite.drift import steadied
-from suite.launcher import Launcher
-from suite.matrix import cases_of, load_profile
+from suite.analysis.drift import steadied
+from suite.analysis.estimates import counted, estimate
+from suite.matrix.profiles import cases_of, load_profile
+from suite.provenance import environment
 from suite.records import Plan, RunRecord
-from suite.scheduler import Scheduler
-from suite.stats import counted, estimate
+from suite.runner.launcher import Launcher
+from suite.runner.scheduler import Scheduler
 
 RUNS = int(os.environ.get("RUNS", "10"))
 KEPT = Path("reports/studies/twins.jsonl")
@@ -35,7 +35,7 @@ OPTIMIZERS = ("sgd_momentum", "adam", "adamw", "rmsprop")
 WITHIN = 0.03
 LEVELS = """
 from suite.registry import STRUCTURES
-from suite.structures.generated import generated
+from suite.levels.structures.generated import generated
 
 for name in ("twin_a", "twin_b"):
     STRUCTURES.register(name)(lambda num_classes, image_size: generated(

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from suite import environment
-from suite.cgroups import groups
-from suite.store import read_run
-from suite.verdicts import doubts_of
+from suite.analysis.run_validity import doubts_of
+from suite.machine.cgroups import groups
+from suite.provenance import environment
+from suite.records.store import read_run
 
 RUNS = int(os.environ.get("RUNS", "10"))
 THREADS = int(os.environ.get("THREADS", "1"))
@@ -59,7 +59,7 @@ def beside(code: str) -> Callable[[Command], Any]:
 
     @contextmanager
     def disturbed(command: Command) -> Iterator[Command]:
-        bound = f"from suite.lifeline import die_with_parent; die_with_parent({os.getpid()})\n"
+        bound = f"from suite.machine.process_lifetime import die_with_parent; die_with_parent({os.getpid()})\n"
         process = subprocess.Popen([sys.executable, "-c", bound + code])
         try:
             yield command

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
-from suite.environment import defaults
+from suite.machine.threads import default_threads
+from suite.provenance.environment import defaults
 from suite.records import Plan
-from suite.threads import default_threads
 
 WAYS = {
     "default": Plan(**defaults()),

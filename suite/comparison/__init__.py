@@ -5,7 +5,7 @@ may be the machine's, or the code's, and two runs cannot tell. What is left of a
 bounds that know how far cases were seen to part between these two runs. A gate measures both sides in the same
 seconds, and knows more.
 
-judge.py    two runs -> each case's change and verdict
-memory.py   likewise of memory, which the machine does not change
-text.py     that -> a table, or JSON, and the exit code
+changes.py   two runs -> each case's change and verdict
+memory.py    likewise of memory, which the machine does not change
+formats.py   that -> a table, or JSON, and the exit code
 """

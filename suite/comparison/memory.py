@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from suite.footprint import METRICS, footprint, growth, tolerance_of
-from suite.limits import Verdict
+from suite.analysis.exact_metrics import METRICS, footprint, growth, tolerance_of
+from suite.analysis.thresholds import Verdict
 from suite.records import RunRecord
 
 

@@ -1,10 +1,10 @@
 """What on this machine disturbs a measurement, and what to do about each. It reads and measures, and changes nothing.
 
-findings.py  what an examination comes to
-fixed.py     how the machine is set up: clocks, memory, limits
-moment.py    what goes on right now: load, steal, pressure
-gpus.py      the same of NVIDIA devices
-trials.py    what is measured: the allocator's part in a step, and the noise floor
+finding.py       what an examination comes to
+setup_checks.py  how the machine is set up: clocks, memory, limits
+load_checks.py   what goes on right now: load, steal, pressure
+gpu_checks.py    the same of NVIDIA devices
+experiments.py   what is measured: the allocator's part in a step, and the noise floor
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from suite.doctor.findings import Finding, unknown
-from suite.doctor.fixed import FIXED
-from suite.doctor.gpus import devices
-from suite.doctor.moment import moment
-from suite.optional import NOTES, known_or
+from suite.doctor.finding import Finding, unknown
+from suite.doctor.gpu_checks import devices
+from suite.doctor.load_checks import moment
+from suite.doctor.setup_checks import FIXED
+from suite.machine.readings import NOTES, known_or
 
 
 def examine() -> Iterator[Finding]:
@@ -25,7 +25,7 @@ def examine() -> Iterator[Finding]:
     Raises:
         StepmarkError: no worker starts.
     """
-    from suite.doctor.trials import TRIALS
+    from suite.doctor.experiments import TRIALS
 
     for check in FIXED:
         yield known_or(name_of(check), check, partial(unreadable, name_of(check)))

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from suite.limits import Limits, Verdict
+from suite.analysis.thresholds import Limits, Verdict
 
 FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE, NOT_COMPARABLE = 0, 1, 10, 11, 12
 STEP_TIME = "step_time"
@@ -110,7 +110,7 @@ class GateVerdict:
         lost_blocks: those, of any kind, in which a worker was ended from outside before it had measured its case.
         machine: the processor and its cores, in words.
         modes: how each case was measured: `together` or in `bursts`.
-        beside: what others did to the machine, by metric of `suite.disturbance`: in the middle of the blocks, and in
+        beside: what others did to the machine, by metric of `interference`: in the middle of the blocks, and in
             the worst; without those that the machine does not tell.
     """
 

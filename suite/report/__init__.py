@@ -1,22 +1,21 @@
 """The page that people publish: one run as one self-contained HTML file.
 
-facts.py      one measured case -> the figures that the page shows of it
-verdict.py, ranking.py, cost.py, scaling.py, beside.py, left_out.py, quality.py   facts -> what each section says
-learnt.py     facts of learning cases -> accuracy by epoch, and what a target took
-surroundings.py  environment, plan and selection -> nested entries, and the command that measures a case again
-svg.py        numbers -> path data of sparklines and intervals
-chart.py      facts -> Vega-Lite specification and its columns
-page.py       all of these -> HTML, through page.html.j2, page.css and page.js
+headline.py, ranking.py, instruments.py, scaling.py, other_metrics.py, skipped.py, quality.py
+               figures of cases (`suite.analysis.case_figures`) -> what each section says
+learning.py    learning cases -> accuracy by epoch, and what a target took
+provenance.py  environment, plan and selection -> nested entries, and the command that measures a case again
+svg.py         numbers -> path data of sparklines and intervals
+chart.py       figures -> Vega-Lite specification and its columns
+page.py        all of these -> HTML, through page.html.j2, page.css and page.js
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from suite import private
-from suite.disk import write_whole
-from suite.records import Run
-from suite.store import read_run
+from suite.records import Run, redaction
+from suite.records.atomic_files import write_whole
+from suite.records.store import read_run
 
 
 def render(run: Run, *, record_path: str = "") -> str:
@@ -47,7 +46,7 @@ def write_beside(record: Path) -> Path:
     Raises:
         StepmarkError: the record cannot be read, or the page not be written.
     """
-    run, page, is_private = read_run(record), record.with_name("report.html"), private.is_asked(option=False)
+    run, page, is_private = read_run(record), record.with_name("report.html"), redaction.is_asked(option=False)
     if is_private:
-        run = private.without_names(run, [private.host_of(run.header.environment)])
+        run = redaction.without_names(run, [redaction.host_of(run.header.environment)])
     return write(run, page, record_path="" if is_private else str(record))

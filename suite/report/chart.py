@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from suite.report.facts import Facts
+from suite.analysis.case_figures import Facts
+from suite.machine.user_account import missing_variables
 from suite.report.svg import is_logarithmic
-from suite.users import missing_variables
 
 PALETTE = ("#0072b2", "#d95f02", "#554bff", "#28a57d", "#8c5f82", "#19a0be")
 """Colours of optimizers in alphabetical order, used again from the start beyond the sixth. Each has a contrast of at

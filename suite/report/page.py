@@ -8,19 +8,19 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from suite.analysis.case_figures import Facts, facts_of_run
+from suite.analysis.estimates import CONFIDENCE, DISTURBED_SHARE, QUIET_ENOUGH
 from suite.records import Run
 from suite.report import chart
-from suite.report.beside import beside
-from suite.report.cost import cost
-from suite.report.facts import Facts, facts_of_run
-from suite.report.learnt import learnt
-from suite.report.left_out import left_out
+from suite.report.headline import verdict
+from suite.report.instruments import cost
+from suite.report.learning import learnt
+from suite.report.other_metrics import beside
+from suite.report.provenance import environment_entries, run_entries
 from suite.report.quality import quality
 from suite.report.ranking import PLACEHOLDER, ranking
 from suite.report.scaling import scaling
-from suite.report.surroundings import environment_entries, run_entries
-from suite.report.verdict import verdict
-from suite.stats import CONFIDENCE, DISTURBED_SHARE, QUIET_ENOUGH
+from suite.report.skipped import left_out
 from suite.units import SCALES
 
 FOLDER = Path(__file__).parent

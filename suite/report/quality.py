@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite import units
-from suite.in_effect import without_effect
+from suite.analysis.case_figures import Facts
+from suite.analysis.settings_in_effect import without_effect
+from suite.analysis.validity import verdict
 from suite.records import Run
-from suite.report.facts import Facts
-from suite.validity import verdict
 
 PASSES_DIFFER_FROM = 1.05
 """Largest over smallest median of a case's visits from which the page calls its passes different."""

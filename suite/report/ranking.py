@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import get_args
 
 from suite import units
+from suite.analysis.case_figures import Facts
 from suite.records import DEFAULT_MODE, Run, Stop
-from suite.report.facts import Facts
-from suite.report.surroundings import command, in_one_line
+from suite.report.provenance import command, in_one_line
 from suite.report.svg import Scale, interval_path, spark_path
 
 DETAILED_ROWS = 800

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from suite import units
+from suite.analysis.case_figures import Facts
 from suite.records import Run
-from suite.report.facts import Facts
 
 RATIO_DIGITS = 3
 

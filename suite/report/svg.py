@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from suite.stats import Estimate, quantile
+from suite.analysis.estimates import Estimate, quantile
 
 SPARK_BARS = 16
 SPARK_BAR_PX = 4

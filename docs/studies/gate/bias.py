@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from live import trials
-from suite.gate import control
-from suite.gate.explain import EVERY
-from suite.gate.procedure import estimates
-from suite.limits import Limits
+from suite.analysis.thresholds import Limits
+from suite.gate.deciding import control
+from suite.gate.deciding.attribution import EVERY
+from suite.gate.deciding.procedure import estimates
 
 Values = NDArray[np.float64]
 CONDITIONS = ("identical, 8 cases", "identical, 24 cases")

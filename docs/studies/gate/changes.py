@@ -66,7 +66,7 @@ class Change:
 
 def patch() -> None:
     """Let training steps do what the variables say."""
-    from suite.training import TrainingStep
+    from suite.measuring.modes import TrainingStep
 
     run = TrainingStep.run
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from error import rows_of
-from suite.gate.explain import levels_of
-from suite.gate.judge import is_dependent
-from suite.gate.procedure import Procedure
-from suite.limits import Limits
+from suite.analysis.thresholds import Limits
+from suite.gate.deciding.attribution import levels_of
+from suite.gate.deciding.procedure import Procedure
+from suite.gate.deciding.verdict_builder import is_dependent
 
 Values = NDArray[np.float64]
 

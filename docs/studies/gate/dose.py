@@ -73,7 +73,7 @@ def step_of(case_id: str, threads: int) -> Callable[[], object]:
     import torch
 
     from rivals.steps import case_of
-    from suite.training import make_step
+    from suite.measuring.modes import make_step
 
     torch.set_num_threads(threads)
     step = make_step(case_of(case_id))
@@ -131,7 +131,7 @@ def timed(run: Callable[[], object]) -> float:
 def counts_of(case_ids: list[str], share: float, threads: int) -> dict[str, int]:
     """Products a step that make a share of it, by case; each calibrated once."""
     from live import keep
-    from suite.store import read_lines
+    from suite.records.store import read_lines
 
     lines = read_lines(CALIBRATED)[0] if CALIBRATED.exists() else []
     known = {(one["case"], one["threads"]): one for one in lines}

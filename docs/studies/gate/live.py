@@ -26,12 +26,12 @@ from typing import Any
 import suite
 from dose import counts_of, measured
 from parts import Part
-from suite.gate.ledger import Gate, read_gate
-from suite.gate.replay import log_ratios
-from suite.gate.settings import seconds_of
-from suite.matrix import cases_of, load_profile
+from suite.gate.deciding.replay import log_ratios
+from suite.gate.planning import seconds_of
+from suite.gate.record.store import Gate, read_gate
+from suite.matrix.profiles import cases_of, load_profile
 from suite.records import StepmarkError
-from suite.store import LineFile
+from suite.records.store import LineFile
 
 HERE = Path(__file__).parent
 RAW = Path("reports/studies/gate.jsonl")
@@ -44,7 +44,7 @@ share of the step, its plug-in was in one arm, memory was not read, and rivals m
 START_S = 150.0
 """Seconds of a trial besides the gate's budget: its start, and the doses measured after it."""
 SURROUNDINGS = ("others_cores", "stolen_share")
-"""Metrics of `suite.disturbance` that a trial keeps: cores' worth of time that others used, and the hypervisor."""
+"""Metrics of `interference` that a trial keeps: cores' worth of time that others used, and the hypervisor."""
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from statistics import median
 
 from gathered import study
 from live import RAW
-from suite.gate.explain import levels_of
-from suite.gate.procedure import Procedure
-from suite.gate.records import Row
-from suite.limits import Limits
+from suite.analysis.thresholds import Limits
+from suite.gate.deciding.attribution import levels_of
+from suite.gate.deciding.procedure import Procedure
+from suite.gate.record.values import Row
 from suite.records import Case
 
 GATES = 1000

@@ -11,10 +11,10 @@ import math
 from gathered import Study, Trial, is_victim, step_times, study
 from live import CONDITIONS
 from redealt import case_of
-from suite.gate.explain import levels_of
-from suite.gate.procedure import Procedure
-from suite.gate.records import Row
-from suite.limits import Limits
+from suite.analysis.thresholds import Limits
+from suite.gate.deciding.attribution import levels_of
+from suite.gate.deciding.procedure import Procedure
+from suite.gate.record.values import Row
 
 
 def called(trial: Trial) -> dict[str, str]:

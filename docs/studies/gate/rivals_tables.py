@@ -11,7 +11,7 @@ from live import CONDITIONS, Condition
 from rivals import trials as rivals
 from rivals.rival import Rival
 from shares import LIMITS, count_of, of
-from suite.gate.formats.figures import limit
+from suite.gate.formats.numbers import limit
 from tables import Table, fine
 
 GATE, GATE_RULE = "stepmark gate", "regression"

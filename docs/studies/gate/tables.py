@@ -14,7 +14,7 @@ from gathered import Study, Trial, dose, error_of, is_false, is_hit, is_passed, 
 from live import CONDITIONS, Condition
 from redealt import OUT
 from shares import LIMITS, count_of, of
-from suite.gate.formats.figures import limit, percent
+from suite.gate.formats.numbers import limit, percent
 from suite.units import duration
 
 CLOCK = (

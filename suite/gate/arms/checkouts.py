@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite import code_identity, locks
-from suite.disk import cannot_write, write_whole
-from suite.git import GitFailed, NoRevision, commit, git
-from suite.records import StepmarkError
+from suite.provenance import code_identity
+from suite.provenance.git import GitFailed, NoRevision, commit, git
+from suite.records import StepmarkError, file_locks
+from suite.records.atomic_files import cannot_write, write_whole
 
 KEPT = ".stepmark"
 """Folder, in the repository, of what the gate keeps: checkouts and environments."""
@@ -33,7 +33,7 @@ class State:
         revision: hash of the commit; None where git says nothing.
         tree: hash of its tree; None where files differ: what is there then has no name.
         dirty: whether files differ, new ones included.
-        diff_sha256: hash of how they differ (`suite.code_identity`); that of all modules where git does not keep them.
+        diff_sha256: hash of how they differ (`code_identity`); that of all modules where git does not keep them.
         reason: why git says nothing.
     """
 
@@ -166,10 +166,10 @@ def alone(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(folder, error) from error
     try:
-        locks.lock(fd, wait=True)
+        file_locks.lock(fd, wait=True)
         yield
     finally:
-        locks.release(fd)
+        file_locks.release(fd)
 
 
 def kept(top: Path) -> Path:

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from suite import git, witness
 from suite.gate.arms.checkouts import SHORT, alone, kept
-from suite.lifeline import run_guarded
+from suite.machine.process_lifetime import run_guarded
+from suite.provenance import git
 from suite.records import StepmarkError
+from suite.runner import import_witness
 
 LOCK = "requirements.lock"
 TORCH = re.compile(rb"torch\s*(==|@|\[)")
@@ -51,7 +52,7 @@ def found(python: str) -> str:
 
 
 def surroundings(python: str, projects: Sequence[str] = ()) -> dict[str, Any]:
-    """What an interpreter has: where it searches modules, and what is installed in it (`suite.witness`).
+    """What an interpreter has: where it searches modules, and what is installed in it (`suite.runner.import_witness`).
 
     Args:
         python: its path or name.
@@ -61,8 +62,8 @@ def surroundings(python: str, projects: Sequence[str] = ()) -> dict[str, Any]:
         StepmarkError: it does not run.
     """
     if python == sys.executable:
-        return witness.surroundings(projects)
-    command = [found(python), "-P", witness.__file__, witness.SURROUNDINGS, *projects]
+        return import_witness.surroundings(projects)
+    command = [found(python), "-P", import_witness.__file__, import_witness.SURROUNDINGS, *projects]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **FOREIGN}, check=False)
     try:
         known: dict[str, Any] = json.loads(done.stdout)

@@ -1,9 +1,9 @@
 """A verdict in the formats that people and tools read: values of `suite.gate.verdict` in, text out.
 
-printable.py    texts of others made fit for a line
-figures.py      numbers for a reader
+sanitize.py     texts of others made fit for a line
+numbers.py      numbers for a reader
 sentences.py    what several formats say alike
-conditions.py   how it was measured, as labels and texts
+method.py       how it was measured, as labels and texts
 forest.py       changes and their intervals as path data, in whole pixels
 table.py, as_json.py, junit.py, markdown.py, github.py, page.py     one format each
 """

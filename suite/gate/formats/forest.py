@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from suite.gate.formats.figures import change, percent
+from suite.analysis.thresholds import Limits, Verdict
+from suite.gate.formats.numbers import change, percent
 from suite.gate.formats.sentences import case_label, finding, is_time, level_label
 from suite.gate.verdict import GateVerdict, Judged
-from suite.limits import Limits, Verdict
 
 PLOT_PX = 300
 """Width from one end of the axis to the other; with the margins it fits a phone of 360 pixels."""

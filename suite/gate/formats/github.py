@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from suite.gate.formats.figures import change
-from suite.gate.formats.printable import printable
+from suite.gate.formats.numbers import change
+from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     also,
     bound,

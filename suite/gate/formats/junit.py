@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from xml.etree import ElementTree
 
-from suite.gate.formats.conditions import conditions
-from suite.gate.formats.figures import change
-from suite.gate.formats.printable import printable
+from suite.gate.formats.method import conditions
+from suite.gate.formats.numbers import change
+from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     also,
     case_label,

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 
 from suite import units
-from suite.gate.formats.conditions import conditions
-from suite.gate.formats.figures import between, change, percent
-from suite.gate.formats.printable import printable
+from suite.gate.formats.method import conditions
+from suite.gate.formats.numbers import between, change, percent
+from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,

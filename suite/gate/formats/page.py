@@ -9,10 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from suite import units
-from suite.gate.formats.conditions import conditions
-from suite.gate.formats.figures import between, change, percent
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
-from suite.gate.formats.printable import printable
+from suite.gate.formats.method import conditions
+from suite.gate.formats.numbers import between, change, percent
+from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,

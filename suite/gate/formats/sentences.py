@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from suite.gate.formats.figures import change, limit, percent_above, size
+from suite.analysis.thresholds import Verdict
+from suite.gate.formats.numbers import change, limit, percent_above, size
 from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, GateVerdict, Judged, LeftOut
-from suite.limits import Verdict
 
 NAMED = 2
 """Cases of a reason that are named; more are counted."""

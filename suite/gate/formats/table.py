@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suite import units
-from suite.gate.formats.conditions import conditions
-from suite.gate.formats.figures import between, percent
-from suite.gate.formats.printable import printable
+from suite.gate.formats.method import conditions
+from suite.gate.formats.numbers import between, percent
+from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     BLAMED,
     bound,

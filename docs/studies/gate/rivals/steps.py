@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from suite.matrix import cases_of, load_profile
+from suite.matrix.profiles import cases_of, load_profile
 from suite.records import Case
 
 PROFILES = Path(__file__).parents[1] / "profiles.toml"
@@ -35,7 +35,7 @@ def step_of(case_id: str) -> Callable[[], None]:
     """A training step of a case, warm; calling it is what rivals time."""
     import torch
 
-    from suite.training import make_step
+    from suite.measuring.modes import make_step
 
     torch.set_num_threads(1)
     step = make_step(cases()[case_id])

@@ -1,0 +1,241 @@
+"""The interval of each case of a run, with the visit as the replicate: rounds of one process resemble each other.
+
+    log round = case + window + visit + round
+
+A window is a group of cases that take turns. Its level is the machine's in those seconds, and belongs to the truth of
+the run. A visit is one fresh process of one case. The variance between visits is pooled over the cases of the run,
+since three visits of one case hardly show it. The median is that of all rounds that count, as measured.
+docs/decisions/0026 has the reasons, docs/measuring.md has what the intervals were seen to cover (`make coverage`).
+
+Source: Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time", for the levels of replication; Shao and Tu
+    1995, "The jackknife and bootstrap", section 2.3, for a median with groups left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median, variance
+
+from suite.analysis.estimates import CONFIDENCE, Estimate, batches, counted, estimate, quantile, student_between
+from suite.analysis.variance_pooling import SMALLEST, between_variance, prior_degrees
+from suite.records import LEARN, Measurement, RunRecord
+
+PROCESS = 0.007
+"""Standard deviation of the log by which processes of one case differ, until a run has shown its own: forks of one
+zygote differed by 0.6 %, zygotes by 0.7 % (docs/measuring.md)."""
+PROCESS_DEGREES = 2.0
+"""Degrees of freedom that `PROCESS` is worth: as many as one case with three visits."""
+WITHIN_DEGREES = 12.0
+"""Degrees of freedom of what the rounds of a case say of one visit."""
+PARTS = 5
+"""Consecutive parts of a visit; their spread is that of the visit's median."""
+SWEEPS = 30
+"""Rounds of least squares that tell windows from cases, at most."""
+SETTLED = 1e-6
+"""Change of a window's level, of a log, from which another round of least squares gains nothing."""
+MEDIAN_OVER_MEAN = {1: 1.0, 2: 1.0, 3: 1.346, 4: 1.193, 5: 1.434, 6: 1.288}
+"""Variance of the median of so many normal values over that of their mean; pi / 2 for many."""
+
+Window = tuple[int, float]
+"""A pass, and the start of a group of cases that took turns in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """A case as its visits show it, in logs.
+
+    Attributes:
+        weights: share of the case's rounds, for each visit that has some.
+        deviations: how far each visit draws the median of all rounds.
+        windows: when each visit was.
+        within: variance of one visit's median by its own rounds.
+        scatter: variance of single rounds about the median of their visit.
+    """
+
+    known: Estimate
+    weights: list[float]
+    deviations: list[float]
+    windows: list[Window]
+    within: float
+    scatter: float
+
+
+def estimates(records: Iterable[RunRecord]) -> dict[str, Estimate]:
+    """Median and interval of the step time, by case id, of each case of a run that has rounds.
+
+    The variance between visits is that of all measured cases, those that learn apart from the rest; a case that failed
+    on the way is judged alone.
+    """
+    known: dict[str, Estimate] = {}
+    pools: dict[bool, dict[str, Visits]] = {True: {}, False: {}}
+    for record in records:
+        measurement = record.measurement
+        turns = counted(measurement) if measurement else []
+        alone = estimate(turns)
+        if measurement is None or alone is None:
+            continue
+        known[record.case.id] = alone
+        if all(value > 0 for turn in turns for value in turn):
+            split = split_by_visit(measurement, turns, alone)
+            if record.outcome == "measured":
+                pools[record.case.mode == LEARN][record.case.id] = split
+            else:
+                known[record.case.id] = intervals([split])[0]
+    for pool in pools.values():
+        known |= dict(zip(pool, intervals(list(pool.values())), strict=True))
+    return known
+
+
+def split_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]], known: Estimate) -> Visits:
+    """A case split into its visits; all its rounds are above 0."""
+    parts: list[list[float]] = []
+    windows: list[Window] = []
+    start = 0
+    for visit in measurement.visits:
+        end = start + len(visit.turns)
+        logs = [math.log(value) for turn in turns[start:end] for value in turn]
+        start = end
+        if logs:
+            parts.append(logs)
+            windows.append((visit.index, visit.started_s))
+    weights = [len(part) / known.rounds for part in parts]
+    within, scatter = within_visits(parts)
+    return Visits(known, weights, deviations(parts, weights), windows, within, scatter)
+
+
+def deviations(parts: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
+    """How far each visit draws the median of all rounds: what is left without it, for each unit of its weight."""
+    if len(parts) < 2:
+        return [0.0]
+    without = [median(one for k, part in enumerate(parts) if k != left for one in part) for left in range(len(parts))]
+    middle = fmean(without)
+    return [(middle - one) * (1 - weight) / weight for one, weight in zip(without, weights, strict=True)]
+
+
+def within_visits(parts: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Variance of a visit's median by its own rounds, and of single rounds about it.
+
+    Source: Woodruff 1952, as `suite.analysis.estimates.estimate`, with consecutive parts of the visit as groups.
+    """
+    about = sorted(value - middle for part in parts for middle in [median(part)] for value in part)
+    reach = math.sqrt(fmean(share_variance(part) for part in parts))
+    half = (quantile(about, 0.5 + reach) - quantile(about, 0.5 - reach)) / 2
+    return max(half**2, SMALLEST), fmean(value**2 for value in about)
+
+
+def share_variance(values: Sequence[float]) -> float:
+    """Variance of the share of a visit's values below its median; at least that of values without any order."""
+    floor = 0.25 / len(values)
+    if len(values) < 2 * PARTS:
+        return floor
+    middle = median(values)
+    shares = [fmean((value < middle) + (value == middle) / 2 for value in part) for part in batches(values, PARTS)]
+    return max(floor, sum((share - 0.5) ** 2 for share in shares) / (PARTS - 1) / PARTS)
+
+
+def intervals(cases: Sequence[Visits]) -> list[Estimate]:
+    """The median of each case with its interval, by the variance between visits that all of them show."""
+    if not cases:
+        return []
+    company: dict[Window, int] = defaultdict(int)
+    for case in cases:
+        for window in case.windows:
+            company[window] += 1
+    levels = window_levels(cases, company)
+    degrees = [free_visits(case, company) for case in cases]
+    own = [spread(case, levels, free) for case, free in zip(cases, degrees, strict=True)]
+    within = [case.within for case in cases]
+    between = between_variance(own, within, degrees, PROCESS**2, PROCESS_DEGREES)
+    expected = [part + between for part in within]
+    several = [(a / b, free) for a, b, free in zip(own, expected, degrees, strict=True) if free]
+    agreed = prior_degrees([ratio for ratio, _ in several], [free for _, free in several])
+    common = common_variance(levels, company, own)
+    made = []
+    for case, one, likely, free in zip(cases, own, expected, degrees, strict=True):
+        prior = min(agreed, PROCESS_DEGREES + sum(degrees) - free)
+        known = prior + free
+        if not free:  # one visit: its rounds and the processes of others are all that is known
+            known = likely**2 / (case.within**2 / WITHIN_DEGREES + between**2 / prior)
+        drawn = (prior * likely + free * one) / (prior + free)
+        total, total_degrees = added((drawn, known), common)
+        made.append(interval(case, total, total_degrees, between))
+    return made
+
+
+def free_visits(case: Visits, company: dict[Window, int]) -> float:
+    """Degrees of freedom of a case's visits about their mean, less what its windows' levels took."""
+    kept = fmean(1 - 1 / company[window] if company[window] > 1 else 1.0 for window in case.windows)
+    return (len(case.windows) - 1) * kept
+
+
+def window_levels(cases: Sequence[Visits], company: dict[Window, int]) -> dict[Window, float]:
+    """Level of each window that several cases shared, by least squares: case + window, a case's own left out."""
+    levels = {window: 0.0 for window, count in company.items() if count > 1}
+    for _ in range(SWEEPS):
+        sums: dict[Window, float] = defaultdict(float)
+        shares: dict[Window, float] = defaultdict(float)
+        for case in cases:
+            rest = remaining(case, levels)
+            for window, weight, left in zip(case.windows, case.weights, rest, strict=True):
+                sums[window] += weight * (left + levels.get(window, 0.0))
+                shares[window] += weight
+        before, levels = levels, {window: sums[window] / shares[window] for window in levels}
+        if all(abs(levels[window] - before[window]) < SETTLED for window in levels):
+            break
+    return levels
+
+
+def remaining(case: Visits, levels: dict[Window, float]) -> list[float]:
+    """What is left of a case's deviations without its windows' levels, about their own mean."""
+    rest = [one - levels.get(window, 0.0) for one, window in zip(case.deviations, case.windows, strict=True)]
+    middle = sum(weight * one for weight, one in zip(case.weights, rest, strict=True))
+    return [one - middle for one in rest]
+
+
+def spread(case: Visits, levels: dict[Window, float], free: float) -> float:
+    """Variance between the visits of a case, its windows' levels left out; 0 where it has but one."""
+    squares = sum(weight * one**2 for weight, one in zip(case.weights, remaining(case, levels), strict=True))
+    return len(case.weights) * squares / free if free else 0.0
+
+
+def common_variance(
+    levels: dict[Window, float], company: dict[Window, int], own: Sequence[float]
+) -> tuple[float, float]:
+    """Variance of a window's level about that of its pass, and its degrees of freedom: a case was in one window of
+    each pass, and the run in all. Where a pass has one window, the case has seen all that the run has.
+    """
+    passes: dict[int, list[Window]] = defaultdict(list)
+    for window in levels:
+        passes[window[0]].append(window)
+    several = [windows for windows in passes.values() if len(windows) > 1]
+    if not several:
+        return 0.0, 1.0
+    seen = fmean(variance([levels[window] for window in windows]) for windows in several)
+    noise = fmean(own) * fmean(1 / company[window] for windows in several for window in windows)
+    unseen = 1 - fmean(1 / len(windows) for windows in several)
+    return max(0.0, seen - noise) * unseen, float(sum(len(windows) - 1 for windows in several))
+
+
+def added(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    """The sum of two variances, each with its degrees of freedom, and the degrees of the sum.
+
+    Source: Satterthwaite 1946, "An approximate distribution of estimates of variance components".
+    """
+    total = one[0] + other[0]
+    return total, total**2 / (one[0] ** 2 / one[1] + other[0] ** 2 / other[1])
+
+
+def interval(case: Visits, variance_of_visit: float, degrees: float, between: float) -> Estimate:
+    """A case's median with the interval of Student's t, in logs.
+
+    The median of all rounds is the mean of the visits as long as they overlap, and their median once they do not.
+    """
+    visits = len(case.weights)
+    apart = between / (between + case.scatter)
+    of_median = 1 + (MEDIAN_OVER_MEAN.get(visits, math.pi / 2) - 1) * apart
+    error = math.sqrt(variance_of_visit * of_median * sum(weight**2 for weight in case.weights))
+    factor = math.exp(student_between((1 + CONFIDENCE) / 2, degrees) * error)
+    return replace(case.known, low=case.known.median / factor, high=case.known.median * factor)

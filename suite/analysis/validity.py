@@ -1,0 +1,279 @@
+"""How far to trust a case's numbers: what was read of the machine and of the rounds, as verdicts with their reasons.
+
+Each check looks for one thing that makes a step time mean something else than what it is read as, and doubts only what
+it is sure of: a machine where nothing is the matter should hardly ever be accused (docs/decisions/0015). A case without
+a doubt is steady. To look for one thing more, add a check to `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from statistics import fmean, median
+
+from suite import units
+from suite.analysis.estimates import batches, counted
+from suite.machine.allocators import ALLOCATORS
+from suite.records import Measurement, Visit
+
+STEADY = "steady"
+DRIFTING, BIMODAL = "drifting", "bimodal"
+CLIMBS, FALLS = "climbs", "falls"
+FROM_OUTSIDE = ("loaded", "stolen", "throttled", "swapped", "memory-hungry neighbour")
+"""Kinds that are read of the machine; the others are the case's own, by its step times or by a survey of it."""
+MUCH_LOAD = 0.1
+"""Cores' worth of time that others used from which a run counts as loaded. Quiet machines show a hundredth of one."""
+MUCH_WAITING = 0.25
+"""Share of the time for which some process waited for a core from which it counts as loaded: workers go first, and
+keep others waiting. A busy loop that waits for them shows most of the time, a quiet machine a hundredth of it."""
+MUCH_QUEUEING = 0.5
+"""Share of a step's time for which its own threads wait for a core, from which they share one where nobody else uses
+any. Threads with a core each show less than a hundredth; two on one core all of the time."""
+MUCH_STOLEN = 0.05
+MUCH_HELD_BACK = 0.01
+"""Shares of the time from which the hypervisor or a quota is in the way."""
+SLOWED = 0.05
+"""Share of the looks at a device in which heat or power lowered its clock."""
+SWAPPED = 0.05
+"""Share of the rounds that read pages from a disk."""
+MUCH_MEMORY = 256 * 2**20
+"""Bytes held by a busy neighbour that no cache holds, so that it fetches them through the one bus to memory."""
+MUCH_TAKEN = 20_000
+"""Pages a second that others map in, some 80 MB: more than starting programs takes."""
+SHORT_OF_MEMORY = 0.01
+"""Share of the time for which some process waited for memory."""
+CHANGE = 0.05
+"""Relative change of the step time below which neither a trend nor a second level is worth a word."""
+STRETCHES = 12
+"""Stretches of a visit's turns in which a trend is looked for; neighbouring turns resemble each other."""
+TREND_SURE = 3.3
+"""Standard deviations of Kendall's statistic under no trend: one in a thousand reaches it by chance."""
+SMALLER_LEVEL = 0.15
+"""Share of the turns at the rarer of two levels, at least."""
+APART = 4.0
+"""Ashman's D from which two levels are two. The halves of one normal distribution have 2.7, of a uniform one 3.5."""
+IN_BETWEEN = 0.2
+"""Turns in the middle half of the way from one level to the other, over those of the rarer level, at most: of a tail
+that is no second level they are half."""
+FEWEST_TURNS = 20
+SLOWER = 1.05
+"""Step time with the usual allocator over that with the steady one from which it is worth a word."""
+MANY_FAULTS = 16
+"""Pages more that a step maps in with the usual allocator, at least, for that to be the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One reason to trust a case less: what it is, in a word or two, and what was seen."""
+
+    kind: str
+    text: str
+
+
+def doubts(measurement: Measurement) -> list[Doubt]:
+    """The doubts about a case by itself, from rounds as they were measured; none where it is steady."""
+    return [doubt for check in CHECKS if (doubt := check(measurement))]
+
+
+def verdict(found: Sequence[Doubt]) -> str:
+    """The kinds in one line, or that it is steady."""
+    return ", ".join(doubt.kind for doubt in found) or STEADY
+
+
+def summary(cases: Sequence[Sequence[Doubt]]) -> str:
+    """How many cases are steady, and what is the matter with how many others."""
+    kinds = [doubt.kind for found in cases for doubt in found]
+    tally = ", ".join(f"{kind} {kinds.count(kind)}" for kind in dict.fromkeys(kinds))
+    return f"{sum(not found for found in cases):,} of {len(cases):,} measured cases steady{tally and f'; {tally}'}"
+
+
+def drifting(measurement: Measurement) -> Doubt | None:
+    """Whether the step time climbs, or falls, within most visits.
+
+    Source: Kendall 1938, "A new measure of rank correlation", for the trend; Theil 1950 and Sen 1968 for its size.
+    """
+    changes = [change for turns in turns_of_visits(measurement) if (change := trend(turns))]
+    climbing = [change for change in changes if change > 0]
+    for found in (climbing, [change for change in changes if change < 0]):
+        if len(found) * 2 > len(measurement.visits):
+            size = units.text(abs(median(found)), "ratio", 2)
+            way = CLIMBS if found is climbing else FALLS
+            return Doubt(DRIFTING, f"its step time {way} by {size} within a visit")
+    return None
+
+
+def trend(turns: Sequence[float]) -> float:
+    """Relative change from the first turn to the last where it is one way, and large enough; else 0.0."""
+    if len(turns) < STRETCHES:
+        return 0.0
+    stretches = [median(stretch) for stretch in batches(turns, STRETCHES)]
+    count = len(stretches)
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    ahead = sum((stretches[j] > stretches[i]) - (stretches[j] < stretches[i]) for i, j in pairs)
+    spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    slope = median((stretches[j] - stretches[i]) / (j - i) for i, j in pairs)
+    change = slope * (count - 1) / median(stretches)
+    return change if abs(ahead) >= TREND_SURE * spread and abs(change) >= CHANGE else 0.0
+
+
+def bimodal(measurement: Measurement) -> Doubt | None:
+    """Whether turns have one of two step times, with little in between.
+
+    Source: Ashman, Bird and Zepf 1994, "Detecting bimodality in astronomical datasets", for the distance of two levels;
+        Otsu 1979 for where to part them.
+    """
+    values = sorted(turn for turns in turns_of_visits(measurement) for turn in turns)
+    if len(values) < FEWEST_TURNS:
+        return None
+    cut = parting(values, math.ceil(SMALLER_LEVEL * len(values)))
+    low, high = values[:cut], values[cut:]
+    lower, upper = fmean(low), fmean(high)
+    apart = upper - lower
+    between = sum(lower + apart / 4 < value < upper - apart / 4 for value in values)
+    if (
+        apart < CHANGE * lower
+        or apart * math.sqrt(2) < APART * math.sqrt(variance(low, lower) + variance(high, upper))
+        or between > IN_BETWEEN * min(len(low), len(high))
+    ):
+        return None
+    levels = [f"{units.text(mean, 's', 3)} in {len(level)}" for level, mean in ((low, lower), (high, upper))]
+    return Doubt(BIMODAL, f"its step time is {levels[0]} turns and {levels[1]}")
+
+
+def variance(values: Sequence[float], mean: float) -> float:
+    """Mean square around their mean."""
+    return fmean([(value - mean) ** 2 for value in values])
+
+
+def parting(values: Sequence[float], fewest: int) -> int:
+    """Where to cut ordered values in two, each of at least so many, such that the means are as far apart as they can
+    be for the sizes of the parts.
+    """
+    count, sums = len(values), list(accumulate(values))
+    share = sums[-1] / count
+    ways = [
+        ((sums[cut - 1] - cut * share) ** 2 / (cut * (count - cut)), cut) for cut in range(fewest, count - fewest + 1)
+    ]
+    return max(ways)[1]
+
+
+def turns_of_visits(measurement: Measurement) -> list[list[float]]:
+    """Medians of the turns that have a round that counts, visit by visit."""
+    turns = iter(counted(measurement))
+    return [[median(turn) for turn in islice(turns, len(visit.turns)) if turn] for visit in measurement.visits]
+
+
+def loaded(measurement: Measurement) -> Doubt | None:
+    """Whether others kept cores busy, or would have."""
+    used, waited = average(measurement, "others_cores"), average(measurement, "cpu_pressure")
+    who = f" ({name})" if (name := neighbour(measurement.visits)) else ""
+    if used >= MUCH_LOAD:
+        return Doubt("loaded", f"others{who} used {used:.2f} cores' worth of time meanwhile")
+    if who and waited >= MUCH_WAITING:
+        return Doubt("loaded", f"others{who} waited for a core {units.text(waited, 'ratio', 2)} of the time")
+    return None
+
+
+def crowded(measurement: Measurement) -> Doubt | None:
+    """Whether threads of the step wait for each other's core, since nobody else is there to wait for."""
+    steps, queued = measurement.values("step_time"), measurement.values("queue_time")
+    if not queued or loaded(measurement) or throttled(measurement):
+        return None
+    share = median(waited / step for waited, step in zip(queued, steps, strict=True))
+    if share < MUCH_QUEUEING:
+        return None
+    return Doubt(
+        "threads share a core",
+        f"its threads waited for a core {units.text(share, 'ratio', 2)} of the time, and no other process explains it",
+    )
+
+
+def stolen(measurement: Measurement) -> Doubt | None:
+    """Whether the hypervisor took the cores away."""
+    share = average(measurement, "stolen_share")
+    if share < MUCH_STOLEN:
+        return None
+    return Doubt("stolen", f"other machines had {units.text(share, 'ratio', 2)} of its cores' time")
+
+
+def throttled(measurement: Measurement) -> Doubt | None:
+    """Whether a quota held processes back, heat the cores, or heat or power a device."""
+    share = average(measurement, "throttled_share")
+    if share >= MUCH_HELD_BACK:
+        return Doubt("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
+    if events := sum(measurement.visited("heat_events")):
+        return Doubt("throttled", f"heat lowered the clock of its cores {events:.0f} times")
+    for series in measurement.surveyed:
+        if series.metric.name.endswith("_slowed") and series.values and fmean(series.values) >= SLOWED:
+            device = series.metric.name.removesuffix("_slowed")
+            seen = units.text(fmean(series.values), "ratio", 2)
+            return Doubt("throttled", f"heat or power lowered the clock of {device} in {seen} of the looks")
+    return None
+
+
+def swapped(measurement: Measurement) -> Doubt | None:
+    """Whether pages came from a disk."""
+    rounds = measurement.values("major_faults")
+    share = sum(faults > 0 for faults in rounds) / len(rounds) if rounds else 0.0
+    if share < SWAPPED:
+        return None
+    return Doubt("swapped", f"pages were read from a disk in {units.text(share, 'ratio', 2)} of its rounds")
+
+
+def hungry(measurement: Measurement) -> Doubt | None:
+    """Whether somebody beside it had much of the memory, or of the way there."""
+    waited, taken = average(measurement, "memory_pressure"), average(measurement, "others_faults")
+    held = max(measurement.visited("neighbour_memory"), default=0.0)
+    used, who = average(measurement, "neighbour_cores"), neighbour(measurement.visits)
+    seen = []
+    if who and held >= MUCH_MEMORY and loaded(measurement):
+        seen.append(f"{who} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
+    if taken >= MUCH_TAKEN:
+        seen.append(f"others took {units.text(taken, 'count', 2)} pages a second")
+    if waited >= SHORT_OF_MEMORY:
+        seen.append(f"some process waited for memory {units.text(waited, 'ratio', 2)} of the time")
+    return Doubt("memory-hungry neighbour", "; ".join(seen)) if seen else None
+
+
+def allocator(measurement: Measurement) -> Doubt | None:
+    """Whether a step is longer for the memory that it gives back and takes again: measured, by a survey."""
+    usual, steady = measurement.survey("usual_allocator_step_time"), measurement.survey("steady_allocator_step_time")
+    faults, few = (measurement.survey(f"{which}_allocator_faults") for which in ("usual", "steady"))
+    if not usual or not steady or median(faults) < median(few) + MANY_FAULTS:
+        return None
+    ratio = median(one / other for one, other in zip(usual, steady, strict=True))
+    if ratio < SLOWER:
+        return None
+    share, pages = units.text(1 - 1 / ratio, "ratio", 2), units.text(median(faults), "count", 2)
+    settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
+    return Doubt(
+        "allocator",
+        f"{share} of a step is {pages} page faults; with {settings} it is {ratio:.2f} times as fast",
+    )
+
+
+CHECKS: tuple[Callable[[Measurement], Doubt | None], ...] = (
+    drifting,
+    bimodal,
+    loaded,
+    crowded,
+    stolen,
+    throttled,
+    swapped,
+    hungry,
+    allocator,
+)
+"""What is looked for, in this order."""
+
+
+def average(measurement: Measurement, metric: str) -> float:
+    """Mean over the visits; 0.0 where it was not read."""
+    values = measurement.visited(metric)
+    return fmean(values) if values else 0.0
+
+
+def neighbour(visits: Sequence[Visit]) -> str:
+    """Names of the busiest of others' processes, as they were at different visits."""
+    return ", ".join(dict.fromkeys(visit.neighbour for visit in visits if visit.neighbour))

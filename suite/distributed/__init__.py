@@ -1,0 +1,1 @@
+"""Processes that share a batch: ranks, their gradients, their network."""

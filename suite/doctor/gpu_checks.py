@@ -1,0 +1,48 @@
+"""How NVIDIA devices are set up, asked of their driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pynvml
+
+from suite.doctor.finding import Finding, disturbs, fine, unknown
+from suite.machine import nvml
+from suite.machine.readings import NOTES, known
+
+NAME = "NVIDIA devices"
+HOT_C = 80
+"""Degrees from which many devices lower their clock."""
+
+
+def devices() -> Iterator[Finding]:
+    """What disturbs on each device; one finding where there is no driver, or none that can be asked."""
+    found = known(NAME, findings)
+    yield from [unknown(NAME, f"could not be read: {NOTES.get(NAME)}")] if found is None else found
+
+
+def findings() -> list[Finding]:
+    """The finding of each device."""
+    try:
+        with nvml.driver():
+            return [device(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError as error:
+        return [fine(NAME, f"none: {error}")]
+
+
+def device(index: int) -> Finding:
+    """Persistence, clocks and heat of one device; what it does not tell is left out."""
+    name = f"GPU {index}"
+    try:
+        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        keeps = pynvml.nvmlDeviceGetPersistenceMode(handle) == pynvml.NVML_FEATURE_ENABLED
+        slowed = nvml.reasons(handle)
+        heat = pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)
+    except pynvml.NVMLError as error:
+        return unknown(name, f"the driver said: {error}")
+    found = f"persistence {'on' if keeps else 'off'}, {heat} degrees, clock lowered by {', '.join(slowed) or 'nothing'}"
+    if not keeps:
+        return disturbs(name, found, f"sudo nvidia-smi -i {index} -pm 1")
+    if slowed or heat >= HOT_C:
+        return disturbs(name, found, f"cool it, or lock its clock: sudo nvidia-smi -i {index} -lgc MHZ")
+    return fine(name, found)

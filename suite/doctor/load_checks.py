@@ -1,0 +1,88 @@
+"""What goes on right now: two looks at the kernel's counters, a little while apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from suite.doctor.finding import Finding, disturbs, fine, unknown
+from suite.machine import interference
+from suite.machine.affinity import usable_cores
+from suite.machine.interference import Disturbance
+
+WINDOW_S = 2.0
+MUCH_LOAD = 0.05
+"""Share of the allowed cores that others use from which they are in the way."""
+MUCH_STEAL = 0.01
+"""Share of the allowed cores that the hypervisor gives to others from which it is in the way."""
+MUCH_PRESSURE = 0.05
+"""Share of the time for which some process waited for a core, over the last ten seconds."""
+SHOWN_PROCESSES = 3
+UNREADABLE = "the kernel's counters could not be read"
+PRESSURE = Path("/proc/pressure/cpu")
+
+
+def moment() -> Iterator[Finding]:
+    """What is in the way over the next seconds."""
+    before = interference.look()
+    time.sleep(WINDOW_S)
+    after = interference.look()
+    if before is None or after is None:
+        yield unknown("other load", "this is no Linux")
+        return
+    seen = interference.between(before, after)
+    if seen is None:
+        yield unknown("other load", UNREADABLE)
+        return
+    yield load(seen)
+    yield steal(seen)
+    yield pressure()
+    yield throttling(seen, after.throttled_s)
+
+
+def load(seen: Disturbance) -> Finding:
+    """Whether other processes use the cores that this one may use."""
+    if seen.others_cores is None:
+        return unknown("other load", UNREADABLE)
+    share = seen.others_cores / usable_cores()
+    if share < MUCH_LOAD:
+        return fine("other load", f"{share:.1%} of the cores that this process may use")
+    most = (seen.neighbours or ())[:SHOWN_PROCESSES]
+    named = ", ".join(f"{one.name} (process {one.pid}) {one.cores:.0%} of a core" for one in most)
+    return disturbs("other load", f"{share:.0%} of the cores that this process may use: {named}", "end it, or wait")
+
+
+def steal(seen: Disturbance) -> Finding:
+    """Whether the hypervisor gives this machine's cores to others."""
+    if seen.stolen is None:
+        return unknown("steal", UNREADABLE)
+    if seen.stolen < MUCH_STEAL:
+        return fine("steal", f"{seen.stolen:.2%} of the time of its cores")
+    return disturbs("steal", f"{seen.stolen:.1%} of the time of its cores goes to other machines", "a host of its own")
+
+
+def pressure(file: Path = PRESSURE) -> Finding:
+    """Whether processes wait for cores.
+
+    Source: Linux, Documentation/accounting/psi.rst.
+    """
+    try:
+        some = dict(part.split("=") for part in file.read_text().splitlines()[0].split()[1:])
+        share = float(some["avg10"]) / 100
+    except (OSError, KeyError, ValueError, IndexError):
+        return unknown("CPU pressure", "not told")
+    if share < MUCH_PRESSURE:
+        return fine("CPU pressure", f"{share:.1%} of the last ten seconds")
+    return disturbs(
+        "CPU pressure", f"for {share:.0%} of the last ten seconds a process waited for a core", "as of load"
+    )
+
+
+def throttling(seen: Disturbance, since_start_s: float | None) -> Finding:
+    """Whether the quota of the container was used up meanwhile."""
+    if seen.throttled is None or since_start_s is None:
+        return unknown("throttling", UNREADABLE)
+    if seen.throttled == 0:
+        return fine("throttling", f"none now; {since_start_s:.1f} s since the container began")
+    return disturbs("throttling", f"held back for {seen.throttled:.0%} of the time", "a larger quota, or whole cores")

@@ -1,0 +1,53 @@
+"""What `stepmark run` becomes: pytest with Stepmark's exit codes, as `python exec_pytest.py ARGUMENTS`.
+
+It takes the place of the command in the same process, so that a signal to the one ends the other. It is run by its
+path: pytest has to find the package `suite` before anything has imported it.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from pathlib import Path
+
+WRONG_USAGE = 2
+PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED = 4, 5
+"""pytest's own exit codes for a wrong command line and for no test selected; `stepmark run` says 2 for both.
+
+Source: pytest, reference guides, "Exit codes".
+"""
+NOTHING_SELECTED = "stepmark: no case was selected; `stepmark list` shows the cases of a profile.\n"
+
+
+def main() -> int:
+    """Run pytest as `python -m pytest` does; its exit code, 2 where the command line was wrong."""
+    if not sys.flags.safe_path:  # the first entry is this file's folder; with `-m` it is the current one
+        sys.path[0] = str(Path.cwd())
+    try:
+        runpy.run_module("pytest", run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        say_over()
+    if code == PYTEST_NOTHING_SELECTED:
+        sys.stderr.write(NOTHING_SELECTED)
+    return WRONG_USAGE if code in (PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED) else code
+
+
+def say_over() -> None:
+    """Let the other ranks of torchrun end; where that fails, its agent ends them with this one."""
+    from suite.machine import torchrun
+    from suite.records import StepmarkError
+
+    try:
+        among = torchrun.world()
+        if among:
+            torchrun.say_over(among)
+    except StepmarkError as error:
+        sys.stderr.write(f"stepmark: {error}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Readings of memory -> a verdict on each case by each metric, which needs no statistics."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from suite.analysis.exact_metrics import METRICS, growth, tolerance_of
+from suite.analysis.thresholds import Verdict
+from suite.gate.deciding import memory
+from suite.gate.record.store import Gate
+from suite.gate.record.values import Row
+from suite.gate.verdict import Judged, LeftOut
+
+
+def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
+    """Memory of each row that has not failed, by metric; and what could not be read."""
+    judged: list[Judged] = []
+    unread: list[LeftOut] = []
+    rows = [row for row in gate.planned.rows if row.id not in failed] if gate.readings else []
+    for metric in memory.wanted(gate.planned.metrics):
+        silent = memory.silent(gate.readings, metric)
+        if silent:
+            unread.append(LeftOut(f"{metric} of all cases", f"the {' and the '.join(silent)} cannot tell it"))
+            continue
+        for row in rows:
+            before, after = memory.columns(gate.readings, row.id, metric)
+            if before:
+                judged.append(memory_judged(gate, row, metric, before, after))
+            else:
+                unread.append(LeftOut(row.id, f"{metric} could not be read"))
+    return judged, unread
+
+
+def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
+    """One row's memory by one metric."""
+    towards = memory.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
+    verdict: Verdict = "no change"
+    if towards and len(before) < memory.READINGS:
+        verdict = "inconclusive"
+    elif towards:
+        verdict = "regression" if towards > 0 else "improvement"
+    return Judged(
+        name=row.id,
+        candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
+        metric=metric,
+        unit=METRICS[metric],
+        verdict=verdict,
+        change=growth(median(before), median(after)),
+        low=growth(max(before), min(after)),
+        high=growth(min(before), max(after)),
+        ruled_out=growth(min(before), max(after)),
+        blocks=len(before),
+        baseline_median=median(before),
+        candidate_median=median(after),
+        reason=f"{len(before)} of {memory.READINGS} readings were taken" if verdict == "inconclusive" else "",
+    )

@@ -1,0 +1,182 @@
+"""One block: a freshly executed process of each side, and every open case measured between forks of the two.
+
+random per block:
+    which side starts first, how much of the environment is padding (it moves the stack), the order of the cases,
+    the hash seed (the same on both sides)
+start both processes, which import torch
+for each case:
+    fork a worker of each side, warm both up, measure them against each other, end both
+
+What a fresh process decides by chance, such as where its code and its stack lie, is drawn anew in each block, and so
+averages out over blocks.
+
+Source: Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time" (levels of replication); Mytkowicz et al.
+    2009, "Producing wrong data without doing anything obviously wrong" (environment size, layout).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+
+from suite.gate.arms.arm import Side
+from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
+from suite.gate.record.values import COMPARING, WHO, Block, Kind, Mode, Row, Told
+from suite.machine.affinity import allowed_cores
+from suite.machine.interference import between, look
+from suite.records import Case, Plan, StepmarkError
+from suite.registry import INPUTS, TUNINGS
+from suite.runner.launcher import Launcher
+from suite.runner.worker_handle import ForkedWorker
+
+PADDING = 4096
+"""Bytes by which the environment of a process is longer than it need be, fewer than; as many as a page has."""
+PADDING_VARIABLE = "STEPMARK_PADDING"
+LARGEST_HASH_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one block is to do.
+
+    Attributes:
+        rows: with the modes in which each is measured.
+        case_seconds: of counted rounds of each side, for one case in one mode.
+        seed: of the whole gate; a block's own chance comes from that and its index.
+    """
+
+    index: int
+    kind: Kind
+    rows: Sequence[tuple[Row, tuple[Mode, ...]]]
+    case_seconds: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all blocks of a gate have in common: the arms, how workers run, and the plug-ins with the levels."""
+
+    sides: tuple[Side, Side]
+    plan: Plan
+    plugins: tuple[str, ...]
+
+    def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
+        """Where the workers of both sides come from in one block; not started."""
+        hash_seed = str(chance.randint(0, LARGEST_HASH_SEED))
+        sides = self.sides if kind in COMPARING else (self.sides[0], self.sides[0])
+        first, second = (self._launcher(side, hash_seed, chance) for side in sides)
+        return first, second
+
+    def _launcher(self, side: Side, hash_seed: str, chance: random.Random) -> Launcher:
+        padding = "x" * chance.randrange(PADDING)
+        own = {"PYTHONHASHSEED": hash_seed, PADDING_VARIABLE: padding, **side.origin.variables}
+        return Launcher(self.plan, self.plugins, replace(side.origin, variables=own))
+
+
+def measure_block(setting: Setting, order: Order) -> Block:
+    """Measure one block.
+
+    Raises:
+        StepmarkError: one of the sides does not start.
+        NotComparableError: one of the sides has loaded code of another checkout.
+    """
+    chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
+    started_s = monotonic()
+    before = look()
+    with ExitStack() as stack:
+        launchers = setting.launchers(order.kind, chance)
+        for launcher in launchers:
+            stack.enter_context(launcher)
+        start(launchers, chance.randrange(2), order.kind)
+        rows = list(order.rows)
+        chance.shuffle(rows)
+        told = {
+            row.id: {mode: tell(launchers, row, order, mode, setting.plan, chance) for mode in modes}
+            for row, modes in rows
+        }
+        after = look()
+        refuse_strays(launchers, order.kind)
+    found = between(before, after) if before and after else None
+    surroundings = found.series() if found else ()
+    return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
+
+
+def start(launchers: tuple[Launcher, Launcher], first: int, kind: Kind = "comparison") -> None:
+    """Start both sides, one of them first, and wait for both.
+
+    Raises:
+        StepmarkError: with the side that does not start.
+    """
+    for wait in (False, True):
+        for place in (first, 1 - first):
+            try:
+                (launchers[place].start if wait else launchers[place].launch)()
+            except StepmarkError as error:
+                raise of_side(error, place, kind) from error
+
+
+def refuse_strays(launchers: tuple[Launcher, Launcher], kind: Kind = "comparison") -> None:
+    """Check what both sides have loaded so far.
+
+    Raises:
+        NotComparableError: one of them has loaded code of another checkout.
+    """
+    for place, launcher in enumerate(launchers):
+        try:
+            launcher.refuse_strays()
+        except StepmarkError as error:
+            raise of_side(error, place, kind) from error
+
+
+def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
+    """The error with the name of the side that it is about."""
+    return type(error)(f"the {WHO[place] if kind == 'comparison' else WHO[0]} cannot be measured: {error}")
+
+
+def tell(
+    launchers: tuple[Launcher, Launcher], row: Row, order: Order, mode: Mode, plan: Plan, chance: random.Random
+) -> Told:
+    """Measure one case in one mode; whatever fails is told."""
+    cases = (row.baseline, row.candidate if order.kind in COMPARING else row.baseline)
+    workers: dict[int, ForkedWorker] = {}
+    first = chance.randrange(2)
+    try:
+        for place in (first, 1 - first):
+            workers[place] = answer(place, partial(launchers[place].begin, cases[place]))
+        for place in (0, 1):
+            answer(place, workers[place].await_made)
+        halves = halves_of(threads_of(row.baseline, plan.threads), chance)
+        return Told(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
+    except OneFailed as failed:
+        return Told(reason=str(failed), side=WHO[failed.place], lost=failed.lost)
+    finally:
+        for worker in workers.values():
+            worker.end()
+
+
+def halves_of(threads: int, chance: random.Random) -> Halves:
+    """Two disjoint sets of cores, chosen by chance; empty ones where there are not as many."""
+    cores = allowed_cores()
+    chance.shuffle(cores)
+    return Halves(tuple(cores[:threads]), tuple(cores[threads : 2 * threads]))
+
+
+def threads_of(case: Case, threads: int) -> int:
+    """Threads with which a case computes: its tuning's own, or those of the plan."""
+    own: int = TUNINGS[case.tuning].attributes.get("threads", threads)
+    return own
+
+
+def can_be_together(cases: tuple[Case, Case], threads: int) -> bool:
+    """Whether a worker of each side can be measured at the same time, with cores of their own for both.
+
+    Args:
+        cases: of the baseline and of the candidate.
+        threads: of the plan.
+    """
+    alone = all(case.execution == "cpu" and not INPUTS[case.input].attributes.get("workers") for case in cases)
+    return alone and 2 * max(threads_of(case, threads) for case in cases) <= len(allowed_cores())

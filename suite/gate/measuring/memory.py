@@ -1,0 +1,48 @@
+"""Reads the memory of both sides, case by case, by the survey that records have too."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from time import monotonic
+
+from suite.analysis.exact_metrics import footprint
+from suite.gate.measuring.block import Setting, refuse_strays, start
+from suite.gate.measuring.pair import OneFailed, answer
+from suite.gate.record.values import WHO, Reading, Row
+from suite.runner.worker_handle import ForkedWorker
+
+SURVEY = "memory"
+
+
+def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int) -> Reading:
+    """Survey the memory of cases in a fresh process of each side, both sides at the same time.
+
+    Raises:
+        StepmarkError: one of the sides does not start, or has loaded code of another checkout.
+    """
+    chance = random.Random(f"{seed} memory {index}")  # noqa: S311 - an order
+    started_s = monotonic()
+    found: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    with ExitStack() as stack:
+        launchers = setting.launchers("comparison", chance)
+        for launcher in launchers:
+            stack.enter_context(launcher)
+        start(launchers, chance.randrange(2))
+        for row in rows:
+            workers: list[ForkedWorker] = []
+            try:
+                for place, case in enumerate((row.baseline, row.candidate)):
+                    begin = partial(launchers[place].begin_survey, case, SURVEY)
+                    workers.append(answer(place, begin))
+                first, second = (footprint(answer(place, workers[place].surveyed)) for place in range(len(WHO)))
+                found[row.id] = (first, second)
+            except OneFailed:
+                continue  # the blocks will tell why
+            finally:
+                for worker in workers:
+                    worker.end()
+        refuse_strays(launchers)
+    return Reading(index, monotonic() - started_s, found)

@@ -1,0 +1,1 @@
+"""What a gate has measured: its values, and its file on disk."""

@@ -1,0 +1,254 @@
+"""What a gate has measured, on disk: `gate.jsonl`, a line for its plan and one for each block, as soon as it is over.
+
+Schema history:
+    1  header (arms, limits, rows, levels, budget, plan, seed, environment), lines of kind `trial`, `control`,
+       `recheck`, `comparison`, later also `size`, with all rounds of both sides, of kind `memory`, of kind `resumed`; a
+       footer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self, cast
+
+from suite.analysis.thresholds import Limits
+from suite.gate.record.values import KINDS, WHO, Block, Mode, Paired, Reading, Row, Told
+from suite.protocol import pack
+from suite.records import Plan, Series, StepmarkError
+from suite.records.atomic_files import cannot_write
+from suite.records.decoding import WrongValue, typed
+from suite.records.invariants import STEP_TIME, refuse_case, refuse_divisor, refuse_plan, refuse_selection
+from suite.records.store import NO_LOCKS, LineFile, read_lines
+
+LEDGER_NAME = "gate.jsonl"
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a gate set out to do.
+
+    Attributes:
+        arms: what each side turned out to be, by `baseline` and `candidate`.
+        levels: name of a level -> ids of the rows that have it.
+        left_out: id of a case -> why it cannot be compared at all.
+        memory_tolerance: growth of memory from which it counts as a regression.
+        budget_s: seconds that it may take.
+        selection: profile, profiles file, plug-ins, expression: what `resume` needs to find the same again.
+        identical: whether both arms are the same code.
+    """
+
+    started_at: str
+    arms: dict[str, dict[str, Any]]
+    rows: tuple[Row, ...]
+    levels: dict[str, tuple[str, ...]]
+    left_out: dict[str, str]
+    limits: Limits
+    memory_tolerance: float
+    metrics: tuple[str, ...]
+    budget_s: float
+    plan: Plan
+    seed: int
+    selection: dict[str, Any]
+    environment: dict[str, Any]
+    identical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A ledger as read, or as it grows.
+
+    Attributes:
+        finished: whether it came to its end; else it was interrupted, or still runs.
+    """
+
+    planned: Planned
+    blocks: list[Block] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Spent on blocks and readings."""
+        return sum(one.seconds for one in self.blocks) + sum(one.seconds for one in self.readings)
+
+    def of(self, kind: str) -> Iterator[Block]:
+        """Blocks of a kind, in order."""
+        return (block for block in self.blocks if block.kind == kind)
+
+
+class Ledger:
+    """Writes a gate's folder while it is measured. A line is on disk once its call returns."""
+
+    def __init__(self, folder: Path, file: LineFile | None = None) -> None:
+        """Open a gate to go on with it, or the file of a new one, kept from every other process from then on.
+
+        Raises:
+            StepmarkError: another process still writes it, or it cannot be written.
+        """
+        self.folder = folder
+        self._file = file or LineFile(folder / LEDGER_NAME, alone=True)
+
+    @classmethod
+    def create(cls, folder: Path, planned: Planned) -> Self:
+        """Make the folder where it is missing, and write what is planned.
+
+        Raises:
+            StepmarkError: it holds a gate already, or cannot be written.
+        """
+        taken = f"{folder} holds a gate already; choose another folder, or go on with --resume {folder}."
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        ledger = cls(folder, LineFile.begin(folder / LEDGER_NAME, taken))
+        ledger._file.append({"kind": "header", "schema": SCHEMA, **asdict(planned)})
+        return ledger
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the folder; empty where there is nothing."""
+        return "" if self._file.is_alone else NO_LOCKS.format(folder=self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; without `finish` the gate counts as interrupted."""
+        self._file.close()
+
+    def block(self, block: Block) -> None:
+        """Keep a block."""
+        self._file.append(packed_block(block))
+
+    def reading(self, reading: Reading) -> None:
+        """Keep a reading of memory."""
+        self._file.append({"kind": "memory", **asdict(reading)})
+
+    def resumed(self, at: str) -> None:
+        """Keep when it was gone on with."""
+        self._file.append({"kind": "resumed", "at": at})
+
+    def finish(self, at: str) -> None:
+        """Keep that it came to its end."""
+        self._file.append({"kind": "footer", "finished_at": at})
+
+
+def read_gate(path: Path) -> Gate:
+    """Read a gate's folder or its `gate.jsonl`.
+
+    Raises:
+        StepmarkError: there is none, it is none, or its schema is newer than this version.
+    """
+    file = path / LEDGER_NAME if path.is_dir() else path
+    lines, _ = read_lines(file)
+    if not lines or lines[0].get("kind") != "header" or "arms" not in lines[0]:
+        raise StepmarkError(f"{file} is no gate of stepmark: its first line is not a gate's header.")
+    if lines[0].get("schema") != SCHEMA:
+        raise StepmarkError(
+            f"{file} has gate schema {lines[0].get('schema')}; this version of stepmark reads {SCHEMA}."
+        )
+    try:
+        return Gate(
+            planned=planned_of(lines[0]),
+            blocks=[block_of(line) for line in lines if line.get("kind") in KINDS],
+            readings=[reading_of(line) for line in lines if line.get("kind") == "memory"],
+            finished=any(line.get("kind") == "footer" for line in lines),
+        )
+    except KeyError as error:
+        raise StepmarkError(f"{file} is no gate of stepmark: a line has no {error.args[0]}.") from error
+    except WrongValue as error:
+        raise StepmarkError(f"{file} is no gate of stepmark: {error}") from error
+
+
+def planned_of(line: dict[str, Any]) -> Planned:
+    """The plan from a header's values; raises `WrongValue` where they are none."""
+    planned = typed(Planned, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header")
+    refuse_plan(planned.plan)
+    refuse_selection(planned.selection)
+    for key in ("profile", "profiles_file"):
+        if not planned.selection.get(key):
+            raise WrongValue(f"the selection has no {key}; allowed: its name.")
+    for who in WHO:
+        if not isinstance(planned.arms.get(who, {}).get("text"), str):
+            raise WrongValue(f"the arms have no text of the {who}; allowed: as typed, such as dir:.")
+    for row in planned.rows:
+        refuse_case(row.baseline, f"row {row.id}")
+        refuse_case(row.candidate, f"row {row.id}")
+    return planned
+
+
+def packed_block(block: Block) -> dict[str, Any]:
+    """A block as plain values, with all its rounds."""
+    return {
+        "kind": block.kind,
+        "index": block.index,
+        "seconds": block.seconds,
+        "surroundings": pack(block.surroundings),
+        "told": {
+            row: {mode: packed_told(told) for mode, told in by_mode.items()} for row, by_mode in block.told.items()
+        },
+    }
+
+
+def packed_told(told: Told) -> dict[str, Any]:
+    """What a case told, as plain values."""
+    paired = told.paired
+    if paired is None:
+        return {"reason": told.reason, "side": told.side, "lost": told.lost}
+    sides = {"baseline": pack(paired.baseline), "candidate": pack(paired.candidate)}
+    return {"mode": paired.mode, "orders": list(paired.orders), "steps_per_round": paired.steps_per_round, **sides}
+
+
+def block_of(line: dict[str, Any]) -> Block:
+    """The inverse of `packed_block`; raises `WrongValue` where the line is none."""
+    where = f"block {line['index']}"
+    index, seconds = (
+        typed(int, line["index"], f"index of {where}"),
+        typed(float, line["seconds"], f"seconds of {where}"),
+    )
+    rows = typed(dict[str, dict[str, Any]], line["told"], f"told of {where}")
+    told = {
+        row: {mode: told_of(one, f"{row} in {where}") for mode, one in by_mode.items()} for row, by_mode in rows.items()
+    }
+    surroundings = typed(tuple[Series, ...], line["surroundings"], f"surroundings of {where}")
+    return Block(index, line["kind"], seconds, cast("dict[str, dict[Mode, Told]]", told), surroundings)
+
+
+def told_of(line: Any, where: str) -> Told:
+    """The inverse of `packed_told`; raises `WrongValue` where the line is none."""
+    if not isinstance(line, dict) or "reason" in line:
+        return typed(Told, line, where)
+    paired = typed(Paired, line, where)
+    pieces = len(paired.orders)
+    if not {0, 1} >= set(paired.orders) or paired.steps_per_round < 1:
+        raise WrongValue(f"orders of {where} are {paired.orders}; allowed: 0 and 1, and steps_per_round from 1.")
+    for series in (paired.baseline, paired.candidate):
+        if STEP_TIME not in {one.metric.name for one in series}:
+            raise WrongValue(f"{where} has no {STEP_TIME}; allowed: one for each side.")
+        for one in series:
+            if not pieces or not one.values or len(one.values) % pieces:
+                raise WrongValue(
+                    f"{one.metric.name} of {where} has {len(one.values)} values; allowed: as many for each of {pieces}."
+                )
+            if one.metric.name == STEP_TIME:
+                refuse_divisor(one, where)
+    return Told(paired)
+
+
+def reading_of(line: dict[str, Any]) -> Reading:
+    """A reading of memory from its line; raises `WrongValue` where the line is none."""
+    where = f"reading {line['index']}"
+    index, seconds = (
+        typed(int, line["index"], f"index of {where}"),
+        typed(float, line["seconds"], f"seconds of {where}"),
+    )
+    found = typed(dict[str, tuple[dict[str, float], ...]], line["found"], f"found of {where}")
+    if any(len(sides) != len(WHO) for sides in found.values()):
+        raise WrongValue(f"found of {where} has not two sides a row; allowed: baseline and candidate.")
+    return Reading(index, seconds, {row: (sides[0], sides[1]) for row, sides in found.items()})

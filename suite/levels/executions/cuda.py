@@ -1,0 +1,63 @@
+"""One CUDA device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from suite.contracts.clock import Clock, WaitingClock
+from suite.levels.executions.cpu import Cpu
+from suite.machine.cuda import cuda_devices
+from suite.records import Case
+from suite.registry import EXECUTIONS, ExecutionSpec
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Cuda(Cpu):
+    """Plain PyTorch on the first CUDA device. Executions on several devices derive from this.
+
+    The device works behind the host: it is waited for at the two ends of a round, not at each step.
+
+    Source: PyTorch, "CUDA semantics", section "Asynchronous execution".
+    """
+
+    @staticmethod
+    def device_type() -> str:
+        """`cuda`."""
+        return "cuda"
+
+    @staticmethod
+    def refusal(case: Case) -> str:
+        """The machine has no CUDA device."""
+        return "" if cuda_devices() else f"{case.execution} needs a CUDA device, and this machine has none"
+
+    def devices(self) -> list[torch.device]:
+        """Every device that takes part, the one where batches and labels go first."""
+        import torch
+
+        return [torch.device("cuda", 0)]
+
+    def device(self) -> torch.device:
+        """The first device."""
+        return self.devices()[0]
+
+    def clock(self) -> Clock:
+        """Wall time of the host once every device is done."""
+        return WaitingClock(self._finish)
+
+    def _finish(self) -> None:
+        import torch
+
+        for device in self.devices():
+            torch.cuda.synchronize(device)
+
+    def attributes(self) -> dict[str, Any]:
+        """What the first device calls itself, and its compute capability."""
+        import torch
+
+        major, minor = torch.cuda.get_device_capability(self.device())
+        return {"name": torch.cuda.get_device_name(self.device()), "capability": f"{major}.{minor}"}
+
+
+EXECUTIONS.add(ExecutionSpec("cuda", Cuda, {"device": "cuda", "devices": 1}))

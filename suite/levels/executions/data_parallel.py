@@ -1,0 +1,59 @@
+"""nn.DataParallel: one process, a replica of the network on every device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from suite.levels.executions.cuda import Cuda
+from suite.machine.cuda import cuda_devices
+from suite.records import Case
+from suite.registry import EXECUTIONS, TUNINGS, ExecutionSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class DataParallel(Cuda):
+    """The batch split over all CUDA devices, the network copied to each of them in every forward.
+
+    Losses, gradients and the optimizer's step are on the first device. Each replica normalises its own part of the
+    batch, and the running statistics of the first are kept. With one device it is the plain module, and says so.
+
+    Source: PyTorch, `torch.nn.DataParallel`, which is kept for old code: `distributed` is what torch recommends.
+        PyTorch, "torch.compiler frequently asked questions", which names DistributedDataParallel as what compiles.
+    """
+
+    @staticmethod
+    def refusal(case: Case) -> str:
+        """No device, fewer images than devices, or a tuning that wants one device."""
+        devices, facts = cuda_devices(), TUNINGS[case.tuning].attributes
+        if not devices:
+            return "DataParallel without accelerators is the plain module"
+        if case.batch_size < devices:
+            return f"{case.execution} shares a batch among {devices} devices, and {case.batch_size} images are fewer"
+        if facts.get("graph") or facts.get("compiled"):
+            return f"{case.tuning} wants one network, and {case.execution} makes new replicas in every forward"
+        return ""
+
+    def devices(self) -> list[torch.device]:
+        """All CUDA devices."""
+        import torch
+
+        return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the first device, wrapped."""
+        from torch import nn
+
+        devices = self.devices()
+        return nn.DataParallel(network.to(devices[0]), device_ids=list(devices))
+
+    def attributes(self) -> dict[str, Any]:
+        """How many replicas there are."""
+        count = len(self.devices())
+        replicas = "one for each device" if count > 1 else "one: the plain module"
+        return {**super().attributes(), "devices": count, "replicas": replicas}
+
+
+EXECUTIONS.add(ExecutionSpec("data_parallel", DataParallel, {"device": "cuda", "parallel": "batch"}))

@@ -1,0 +1,146 @@
+"""The step as one graph: compiled, or captured."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from suite.levels.tunings.eager import BatchFunction, CudaOnly, Eager, TunedStep
+from suite.records import INFER, Case, Metric, Series
+from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+COLD_COMPILE_TIME = Metric(
+    "compile_time_cold", "s", "lower", "Time of the first steps with an empty compilation cache, mostly compilation."
+)
+WARM_COMPILE_TIME = Metric(
+    "compile_time_warm", "s", "lower", "Time of the first steps again, with the compilation cache that they filled."
+)
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+class Compile(Eager):
+    """The network compiled by torch.compile with its default backend; loss and optimizer stay eager.
+
+    Cold compilation, warm compilation and step time are told apart: the first steps run with an empty cache on disk,
+    then again, after what was compiled is forgotten, with the cache filled. Both are values of the visit, before the
+    warm-up.
+
+    Source: Ansel et al. 2024, "PyTorch 2: faster machine learning through dynamic Python bytecode transformation and
+        graph compilation"; PyTorch, "Compile time caching in torch.compile".
+    """
+
+    agrees_within = 1e-3
+    FIRST_STEPS = 2
+    """The second call may compile once more, for shapes or strides that turned out to differ."""
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - inductor writes C++ for its wrappers on any device
+        """There is no C++ compiler."""
+        compilers = [os.environ.get("CXX", ""), "g++", "clang++"]
+        if any(shutil.which(compiler) for compiler in compilers if compiler):
+            return ""
+        return f"{case.tuning} needs a C++ compiler, and neither $CXX nor g++ nor clang++ is there"
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """An empty cache of its own, and no pool of processes that compile."""
+        import torch._inductor.config as inductor
+
+        before, threads = os.environ.get(CACHE_VARIABLE), inductor.compile_threads
+        with tempfile.TemporaryDirectory(prefix="stepmark-compile-", ignore_cleanup_errors=True) as folder:
+            os.environ[CACHE_VARIABLE] = folder
+            inductor.compile_threads = 1
+            try:
+                yield
+            finally:
+                self._forget()
+                inductor.compile_threads = threads
+                os.environ.pop(CACHE_VARIABLE)
+                if before is not None:
+                    os.environ[CACHE_VARIABLE] = before
+
+    def prepare(self, network: nn.Module) -> nn.Module:
+        """The network, compiled at its first call."""
+        import torch
+
+        compiled: nn.Module = torch.compile(network)  # type: ignore[assignment]
+        return compiled
+
+    def ready(self, step: TunedStep) -> tuple[Series, ...]:
+        """Compile cold, then warm."""
+        cold_s = self._first_steps(step)
+        self._forget()
+        return Series(COLD_COMPILE_TIME, (cold_s,)), Series(WARM_COMPILE_TIME, (self._first_steps(step),))
+
+    def _first_steps(self, step: TunedStep) -> float:
+        start = perf_counter()
+        for _ in range(self.FIRST_STEPS):
+            step()
+        return perf_counter() - start
+
+    def _forget(self) -> None:
+        import torch
+
+        torch.compiler.reset()
+
+
+class CudaGraph(CudaOnly):
+    """The whole step captured once as a CUDA graph and replayed: one launch instead of hundreds.
+
+    Inside a step: copying the batch into the graph's own images and labels, and the replay.
+
+    Source: PyTorch, "CUDA semantics", section "Whole-network capture".
+    """
+
+    frees_gradients = False
+    WARMUP_STEPS = 3
+    """Steps on a side stream before the capture, as torch's documentation asks for."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:
+        """No CUDA device, or an optimizer whose step reads back from the device."""
+        facts = OPTIMIZERS[case.optimizer].attributes
+        capturable = case.mode == INFER or facts["family"] == "sgd" or facts.get("capturable")
+        return super().refusal(case, device) or (
+            "" if capturable else f"{case.optimizer} is not capturable in a CUDA graph"
+        )
+
+    def drive(self, run: BatchFunction, images: Tensor, labels: Tensor) -> None:
+        """Copy the batch in and replay; capture first."""
+        if self._graph is None:
+            self._graph = self._capture(run, images, labels)
+        self._images.copy_(images)
+        self._labels.copy_(labels)
+        self._graph.replay()
+
+    def _capture(self, run: BatchFunction, images: Tensor, labels: Tensor) -> torch.cuda.CUDAGraph:
+        import torch
+
+        self._images, self._labels = images.clone(), labels.clone()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(self.WARMUP_STEPS):
+                run(self._images, self._labels)
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            run(self._images, self._labels)
+        return graph
+
+
+TUNINGS.add(TuningSpec("compile", Compile, {"compiled": True, "dtype": "float32"}))
+TUNINGS.add(TuningSpec("cuda_graph", CudaGraph, {"compiled": False, "dtype": "float32", "graph": True}))

@@ -1,0 +1,35 @@
+"""The order of dimensions in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from suite.levels.tunings.eager import Eager
+from suite.records import INFER, Case
+from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
+
+if TYPE_CHECKING:
+    import torch
+
+
+class ChannelsLast(Eager):
+    """Images and weights of convolutions in memory as (N, H, W, C), the order that vectorised kernels prefer.
+
+    Source: PyTorch tutorials, "Channels last memory format in PyTorch".
+    """
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
+        """An optimizer that needs gradients in the order of their dimensions."""
+        if case.mode != INFER and OPTIMIZERS[case.optimizer].flattens:
+            return f"{case.optimizer} takes gradients as flat views, and those of {case.tuning} have none"
+        return ""
+
+    def memory_format(self) -> torch.memory_format:
+        """Channels last."""
+        import torch
+
+        return torch.channels_last
+
+
+TUNINGS.add(TuningSpec("channels_last", ChannelsLast, {"compiled": False, "dtype": "float32", "layout": "NHWC"}))

@@ -1,0 +1,130 @@
+"""Numbers of fewer bits: mixed precision, and coarser products of float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from suite.contracts.probes import Probe
+from suite.levels.tunings.eager import CudaOnly, Eager
+from suite.records import INFER, Case, Metric
+from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+SKIPPED_STEPS = Metric(
+    "skipped_steps",
+    "count",
+    "lower",
+    "Optimizer steps left out because a gradient overflowed, for each training step: a skipped step is not a fast one.",
+)
+
+
+class Bf16(Eager):
+    """Forward and loss under autocast to bfloat16; weights, gradients and optimizer stay float32.
+
+    Source: PyTorch, "Automatic mixed precision package"; Kalamkar et al. 2019, "A study of BFLOAT16 for deep learning
+        training" (no scaling of the loss is needed).
+    """
+
+    agrees_within = 0.02  # bfloat16 keeps 8 bits of mantissa
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Autocast to bfloat16."""
+        import torch
+
+        return torch.autocast(self.device, torch.bfloat16)
+
+
+class Fp16(CudaOnly):
+    """Forward and loss under autocast to float16, with a scaled loss; steps whose gradients overflow are skipped.
+
+    Skipped steps are counted, since a skipped step is not a fast step: each lowers the scale once.
+
+    Source: Micikevicius et al. 2018, "Mixed precision training"; PyTorch, "Automatic mixed precision package".
+    """
+
+    agrees_within = 0.005  # float16 keeps 11 bits of mantissa
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:
+        """No CUDA device, or an optimizer that would take scaled gradients for those of its loss."""
+        evaluates = case.mode != INFER and OPTIMIZERS[case.optimizer].closure
+        return super().refusal(case, device) or (
+            f"{case.optimizer} evaluates loss and gradients itself, and {case.tuning} scales them" if evaluates else ""
+        )
+
+    def __init__(self, device: str) -> None:
+        import torch
+
+        super().__init__(device)
+        self.scaler = torch.amp.GradScaler(device)
+        self.skipped = 0
+        self._scale = 0.0
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Autocast to float16."""
+        import torch
+
+        return torch.autocast(self.device, torch.float16)
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of the scaled loss."""
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def update(self, optimizer: torch.optim.Optimizer) -> None:
+        """The optimizer's step, unless a gradient is infinite or NaN."""
+        self.scaler.step(optimizer)
+        self.scaler.update()
+
+    def snapshot(self) -> Callable[[], None]:
+        """Remember the scale."""
+        state = self.scaler.state_dict()
+
+        def restore() -> None:
+            self.scaler.load_state_dict(state)
+            self._scale = self.scaler.get_scale()
+
+        return restore
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Steps skipped so far."""
+        return (Probe(SKIPPED_STEPS, self._count_skipped),)
+
+    def _count_skipped(self) -> float:
+        """Read outside the rounds, for it waits for the device. A round in which the scale also grew shows fewer."""
+        scale, before = self.scaler.get_scale(), self._scale
+        while self._scale and scale < before:
+            self.skipped += 1
+            before *= self.scaler.get_backoff_factor()
+        self._scale = scale
+        return self.skipped
+
+
+class Tf32(CudaOnly):
+    """Matrix products and convolutions of float32 in TensorFloat-32: 10 bits of mantissa instead of 23.
+
+    Source: PyTorch, "CUDA semantics", section "TensorFloat-32 (TF32) on Ampere (and later) devices".
+    """
+
+    agrees_within = 0.005  # 11 bits of mantissa in products
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """Allow TF32 in both."""
+        import torch
+
+        before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+TUNINGS.add(TuningSpec("bf16", Bf16, {"compiled": False, "dtype": "bfloat16"}))
+TUNINGS.add(TuningSpec("fp16", Fp16, {"compiled": False, "dtype": "float16"}))
+TUNINGS.add(TuningSpec("tf32", Tf32, {"compiled": False, "dtype": "tf32"}))

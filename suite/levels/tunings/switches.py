@@ -1,0 +1,116 @@
+"""Settings of torch that change how the same operations are carried out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from suite.levels.tunings.eager import CudaOnly, Eager
+from suite.machine import threads
+from suite.machine.affinity import usable_cores
+from suite.records import INFER, Case
+from suite.registry import TUNINGS, TuningSpec
+
+
+class Threads(Eager):
+    """A number of threads within each operation, whatever the run allows.
+
+    Source: PyTorch, "CPU threading and TorchScript inference", `torch.set_num_threads`.
+    """
+
+    threads = 1
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - threads prepare the work of every device
+        """Fewer cores than threads, or a limit of OpenMP's below them."""
+        if cls.threads <= usable_cores():
+            return threads.refusal(cls.threads)
+        return f"{case.tuning} has {cls.threads} threads, and this process may use {usable_cores()} cores"
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """That many threads."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            if torch.get_num_threads() != self.threads:
+                raise RuntimeError(f"torch took {torch.get_num_threads()} threads, not the {self.threads} asked for")
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def of_threads(name: str, threads: int) -> TuningSpec:
+    """The entry of a number of threads."""
+    strategy = type(f"Threads{threads}", (Threads,), {"__doc__": Threads.__doc__, "threads": threads})
+    return TuningSpec(name, strategy, {"compiled": False, "dtype": "float32", "threads": threads})
+
+
+class FlushDenormal(Eager):
+    """Denormal results become zero: numbers below 1.2e-38, many times slower than others on some processors.
+
+    Source: PyTorch, `torch.set_flush_denormal`; Intel, "Intel 64 and IA-32 architectures software developer's manual",
+        volume 1, section 10.2.3.3.
+    """
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """Flush, on this thread and those that it starts."""
+        import torch
+
+        before = sys.float_info.min / 2 == 0.0
+        torch.set_flush_denormal(True)
+        try:
+            if sys.float_info.min / 2 != 0.0:
+                raise RuntimeError("this processor, or this build of torch, does not flush denormal results")
+            yield
+        finally:
+            torch.set_flush_denormal(before)
+
+
+class CudnnBenchmark(CudaOnly):
+    """cuDNN tries its algorithms on the first batch of each shape and keeps the fastest.
+
+    Source: PyTorch, "Performance tuning guide", section "Enable cuDNN auto-tuner".
+    """
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """Let it search."""
+        import torch
+
+        before = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = True
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.benchmark = before
+
+
+class InferenceMode(Eager):
+    """Inference without version counters and view tracking, which `no_grad` keeps.
+
+    Source: PyTorch, "Autograd mechanics", section "Inference mode".
+    """
+
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
+        """The case trains."""
+        return "" if case.mode == INFER else f"{case.tuning} is for the mode infer, and this case trains"
+
+    def without_gradients(self) -> AbstractContextManager[Any]:
+        """Inference mode."""
+        import torch
+
+        return torch.inference_mode()
+
+
+for _name, _threads in (("one_thread", 1), ("two_threads", 2), ("four_threads", 4), ("eight_threads", 8)):
+    TUNINGS.add(of_threads(_name, _threads))
+TUNINGS.add(TuningSpec("flush_denormal", FlushDenormal, {"compiled": False, "dtype": "float32"}))
+TUNINGS.add(TuningSpec("cudnn_benchmark", CudnnBenchmark, {"compiled": False, "dtype": "float32"}))
+TUNINGS.add(TuningSpec("inference_mode", InferenceMode, {"compiled": False, "dtype": "float32"}))

@@ -1,0 +1,110 @@
+"""What the control groups of this process allow it and tell of it: of a container, not of its host.
+
+A limit of any group above holds too, so that the least of them counts. Both versions are read: of the first each
+controller has a hierarchy of its own.
+
+Source: Linux, Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst and scheduler/sched-bwc.rst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from suite.machine.readings import optional, optional_or, positive
+
+MEMBERSHIP = Path("/proc/self/cgroup")
+ROOT = Path("/sys/fs/cgroup")
+UNLIMITED_BYTES = 1 << 60
+"""Version 1 says of a group without a limit that it has a very large one."""
+
+
+def groups(controller: str) -> Iterator[Path]:
+    """Folders of the groups that this process is in, as far as a controller is concerned, and of all above them.
+
+    In a container the path may be the host's, of which only the end is there, or the root alone.
+    """
+    for base, path in memberships(controller):
+        own = base / path.lstrip("/")
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(base) and is_there(folder):
+                yield folder
+
+
+@optional_or(bool)
+def is_there(folder: Path) -> bool:
+    """Whether a folder is there, as far as this process may know."""
+    return folder.is_dir()
+
+
+def memberships(controller: str) -> Iterator[tuple[Path, str]]:
+    """Where the hierarchies of a controller are mounted, and the path of this process's group in each."""
+    for controllers, path in lines_of_membership():
+        if not controllers:
+            yield ROOT, path
+        elif controller in controllers.split(","):
+            yield ROOT / controllers, path
+            yield ROOT / controller, path
+
+
+@optional_or(list)
+def lines_of_membership() -> list[tuple[str, str]]:
+    """The controllers of each hierarchy that this process is in, and the path of its group there."""
+    fields = (line.split(":", 2) for line in MEMBERSHIP.read_text().splitlines())
+    return [(controllers, path) for _, controllers, path in fields]
+
+
+@optional_or(list)
+def words(folder: Path, name: str) -> list[str]:
+    """The words of a group's file; none where it has no such file."""
+    return (folder / name).read_text().split()
+
+
+def cpu_quota() -> float | None:
+    """Cores' worth of time that this process may use; None where there is no quota."""
+    return min((quota for folder in groups("cpu") if (quota := quota_of(folder)) is not None), default=None)
+
+
+@optional
+def quota_of(folder: Path) -> float | None:
+    """Cores' worth of time that one group grants; None where it sets no quota."""
+    granted = words(folder, "cpu.max") or [*words(folder, "cpu.cfs_quota_us"), *words(folder, "cpu.cfs_period_us")]
+    if len(granted) != 2 or granted[0] in ("max", "-1"):
+        return None
+    return positive(int(granted[0]) / int(granted[1]))
+
+
+def memory_limit() -> int | None:
+    """Bytes that this process may have; None where there is no limit."""
+    limits = (limit_of(folder, name) for folder in groups("memory") for name in ("memory.max", "memory.limit_in_bytes"))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+@optional
+def limit_of(folder: Path, name: str) -> int | None:
+    """Bytes in one file of a group; None where it sets no limit."""
+    limits = [positive(int(word)) for word in words(folder, name) if word != "max"]
+    return min((limit for limit in limits if limit < UNLIMITED_BYTES), default=None)
+
+
+@optional
+def memory_peak() -> int | None:
+    """The most bytes that the group of this process has had since it was made; None where it does not tell."""
+    for folder in groups("memory"):
+        for name in ("memory.peak", "memory.max_usage_in_bytes"):
+            if found := words(folder, name):
+                return int(found[0])
+    return None
+
+
+@optional
+def throttled_s() -> float:
+    """Seconds for which the groups of this process were throttled since they were made, because of their quota; None
+    where a group's file cannot be read, 0.0 where no group has one.
+    """
+    found = 0.0
+    for folder in dict.fromkeys(groups("cpu")):
+        said = words(folder, "cpu.stat")
+        counts = dict(zip(said[::2], said[1::2], strict=False))
+        found += int(counts.get("throttled_usec", 0)) / 1e6 + int(counts.get("throttled_time", 0)) / 1e9
+    return found

@@ -1,0 +1,108 @@
+"""What the driver of NVIDIA devices tells of each: how busy, how full, how hot, and what it draws.
+
+A device that does not tell one thing tells others: MIG has no utilization, older ones no energy counter. A device that
+is lost tells nothing from then on, and fails nothing.
+
+Source: NVIDIA, "NVML API reference". Utilization is the share of time in which any kernel ran, over 1/6 to 1 s: fair
+    over a window, and meaningless for one step. Memory by version 2, of which the driver's own is not a part.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pynvml
+
+from suite.machine.readings import optional
+
+READINGS: dict[str, Callable[[Any], float]] = {
+    "utilization": lambda device: pynvml.nvmlDeviceGetUtilizationRates(device).gpu / 100,
+    "memory_bytes": lambda device: pynvml.nvmlDeviceGetMemoryInfo(device, version=pynvml.nvmlMemory_v2).used,
+    "power_w": lambda device: pynvml.nvmlDeviceGetPowerUsage(device) / 1e3,
+    "energy_j": lambda device: pynvml.nvmlDeviceGetTotalEnergyConsumption(device) / 1e3,
+    "clock_hz": lambda device: pynvml.nvmlDeviceGetClockInfo(device, pynvml.NVML_CLOCK_SM) * 1e6,
+    "temperature_c": lambda device: pynvml.nvmlDeviceGetTemperature(device, pynvml.NVML_TEMPERATURE_GPU),
+    "slowed": lambda device: float(bool(reasons(device))),
+}
+"""What is read of a device, by name. `slowed` is 1 while something lowers its clock."""
+
+SLOWED = {
+    pynvml.nvmlClocksThrottleReasonSwPowerCap: "power cap",
+    pynvml.nvmlClocksThrottleReasonHwSlowdown: "hardware slowdown",
+    pynvml.nvmlClocksThrottleReasonSwThermalSlowdown: "heat",
+    pynvml.nvmlClocksThrottleReasonHwThermalSlowdown: "heat (hardware)",
+    pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown: "power brake",
+}
+"""Bits of the driver's reasons for a lower clock that slow a step down; an idle device's do not."""
+
+
+@contextmanager
+def driver() -> Iterator[None]:
+    """The driver's library, while the context lasts.
+
+    Raises:
+        pynvml.NVMLError: there is none, or it does not start.
+    """
+    pynvml.nvmlInit()
+    try:
+        yield
+    finally:
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+
+
+def handles() -> list[Any]:
+    """The devices that a process started here sees, in the order in which it sees them.
+
+    Raises:
+        pynvml.NVMLError: the driver does not tell.
+
+    Source: NVIDIA, "CUDA C++ programming guide", `CUDA_VISIBLE_DEVICES`.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    found: list[Any] = []
+    for entry in filter(None, (text.strip() for text in visible.split(","))):
+        try:
+            by_index = entry.isdigit()
+            found.append(
+                pynvml.nvmlDeviceGetHandleByIndex(int(entry)) if by_index else pynvml.nvmlDeviceGetHandleByUUID(entry)
+            )
+        except pynvml.NVMLError:  # those behind an invalid entry do not count
+            break
+    return found
+
+
+def read(device: Any) -> dict[str, float | None]:
+    """What a device tells now; None for what it does not tell."""
+    return {name: reading_of(device, reading) for name, reading in READINGS.items()}
+
+
+@optional
+def reading_of(device: Any, reading: Callable[[Any], float]) -> float:
+    """One reading of a device."""
+    return float(reading(device))
+
+
+@optional
+def memory_of(device: Any, pids: list[int]) -> float | None:
+    """Bytes of a device that processes have; None where the driver lists none of them, as where it knows them by ids of
+    another namespace: a container's host.
+    """
+    running = pynvml.nvmlDeviceGetComputeRunningProcesses(device)
+    own = [one.usedGpuMemory for one in running if one.pid in pids and one.usedGpuMemory is not None]
+    return float(sum(own)) if own else None
+
+
+def reasons(device: Any) -> list[str]:
+    """What lowers a device's clock now.
+
+    Raises:
+        pynvml.NVMLError: it does not tell.
+    """
+    bits = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(device)
+    return [text for bit, text in SLOWED.items() if bits & bit]

@@ -1,0 +1,147 @@
+"""Processes of this machine as the kernel tells of them: one short file each, which is cheap enough to read often."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.machine.readings import known, known_or, optional, optional_or, positive
+
+PROC = Path("/proc")
+TICKS = known("procfs.ticks", lambda: positive(os.sysconf("SC_CLK_TCK"))) or 100
+"""Of the kernel's clock in a second; every Linux of these years says 100."""
+PAGE_BYTES = known("procfs.page_bytes", lambda: positive(os.sysconf("SC_PAGE_SIZE"))) or 4096
+READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process at one time.
+
+    Attributes:
+        started: in ticks since the machine was: with the id, it tells a process from a later one of that id.
+        cpu_s: that it has spent on cores.
+        reaped_s: that those of its children have spent for which it has waited, and theirs.
+        faults, reaped_faults: pages mapped in, likewise.
+    """
+
+    pid: int
+    parent: int
+    name: str
+    started: int
+    cpu_s: float
+    reaped_s: float
+    faults: int
+    reaped_faults: int
+    resident_bytes: int
+
+
+def contents(path: str) -> str:
+    """A short file of the kernel. `Path.read_text` takes ten times as long, and this is read beside a step.
+
+    Raises:
+        OSError: there is none, or its process has ended.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, READ_BYTES).decode(errors="replace")
+    finally:
+        os.close(file)
+
+
+def names(folder: Path | str) -> list[str]:
+    """What is in a folder; without a path for each, as for `contents`."""
+    return os.listdir(folder)  # noqa: PTH208
+
+
+@optional
+def one_process(pid: int) -> Process:
+    """A process; None where it has ended."""
+    return parsed(contents(f"{PROC}/{pid}/stat"))
+
+
+def parted(every: list[Process], root: int) -> tuple[list[Process], list[Process]]:
+    """The process `root` with its descendants, and all others."""
+    by_parent: dict[int, list[Process]] = {}
+    for one in every:
+        by_parent.setdefault(one.parent, []).append(one)
+    own = [one for one in every if one.pid == root]
+    for one in own:  # which grows meanwhile
+        own += by_parent.get(one.pid, [])
+    mine = {one.pid for one in own}
+    return own, [one for one in every if one.pid not in mine]
+
+
+def every_process() -> list[Process]:
+    """All processes that this one sees.
+
+    Raises:
+        OSError: the folder of processes cannot be read.
+    """
+    found = (one_process(int(name)) for name in names(PROC) if name.isdigit())
+    return [one for one in found if one is not None]
+
+
+def parsed(line: str) -> Process:
+    """A process from the kernel's line about it. Its name may hold anything, brackets and spaces too.
+
+    Source: proc(5), `/proc/pid/stat`.
+    """
+    head, _, tail = line.rpartition(")")
+    pid, _, name = head.partition("(")
+    words = tail.split()  # from the third field on: state, parent, ...
+    minor, reaped_minor, major, reaped_major, user, system, reaped_user, reaped_system = map(int, words[7:15])
+    return Process(
+        pid=int(pid),
+        parent=int(words[1]),
+        name=name,
+        started=int(words[19]),
+        cpu_s=(user + system) / TICKS,
+        reaped_s=(reaped_user + reaped_system) / TICKS,
+        faults=minor + major,
+        reaped_faults=reaped_minor + reaped_major,
+        resident_bytes=int(words[21]) * PAGE_BYTES,
+    )
+
+
+def family(root: int) -> list[int]:
+    """Ids of the process `root` and its descendants; `root` alone where the kernel does not say.
+
+    Source: proc(5), `/proc/pid/task/tid/children`, which not every kernel has; then all processes are looked through.
+    """
+    if not lists_children():
+        return descendants(root)
+    found = [root]
+    for pid in found:  # which grows meanwhile
+        found += children(pid)
+    return found
+
+
+@optional_or(bool)
+def lists_children() -> bool:
+    """Whether this kernel lists the children of a process."""
+    return Path(f"{PROC}/self/task/{os.getpid()}/children").exists()
+
+
+def descendants(root: int) -> list[int]:
+    """As `family`, found among all processes."""
+    every = known_or("procfs.every_process", every_process, list)
+    return [one.pid for one in parted(every, root)[0]] or [root]
+
+
+def children(pid: int) -> list[int]:
+    """Ids of the processes that a process has started and that are there; none where it has ended itself."""
+    return [child for task in tasks(pid) for child in children_of(pid, task)]
+
+
+@optional_or(list)
+def tasks(pid: int) -> list[str]:
+    """Names of the threads of a process; none where it has ended."""
+    return names(f"{PROC}/{pid}/task")
+
+
+@optional_or(list)
+def children_of(pid: int, task: str) -> list[int]:
+    """Ids of the processes that one thread of a process has started; none where it has ended."""
+    return [int(word) for word in contents(f"{PROC}/{pid}/task/{task}/children").split()]

@@ -1,0 +1,250 @@
+"""A process that looks at another and its children at an interval, while that one works. Imports no torch.
+
+What it reads is stamped by the monotonic clock, which all processes of a machine share: by it samples and steps are
+set side by side.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+import psutil
+
+from suite.machine import nvml
+from suite.machine.process_lifetime import die_with_parent
+from suite.machine.procfs import family, one_process
+from suite.machine.readings import optional, optional_or
+
+INTERVAL_S = 0.1
+"""Seconds between two looks."""
+POWERCAP = Path("/sys/class/powercap")
+GO, STOP, QUIT = b"g", b"s", b"q"
+READ_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look, as cheap as can be: it takes a core from the step while it lasts.
+
+    Attributes:
+        at_s: when, by the monotonic clock (`time.perf_counter`).
+        cpu_s: time on cores of all processes looked at, since they started.
+        resident_bytes: their resident sets added up; pages that several share count for each.
+        devices: what each NVIDIA device tells (`nvml.READINGS`, and what of its memory these processes have);
+            nothing where none was asked for, or is there.
+    """
+
+    at_s: float
+    cpu_s: float
+    resident_bytes: float
+    devices: list[dict[str, float | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What is read before the first look and after the last alone.
+
+    Attributes (None for what could not be read):
+        switches, involuntary: changes of context of all processes looked at, all and those that the kernel forced.
+        read_bytes, written_bytes: what they had of storage.
+        busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
+        package_j: what the processors have drawn since some time; None where they do not tell this user.
+    """
+
+    switches: float | None
+    involuntary: float | None
+    read_bytes: float | None
+    written_bytes: float | None
+    busy_s: list[float] | None
+    package_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All samples between `go` and `stop`, at least two, and the totals around them."""
+
+    samples: list[Sample]
+    before: Totals
+    after: Totals
+
+
+class Sampler:
+    """Looks at this process and its children from a process of its own, between `go` and `stop`. A context.
+
+    Make it before anything has started a thread: its process is forked.
+
+    Args:
+        interval_s: seconds between two looks.
+        devices: whether to look at NVIDIA devices too.
+
+    Attributes:
+        pid: of the process that looks.
+    """
+
+    def __init__(self, interval_s: float = INTERVAL_S, *, devices: bool = False) -> None:
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        watched, self.pid = os.getpid(), os.fork()
+        if self.pid == 0:
+            die_with_parent(watched)
+            os.close(self._commands)
+            os.close(self._answers)
+            serve(watched, interval_s, commands, answers, devices=devices)
+        os.close(commands)
+        os.close(answers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def go(self) -> None:
+        """Look from now on."""
+        os.write(self._commands, GO)
+
+    def stop(self) -> Seen:
+        """Look once more, and return all that was seen since `go`."""
+        os.write(self._commands, STOP)
+        text = b""
+        while not text.endswith(b"\n"):
+            piece = os.read(self._answers, READ_BYTES)
+            if not piece:
+                raise ChildProcessError("the process that samples has ended")
+            text += piece
+        told = json.loads(text)
+        return Seen([Sample(**one) for one in told["samples"]], Totals(**told["before"]), Totals(**told["after"]))
+
+    def close(self) -> None:
+        """End the process that looks. It is told to: others that were forked since hold its commands open too."""
+        os.write(self._commands, QUIT)
+        os.close(self._commands)
+        os.close(self._answers)
+        os.waitpid(self.pid, 0)
+
+
+def serve(watched: int, interval_s: float, commands: int, answers: int, *, devices: bool) -> NoReturn:
+    """The life of the process that looks, until it is told to quit."""
+    try:
+        with opened(wanted=devices) as seen:
+            obey(Tree(watched, seen), interval_s, commands, answers)
+    finally:
+        os._exit(0)
+
+
+@contextmanager
+def opened(*, wanted: bool) -> Iterator[list[Any]]:
+    """The NVIDIA devices that this process sees, where they are wanted; none where there is no driver."""
+    with ExitStack() as stack:
+        yield entered(stack) if wanted else []
+
+
+@optional_or(list)
+def entered(stack: ExitStack) -> list[Any]:
+    """The devices of a driver that stays open as long as the stack."""
+    stack.enter_context(nvml.driver())
+    return nvml.handles()
+
+
+def obey(tree: Tree, interval_s: float, commands: int, answers: int) -> None:
+    """Look when told to, and send what was seen."""
+    while os.read(commands, 1) == GO:
+        before = tree.totals()
+        samples = collect(tree.look, interval_s, commands)
+        os.write(answers, json.dumps(asdict(Seen(samples, before, tree.totals()))).encode() + b"\n")
+
+
+def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> list[Sample]:
+    """A sample now, one each interval, and a last one at the next command."""
+    samples = [look()]
+    due_s = samples[0].at_s + interval_s
+    while True:
+        ready = select.select([commands], [], [], max(0.0, due_s - time.perf_counter()))[0]
+        samples.append(look())
+        if ready:
+            os.read(commands, 1)
+            return samples
+        due_s += interval_s
+
+
+class Tree:
+    """A process and its descendants, but not the one that looks, and devices."""
+
+    def __init__(self, pid: int, devices: list[Any]) -> None:
+        self._root = pid
+        self._devices = devices
+
+    def look(self) -> Sample:
+        """What all of them have used and hold now. One that has just ended counts no more."""
+        now_s, members = time.perf_counter(), self._members()
+        found = [one for one in map(one_process, members) if one]
+        seen = [{**nvml.read(device), "own_memory_bytes": nvml.memory_of(device, members)} for device in self._devices]
+        return Sample(now_s, sum(one.cpu_s for one in found), sum(one.resident_bytes for one in found), seen)
+
+    def totals(self) -> Totals:
+        """What is worth two readings, not one each interval."""
+        members = self._members()
+        switches, involuntary = added(map(switches_of, members))
+        read_bytes, written_bytes = added(map(storage_of, members))
+        return Totals(switches, involuntary, read_bytes, written_bytes, busy_s(), package_j())
+
+    def _members(self) -> list[int]:
+        return [pid for pid in family(self._root) if pid != os.getpid()]
+
+
+Pair = tuple[float, float]
+ENDED: Pair = (0.0, 0.0)
+
+
+def added(found: Iterable[Pair | None]) -> Pair | tuple[None, None]:
+    """The sum over processes; nothing where one of them could not be read."""
+    pairs = list(found)
+    known = [pair for pair in pairs if pair is not None]
+    if len(known) < len(pairs):
+        return None, None
+    return sum(first for first, _ in known), sum(second for _, second in known)
+
+
+@optional
+def switches_of(pid: int) -> Pair:
+    """Changes of context of one process, and those of them that the kernel forced; zeros where it has ended."""
+    try:
+        switches = psutil.Process(pid).num_ctx_switches()
+    except psutil.NoSuchProcess:
+        return ENDED
+    return switches.voluntary + switches.involuntary, switches.involuntary
+
+
+@optional
+def storage_of(pid: int) -> Pair:
+    """Bytes that one process has read from storage and written there; zeros where it has ended."""
+    try:
+        storage = psutil.Process(pid).io_counters()
+    except psutil.NoSuchProcess:
+        return ENDED
+    return storage.read_bytes, storage.write_bytes
+
+
+@optional
+def busy_s() -> list[float]:
+    """Seconds for which each core was busy: neither idle, nor waiting for storage, nor taken by the hypervisor."""
+    unused = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests count as user too
+    return [sum(one) - sum(getattr(one, name) for name in unused) for one in psutil.cpu_times(percpu=True)]
+
+
+@optional
+def package_j(folder: Path = POWERCAP) -> float | None:
+    """What the processors have drawn, all packages together; None where the kernel or its rights do not tell.
+
+    Source: Linux, Documentation/power/powercap/powercap.rst.
+    """
+    drawn_uj = [int(file.read_text()) for file in folder.glob("intel-rapl:?/energy_uj")]
+    return sum(drawn_uj) / 1e6 if drawn_uj else None

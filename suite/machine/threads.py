@@ -1,0 +1,96 @@
+"""How many threads torch may compute with: every limit that is set outside of this program, in one place.
+
+Imports no torch. A limit of OpenMP's is hard: torch and oneDNN wait for as many threads as they have asked for, so that
+a backward pass hangs where OpenMP starts fewer. Cores, quota and wishes bound the default alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import psutil
+
+from suite.machine import affinity, torchrun
+from suite.machine.cgroups import cpu_quota
+from suite.machine.readings import known, positive
+
+TRUE = "true"
+WISHES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables by which a user asks for a number of threads.
+
+Source: PyTorch, aten/src/ATen/ParallelCommon.cpp, `intraop_default_num_threads`.
+"""
+
+
+def granted_cores() -> int:
+    """Cores that this process may use: its affinity (taskset, cpuset) and its CPU quota, whichever is less."""
+    allowed = affinity.usable_cores()
+    quota = cpu_quota()
+    return max(1, min(allowed, int(quota))) if quota else allowed
+
+
+def default_threads() -> int:
+    """Threads of torch unless the user says otherwise: one for each physical core, within every limit and wish."""
+    granted = granted_cores()
+    physical = known("environment.cores_physical", partial(cores_of, logical=False))
+    return min(granted, physical or granted, *wishes(), *openmp_limits().values())
+
+
+def cores_of(*, logical: bool) -> int | None:
+    """Cores of the machine, or the threads of all of them (`logical`)."""
+    found = psutil.cpu_count(logical=logical)
+    return None if found is None else positive(int(found))
+
+
+def wishes() -> Iterator[int]:
+    """The numbers of threads that the environment asks for.
+
+    Under torchrun a number is for each rank, and 1 means nothing: torchrun sets it where the user did not.
+
+    Source: PyTorch, torch/distributed/run.py, `config_from_args`.
+    """
+    among = torchrun.world()
+    for name in WISHES:
+        count = number(os.environ.get(name, ""))
+        if count and not (among and among.local_ranks > 1 and count == 1):
+            yield count * (among.local_ranks if among else 1)
+
+
+def openmp_limits(variables: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Threads that OpenMP may start at least, by the setting that limits them; nothing where none does.
+
+    Args:
+        variables: of the environment; those of this process by default.
+
+    Source: OpenMP 5.2, chapter 21; GNU libgomp manual, "Environment Variables" and `omp_set_dynamic`, by which libgomp
+        starts fewer threads where the load average is high.
+    """
+    found = os.environ if variables is None else variables
+    limits = {}
+    if limit := number(found.get("OMP_THREAD_LIMIT", "")):
+        limits[f"OMP_THREAD_LIMIT={limit}"] = limit
+    if found.get("OMP_DYNAMIC", "").strip().lower() == TRUE:
+        limits[f"OMP_DYNAMIC={TRUE}"] = 1
+    if found.get("OMP_MAX_ACTIVE_LEVELS", "").strip() == "0":
+        limits["OMP_MAX_ACTIVE_LEVELS=0"] = 1
+    return limits
+
+
+def refusal(threads: int, variables: Mapping[str, str] | None = None) -> str:
+    """Why torch would hang with so many threads, and what to change; empty where it would not."""
+    for setting, limit in openmp_limits(variables).items():
+        if threads > limit:
+            name = setting.partition("=")[0]
+            return (
+                f"{threads} threads are asked for, and with {setting} OpenMP may start no more than {limit}, so that "
+                f"torch would hang; ask for {limit} (--threads {limit}), or unset {name}"
+            )
+    return ""
+
+
+def number(text: str) -> int:
+    """The whole number above 0 that a variable of OpenMP begins with, as `4` or `4,2`; else 0."""
+    first = text.split(",")[0].strip()
+    return int(first) if first.isdecimal() else 0

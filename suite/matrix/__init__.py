@@ -1,0 +1,1 @@
+"""A profile -> the cases that are measured. No torch."""

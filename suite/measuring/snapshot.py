@@ -1,0 +1,64 @@
+"""Remembering where training stood, and going back there in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from suite.levels.tunings.eager import Eager
+
+
+def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Eager) -> Callable[[], None]:
+    """Remember weights, buffers, optimizer state, the tuning's state and random state.
+
+    Tensors keep their places in memory when they are put back: addresses are part of what a step costs, and captured
+    graphs rely on them.
+
+    Returns:
+        What puts everything back, any number of times.
+    """
+    held = [*network.parameters(), *network.buffers()]
+    copies = [tensor.detach().clone() for tensor in held]
+    states = {weights: deepcopy(state) for weights, state in optimizer.state.items()}
+    restore_tuning = tuning.snapshot()
+    restore_random = random_state()
+
+    def restore() -> None:
+        with torch.no_grad():
+            for tensor, copy in zip(held, copies, strict=True):
+                tensor.copy_(copy)
+            for weights, state in states.items():
+                restore_state(optimizer.state[weights], state)
+        restore_tuning()
+        restore_random()
+
+    return restore
+
+
+def restore_state(state: dict[str, Any], copy: dict[str, Any]) -> None:
+    """Make one parameter's optimizer state what it was: tensors in place, all else as a copy."""
+    for key in state.keys() - copy.keys():
+        del state[key]
+    for key, value in copy.items():
+        there = state.get(key)
+        if isinstance(value, Tensor) and isinstance(there, Tensor) and there.shape == value.shape:
+            there.copy_(value)
+        else:
+            state[key] = deepcopy(value)
+
+
+def random_state() -> Callable[[], None]:
+    """Remember torch's random state on the host and on every device in use; calling the result puts it back."""
+    host = torch.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+
+    def restore() -> None:
+        torch.set_rng_state(host)
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
+
+    return restore

@@ -1,0 +1,1 @@
+"""What a run was made with: its code, software, machine and environment, as plain values. No torch."""

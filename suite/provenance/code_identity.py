@@ -1,0 +1,159 @@
+"""What a measurement ran: the commit, what differs from it, the lock, and the files of plug-ins, as plain values.
+
+Two measurements ran the same code where all of these are equal. A hash is SHA-256 in hexadecimal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, all_suffixes
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from suite.provenance.git import GitFailed, commit, git, raw
+
+LOCK = "requirements.lock"
+MOST_FILES = 20_000
+"""Modules of a folder without git that are hashed, at most; a folder with more is no project."""
+CODE = tuple(suffix for suffix in all_suffixes() if suffix not in BYTECODE_SUFFIXES)
+"""Ends of the names of files that Python imports as they are written."""
+
+
+def of_checkout(folder: Path) -> dict[str, Any]:
+    """The state of the checkout that a folder is in.
+
+    Returns:
+        `revision`, `branch`; `dirty`, whether a file that git knows differs from the commit; `diff_sha256`, hash of
+        all differences, new modules included, None where there are none. Where git says nothing, all are None, and
+        `reason` says why.
+    """
+    try:
+        top = Path(git(folder, "rev-parse", "--show-toplevel"))
+        revision = commit(top)
+        known, new = differing(top)
+        return {
+            "revision": revision,
+            "branch": git(top, "rev-parse", "--abbrev-ref", "HEAD"),
+            "dirty": bool(known),
+            "diff_sha256": hashed(top, known + new),
+        }
+    except GitFailed as failed:
+        return {"revision": None, "branch": None, "dirty": None, "diff_sha256": None, "reason": str(failed)}
+
+
+def differing(top: Path) -> tuple[list[str], list[str]]:
+    """Files, from the top, that differ from the commit: those that git knows, and modules that it does not know.
+
+    What git ignores is no difference. Other new files are none either: results are among them.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    known = raw(top, "diff", "HEAD", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
+    new = raw(top, "ls-files", "--others", "--exclude-standard", "-z")
+    return names(known), [name for name in names(new) if name.endswith((*CODE, LOCK))]
+
+
+def of_folder(folder: Path) -> str | None:
+    """Hash of all modules in a folder that git does not keep; None where there are none, or more than `MOST_FILES`."""
+    found = list(islice(modules_in(folder), MOST_FILES + 1))
+    return None if len(found) > MOST_FILES else hashed(folder, found)
+
+
+def modules_in(folder: Path) -> Iterator[str]:
+    """Modules in a folder and below, and locks, by their paths from it; without environments and hidden folders."""
+    for where, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        within = Path(where).relative_to(folder)
+        yield from (str(within / name) for name in files if name.endswith((*CODE, LOCK)))
+
+
+def names(listed: bytes) -> list[str]:
+    """Names that end with a null byte each."""
+    return os.fsdecode(listed).split("\0")[:-1]
+
+
+def hashed(top: Path, files: Sequence[str]) -> str | None:
+    """Hash of the names and the present contents of files; None where there are none."""
+    if not files:
+        return None
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(os.fsencode(name) + b"\0" + content(top / name).encode() + b"\0")
+    return total.hexdigest()
+
+
+def content(path: Path) -> str:
+    """What stands for a file's contents: a hash, a link's target, a submodule's state, or that it is not there."""
+    if path.is_symlink():
+        return f"link to {path.readlink()}"
+    if path.is_dir():
+        inner = of_checkout(path)
+        return f"submodule {inner['revision']} {inner['diff_sha256']}"
+    return of_file(path) or "not there"
+
+
+def of_file(path: Path) -> str | None:
+    """Hash of a file's contents; None where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def of_lock(folder: Path) -> str | None:
+    """Hash of the lock in a folder; None where there is none."""
+    return of_file(folder / LOCK)
+
+
+def of_plugins(modules: Iterable[str], path: Sequence[str] | None = None) -> dict[str, str | None]:
+    """Hash of the files of each plug-in: of its module, or of every module in its package.
+
+    Args:
+        modules: names as a profile has them. No module is imported.
+        path: folders in which modules are searched; None for those of this process.
+
+    Returns:
+        By name; None where no file is found.
+    """
+    return {module: of_files(files_of(module, path)) for module in modules}
+
+
+def files_of(module: str, path: Sequence[str] | None) -> list[Path]:
+    """Files of a module, or of all modules of a package, without importing it."""
+    where, spec = path, None
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        spec = found(".".join(parts[:depth]), where)
+        if spec is None:
+            return []
+        where = list(spec.submodule_search_locations or ())
+    if where:
+        return sorted(one for folder in where for one in Path(folder).rglob("*") if one.name.endswith(CODE))
+    return [Path(spec.origin)] if spec and spec.origin else []
+
+
+def found(module: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """Where a module is, in these folders or wherever this process would find it."""
+    if path is not None:
+        return PathFinder.find_spec(module, list(path))
+    with suppress(ValueError):  # a module that was made by hand
+        return find_spec(module)
+    return None
+
+
+def of_files(files: Sequence[Path]) -> str | None:
+    """Hash of files and of their names from the folder that holds them all; None where there are none."""
+    if not files:
+        return None
+    above = Path(os.path.commonpath([file.parent for file in files]))
+    return hashed(above, [str(file.relative_to(above)) for file in files])

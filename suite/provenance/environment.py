@@ -1,0 +1,191 @@
+"""Facts about host, software, container and commit, as nested plain values. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import suite
+from suite.machine import allocators, torchrun
+from suite.machine.allocators import ALLOCATORS
+from suite.machine.cgroups import cpu_quota, memory_limit
+from suite.machine.readings import NOTES, known, known_or, optional, positive
+from suite.machine.threads import cores_of, default_threads, granted_cores
+from suite.provenance import code_identity, environment_variables
+from suite.records import Plan
+
+PROJECT = Path(suite.__file__).resolve().parent.parent
+PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psutil", "nvidia-ml-py")
+"""Distributions whose version is recorded."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
+"""Variables that change how torch uses cores; recorded where they are set."""
+CONTAINER_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
+WORKER_BYTES = 3 * 2**28
+"""Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes half of it."""
+MOST_ABREAST = 32
+"""Workers side by side, at most: their turns are then some ten seconds apart, as far as the drift of a machine asks."""
+
+
+def now() -> str:
+    """The present moment as the record writes it: ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def facts(
+    plan: Plan,
+    torch: dict[str, Any],
+    priority: dict[str, int | None],
+    allocator: str | None = None,
+    plugins: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Everything that a reader needs to judge a number, or to measure it again.
+
+    Args:
+        plan: for threads, allocator and priority.
+        torch: what the zygote said of its torch.
+        priority: what it said of the nice values that it was given.
+        allocator: which it has in effect (`suite.machine.allocators.in_effect`); None where it did not say.
+        plugins: names of the modules that add levels.
+    """
+    return {
+        "machine": machine(),
+        "software": software(torch),
+        "container": container(),
+        "commit": commit(),
+        "plugins": code_identity.of_plugins(plugins),
+        "threads": {
+            "torch": plan.threads,
+            **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        },
+        "allocator": {"name": plan.allocator, "effective": allocator, **ALLOCATORS[plan.allocator]},
+        "variables": environment_variables.moving_steps(allocators.environment("default")),
+        "torchrun": ranks(),
+        "priority": {"wanted": plan.priority, **priority},
+        "seed": plan.order_seed,
+        "load_before": load(),
+        "not_read": dict(NOTES),
+    }
+
+
+def ranks() -> dict[str, int] | None:
+    """The ranks that torchrun started, in all, on this node, and on how many; None without torchrun."""
+    among = torchrun.world()
+    return {"ranks": among.ranks, "local_ranks": among.local_ranks, "nodes": among.nodes} if among else None
+
+
+def machine() -> dict[str, Any]:
+    """Host, cores, memory and kernel; None for what the system does not say."""
+    return {name: known(f"environment.{name}", read) for name, read in MACHINE.items()}
+
+
+def processor() -> str:
+    """The processor's name as the kernel gives it."""
+    cpuinfo = known_or("environment.cpuinfo", Path("/proc/cpuinfo").read_text, str)
+    match = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return match[1] if match else platform.processor()
+
+
+def available_bytes() -> int:
+    """Memory that processes can have without others losing theirs."""
+    return positive(int(psutil.virtual_memory().available))
+
+
+MACHINE: dict[str, Callable[[], Any]] = {
+    "host": platform.node,
+    "system": platform.system,
+    "kernel": platform.release,
+    "architecture": platform.machine,
+    "processor": processor,
+    "cores_logical": partial(cores_of, logical=True),
+    "cores_physical": partial(cores_of, logical=False),
+    "cores_usable": granted_cores,
+    "memory_bytes": lambda: positive(int(psutil.virtual_memory().total)),
+    "page_bytes": lambda: positive(os.sysconf("SC_PAGE_SIZE")),
+}
+"""Fact about the machine -> what reads it."""
+
+
+def defaults() -> dict[str, int]:
+    """What a plan takes from the machine."""
+    return {"threads": default_threads(), "abreast": default_abreast()}
+
+
+def default_abreast() -> int:
+    """Workers that live side by side unless the user says else: as many as memory holds, and not more than help; the
+    plan's own number where the memory is unknown.
+    """
+    limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
+    known_bytes = [limit for limit in limits if limit is not None]
+    return max(1, min(MOST_ABREAST, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
+
+
+def software(torch: dict[str, Any]) -> dict[str, Any]:
+    """Python, the packages, the lock that they come from, and the build of torch."""
+    return {
+        "stepmark": suite.__version__,
+        "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "libc": known("environment.libc", lambda: " ".join(platform.libc_ver()).strip()),
+        **{name: version(name) for name in PACKAGES},
+        "torch_build": torch,
+        "lock_sha256": code_identity.of_lock(PROJECT),
+    }
+
+
+@optional
+def version(distribution: str) -> str | None:
+    """The installed version of a distribution; None where it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def container() -> dict[str, Any]:
+    """Whether this is a container, of which kind, and the limits it sets."""
+    kind = os.environ.get("container") or known("environment.container", marked)  # noqa: SIM112 - systemd's spelling
+    limits = {"cpu_quota_cores": cpu_quota(), "memory_limit_bytes": memory_limit()}
+    return {"inside": kind is not None, "kind": kind, **limits}
+
+
+def marked() -> str | None:
+    """The kind of container whose mark is there."""
+    return next((name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None)
+
+
+def commit() -> dict[str, Any]:
+    """The commit that is measured, and how the working tree differs from it (`code_identity.of_checkout`)."""
+    return code_identity.of_checkout(PROJECT)
+
+
+def load() -> dict[str, Any]:
+    """How busy the machine is now: load averages, share of time lost to the hypervisor since boot, free memory; None
+    for what the system does not say.
+    """
+    return {name: known(f"environment.{name}", read) for name, read in LOAD.items()}
+
+
+def steal_since_boot() -> float:
+    """Share of the time of all cores that the hypervisor gave to others since the machine started."""
+    times = psutil.cpu_times()
+    total_s = sum(times)
+    return getattr(times, "steal", 0.0) / total_s if total_s else 0.0
+
+
+LOAD: dict[str, Callable[[], float]] = {
+    "load_1min": lambda: os.getloadavg()[0],
+    "load_5min": lambda: os.getloadavg()[1],
+    "steal_since_boot_share": steal_since_boot,
+    "memory_available_bytes": available_bytes,
+}
+"""Fact about the present load -> what reads it."""

@@ -1,0 +1,1 @@
+"""The controlling process: starts workers, asks them for rounds, decides when to stop. No torch."""

@@ -1,0 +1,282 @@
+"""Sees in a side's own process from where its modules are loaded: `python -P import_witness.py WATCHED ZYGOTE ...`.
+
+It runs before the arm's zygote, which may be of any revision, and is the controller's own file: it imports nothing of
+the package. It asks the other finders in turn and takes the first module that lies in this side's checkout or in no
+checkout. Where a module is only to be had from another checkout, it writes that down, and the gate ends.
+
+watched: every import, also in forks, whenever it happens; modules made from a file's path; modules that were there
+    before, and at each fork.
+not watched: code that is run without a module, as by `exec`; processes that a worker starts anew.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import runpy
+import site
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from importlib.metadata import distributions
+from types import ModuleType
+from typing import Any
+from urllib.parse import unquote
+
+INSTALLED = ("site-packages", "dist-packages")
+"""Folders in which packages are installed, wherever they are: those of an environment within a repository too."""
+SURROUNDINGS = "surroundings"
+"""First argument with which it only says what the interpreter has."""
+EDITABLE = "__editable__"
+"""Beginning of the names of the modules by which setuptools finds what is installed in place."""
+
+
+class Territory:
+    """Whose file is whose: the deepest of the known folders that holds it decides.
+
+    Args:
+        roots: checkouts of the repository, and other folders that either side may be; real paths.
+        own: this side's checkout, or empty where it has none.
+        free: folders, or files, within those that belong to no checkout.
+        copies: folders or files elsewhere that were installed from a checkout.
+    """
+
+    def __init__(self, roots: Sequence[str], own: str, free: Sequence[str], copies: Sequence[str]) -> None:
+        self.own = own
+        self._owners = {**dict.fromkeys(free, ""), **{root: root for root in (*roots, own) if root}}
+        self._owners |= dict.fromkeys(copies, "a copy")
+        self._folders: dict[str, str] = {}
+
+    def real(self, path: str) -> str:
+        """A path without links; that of its folder is looked up once."""
+        folder, name = os.path.split(os.path.abspath(path))
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = os.path.realpath(folder)
+        path = os.path.join(known, name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+
+    def owner(self, path: str) -> str:
+        """The checkout to which a real path belongs; empty where it belongs to none."""
+        above = path
+        while above not in self._owners:
+            shorter = os.path.dirname(above)
+            if shorter == above:
+                return ""
+            above = shorter
+        owner = self._owners[above]
+        within = path[len(above) :].split(os.sep)
+        return "" if owner == above and any(name in INSTALLED for name in within) else owner
+
+    def is_stray(self, path: str) -> bool:
+        """Whether a file belongs to a checkout that is not this side's."""
+        return self.owner(self.real(path)) not in ("", self.own)
+
+    def moved(self, path: str) -> str:
+        """Where a path of another checkout is in this side's; itself where it is of none, or is not there."""
+        real = self.real(path)
+        owner = self.owner(real)
+        if not self.own or owner in ("", self.own) or not real.startswith(owner):
+            return path
+        there = os.path.normpath(os.path.join(self.own, os.path.relpath(real, owner)))
+        return there if os.path.exists(there) else path
+
+
+class Witness:
+    """Finder of modules that stands before all others.
+
+    Args:
+        territory: of this side.
+        say: is called with a module's name and its file, where it is only to be had from another checkout.
+    """
+
+    def __init__(self, territory: Territory, say: Callable[[str, str], None]) -> None:
+        self._territory = territory
+        self._say = say
+        self._seen: set[str] = {"__main__"}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The first module that others find and that is not another checkout's; else one that is, which is said."""
+        stray: ModuleSpec | None = None
+        for spec in self._found(name, path, target):
+            if self.is_stray(spec):
+                stray = stray or spec
+            elif stray is None or spec.origin is not None:  # folders without code stand back behind a stray module
+                return spec
+        if stray is not None:
+            self._say(name, files_of(stray)[0])
+        return stray
+
+    def _found(self, name: str, path: Sequence[str] | None, target: ModuleType | None) -> Iterator[ModuleSpec]:
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            if finder is not self and find is not None:
+                spec = find(name, path, target)
+                if spec is not None:
+                    yield spec
+
+    def is_stray(self, spec: ModuleSpec) -> bool:
+        """Whether all that a module is made of belongs to another checkout."""
+        files = files_of(spec)
+        return bool(files) and all(map(self._territory.is_stray, files))
+
+    def look(self) -> None:
+        """Look at the modules that were loaded since the last look."""
+        for name in [name for name in list(sys.modules) if name not in self._seen]:
+            self._seen.add(name)
+            file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
+            if isinstance(file, str) and self._territory.is_stray(file):
+                self._say(name, file)
+
+    def made(self, make: Callable[[ModuleSpec], ModuleType]) -> Callable[[ModuleSpec], ModuleType]:
+        """`module_from_spec` that says where a module is made from a file of another checkout."""
+
+        @functools.wraps(make)
+        def watched(spec: ModuleSpec) -> ModuleType:
+            if self.is_stray(spec):
+                self._say(spec.name, files_of(spec)[0])
+            return make(spec)
+
+        return watched
+
+
+def files_of(spec: ModuleSpec) -> list[str]:
+    """The file of a module, or the folders of a package that has no code; empty where it is built in."""
+    if spec.origin is not None and os.path.isabs(spec.origin):
+        return [spec.origin]
+    return [one for one in spec.submodule_search_locations or () if os.path.isabs(one)] if spec.origin is None else []
+
+
+def finders() -> Iterator[ModuleType]:
+    """The modules by which setuptools finds what is installed in place."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(EDITABLE) and isinstance(getattr(module, "MAPPING", None), dict):
+            yield module
+
+
+def move_finders(territory: Territory) -> None:
+    """Let what is installed in place from another checkout be found in this side's."""
+    for module in finders():
+        mapping, spaces = module.MAPPING, getattr(module, "NAMESPACES", {})
+        mapping.update({name: territory.moved(path) for name, path in mapping.items()})
+        spaces.update({name: [territory.moved(one) for one in paths] for name, paths in spaces.items()})
+
+
+def surroundings(projects: Sequence[str] = ()) -> dict[str, Any]:
+    """What this interpreter has, as plain values.
+
+    Args:
+        projects: names of distributions that are the repository's.
+
+    Returns:
+        `path`: folders in which it searches modules; `roots`: more of them, in which it finds what is installed in
+        place by other ways; `free`: folders of its own library and packages; `copies`: for each folder from which
+        packages were installed by copying, the top folders and files of the copies; `software`: the version of Python,
+        and a hash of the names and versions of all packages.
+    """
+    own = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    free = sorted({os.path.realpath(one) for one in (*own, *site.getsitepackages(), site.getusersitepackages())})
+    return {
+        "path": [one for one in sys.path if isinstance(one, str) and one],
+        "roots": [one for one in dict.fromkeys((*mapped_roots(), *loaded_roots())) if not is_within(one, free)],
+        "free": free,
+        "copies": copies({normal(name) for name in projects}),
+        "software": {"python": sys.version, "packages_sha256": packages()},
+    }
+
+
+def packages() -> str:
+    """Hash of the folders in which distributions say what they are: their names have name and version."""
+    names = (os.listdir(folder) for folder in sys.path if os.path.isdir(folder))
+    described = {name for listed in names for name in listed if name.endswith((".dist-info", ".egg-info"))}
+    return hashlib.sha256("\n".join(sorted(described)).encode()).hexdigest()
+
+
+def is_within(path: str, folders: Sequence[str]) -> bool:
+    """Whether a path is one of these folders, or below one."""
+    return f"{path}{os.sep}".startswith(tuple(f"{folder}{os.sep}" for folder in folders))
+
+
+def mapped_roots() -> Iterator[str]:
+    """Folders in which what is installed in place could be found by its name."""
+    for module in finders():
+        for name, place in module.MAPPING.items():
+            if os.path.basename(place).partition(".")[0] == name.rpartition(".")[2]:
+                yield os.path.dirname(os.path.realpath(place))
+
+
+def loaded_roots() -> Iterator[str]:
+    """Folders from which modules were loaded, whatever found them."""
+    for name, module in list(sys.modules.items()):
+        held = getattr(module, "__dict__", {})
+        file = held.get("__file__")
+        if "." in name or name == "__main__" or not isinstance(file, str):
+            continue
+        place = os.path.realpath(os.path.dirname(file) if "__path__" in held else file)
+        if os.path.basename(place).partition(".")[0] == name:
+            yield os.path.dirname(place)
+
+
+def copies(projects: set[str]) -> dict[str, list[str]]:
+    """Folder, file or project from which a package was installed by copying -> real paths of what was installed."""
+    found: dict[str, list[str]] = {}
+    for distribution in distributions():
+        try:
+            origin, name = json.loads(distribution.read_text("direct_url.json") or "{}"), normal(distribution.name)
+        except (OSError, TypeError, ValueError):  # an installation that is damaged
+            continue
+        url = str(origin.get("url", ""))
+        if origin.get("dir_info", {}).get("editable") or not (url.startswith("file://") or name in projects):
+            continue
+        tops = {file.parts[0] for file in distribution.files or () if file.parts[0] not in ("..", "__pycache__")}
+        places = [os.path.realpath(str(distribution.locate_file(top))) for top in sorted(tops)]
+        source = name if name in projects else os.path.realpath(unquote(url.removeprefix("file://")))
+        found.setdefault(source, []).extend(one for one in places if set(one.split(os.sep)) & set(INSTALLED))
+    return found
+
+
+def normal(name: str) -> str:
+    """A distribution's name as all its spellings are compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def watch(settings: dict[str, Any]) -> None:
+    """Watch this process and its forks; what is seen is written to a file that both sides have open.
+
+    Args:
+        settings: `roots`, `own`, `free`, `copies` of the territory; `report`, the number of the file.
+    """
+    territory = Territory(settings["roots"], settings["own"], settings["free"], settings["copies"])
+    report = settings["report"]
+    os.set_inheritable(report, False)
+
+    def say(name: str, file: str) -> None:
+        os.write(report, json.dumps([name, file]).encode() + b"\n")
+
+    move_finders(territory)
+    witness = Witness(territory, say)
+    witness.look()
+    sys.meta_path.insert(0, witness)
+    importlib.util.module_from_spec = witness.made(importlib.util.module_from_spec)  # type: ignore[assignment]
+    os.register_at_fork(before=witness.look)
+
+
+def main() -> None:
+    """Print what this interpreter has, or watch it and run another program in it."""
+    if sys.argv[1] == SURROUNDINGS:
+        sys.stdout.write(json.dumps(surroundings(sys.argv[2:])))
+        return
+    watch(json.loads(sys.argv[1]))
+    del sys.argv[:2]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

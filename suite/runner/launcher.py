@@ -1,0 +1,300 @@
+"""Starts the processes that measure, speaks with them, and ends them. Imports no torch.
+
+One zygote at a time, started when the first worker is wanted and anew for each pass; it forks a worker for each visit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+
+from suite.machine import temp_dirs, threads
+from suite.machine.allocators import environment
+from suite.machine.user_account import missing_variables
+from suite.protocol import VERSION, Closed, Link
+from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
+from suite.runner.import_watch import Watch
+from suite.runner.worker_handle import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
+
+ZYGOTE_START_S = 120.0
+"""Seconds for a zygote to import torch; a cold disk takes some ten."""
+ZYGOTE_ANSWER_S = 60.0
+"""Seconds for the zygote to fork a worker, or to reap one that was sent SIGKILL; both take some ten milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a zygote and its workers come from; this process's own interpreter and code unless said otherwise.
+
+    Attributes:
+        python: the interpreter.
+        suite: folder of the package `suite` whose code measures.
+        path: folders in which modules are searched, that of `suite` among them; empty for those of this process.
+        variables: of the environment, beside those of this process.
+        watched: what `import_witness` is to know of this side's checkout; None where nobody watches what is loaded.
+    """
+
+    python: str = sys.executable
+    suite: Path = Path(__file__).parent.parent
+    path: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    watched: Mapping[str, Any] | None = None
+
+
+HERE = Origin()
+
+
+class Launcher:
+    """Forks workers from a zygote that is started on demand, and again after it was lost.
+
+    Args:
+        plan: for the threads, allocator and priority of workers, and the time that one answer may take.
+        plugins: modules that add levels, imported in the zygote before anything is looked up.
+        origin: whose code it is.
+    """
+
+    def __init__(self, plan: Plan, plugins: tuple[str, ...] = (), origin: Origin = HERE) -> None:
+        self.torch: dict[str, Any] = {}
+        self.priority: dict[str, int | None] = {}
+        self.allocator: str | None = None
+        self._plan = plan
+        self._plugins = plugins
+        self._origin = origin
+        self._stderr: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: Link | None = None
+        self._workers: list[ForkedWorker] = []
+        self._watch = Watch(origin.watched)
+        self._used = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._watch.close()
+
+    def start(self) -> None:
+        """Start the zygote if none runs, and wait until it has imported torch; once more where it was killed meanwhile.
+
+        Raises:
+            StepmarkError: it ends or stays silent before it is ready.
+        """
+        try:
+            self.launch()
+            self._await_ready(last_attempt=False)
+        except WorkerLost:
+            self.launch()
+            self._await_ready(last_attempt=True)
+
+    def launch(self) -> None:
+        """Start the zygote if none runs, without waiting for it.
+
+        Raises:
+            StepmarkError: the interpreter does not start, or OpenMP may not start the threads of the plan.
+        """
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        temp_dirs.remove_ownerless()
+        ours, theirs = socket.socketpair()
+        origin = self._origin
+        variables = {**environment(self._plan.allocator), **missing_variables(), **origin.variables}
+        if why := threads.refusal(self._plan.threads, variables):
+            raise StepmarkError(f"{why}.")
+        settings = json.dumps(
+            {
+                "path": [os.fspath(one) for one in origin.path or sys.path if isinstance(one, str | os.PathLike)],
+                "plugins": self._plugins,
+                "priority": self._plan.priority,
+            }
+        )
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed once the zygote is ready, or has ended
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [*self._program(), str(theirs.fileno()), settings],
+                    env=variables,
+                    pass_fds=[theirs.fileno(), *self._watch.open_files],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._stderr,
+                    stderr=self._stderr,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise StepmarkError(f"{origin.python} does not start: {error.strerror}.") from error
+        self._link = Link(ours)
+        self._used = False
+
+    def _program(self) -> list[str]:
+        """The command line of the zygote, without its arguments."""
+        return [self._origin.python, "-P", *self._watch.command, str(self._origin.suite / "zygote.py")]
+
+    def refuse_strays(self) -> None:
+        """Check that all that was loaded of the repository is this side's own; raises as `import_watch` does."""
+        self._watch.refuse_strays()
+
+    def _await_ready(self, *, last_attempt: bool) -> None:
+        if self._stderr is None or self._link is None:  # it is ready
+            return
+        try:
+            answer = self._link.receive(ZYGOTE_START_S)
+        except (Closed, TimeoutError) as error:
+            killed = isinstance(error, Closed) and self._process is not None and self._process.wait() == -signal.SIGKILL
+            said = last_line(self._stderr) or "it said nothing"
+            self.close()
+            self.refuse_strays()
+            if killed and not last_attempt:
+                raise WorkerLost(ZYGOTE_LOST) from error
+            raise StepmarkError(f"the process that imports torch did not start: {said}.") from error
+        if "failed" in answer:
+            self.close()
+            self.refuse_strays()
+            raise StepmarkError(answer["failed"])
+        if answer["ready"] != VERSION:
+            self.close()
+            where, spoken = self._origin.suite.parent, answer["ready"]
+            raise NotComparableError(f"the code in {where} speaks protocol {spoken}, this one protocol {VERSION}.")
+        self._stderr.close()
+        self._stderr = None
+        self.torch, self.priority = answer["torch"], answer["priority"]
+        self.allocator = answer.get("allocator")  # None of an older revision's
+        self.refuse_strays()
+
+    def renew(self) -> None:
+        """Put a fresh zygote in the place of one that has forked workers: forks share its layout of memory.
+
+        Raises:
+            StepmarkError: no zygote starts.
+        """
+        if self._used:
+            self.close()
+            self.start()
+
+    def fork(self, case: Case) -> ForkedWorker:
+        """Fork a worker for `case` and wait until it has made the training step.
+
+        Raises:
+            WorkerFailed: the levels of the case do not make a step; the reason says why.
+            WorkerLost: the worker or the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        worker = self.begin(case)
+        worker.await_made()
+        return worker
+
+    def begin(self, case: Case) -> ForkedWorker:
+        """Fork a worker for `case`, which then makes the training step; `await_made` waits for that.
+
+        Raises:
+            WorkerLost: the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads})
+
+    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        """What a survey (`suite.measuring.instruments`) finds of `case` in a worker of its own, which ends with it.
+
+        Raises:
+            WorkerFailed: the survey raised, or ran out of memory or time.
+            WorkerLost: the worker or the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        worker = self.begin_survey(case, name)
+        try:
+            return worker.surveyed()
+        finally:
+            worker.end()
+
+    def begin_survey(self, case: Case, name: str) -> ForkedWorker:
+        """Fork a worker for a survey of `case`, which `surveyed` then waits for.
+
+        Raises:
+            WorkerLost: the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name})
+
+    def fork_follower(self, number: int) -> ForkedWorker:
+        """Fork a worker that waits for the visit of that number and then does what rank 0's worker tells it; its first
+        answer is whether there is such a visit.
+
+        Raises:
+            WorkerLost: the zygote is gone.
+            StepmarkError: no zygote starts.
+        """
+        return self._fork(
+            {"follow": number, "threads": self._plan.threads, "limit_s": math.ceil(self._plan.case_timeout)}
+        )
+
+    def _fork(self, order: dict[str, Any]) -> ForkedWorker:
+        self.start()
+        ours, theirs = socket.socketpair()
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
+        folder = temp_dirs.folder()
+        with theirs:
+            try:
+                fds = theirs.fileno(), stderr.fileno()
+                pid = self._ask({"fork": {**order, "scratch": folder}}, fds)["forked"]
+            except BaseException:  # an interruption, too
+                ours.close()
+                stderr.close()
+                temp_dirs.remove(folder)
+                raise
+        self._used = True
+        worker = ForkedWorker(self, pid, Link(ours), stderr, folder, self._plan.case_timeout)
+        self._workers.append(worker)
+        return worker
+
+    def reap(self, pid: int) -> int | None:
+        """End a worker and return its exit status; None where the zygote is gone, and the worker with it."""
+        try:
+            status: int = self._ask({"end": pid})["ended"]
+        except WorkerLost:
+            return None
+        return status
+
+    def forget(self, worker: ForkedWorker) -> None:
+        """Take a worker that has ended off the books."""
+        self._workers.remove(worker)
+
+    def _ask(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
+        if self._link is None:
+            raise WorkerLost(ZYGOTE_LOST)
+        try:
+            self._link.send(message, fds)
+            return self._link.receive(ZYGOTE_ANSWER_S)
+        except (Closed, TimeoutError) as error:
+            self.close()
+            raise WorkerLost(ZYGOTE_LOST) from error
+        except BaseException:  # an interruption: the answer, once it comes, would be taken for that to the next message
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the zygote, and with it every worker. Harmless when nothing runs."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+        if self._stderr is not None:
+            self._stderr.close()
+            self._stderr = None
+        for worker in list(self._workers):
+            worker.end()

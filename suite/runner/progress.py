@@ -1,0 +1,97 @@
+"""What a person at the terminal sees while a run is measured: a live line there, a line a pass in a pipe."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+
+from suite import units
+from suite.runner.scheduler import Progress
+
+BAR_CELLS = 20
+BLOCKS = ("█", "░")
+REDRAWN_S = 0.1
+"""Seconds between two drawings of the live line; more often would be work beside the measurement."""
+ESTIMATE_FROM = 0.02
+"""Share of the work after which its pace tells how long the rest takes."""
+
+
+class ProgressLine:
+    """Shows progress through `rewrite` at a terminal, through `write_line` elsewhere.
+
+    Args:
+        passes: visits to every case.
+        write_line: prints a line and keeps it.
+        rewrite: replaces the live line; None where there is no terminal.
+    """
+
+    def __init__(
+        self, passes: int, write_line: Callable[[str], None], rewrite: Callable[[str], None] | None = None
+    ) -> None:
+        self._passes = passes
+        self._write_line = excused(write_line)
+        self._rewrite = excused(rewrite) if rewrite else None
+        self._started_s = monotonic()
+        self._drawn_s = 0.0
+        self._pass = -1
+
+    def show(self, progress: Progress) -> None:
+        """Tell of one step of the scheduler."""
+        record = progress.record
+        if record is not None and record.outcome == "failed":
+            self._keep(f"failed: {record.case.id}: {record.reason}")
+        if self._rewrite is None:
+            self._tell_pass(progress)
+        elif monotonic() - self._drawn_s >= REDRAWN_S:
+            self._drawn_s = monotonic()
+            self._rewrite(self._text(progress)[: shutil.get_terminal_size().columns - 1])
+
+    def close(self) -> None:
+        """Leave the live line empty."""
+        if self._rewrite is not None:
+            self._rewrite("")
+
+    def _keep(self, text: str) -> None:
+        if self._rewrite is not None:
+            self._rewrite("")
+        self._write_line(text)
+
+    def _tell_pass(self, progress: Progress) -> None:
+        if progress.index != self._pass:
+            self._pass = progress.index
+            self._write_line(f"measuring: pass {progress.index + 1} of {self._passes}{self._left(progress.share_done)}")
+
+    def _text(self, progress: Progress) -> str:
+        where = f"pass {progress.index + 1}/{self._passes}"
+        done = progress.share_done
+        return f"{bar(done)} {done:4.0%}  {where}  {progress.case.id}{self._left(done)}"
+
+    def _left(self, share_done: float) -> str:
+        if share_done < ESTIMATE_FROM:
+            return ""
+        left_s = (monotonic() - self._started_s) * (1 - share_done) / share_done
+        return f", about {units.duration(left_s)} left"
+
+
+def excused(write: Callable[[str], None]) -> Callable[[str], None]:
+    """The same, but a terminal or file that cannot be written does not end the measuring."""
+
+    def attempt(text: str) -> None:
+        with suppress(OSError):
+            write(text)
+
+    return attempt
+
+
+def bar(share_done: float) -> str:
+    """How much is done, in blocks, or in ASCII where standard output has no blocks."""
+    full, empty = BLOCKS
+    try:
+        (full + empty).encode(getattr(sys.__stdout__, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        full, empty = "#", "."
+    filled = round(share_done * BAR_CELLS)
+    return full * filled + empty * (BAR_CELLS - filled)

@@ -1,0 +1,68 @@
+"""The process that torchrun started for a rank other than 0: it selects nothing and records nothing, it forks workers
+that do what rank 0's workers tell them.
+
+    for each visit that will be announced:
+        fork a worker that waits for it
+        wait until it attends, or finds that the run is over
+        end workers whose visits are over
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import suppress
+
+from suite.machine.torchrun import World, is_over
+from suite.options import OPTIONS
+from suite.provenance import environment
+from suite.runner.launcher import Launcher
+from suite.runner.settings import settle
+from suite.runner.worker_handle import ForkedWorker, WorkerFailed
+
+
+def follow(arguments: Sequence[str], among: World) -> None:
+    """Take part in the visits of rank 0's run until it is over.
+
+    Args:
+        arguments: of `stepmark run`, the same on every rank; pytest's own do not matter here.
+        among: the ranks that torchrun started.
+
+    Raises:
+        StepmarkError: an option is wrong, or no zygote starts.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in OPTIONS:
+        parser.add_argument(f"--{option.name}", default=None)
+    told = vars(parser.parse_known_args(arguments)[0])
+    given = {option.name: told[option.name.replace("-", "_")] for option in OPTIONS}
+    settings = settle(given, environment.defaults())
+    with Launcher(settings.plan, settings.profile.plugins) as launcher:
+        attend_all(launcher, among)
+
+
+def attend_all(launcher: Launcher, among: World) -> None:
+    """One worker after the other waits for its visit; those that attend one live on until it is over.
+
+    A worker that is lost before it attends is replaced: rank 0 waits for it.
+    """
+    busy: list[ForkedWorker] = []
+    number = 0
+    while True:
+        waiting = launcher.fork_follower(number)
+        busy.append(waiting)
+        with suppress(WorkerFailed):
+            attends = waiting.receive(within_limit=False)["attends"]
+            number += 1
+            if attends:
+                end_those_over(busy)
+                continue
+        if is_over(among):
+            return
+
+
+def end_those_over(workers: list[ForkedWorker]) -> None:
+    """End and take out the workers whose visits are over; their processes have ended by themselves."""
+    for worker in [worker for worker in workers if worker.has_closed]:
+        worker.end()
+        workers.remove(worker)

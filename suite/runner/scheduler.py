@@ -1,0 +1,206 @@
+"""Drives stays through the passes. Sees cases and outcomes, never networks or pytest.
+
+for each pass:
+    shuffle the cases by the plan's seed
+    end the zygote, whose layout of memory all its forks share, and start a fresh one
+    for each group of cases, as many as are measured abreast:
+        look at what others do to the machine, here and at the end of each visit
+        fork a fresh worker for each and warm it up
+        until each knows its median to the target precision, or has spent its time:
+            give each a turn                (the others wait, blocked on their pipe)
+        after the last visit of a case: its surveys, each in a fresh worker
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from time import monotonic
+
+from suite.machine import interference
+from suite.machine.interference import Look
+from suite.measuring.instruments import surveys_of
+from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
+from suite.runner.learning_visit import Lesson
+from suite.runner.visit import Stay, Workers, join
+from suite.runner.worker_handle import WorkerFailed, WorkerLost
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the scheduler is about to do, or what a stay has brought.
+
+    Attributes:
+        share_done: part of the whole work that is behind, from 0 to 1.
+        visited: set when the stay of `case` in pass `index` is over.
+        record: set, after the last visit of `case` was told, once it has gone through its surveys.
+    """
+
+    case: Case
+    index: int
+    share_done: float
+    visited: Visited | None = None
+    record: RunRecord | None = None
+
+
+class Scheduler:
+    """Visits cases and keeps what the visits brought until a case is complete.
+
+    Args:
+        plan: passes, stopping rule, how many cases abreast, and the seed of the order.
+        workers: where workers come from; a fake one in tests.
+        visited: visits of an interrupted run by case id, which are not repeated.
+        look: at what others do to the machine.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        workers: Workers,
+        visited: Mapping[str, list[Visited]] | None = None,
+        look: Callable[[], Look | None] = interference.look,
+    ) -> None:
+        self._plan = plan
+        self._look = look
+        self._workers = workers
+        self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
+        self._origin_s = monotonic()
+
+    def run(self, cases: Iterable[Case]) -> Iterator[Progress]:
+        """Make all missing visits to `cases`, pass by pass, each pass in an order of its own."""
+        cases = list(cases)
+        for case in cases:  # visited by an interrupted run, which did not come to write it
+            if not self.missing(case):
+                yield Progress(case, 0, 0.0, record=self._record(case))
+        owed = {case.id: self._owed(case) for case in cases if self.missing(case)}
+        total = sum(owed.values())
+        for index in range(self._plan.passes):
+            due = [case for case in order(cases, self._plan.order_seed, index) if index in self.missing(case)]
+            if due:
+                self._workers.renew()
+            for group in groups(due, self._plan.abreast):
+                for progress in self._group(group, index):
+                    owed[progress.case.id] = 0 if progress.record else self._owed(progress.case)
+                    behind = total - sum(owed.values()) + progress.share_done
+                    yield replace(progress, share_done=behind / total)
+
+    def _group(self, group: list[Case], index: int) -> Iterator[Progress]:
+        """Stays side by side, turn by turn, until all are over; shares are in visits."""
+        started_s, before = monotonic() - self._origin_s, self._look()
+        stays = [
+            (Lesson if case.mode == LEARN else Stay)(case, index, self._plan, self._workers, started_s)
+            for case in group
+        ]
+        while stays:
+            for stay in stays:
+                yield Progress(stay.case, index, under_way(stays))
+                stay.go_on()
+                if stay.result is not None:
+                    visited = beside(stay.result, before, self._look())
+                    self._visited.setdefault(stay.case.id, []).append(visited)
+                    yield Progress(stay.case, index, under_way(stays), visited)
+                    record = self._record(stay.case)
+                    if record is not None:
+                        yield Progress(stay.case, index, under_way(stays), record=record)
+            stays = [stay for stay in stays if stay.result is None]
+
+    def _owed(self, case: Case) -> int:
+        """Visits' worth of work that a case needs before it can be written; its surveys take about as long as one."""
+        return len(self.missing(case)) + bool(surveys_of(self._plan))
+
+    def missing(self, case: Case) -> list[int]:
+        """Passes that still owe a visit to `case`; none after a failure."""
+        visits = self._visited.get(case.id, [])
+        if any(visited.failure for visited in visits):
+            return []
+        made = {visited.visit.index for visited in visits if visited.visit}
+        return [index for index in range(self._plan.passes) if index not in made]
+
+    def _record(self, case: Case) -> RunRecord | None:
+        return None if self.missing(case) else self._surveyed(assemble(case, self._visited[case.id]))
+
+    def _surveyed(self, record: RunRecord) -> RunRecord:
+        """The record of a measured case with what its surveys found. A survey that fails is a warning."""
+        measurement = record.measurement
+        names = surveys_of(self._plan)
+        if not names or record.outcome != "measured" or measurement is None:
+            return record
+        found: list[Series] = []
+        warnings: list[str] = []
+        for name in names:
+            try:
+                found += self._survey(record.case, name)
+            except WorkerFailed as failed:
+                warnings.append(f"the survey of its {name} failed: {failed}")
+        measurement = replace(measurement, surveyed=tuple(found), warnings=(*measurement.warnings, *warnings))
+        return replace(record, measurement=measurement)
+
+    def _survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        """What one survey finds, at the second attempt where its worker was ended from outside."""
+        try:
+            return self._workers.survey(case, name)
+        except WorkerLost:
+            return self._workers.survey(case, name)
+
+
+def beside(visited: Visited, before: Look | None, after: Look | None) -> Visited:
+    """A visit with what others did to the machine meanwhile, where that is known."""
+    if visited.visit is None or before is None or after is None:
+        return visited
+    found = interference.between(before, after)
+    if found is None:
+        return visited
+    visit = replace(visited.visit, neighbour=found.busiest)
+    return replace(visited, visit=visit, per_visit=(*visited.per_visit, *found.series()))
+
+
+def under_way(stays: list[Stay]) -> float:
+    """Visits' worth of work behind in stays that are not over."""
+    return sum(stay.share_done for stay in stays if stay.result is None)
+
+
+def groups(cases: list[Case], most: int) -> list[list[Case]]:
+    """Consecutive groups of nearly equal size, none above `most`: a case left over would be measured alone, in minutes
+    of its own.
+    """
+    count = -(-len(cases) // most)
+    edges = [round(index * len(cases) / count) for index in range(count + 1)] if count else [0]
+    return [cases[start:end] for start, end in pairwise(edges)]
+
+
+def order(cases: list[Case], seed: int, index: int) -> list[Case]:
+    """The cases as pass `index` visits them: shuffled, the same for the same seed."""
+    shuffled = list(cases)
+    random.Random(f"{seed}/{index}").shuffle(shuffled)  # noqa: S311 - an order, not a secret
+    return shuffled
+
+
+def assemble(case: Case, visits: list[Visited]) -> RunRecord:
+    """One case's visits as its record: rounds in the order of the passes, or the reason of its failure."""
+    failure = next((visited.failure for visited in visits if visited.failure), "")
+    made = sorted(((one.visit, one) for one in visits if one.visit), key=lambda pair: pair[0].index)
+    measurement = None
+    if made:
+        measurement = Measurement(
+            series=join(*(one.series for _, one in made)),
+            warmup=join(*(one.warmup for _, one in made)),
+            visits=tuple(visit for visit, _ in made),
+            warnings=tuple(warning for _, one in made for warning in one.warnings),
+            per_visit=one_a_visit([one.per_visit for _, one in made]),
+        )
+    attributes = dict(made[-1][1].attributes) if made else {}
+    return RunRecord(case, "failed" if failure else "measured", failure, attributes, measurement)
+
+
+def one_a_visit(parts: list[tuple[Series, ...]]) -> tuple[Series, ...]:
+    """Series with one value a visit, of what every visit tells: one that was made before an interruption may be by an
+    older version of ours, which told less.
+    """
+    told = [{one.metric.name: one.values for one in part} for part in parts]
+    return tuple(
+        Series(one.metric, tuple(value for each in told for value in each[one.metric.name]))
+        for one in parts[-1]
+        if all(one.metric.name in each for each in told)
+    )

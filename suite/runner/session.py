@@ -1,0 +1,154 @@
+"""A run while it is measured: cases go in, outcomes come out, and everything is on disk before the next case begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+from suite.machine.readings import NOTES
+from suite.matrix.profiles import CASES_FOLDER, choice_of, refusal
+from suite.provenance import environment
+from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
+from suite.records.atomic_files import fresh_folder
+from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences, not_known
+from suite.records.store import RunWriter, read_run, read_visits
+from suite.runner.launcher import Launcher
+from suite.runner.scheduler import Progress, Scheduler
+from suite.runner.settings import Settings
+
+
+class LiveRun:
+    """Measures planned cases and keeps their outcomes; a context that ends every process on leaving.
+
+    Args:
+        settings: what was asked for; with `resume`, what is there already is not measured again.
+        cases: the cases that the run is to measure, in the order of the matrix.
+        root: folder under which a new run's folder is made when none was asked for.
+
+    Raises:
+        StepmarkError: no zygote starts, the folder cannot be written, or the environment of a resumed run differs.
+    """
+
+    def __init__(self, settings: Settings, cases: Iterable[Case], root: Path) -> None:
+        self.cases = {case.id: case for case in cases}
+        self.outcomes: dict[str, RunRecord] = {}
+        self._plan = settings.plan
+        self._launcher = Launcher(self._plan, settings.profile.plugins)
+        reopened = self._reopened(settings) if settings.resume else None
+        try:
+            self._launcher.start()
+            launcher, plugins = self._launcher, settings.profile.plugins
+            facts = environment.facts(self._plan, launcher.torch, launcher.priority, launcher.allocator, plugins)
+            self.environment = facts
+            self._writer = reopened or self._begin(settings, facts, root)
+            if settings.resume:
+                self._resume(settings.resume, facts)
+        except BaseException:  # an interruption, too
+            self._launcher.close()
+            if reopened:
+                reopened.close()
+            raise
+        visited = read_visits(self.folder) if settings.resume else None
+        self._scheduler = Scheduler(self._plan, self._launcher, visited)
+
+    @property
+    def folder(self) -> Path:
+        """Where the record is."""
+        return self._writer.folder
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the folder; empty where there is nothing."""
+        return self._writer.note
+
+    def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
+        started = environment.now()
+        run_id = f"{started[:19].replace(':', '-')}-{settings.profile.name}"
+        header = Header(run_id, started, self._plan, tuple(self.cases), selection_of(settings), facts)
+        if settings.folder is not None:
+            return RunWriter.create(settings.folder, header)
+        with fresh_folder(root / run_id) as folder:
+            return RunWriter.create(folder, header)
+
+    def _reopened(self, settings: Settings) -> RunWriter:
+        """The writer of a run to go on with, and its outcomes as they are now that nobody else writes them."""
+        if settings.folder is None:
+            raise AssertionError("a resumed run has a folder")
+        writer = RunWriter.reopen(settings.folder)
+        run = read_run(settings.folder)
+        if run.footer is not None:  # another process went on with it since the options were judged
+            writer.close()
+            raise StepmarkError(f"{settings.folder} is complete, finished at {run.footer.finished_at}.")
+        self.outcomes = {record.case.id: record for record in run.cases}
+        return writer
+
+    def _resume(self, run: Run, facts: dict[str, Any]) -> None:
+        before = run.header.environment
+        code = differences(before, facts, CODE, besides=NOT_CODE)
+        if code:
+            raise StepmarkError(
+                f"{self.folder} cannot be resumed, it measured other code ({'; '.join(code)}); begin a new run."
+            )
+        differing = differences(before, facts, TO_RESUME)
+        if differing:
+            raise StepmarkError(
+                f"{self.folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
+            )
+        known = {"at": environment.now(), "load": facts["load_before"]}
+        unknown = not_known(before, (*CODE, *TO_RESUME))
+        self._writer.resumed({**known, **({"not_compared": unknown} if unknown else {})})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def measure(self, cases: Iterable[Case], show: Callable[[Progress], None]) -> Iterable[RunRecord]:
+        """Measure what has no outcome yet; each outcome is on disk when it is yielded."""
+        due = [case for case in cases if case.id not in self.outcomes]
+        for case in due:
+            reason = refusal(case)
+            if reason:
+                yield self._keep(RunRecord(case, "skipped", reason))
+        for progress in self._scheduler.run([case for case in due if case.id not in self.outcomes]):
+            show(progress)
+            if progress.record is not None:
+                yield self._keep(progress.record)
+            elif progress.visited is not None:
+                self._writer.visit(progress.case, progress.visited)
+
+    def _keep(self, record: RunRecord) -> RunRecord:
+        self._writer.case(record)
+        self.outcomes[record.case.id] = record
+        return record
+
+    def finish(self) -> bool:
+        """Write the footer if every planned case has an outcome; whether it was written."""
+        if any(case_id not in self.outcomes for case_id in self.cases):
+            return False
+        counts = Counter(record.outcome for record in self.outcomes.values())
+        after = {"load_after": environment.load(), "not_read": dict(NOTES)}
+        self._writer.finish(
+            Footer(environment.now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after)
+        )
+        return True
+
+    def close(self) -> None:
+        """End every process and close the files."""
+        self._launcher.close()
+        self._writer.close()
+
+
+def selection_of(settings: Settings) -> dict[str, Any]:
+    """What a second run needs to find the same cases."""
+    profile = settings.profile
+    return {
+        "profile": profile.name,
+        "profiles_file": None if profile.file == CASES_FOLDER / "profiles.toml" else str(profile.file),
+        "plugins": list(profile.plugins),
+        **choice_of(profile).facts,
+        "shard": settings.shard,
+    }

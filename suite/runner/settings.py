@@ -1,0 +1,79 @@
+"""Options become one frozen value at the border; what is wrong with them is one sentence."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from suite.matrix.profiles import Profile, load_profile
+from suite.options import DEFAULT_PROFILE, PLAN_OPTIONS, plan_value
+from suite.records import Plan, Run, StepmarkError
+from suite.records.store import read_run
+
+MAX_ORDER_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run was asked for.
+
+    Attributes:
+        resume: the interrupted run to go on with, as read, and its folder.
+        folder: where to write; None for a new folder under `reports/runs`.
+    """
+
+    profile: Profile
+    plan: Plan
+    shard: str | None
+    folder: Path | None
+    resume: Run | None = None
+
+
+def settle(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Settings:
+    """Options by name as typed, None or absent where not given -> settings.
+
+    Args:
+        options: text as typed.
+        machine: what the plan takes from the machine where neither option nor profile says: `threads`, `abreast`.
+
+    Raises:
+        StepmarkError: a value is not allowed, a file or profile is not there, or options contradict each other.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if "resume" in given:
+        return resumed(given)
+    profile = load_profile(
+        given.get("profile", DEFAULT_PROFILE), Path(given["profiles"]) if "profiles" in given else None
+    )
+    typed = {
+        field: value
+        for option in PLAN_OPTIONS
+        if option in given
+        for field, value in [plan_value(option, given[option])]
+    }
+    defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
+    plan = Plan(**{**defaults, **profile.plan, **typed})
+    folder = Path(given["record"]) if "record" in given else None
+    return Settings(profile, plan, given.get("shard"), folder)
+
+
+def resumed(given: Mapping[str, str]) -> Settings:
+    """The settings of an interrupted run; nothing else may be asked for beside `--resume`."""
+    for name in given:
+        if name != "resume":
+            raise StepmarkError(
+                f"--{name} cannot be given with --resume: a resumed run keeps the plan that it began with."
+            )
+    folder = Path(given["resume"])
+    run = read_run(folder)
+    if run.footer is not None:
+        raise StepmarkError(f"{folder} is complete, finished at {run.footer.finished_at}; there is nothing to resume.")
+    selection: dict[str, Any] = run.header.selection
+    if "profile" not in selection:
+        raise StepmarkError(f"{folder} cannot be gone on with: its header names no profile.")
+    profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
+    profile = load_profile(selection["profile"], Path(profiles_file) if profiles_file else None)
+    return Settings(profile, run.header.plan, selection.get("shard"), folder, run)

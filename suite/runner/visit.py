@@ -1,0 +1,243 @@
+"""One worker's stay: fork, warm-up, turns, end. The scheduler holds several at once and gives them turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from statistics import median
+from time import monotonic
+from typing import Any, Protocol
+
+from suite.analysis.estimates import counted, estimate, settled
+from suite.records import Case, Measurement, Plan, Series, Stop, Visit, Visited
+from suite.runner.worker_handle import WorkerFailed, WorkerLost
+
+FIRST_ROUNDS = 3
+"""Rounds of one step at the start of a stay: lazily made primitives and optimizer state are in the first two."""
+WARMUP_CHUNK_S = 0.1
+"""Seconds of one stretch of warm-up; two successive ones are compared."""
+WARMUP_CHUNK_ROUNDS = 3
+WARM_S = 0.03
+"""Seconds at the start of a turn whose rounds belong to the warm-up: the worker was blocked while others took their
+turns, and their data fill the caches. One round at least: a long step warms the caches itself."""
+TURN_S = 0.04
+"""Seconds of rounds that count in one turn: short, since rounds of one turn meet the same machine and tell little more
+than one of them does (docs/decisions/0009)."""
+TURN_ROUNDS = 2
+"""Rounds of one turn, however long a step lasts: one that warms and one that counts."""
+MIN_TURNS = 8
+"""Turns before the precision reached is believed."""
+MAX_STEPS_PER_ROUND = 1000
+CALLS_TO_TURN = 2
+"""Calls of `go_on` up to the first turn, that one included, where no worker is replaced."""
+ATTEMPTS = 2
+"""Workers for one stay: one that was ended from outside is replaced once."""
+
+
+class Worker(Protocol):
+    """A process that measures one case; see `suite.runner.worker_handle.ForkedWorker`."""
+
+    attributes: dict[str, Any]
+    once: tuple[Series, ...]
+
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+        """Rounds, measured now."""
+        ...
+
+    def end(self) -> object:
+        """End the process."""
+        ...
+
+
+class Workers(Protocol):
+    """Where workers come from; see `suite.runner.launcher.Launcher`."""
+
+    def renew(self) -> None:
+        """Have the workers of the next pass come from a process that has not made any."""
+        ...
+
+    def fork(self, case: Case) -> Worker:
+        """A fresh worker that has made the training step of `case`."""
+        ...
+
+    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+        """What a survey finds of `case`."""
+        ...
+
+
+class Stay:
+    """The stay of one worker with one case in one pass; over when `result` is set.
+
+    Args:
+        started_s: seconds from the start of the run.
+    """
+
+    def __init__(self, case: Case, index: int, plan: Plan, workers: Workers, started_s: float) -> None:
+        self.case = case
+        self.index = index
+        self.result: Visited | None = None
+        self._plan = plan
+        self._workers = workers
+        self._started_s = started_s
+        self._allowed_s = plan.case_seconds / plan.passes
+        self._warnings: tuple[str, ...] = ()
+        self._attempts = 0
+        self._calls = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._worker: Worker | None = None
+        self._seconds = 0.0
+        self._warmup: tuple[Series, ...] = ()
+        self._warmup_s = 0.0
+        self._steady = False
+        self._steps = 1
+        self._turns: list[tuple[Series, ...]] = []
+        self._first_turn = 0
+
+    @property
+    def share_done(self) -> float:
+        """Part of the allowed time that is behind; 1 when over."""
+        return 1.0 if self.result else min(1.0, self._counted_s / self._allowed_s)
+
+    @property
+    def _counted_s(self) -> float:
+        return sum(sum(turn[0].values) for turn in self._turns) * self._steps
+
+    def go_on(self) -> None:
+        """Fork and warm up at first, then take one turn at each call, until the result is set."""
+        self._calls += 1
+        try:
+            with self._timed():
+                if self._worker is None:
+                    self._attempts += 1
+                    self._worker = self._workers.fork(self._case_of_worker())
+                    self._warm_up(self._worker)
+                else:
+                    if not self._turns:
+                        self._first_turn = self._calls - CALLS_TO_TURN
+                    self._take_turn(self._worker)
+            self._stop_if_enough()
+        except WorkerLost as lost:
+            self._close()
+            if self._attempts == ATTEMPTS:
+                self.result = Visited(None, failure=f"{lost}, {ATTEMPTS} times in a row")
+            else:
+                self._reset()
+                self._warnings = (f"pass {self.index + 1} was repeated: {lost}",)
+        except WorkerFailed as failed:
+            self._close()
+            self.result = Visited(None, warnings=self._warnings, failure=str(failed))
+
+    def _case_of_worker(self) -> Case:
+        """What the worker is forked for."""
+        return self.case
+
+    def _warm_up(self, worker: Worker) -> None:
+        """Rounds until the step time has settled, or the warm-up's time is spent."""
+        self._warmup = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS)
+        before = self._warmup[0].values[-1:]
+        self._warmup_s = sum(self._warmup[0].values)
+        self._steps = self._steps_of(before[0])
+        while self._warmup_s < self._plan.warmup_seconds and not self._steady:
+            chunk = worker.measure(seconds=WARMUP_CHUNK_S, steps_per_round=self._steps, min_rounds=WARMUP_CHUNK_ROUNDS)
+            self._warmup_s += sum(chunk[0].values) * self._steps
+            self._steady = settled(before, chunk[0].values)
+            before = chunk[0].values
+            self._warmup = join(self._warmup, chunk)
+            self._steps = self._steps_of(median(before))
+        self._steady = self._steady or settled(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
+
+    def _steps_of(self, step_s: float) -> int:
+        """Steps that fill a round. Sized anew while a worker warms up: the first steps may take many times as long."""
+        wanted = round(self._plan.round_seconds / step_s) if step_s > 0 else MAX_STEPS_PER_ROUND
+        return min(MAX_STEPS_PER_ROUND, max(1, wanted))
+
+    def _take_turn(self, worker: Worker) -> None:
+        warming, counted = turn(worker, self._steps, min(TURN_S, self._allowed_s - self._counted_s))
+        self._warmup = join(self._warmup, warming)
+        self._warmup_s += sum(warming[0].values) * self._steps
+        self._turns.append(counted)
+
+    def _stop_if_enough(self) -> None:
+        """End the stay once its median is known to the target precision, or its time is spent."""
+        with self._timed():
+            precision = self._precision()
+        if precision is not None and precision <= self._plan.target_precision:
+            self._finish("precision", precision)
+        elif self._counted_s >= self._allowed_s:
+            self._finish("time", precision)
+
+    def _precision(self) -> float | None:
+        """Relative half-width of the interval of the median of the turns so far."""
+        if len(self._turns) < MIN_TURNS:
+            return None
+        reached = estimate(counted(Measurement(join(*self._turns), (), (self._visit("time", None),))))
+        return reached.precision if reached else None
+
+    def _finish(self, stopped_by: Stop, precision: float | None) -> None:
+        with self._timed():
+            self._close()
+        if not self._steady:
+            text = f"pass {self.index + 1}: the step time had not settled when the warm-up's time was spent"
+            self._warnings += (text,)
+        attributes, once = (self._worker.attributes, self._worker.once) if self._worker else ({}, ())
+        visit = self._visit(stopped_by, precision)
+        self.result = Visited(visit, join(*self._turns), self._warmup, attributes, self._warnings, per_visit=once)
+
+    def _visit(self, stopped_by: Stop, precision: float | None) -> Visit:
+        return Visit(
+            index=self.index,
+            turns=tuple(len(turn[0].values) for turn in self._turns),
+            warmup_rounds=len(self._warmup[0].values),
+            steps_per_round=self._steps,
+            started_s=self._started_s,
+            seconds=self._seconds,
+            overhead_s=self._seconds - self._warmup_s - self._counted_s,
+            stopped_by=stopped_by,
+            precision=precision,
+            steady=self._steady,
+            first_turn=self._first_turn,
+        )
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = monotonic()
+        try:
+            yield
+        finally:
+            self._seconds += monotonic() - started
+
+    def _close(self) -> None:
+        if self._worker is not None:
+            self._worker.end()
+
+
+def turn(worker: Worker, steps: int, seconds: float) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """One turn of a worker that was blocked: rounds that warm it, and rounds that count, one of each at least.
+
+    Args:
+        worker: whose turn it is.
+        steps: of a round.
+        seconds: wanted of rounds that count.
+    """
+    rounds = worker.measure(seconds=WARM_S + seconds, steps_per_round=steps, min_rounds=TURN_ROUNDS)
+    ends_s = accumulate(value * steps for value in rounds[0].values)
+    warming = 1 + sum(end_s < WARM_S for end_s in ends_s)
+    return cut(rounds, min(warming, len(rounds[0].values) - 1))
+
+
+def cut(series: tuple[Series, ...], rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """The first rounds of all series, and the rest."""
+    first = tuple(Series(one.metric, one.values[:rounds]) for one in series)
+    return first, tuple(Series(one.metric, one.values[rounds:]) for one in series)
+
+
+def join(*parts: tuple[Series, ...]) -> tuple[Series, ...]:
+    """Series of the same metrics, one after the other."""
+    filled = [part for part in parts if part]
+    return tuple(
+        Series(columns[0].metric, tuple(value for column in columns for value in column.values))
+        for columns in zip(*filled, strict=True)
+    )

@@ -1,0 +1,172 @@
+"""One worker as the process that judges sees it: asked for rounds, and told why it has none. Imports no torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+
+from suite.machine import temp_dirs
+from suite.protocol import Closed, Link, unpack
+from suite.records import Metric, Series
+
+ZYGOTE_LOST = "the zygote that forks the workers was ended from outside"
+STDERR_TAIL_BYTES = 2000
+"""Of a dead worker's standard error, what is read to find the reason."""
+
+ENDED_FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals by which somebody ends processes, often all of a job at once; a step does not end itself by one."""
+
+
+class WorkerFailed(Exception):
+    """The case's own fault: it raised, ran out of memory, diverged or hung. The text is the reason."""
+
+
+class WorkerLost(WorkerFailed):
+    """The worker is gone for a reason that need not be the case's own; the visit may be repeated."""
+
+
+class Books(Protocol):
+    """Who has forked a worker and ends it; see `suite.runner.launcher.Launcher`."""
+
+    def reap(self, pid: int) -> int | None:
+        """End a worker and return its exit status; None where nobody knows it."""
+        ...
+
+    def forget(self, worker: ForkedWorker) -> None:
+        """Take a worker that has ended off the books."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What one of two workers needs to measure at the same time as the other (`suite.measuring.barrier`).
+
+    Attributes:
+        end: its end of a socket to the other.
+        cores: numbers of the cores of its first round, its second, and so on in turns.
+    """
+
+    end: socket.socket
+    cores: tuple[tuple[int, ...], ...]
+
+
+class ForkedWorker:
+    """One worker of a `Launcher`, until `end`. `folder` is its folder for temporary files: it is ended by a signal and
+    cannot take them away itself.
+    """
+
+    def __init__(self, launcher: Books, pid: int, link: Link, stderr: IO[bytes], folder: str, timeout_s: float) -> None:
+        self.attributes: dict[str, Any] = {}
+        self.once: tuple[Series, ...] = ()
+        self.metrics: tuple[Metric, ...] = ()
+        self._launcher = launcher
+        self._pid = pid
+        self._link = link
+        self._stderr = stderr
+        self._folder = folder
+        self._timeout_s = timeout_s
+        self._ended = False
+
+    def await_made(self) -> None:
+        """Wait until the worker has made its step, or end it.
+
+        Raises:
+            WorkerFailed, WorkerLost: as `Launcher.fork` does.
+        """
+        try:
+            made = self.receive()
+        except WorkerFailed:
+            self.end()
+            raise
+        self.attributes, self.once = made["made"], unpack(made["once"])
+        self.metrics = tuple(Metric(**described) for described in made["metrics"])
+
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+        """Ask for rounds; see `suite.measuring.recorder.record_rounds`.
+
+        Raises:
+            WorkerFailed: the case raised, diverged, ran out of memory or time.
+            WorkerLost: the worker was ended from outside.
+        """
+        self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
+        return self.rounds()
+
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: Together | None = None) -> None:
+        """Ask for rounds, which `rounds` waits for.
+
+        The arguments are those of `recorder.record_rounds`, and this worker's part where another one measures at
+        the same time.
+        """
+        request: dict[str, Any] = {
+            "measure": {"seconds": seconds, "steps_per_round": steps_per_round, "min_rounds": min_rounds}
+        }
+        fds: tuple[int, ...] = ()
+        if together is not None:
+            request["together"], fds = together.cores, (together.end.fileno(),)
+        with contextlib.suppress(Closed):  # its last words, or its status, say why
+            self._link.send(request, fds)
+
+    def rounds(self) -> tuple[Series, ...]:
+        """The rounds that were asked for; raises as `measure` does."""
+        columns = self.receive()["rounds"]
+        return tuple(Series(metric, tuple(values)) for metric, values in zip(self.metrics, columns, strict=True))
+
+    def surveyed(self) -> tuple[Series, ...]:
+        """What a survey has found; raises as `measure` does."""
+        return unpack(self.receive()["surveyed"])
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether the worker has closed its link, as it does when it ends."""
+        return self._ended or self._link.is_closed()
+
+    def receive(self, *, within_limit: bool = True) -> dict[str, Any]:
+        """The worker's next answer; raises as `measure` does, or waits for ever where no limit is set."""
+        if self._ended:  # with the zygote, while others took their turns
+            raise WorkerLost(ZYGOTE_LOST)
+        try:
+            answer = self._link.receive(self._timeout_s if within_limit else None)
+        except TimeoutError as error:
+            self.end()
+            raise WorkerFailed(f"the worker gave no answer for {self._timeout_s:g} s and was ended") from error
+        except Closed as error:
+            raise self._lost() from error
+        if "failed" in answer:
+            raise WorkerFailed(answer["failed"])
+        return answer
+
+    def _lost(self) -> WorkerFailed:
+        said = last_line(self._stderr)
+        status = self._launcher.reap(self._pid)
+        self.end()
+        if status is None:
+            return WorkerLost(ZYGOTE_LOST)
+        if status == -signal.SIGKILL:
+            return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
+        if -status in ENDED_FROM_OUTSIDE:
+            return WorkerLost(f"the worker was ended by signal {-status} ({signal.Signals(-status).name})")
+        how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"
+        return WorkerFailed(f"the worker crashed with {how}" + (f": {said}" if said else ""))
+
+    def end(self) -> None:
+        """End the worker's process and its children. Harmless when it has ended."""
+        if self._ended:
+            return
+        self._ended = True
+        self._link.close()
+        self._launcher.reap(self._pid)
+        self._launcher.forget(self)
+        self._stderr.close()
+        temp_dirs.remove(self._folder)
+
+
+def last_line(stderr: IO[bytes]) -> str:
+    """The last line that a process wrote to its standard error; empty where it wrote none."""
+    size = stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, size - STDERR_TAIL_BYTES))
+    lines = stderr.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else ""

@@ -1,0 +1,163 @@
+"""What disturbs a measurement is named, and what does not is not."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from suite.doctor.gpu_checks import devices
+from suite.doctor.load_checks import load, moment, pressure, steal
+from suite.doctor.setup_checks import FIXED, governor, huge_pages, shared_memory, siblings, turbo
+from suite.machine.affinity import allowed_cores
+from suite.machine.interference import Disturbance, between, look
+from tests.conftest import PROJECT
+from tests.fakes.neighbours import BUSY, neighbour
+from tests.machine.test_sampler import control_group  # noqa: F401 - a fixture
+
+CORES = "devices/system/cpu"
+
+
+def written(root: Path, **files: str) -> Path:
+    """A folder such as the kernel's, with files by their paths; each core that this process may use has its own."""
+    for name, text in files.items():
+        for core in allowed_cores():
+            file = root / name.replace("CORE", f"cpu{core}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{text.replace('CORE', str(core))}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("check", "file", "text", "state"),
+    [
+        (governor, f"{CORES}/CORE/cpufreq/scaling_governor", "performance", "fine"),
+        (governor, f"{CORES}/CORE/cpufreq/scaling_governor", "powersave", "disturbs"),
+        (turbo, f"{CORES}/intel_pstate/no_turbo", "1", "fine"),
+        (turbo, f"{CORES}/intel_pstate/no_turbo", "0", "disturbs"),
+        (turbo, f"{CORES}/cpufreq/boost", "0", "fine"),
+        (turbo, f"{CORES}/cpufreq/boost", "1", "disturbs"),
+        (huge_pages, "kernel/mm/transparent_hugepage/enabled", "always [madvise] never", "fine"),
+        (huge_pages, "kernel/mm/transparent_hugepage/enabled", "[always] madvise never", "disturbs"),
+        (siblings, f"{CORES}/CORE/topology/thread_siblings_list", "CORE", "fine"),
+        (siblings, f"{CORES}/CORE/topology/thread_siblings_list", "0-1", "disturbs"),
+    ],
+)
+def test_what_a_machine_is_set_to_is_read_from_its_kernel(tmp_path, check, file, text, state):
+    if state == "disturbs" and check is siblings and len(allowed_cores()) < 2:
+        pytest.skip("needs two cores")
+    finding = check(written(tmp_path, **{file: text}))
+    assert finding.state == state
+    assert bool(finding.advice) == (state == "disturbs")
+
+
+@pytest.mark.parametrize("check", [governor, turbo, huge_pages, siblings])
+def test_what_a_machine_does_not_tell_is_unknown(tmp_path, check):
+    assert check(tmp_path).state == "unknown"
+
+
+def test_little_shared_memory_disturbs_and_none_is_unknown(tmp_path):
+    assert shared_memory(tmp_path / "nowhere").state == "unknown"
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting is not permitted here")
+    try:
+        finding = shared_memory(small)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert (finding.state, finding.found.split(" at ")[0]) == ("disturbs", "64.0 MiB")
+    assert "--shm-size" in finding.advice
+
+
+@pytest.mark.parametrize("check", FIXED, ids=lambda check: check.__name__)
+def test_every_check_comes_to_something_on_this_machine(check):
+    finding = check()
+    assert finding.found
+    assert bool(finding.advice) == (finding.state == "disturbs")
+
+
+def test_a_busy_process_is_named():
+    with neighbour(BUSY) as pid:
+        before = look()
+        time.sleep(1.0)
+        finding = load(between(before, look()))
+    assert finding.state == "disturbs"
+    assert f"process {pid})" in finding.found
+
+
+def test_steal_and_load_are_told_as_shares():
+    quiet = Disturbance(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
+    assert load(quiet).state == steal(quiet).state == "fine"
+    assert steal(replace(quiet, stolen=0.25)).found.startswith("25.0% of the time")
+
+
+def test_pressure_is_that_of_the_last_ten_seconds(tmp_path):
+    file = tmp_path / "cpu"
+    file.write_text("some avg10=12.50 avg60=0.07 avg300=1.37 total=6\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
+    assert pressure(file).found == "for 12% of the last ten seconds a process waited for a core"
+    file.write_text("some avg10=0.10 avg60=0.07 avg300=1.37 total=6\n")
+    assert pressure(file).state == "fine"
+    assert pressure(tmp_path / "nowhere").state == "unknown"
+
+
+IN_A_GROUP = """
+import json, threading
+from dataclasses import asdict
+from suite.doctor.setup_checks import quota
+from suite.doctor.load_checks import moment
+def busy():
+    while True: pass
+threading.Thread(target=busy, daemon=True).start()
+print(json.dumps([asdict(one) for one in (quota(), *moment())]))
+"""
+
+
+def test_a_quota_is_named_and_so_is_its_being_used_up(control_group):  # noqa: F811 - the fixture
+    join = f"from pathlib import Path; Path({str(control_group[0] / 'cgroup.procs')!r}).write_text('0')\n"
+    command = [sys.executable, "-c", join + IN_A_GROUP]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True)
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    assert found["CPU quota"]["state"] == "disturbs"
+    assert found["CPU quota"]["found"].startswith("0.5 cores' worth")
+    assert found["throttling"]["state"] == "disturbs"
+
+
+def test_a_machine_without_a_driver_has_one_finding_about_devices():
+    found = list(devices())
+    if any(one.name.startswith("GPU") for one in found):
+        pytest.skip("a driver is here")
+    assert [one.name for one in found] == ["NVIDIA devices"]
+    assert found[0].state == "fine"
+
+
+def test_what_goes_on_is_looked_at_in_this_order():
+    assert [one.name for one in moment()] == ["other load", "steal", "CPU pressure", "throttling"]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("arguments", [[], ["--format", "json"]], ids=["table", "json"])
+def test_the_command_tells_all_of_it_and_measures_the_noise_floor(arguments):
+    before = {file: file.read_text() for file in Path("/sys/devices/system/cpu/cpu0/cpufreq").glob("*_governor")}
+    done = subprocess.run(
+        [sys.executable, "-m", "suite.cli", "doctor", *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert before == {file: file.read_text() for file in before}
+    if arguments:
+        names = [json.loads(line)["name"] for line in done.stdout.splitlines()]
+        assert names[-2:] == ["allocator", "noise floor"]
+    else:
+        assert "identical cases differ by" in done.stdout
+        assert done.stdout.splitlines()[-1].endswith("a measurement here; nothing was changed")

@@ -1,0 +1,1 @@
+"""Stand-ins and builders that several tests share: workers, sides, runs, verdicts, machines, repositories."""

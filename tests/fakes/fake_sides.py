@@ -1,0 +1,159 @@
+"""Both sides of a gate whose workers answer at once, with the step times that a test gives them."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from suite.analysis.thresholds import Limits
+from suite.contracts.probes import STEP_TIME
+from suite.gate.deciding.attribution import levels_of
+from suite.gate.record.store import Planned
+from suite.gate.record.values import COMPARING, Row
+from suite.records import Case, Metric, Plan, Series
+from suite.registry import load_levels
+from suite.runner.worker_handle import WorkerFailed, WorkerLost
+
+load_levels()
+
+CPU = Metric("cpu_time", "s", "lower", "Time on cores.")
+QUEUE = Metric("queue_time", "s", "lower", "Time spent queueing.")
+CASES = [Case(structure, optimizer, "cpu") for structure in ("seed_cnn", "mlp_d2w128") for optimizer in ("sgd", "adam")]
+ROWS = tuple(Row(case.id, case, case, together=True) for case in CASES)
+STEP_S = 0.01
+
+
+@dataclass
+class FakeSides:
+    """Stands in for `suite.gate.measuring.block.Setting`.
+
+    Attributes:
+        slower: relative slowdown of a case's candidate.
+        second_place: likewise of whatever is measured in the second place, identical code too.
+        noise: standard deviation of a worker's log step time.
+        off: (block of any kind from 0, side, case id) -> relative slowdown of that worker, as a neighbour may bring.
+        raises: (block of any kind from 0, side, case id) -> what its worker raises when it is asked for rounds.
+        fails: (side, case id) -> why its worker cannot make the step.
+        memory: (side, case id) -> bytes of the peak beside 100 MB; a number's own noise is 0.1 %.
+        reads: (side, case id) -> values that its step reads; None where its code does not count them.
+        before_block: called with the block's number before it is measured.
+    """
+
+    slower: dict[str, float] = field(default_factory=dict)
+    second_place: float = 0.0
+    noise: float = 0.003
+    off: dict[tuple[int, int, str], float] = field(default_factory=dict)
+    raises: dict[tuple[int, int, str], WorkerFailed] = field(default_factory=dict)
+    fails: dict[tuple[int, str], str] = field(default_factory=dict)
+    memory: dict[tuple[int, str], float] = field(default_factory=dict)
+    reads: dict[tuple[int, str], int | None] = field(default_factory=dict)
+    before_block: Callable[[int], None] = lambda _: None
+    plan: Plan = field(default_factory=lambda: Plan(threads=1))
+    blocks: int = -1
+    events: list[str] = field(default_factory=list)
+
+    def launchers(self, kind: str, chance: random.Random):
+        self.blocks += 1
+        self.before_block(self.blocks)
+        return FakeLauncher(self, 0, kind, chance), FakeLauncher(self, 1, kind, chance)
+
+
+@dataclass
+class FakeLauncher:
+    """Where the fake workers of one side come from, in one block."""
+
+    sides: FakeSides
+    place: int
+    kind: str
+    chance: random.Random
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def launch(self) -> None:
+        pass
+
+    def start(self) -> None:
+        pass
+
+    def refuse_strays(self) -> None:
+        pass
+
+    def begin(self, case: Case) -> "FakeSideWorker":
+        self.sides.events.append(f"{self.kind} {self.place} {case.id}")
+        factor = 1 + self.sides.second_place * self.place
+        if self.kind in COMPARING and self.place == 1:
+            factor *= 1 + self.sides.slower.get(case.id, 0.0)
+        factor *= 1 + self.sides.off.get((self.sides.blocks, self.place, case.id), 0.0)
+        return FakeSideWorker(self, case, STEP_S * factor * (1 + self.chance.gauss(0, self.sides.noise)))
+
+    def begin_survey(self, case: Case, name: str) -> "FakeSideWorker":
+        self.sides.events.append(f"survey of {name} {self.place} {case.id}")
+        return FakeSideWorker(self, case, 0.0)
+
+
+@dataclass
+class FakeSideWorker:
+    """One side's worker of a case."""
+
+    launcher: FakeLauncher
+    case: Case
+    step_s: float
+    asked: int = 0
+
+    def await_made(self) -> None:
+        reason = self.launcher.sides.fails.get((self.launcher.place, self.case.id))
+        if reason:
+            raise WorkerFailed(reason)
+
+    def ask(self, *, min_rounds: int, **_: object) -> None:
+        self.asked = min_rounds
+
+    def rounds(self) -> tuple[Series, ...]:
+        sides = self.launcher.sides
+        raised = sides.raises.get((sides.blocks, self.launcher.place, self.case.id))
+        if raised:
+            raise raised
+        times = tuple(self.step_s * (1 + self.launcher.chance.gauss(0, 0.002)) for _ in range(self.asked))
+        return (Series(STEP_TIME, times), Series(CPU, times), Series(QUEUE, (0.0,) * self.asked))
+
+    def measure(self, *, min_rounds: int, **_: object) -> tuple[Series, ...]:
+        self.ask(min_rounds=min_rounds)
+        return self.rounds()
+
+    def surveyed(self) -> tuple[Series, ...]:
+        place = (self.launcher.place, self.case.id)
+        peak = 100e6 + self.launcher.sides.memory.get(place, 0.0) + self.launcher.chance.gauss(0, 0.1e6)
+        told = {"memory_before_made": 50e6, "memory_peak_steady": 50e6 + peak, "allocations": 40.0}
+        reads = self.launcher.sides.reads.get(place, 0)
+        told |= {} if reads is None else {"host_reads": reads}
+        return tuple(Series(Metric(name, "B", "lower", "Made."), (value,)) for name, value in told.items())
+
+    def end(self) -> None:
+        self.launcher.sides.events.append(f"end {self.launcher.place} {self.case.id}")
+
+
+def lost() -> WorkerLost:
+    return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
+
+
+def planned(**changes: object) -> Planned:
+    """A plan for `ROWS`."""
+    plan = Planned(
+        started_at="2026-01-01T00:00:00+00:00",
+        arms={"baseline": {"text": "rev:a"}, "candidate": {"text": "dir:."}},
+        rows=ROWS,
+        levels=levels_of(ROWS),
+        left_out={},
+        limits=Limits(),
+        memory_tolerance=0.02,
+        metrics=("step_time", "peak_memory", "allocations", "host_reads"),
+        budget_s=3600.0,
+        plan=Plan(threads=1),
+        seed=7,
+        selection={"profile": "made", "profiles_file": "profiles.toml"},
+        environment={"machine": {"processor": "made", "cores_usable": 2}},
+    )
+    return replace(plan, **changes)

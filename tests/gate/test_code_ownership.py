@@ -1,0 +1,229 @@
+"""Each side of a gate runs the code of its own checkout, and where it does not, the gate says so and ends."""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from suite.runner.import_watch import WITNESS
+from suite.runner.import_witness import Territory
+from tests.fakes.layouts import EXTRA, INSEPARABLE, SEPARABLE, SETUPTOOLS, Laid, Layout, environment, laid
+from tests.fakes.repositories import git, repository, write
+
+LOADED = """
+import importlib, json, subprocess, sys, tempfile
+from pathlib import Path
+sys.path.insert(0, "bench")
+found = importlib.import_module({module!r})  # as the plug-in does, in the process that judges
+from suite.gate.arms.arm import make_both_ready, parse
+from suite.runner.import_watch import WITNESS
+
+sides = make_both_ready(*map(parse, {arms!r}), Path.cwd(), Path.cwd() / "bench")
+for side in sides:
+    with tempfile.TemporaryFile() as report:
+        watched = json.dumps({{**side.origin.watched, "report": report.fileno()}})
+        probe, path = {probe!r}, json.dumps(side.origin.path or sys.path)
+        command = [side.origin.python, "-P", str(WITNESS), watched, probe, path, {module!r}]
+        done = subprocess.run(command, pass_fds=[report.fileno()], capture_output=True, text=True)
+        report.seek(0)
+        print(json.dumps([done.stdout, report.read().decode(), done.stderr[-500:]]))
+"""
+"""Makes both sides ready as the gate does, and lets a program take the place of each side's zygote."""
+PROBE = """
+import importlib, json, sys
+sys.path[:] = json.loads(sys.argv[1])
+print(importlib.import_module(sys.argv[2]).EXTRA)
+"""
+
+
+FETCH_S = 90
+"""Seconds for a build backend to be fetched; it takes some two."""
+
+
+@pytest.fixture(scope="session")
+def backend(tmp_path_factory):
+    """Where a build backend is; fetched once."""
+    folder = tmp_path_factory.mktemp("backends")
+
+    @cache
+    def is_there(name: str) -> bool:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder / name), name, "editables"]
+        try:
+            return subprocess.run(command, capture_output=True, check=False, timeout=FETCH_S).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+    def fetched(name: str) -> Path:
+        if not is_there(name):
+            pytest.skip(f"{name} was not had from the index within {FETCH_S} s, so that its layout is NOT tested")
+        return folder / name
+
+    return fetched
+
+
+def loaded(own: Laid, module: str, tmp_path: Path, *arms: str) -> list[tuple[str, str]]:
+    """Of each side: the number that tells the commits apart, and the file of a module that is another checkout's."""
+    (tmp_path / "probe.py").write_text(PROBE)
+    code = LOADED.format(module=module, arms=arms or ("rev:HEAD~1", "dir:."), probe=str(tmp_path / "probe.py"))
+    done = own.run("-c", code)
+    assert done.returncode == 0, done.stderr
+    found = []
+    for line in done.stdout.splitlines():
+        said, seen, complained = json.loads(line)
+        assert said, complained
+        found.append((int(said), json.loads(seen.splitlines()[0])[1] if seen else ""))
+    return found
+
+
+def parametrized(layouts: dict[str, Layout]) -> list:
+    """Layouts by name; what has to be installed takes seconds."""
+    return [pytest.param(one, id=name, marks=[pytest.mark.nightly] * bool(one.toml)) for name, one in layouts.items()]
+
+
+@pytest.mark.parametrize("layout", parametrized(SEPARABLE))
+def test_each_side_loads_the_package_of_its_own_checkout_in_every_layout(layout, backend, tmp_path):
+    own = laid(layout, tmp_path, backend)
+    assert loaded(own, layout.module, tmp_path) == [(extra, "") for extra in EXTRA]
+
+
+@pytest.mark.parametrize("layout", parametrized(INSEPARABLE))
+def test_where_the_baseline_has_no_code_of_its_own_the_file_that_it_loads_is_named(layout, backend, tmp_path):
+    own = laid(layout, tmp_path, backend)
+    (baseline, file), (candidate, also) = loaded(own, layout.module, tmp_path)
+    assert (baseline, candidate) == (EXTRA[1], EXTRA[1]), "both sides would be the same code"
+    assert Path(file).name in ("mynet.py", "__init__.py")
+    assert bool(also) == (layout is INSEPARABLE["copied"]), "a copy is neither side's"
+
+
+def test_a_release_of_the_project_in_the_environment_is_neither_sides_code(tmp_path):
+    """A wheel from an index says nothing of the folder that it came from; its name does."""
+    layout = Layout(toml=SETUPTOOLS)
+    own = Laid(repository(tmp_path / "own", *map(layout.state, EXTRA)), environment(tmp_path / "environment"), "")
+    packages = next((tmp_path / "environment").glob("lib/python*/site-packages"))
+    meta = {"METADATA": "Metadata-Version: 2.1\nName: MyNet\nVersion: 0.9\n", "RECORD": "mynet/__init__.py,,\n"}
+    write(packages / "mynet-0.9.dist-info", meta)
+    write(packages / "mynet", {"__init__.py": "EXTRA = 9\n"})
+    assert loaded(own, "mynet", tmp_path) == [(9, str(packages / "mynet" / "__init__.py"))] * 2
+
+
+@pytest.mark.parametrize("other", ["linked worktree", "clone"])
+def test_a_package_that_is_installed_from_another_checkout_of_the_repository_is_loaded_from_each_sides_own(
+    other, tmp_path
+):
+    top = repository(tmp_path / "own", *map(Layout().state, EXTRA))
+    if other == "clone":
+        git(tmp_path, "clone", "--quiet", str(top), str(tmp_path / "other"))
+    else:
+        git(top, "worktree", "add", "--quiet", "-b", "side", str(tmp_path / "other"))
+    write(tmp_path / "other", Layout().state(8))
+    own = Laid(tmp_path / "other", environment(tmp_path / "environment", top / "src"), "")
+    assert loaded(own, "mynet", tmp_path) == [(EXTRA[0], ""), (8, "")]
+
+
+def test_arms_of_two_plain_folders_do_not_load_each_others_code(tmp_path):
+    for name, extra in (("one", 1), ("two", 2)):
+        write(tmp_path / name, Layout("mynet/__init__.py").state(extra))
+    own = Laid(tmp_path / "one", environment(tmp_path / "environment", tmp_path / "one"), "")
+    assert loaded(own, "mynet", tmp_path, "dir:../one", "dir:../two") == [(1, ""), (2, "")]
+
+
+WAYS = """
+import importlib.util, os, sys
+sys.path[:0] = [sys.argv[1]]
+import early
+def by_file(name):
+    spec = importlib.util.spec_from_file_location(name, f"{sys.argv[1]}/{name}.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+by_file("by_file")
+sys.modules["by_hand"] = type(sys)("by_hand")
+sys.modules["by_hand"].__file__ = f"{sys.argv[1]}/by_hand.py"
+if os.fork() == 0:
+    import late
+    os._exit(0)
+os.wait()
+try:
+    import nowhere
+except ModuleNotFoundError:
+    pass
+import inner.part
+"""
+
+
+def test_a_module_of_another_checkout_is_seen_whenever_and_however_it_is_loaded(tmp_path):
+    """Early, in a fork, from a file's path, by hand; a package of folders alone; not one that is in no checkout."""
+    other, own = tmp_path / "other", tmp_path / "own"
+    modules = ("early", "late", "by_file", "by_hand", "inner/part")
+    write(other, {f"{name}.py": "" for name in modules})
+    write(own, {"program.py": WAYS})
+    with (tmp_path / "seen").open("w+b") as seen:
+        free = [str(other / "site-packages")]
+        watched = {"roots": [str(other)], "own": str(own), "free": free, "copies": [], "report": seen.fileno()}
+        command = [sys.executable, "-P", str(WITNESS), json.dumps(watched), str(own / "program.py"), str(other)]
+        subprocess.run(command, check=True, pass_fds=[seen.fileno()])
+        seen.seek(0)
+        names = [json.loads(line)[0] for line in seen.read().splitlines()]
+    assert set(names) == {"early", "late", "by_file", "by_hand", "inner", "inner.part"}
+
+
+def test_the_deepest_checkout_decides_whose_a_file_is(tmp_path):
+    """The gate's checkouts lie within the repository, and an environment may."""
+    top = tmp_path.resolve()
+    nested, packages = top / ".stepmark" / "checkouts" / "abc", top / ".venv" / "lib" / "site-packages"
+    (nested / "src").mkdir(parents=True)
+    (top / "src").mkdir()
+    roots, free = [str(top), str(nested)], [str(top / "conda")]
+    baseline = Territory(roots, str(nested), free, [str(packages / "mine")])
+    candidate = Territory(roots, str(top), free, [str(packages / "mine")])
+    for file, of in (
+        (nested / "src" / "a.py", (False, True)),
+        (top / "src" / "a.py", (True, False)),
+        (packages / "a.py", (False, False)),
+        (packages / "mine" / "a.py", (True, True)),
+        (top / "conda" / "a.py", (False, False)),
+        (top.parent / "a.py", (False, False)),
+    ):
+        assert (baseline.is_stray(str(file)), candidate.is_stray(str(file))) == of, file
+    assert baseline.moved(str(top / "src")) == str(nested / "src")
+    assert baseline.moved(str(top / "gone")) == str(top / "gone")
+    assert candidate.moved(str(nested / "src")) == str(top / "src")
+
+
+def test_a_gate_whose_baseline_would_run_the_candidates_code_ends_with_12_and_the_modules_name(tmp_path):
+    layout = INSEPARABLE["ignored-by-git"]
+    own = laid(layout, tmp_path, lambda name: tmp_path / name)
+    done = own.gate("--baseline", "rev:HEAD~1", "--candidate", "dir:.", "--out", "out")
+    assert done.returncode == 12, done.stderr
+    checkout = own.top / ".stepmark" / "checkouts" / git(own.top, "rev-parse", "HEAD~1")[:12]
+    assert done.stderr == (
+        f"stepmark: the baseline cannot be measured: module 'mynet' comes from {own.top / 'build' / 'mynet.py'}, "
+        f"and not from the checkout that is measured ({checkout}); install its project in place (`pip install -e`) "
+        "from a folder that git keeps, or build in that checkout what git does not keep.\n"
+    )
+    assert not (own.top / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_module_that_a_step_loads_late_ends_the_gate_while_it_measures(tmp_path):
+    layout = INSEPARABLE["ignored-by-git"]
+    own = laid(layout, tmp_path, lambda name: tmp_path / name)
+    late = "def build(*sizes):\n    import mynet\n    return mynet.build(*sizes)\n"
+    levels = f"from suite.registry import STRUCTURES\n{late}STRUCTURES.register('mine', depth=1)(build)\n"
+    write(own.top, {"bench/my_levels.py": levels})
+    git(own.top, "commit", "--quiet", "--all", "-m", "late")
+    write(own.top, {"notes.txt": "another state"})
+    done = own.gate("--baseline", "rev:HEAD", "--candidate", "dir:.", "--metric", "allocations", "--out", "out")
+    assert done.returncode == 12, done.stderr
+    assert "the baseline cannot be measured: module 'mynet' comes from " in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["src-path", "src-hatchling", "renamed-setuptools-finder"])
+def test_a_package_that_grew_is_found_by_the_gate_wherever_it_lies(name, backend, tmp_path):
+    own = laid(SEPARABLE[name], tmp_path, backend)
+    done = own.gate("--baseline", "rev:HEAD~1", "--candidate", "dir:.", "--metric", "allocations", "--out", "out")
+    assert done.returncode == 10, done.stderr
+    same = own.gate("--baseline", "rev:HEAD", "--candidate", "dir:.,env:A=1", "--metric", "allocations")
+    assert same.returncode == 0, same.stderr

@@ -1,0 +1,63 @@
+"""Where a verdict goes, and that no file, summary or annotation that cannot be made costs the verdict."""
+
+import pytest
+
+from suite.gate import output
+from suite.gate.formats import FORMATS
+from tests.fakes import made_verdicts
+
+REGRESSION = made_verdicts.regression_of_a_case()
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Writes the verdict to `tmp_path`; what is printed, and the sentences."""
+    for variable in (output.SUMMARY_VARIABLE, output.ACTIONS_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+
+    def write(**variables):
+        for variable, value in variables.items():
+            monkeypatch.setenv(variable, str(value))
+        warnings: list[str] = []
+        return list(output.write(REGRESSION, tmp_path, warnings.append)), warnings
+
+    return write
+
+
+def test_a_verdict_is_printed_and_written_in_every_format(written, tmp_path):
+    summary = tmp_path / "summary"
+    summary.write_text("of a step before\n")
+    printed, warnings = written(GITHUB_STEP_SUMMARY=summary, GITHUB_ACTIONS="true")
+    assert printed == [FORMATS["github"](REGRESSION), FORMATS["table"](REGRESSION), str(tmp_path / "gate.html")]
+    assert warnings == []
+    assert {path.name for path in tmp_path.iterdir()} == {*output.FILES, "summary"}
+    assert summary.read_text() == "of a step before\n" + FORMATS["markdown"](REGRESSION) + "\n"
+
+
+def test_a_job_summary_that_is_not_there_costs_one_sentence(written, tmp_path):
+    summary = tmp_path / "gone" / "step_summary"
+    printed, warnings = written(GITHUB_STEP_SUMMARY=summary)
+    assert FORMATS["table"](REGRESSION) in printed
+    assert warnings == [f"cannot write {summary}: No such file or directory. The verdict stands."]
+    assert {path.name for path in tmp_path.iterdir()} == set(output.FILES)
+
+
+@pytest.mark.parametrize("name", output.FILES)
+def test_a_file_that_cannot_be_written_costs_one_sentence(written, tmp_path, name):
+    (tmp_path / name).mkdir()
+    printed, warnings = written()
+    assert FORMATS["table"](REGRESSION) in printed
+    assert warnings == [f"cannot write {tmp_path / name}: Is a directory. The verdict stands."]
+    assert all((tmp_path / other).is_file() for other in output.FILES if other != name)
+
+
+@pytest.mark.parametrize("form", ["json", "junit", "markdown", "page", "github"])
+def test_a_format_that_fails_costs_its_sentences(written, monkeypatch, tmp_path, form):
+    def fail(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setitem(FORMATS, form, fail)
+    printed, warnings = written(GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=tmp_path / "summary")
+    assert FORMATS["table"](REGRESSION) in printed
+    assert len(warnings) == (2 if form == "markdown" else 1), "the summary is the same text"
+    assert all("RuntimeError: Could not determine home directory; " in text for text in warnings)

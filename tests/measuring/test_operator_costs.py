@@ -1,0 +1,137 @@
+"""Operations counted, against operations worked out by hand. 2 for each product in a sum; x' means normalised."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from suite.measuring.instruments.operator_costs import Work
+
+BATCH, SIDE = 4, 8
+PIXELS = SIDE * SIDE
+
+
+def counted(layer: nn.Module, *shape: int) -> tuple[int, int, Work]:
+    """Operations of forward and backward of a layer, to all its inputs and weights."""
+    inputs = torch.randn(*shape, requires_grad=True)
+    work = Work()
+    with work:
+        work.part = "forward"
+        result = layer(inputs)
+        work.part = "backward"
+        result.backward(torch.ones_like(result))
+    assert work.unknown == set()
+    return work.flops.get("forward", 0), work.flops.get("backward", 0), work
+
+
+def test_a_convolution():
+    """Each of N x 16 x 8 x 8 results is a sum of 3 x 3 x 3 products. Backward: the same for the images and for the
+    weights.
+    """
+    forward, backward, _ = counted(nn.Conv2d(3, 16, 3, padding=1, bias=False), BATCH, 3, SIDE, SIDE)
+    assert forward == 2 * BATCH * 16 * PIXELS * 27
+    assert backward == 2 * forward
+
+
+def test_the_gradient_of_a_bias_is_a_sum_over_images_and_pixels():
+    _, without, _ = counted(nn.Conv2d(3, 16, 3, padding=1, bias=False), BATCH, 3, SIDE, SIDE)
+    _, backward, _ = counted(nn.Conv2d(3, 16, 3, padding=1), BATCH, 3, SIDE, SIDE)
+    assert backward - without == BATCH * 16 * PIXELS
+
+
+@pytest.mark.parametrize("groups", [2, 4, 8])
+def test_a_grouped_convolution_takes_a_part_of_it_in_every_gradient(groups):
+    """Torch 2.14.1's own counter takes the gradient of the weights `groups` times."""
+    forward, backward, _ = counted(nn.Conv2d(8, 16, 3, padding=1, groups=groups, bias=False), BATCH, 8, SIDE, SIDE)
+    assert forward == 2 * BATCH * 16 * PIXELS * 9 * 8 // groups
+    assert backward == 2 * forward
+
+
+def test_a_depthwise_convolution_is_nine_products_a_result():
+    forward, backward, _ = counted(nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False), BATCH, 8, SIDE, SIDE)
+    assert forward == 2 * BATCH * 8 * PIXELS * 9
+    assert backward == 2 * forward
+
+
+def test_a_depthwise_convolution_with_stride():
+    forward, backward, _ = counted(nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8, bias=False), BATCH, 8, SIDE, SIDE)
+    assert forward == 2 * BATCH * 8 * (PIXELS // 4) * 9
+    assert backward == 2 * forward
+
+
+def test_a_transposed_convolution():
+    """Each of N x 3 x 8 x 8 inputs takes part in 16 x 2 x 2 products."""
+    forward, backward, _ = counted(nn.ConvTranspose2d(3, 16, 2, stride=2, bias=False), BATCH, 3, SIDE, SIDE)
+    assert forward == 2 * BATCH * 3 * PIXELS * 16 * 4
+    assert backward == 2 * forward
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    images=st.integers(1, 3),
+    per_group=st.integers(1, 3),
+    results_per_group=st.integers(1, 3),
+    groups=st.integers(1, 4),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 2),
+)
+def test_any_convolution_is_its_results_times_its_window(images, per_group, results_per_group, groups, kernel, stride):
+    channels, results = per_group * groups, results_per_group * groups
+    layer = nn.Conv2d(channels, results, kernel, stride=stride, groups=groups, bias=False)
+    forward, backward, _ = counted(layer, images, channels, SIDE, SIDE)
+    side = (SIDE - kernel) // stride + 1
+    assert forward == 2 * images * results * side * side * per_group * kernel * kernel
+    assert backward == 2 * forward
+
+
+def test_a_linear_layer():
+    """Gradient of the bias: a sum over the batch."""
+    forward, backward, _ = counted(nn.Linear(32, 10), BATCH, 32)
+    assert forward == 2 * BATCH * 32 * 10
+    assert backward == 2 * forward + BATCH * 10
+
+
+def test_batch_norm_in_training():
+    """Mean 1, variance 3, x' 2, scale and shift 2; backward: sums of g and of g x' 3, x' anew 2, the gradient 4."""
+    forward, backward, _ = counted(nn.BatchNorm2d(16), BATCH, 16, SIDE, SIDE)
+    assert forward == 8 * BATCH * 16 * PIXELS
+    assert backward == 9 * BATCH * 16 * PIXELS
+
+
+def test_batch_norm_in_evaluation_takes_no_statistics():
+    forward, _, _ = counted(nn.BatchNorm2d(16).eval(), BATCH, 16, SIDE, SIDE)
+    assert forward == 4 * BATCH * 16 * PIXELS
+
+
+def test_pooling_compares_all_but_one_under_the_window():
+    forward, backward, _ = counted(nn.MaxPool2d(2), BATCH, 16, SIDE, SIDE)
+    assert forward == 3 * BATCH * 16 * PIXELS // 4
+    assert backward == BATCH * 16 * PIXELS  # a sum for each element of the inputs' gradient
+
+
+def test_an_activation_is_one_operation_each_way():
+    forward, backward, _ = counted(nn.ReLU(), BATCH, 16, SIDE, SIDE)
+    assert forward == backward == BATCH * 16 * PIXELS
+
+
+def test_views_move_no_bytes_and_operators_read_and_write_each_tensor_once():
+    work = Work()
+    left, right = torch.ones(100), torch.ones(100)
+    with work:
+        left.view(10, 10).t()
+    assert sum(work.bytes.values()) == 0
+    with work:
+        left + right
+    assert sum(work.bytes.values()) == 3 * 400
+    work.clear()
+    with work:
+        left.add_(right)
+    assert sum(work.bytes.values()) == 3 * 400
+
+
+def test_an_operator_that_is_not_known_is_told():
+    work = Work()
+    with work:
+        torch.fft.fft(torch.ones(8))
+    assert work.unknown == {"_fft_r2c"}

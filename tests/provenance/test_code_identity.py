@@ -1,0 +1,84 @@
+"""What code was measured: equal where nothing differs, another where anything does that could be imported."""
+
+import os
+
+import pytest
+
+from suite.provenance import code_identity
+from tests.fakes.repositories import git, repository, write
+
+
+@pytest.fixture
+def own(tmp_path):
+    return repository(tmp_path / "own", {"mine.py": "A = 1\n", "pack/inner.py": "B = 1\n", ".gitignore": "results/\n"})
+
+
+def diff(folder):
+    return code_identity.of_checkout(folder)["diff_sha256"]
+
+
+def test_a_checkout_without_differences_is_its_commit_and_branch(own):
+    revision = git(own, "rev-parse", "HEAD")
+    clean = {"revision": revision, "branch": "trunk", "dirty": False, "diff_sha256": None}
+    assert code_identity.of_checkout(own) == clean
+    assert code_identity.of_checkout(own / "pack") == clean, "from a folder within"
+    os.utime(own / "mine.py", (1, 1))
+    write(own, {"results/new.py": "", "out/gate.jsonl": "{}"})
+    assert code_identity.of_checkout(own) == clean, "results and what git ignores are no code"
+
+
+def test_every_change_of_code_is_another_hash_and_taking_it_back_is_the_first_one(own):
+    seen = [diff(own)]
+    changes = [
+        lambda: write(own, {"mine.py": "A = 2\n"}),
+        lambda: write(own, {"mine.py": "A = 3\n"}),
+        lambda: git(own, "add", "mine.py"),
+        lambda: write(own, {"pack/new.py": ""}),
+        lambda: write(own, {"pack/new.py": "C = 1\n"}),
+        lambda: (own / "pack" / "inner.py").unlink(),
+    ]
+    for change in changes:
+        change()
+        seen.append(diff(own))
+    assert seen[2] == seen[3], "staged or not is the same code"
+    assert len(set(seen)) == len(seen) - 1
+    git(own, "reset", "--hard", "--quiet")
+    git(own, "clean", "-fdq")
+    assert diff(own) is None
+
+
+def test_a_users_own_settings_of_git_change_no_hash(own, monkeypatch):
+    write(own, {"mine.py": "A = 2\n", "ümlaut name.py": ""})
+    before = diff(own)
+    for setting in ("diff.noprefix", "diff.mnemonicPrefix", "core.quotePath", "status.short"):
+        git(own, "config", setting, "true")
+    git(own, "config", "status.showUntrackedFiles", "no")
+    git(own, "config", "diff.external", "/bin/false")
+    assert diff(own) == before
+
+
+def test_where_git_says_nothing_the_reason_stands_in_the_facts(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    (tmp_path / "folder").mkdir()
+    nothing = dict.fromkeys(("revision", "branch", "dirty", "diff_sha256"))
+    outside = code_identity.of_checkout(tmp_path / "folder")
+    assert outside == {**nothing, "reason": f"{tmp_path / 'folder'} is in no git repository"}
+    git(tmp_path / "folder", "init")
+    assert "no such commit" in code_identity.of_checkout(tmp_path / "folder")["reason"]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert code_identity.of_checkout(tmp_path) == {**nothing, "reason": "there is no git on the PATH"}
+
+
+def test_a_plug_in_is_the_files_of_its_module_or_package(own):
+    write(own, {"whole/__init__.py": "", "whole/part.py": "", "whole/data.json": "{}"})
+
+    def now():
+        return code_identity.of_plugins(["mine", "whole", "pack.inner", "gone"], [str(own)])
+
+    before = now()
+    assert before["gone"] is None
+    assert None not in (before["mine"], before["whole"], before["pack.inner"])
+    write(own, {"whole/part.py": "C = 1\n", "whole/data.json": "[]"})
+    after = now()
+    assert [name for name in before if before[name] != after[name]] == ["whole"]
+    assert code_identity.of_plugins(["tests.fakes.repositories"])["tests.fakes.repositories"] is not None

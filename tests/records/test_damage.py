@@ -1,0 +1,160 @@
+"""A record that was changed by hand is either a fine record or one sentence, whatever was changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite import report
+from suite.analysis.thresholds import limits_of
+from suite.comparison import formats
+from suite.comparison.changes import compare
+from suite.exports.formats import FORMATS, export
+from suite.gate.record.store import Ledger, read_gate
+from suite.records import Run, StepmarkError
+from suite.records.store import RECORD_NAME, read_run
+from tests.conftest import GOLDEN
+from tests.fakes.fake_sides import planned
+
+SCHEMAS = range(1, 6)
+LINES = {
+    schema: [json.loads(line) for line in (GOLDEN / f"record_schema_{schema}" / RECORD_NAME).read_text().splitlines()]
+    for schema in SCHEMAS
+}
+Path_ = tuple[Any, ...]
+
+
+def places(node: Any, path: Path_ = ()) -> Iterator[Path_]:
+    """Where each value within a value is."""
+    if path:
+        yield path
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+PLACES = {
+    schema: [(number, path) for number, line in enumerate(lines) for path in places(line)]
+    for schema, lines in LINES.items()
+}
+VALUES = st.one_of(
+    st.sampled_from([None, True, False, 0, -1, 1, 3, 0.0, -0.5, 5e-324, 1e308, 10**400, float("nan"), float("inf")]),
+    st.sampled_from(["", "x", "NaN", "train", "measured", "\ud800", [], {}, [[]], [1.0], {"a": {"b": None}}, [None]]),
+)
+CHANGES = ("replace", "drop", "shorten", "repeat", "negate")
+
+
+def changed(lines: list[dict[str, Any]], place: tuple[int, Path_], change: str, value: Any) -> list[dict[str, Any]]:
+    """The lines of a record with one change."""
+    damaged = deepcopy(lines)
+    number, (*way, last) = place
+    holder: Any = damaged[number]
+    for key in way:
+        holder = holder[key]
+    held = holder[last]
+    if change == "drop":
+        del holder[last]
+    elif change == "shorten" and isinstance(held, list):
+        holder[last] = held[:-1]
+    elif change == "repeat" and isinstance(held, list):
+        holder[last] = [*held, *held]
+    elif change == "negate" and isinstance(held, int | float):
+        holder[last] = -held
+    else:
+        holder[last] = value
+    return damaged
+
+
+def held(lines: list[dict[str, Any]], place: tuple[int, Path_]) -> Any:
+    """What a record has at a place."""
+    number, way = place
+    found: Any = lines[number]
+    for key in way:
+        found = found[key]
+    return found
+
+
+def use(run: Run) -> None:
+    """Everything that a command makes of a record; of a page all but the scripts, which take no figure."""
+    assert "<html" in report.render(run, record_path="somewhere")
+    for name in FORMATS:
+        assert export(run, name)
+    limits = limits_of("1%", "5%", "1%")
+    for other in (read_run(GOLDEN / "record_schema_5"), run):
+        for baseline, candidate in ((run, other), (other, run)):
+            found = compare(baseline, candidate, limits, 0.05)
+            formats.exit_code(found, limits)
+            assert all(form(found, limits) for form in formats.FORMATS.values())
+
+
+def sentence(error: StepmarkError) -> None:
+    """An error is one sentence."""
+    said = str(error)
+    assert len(said.splitlines()) == 1
+    assert said.endswith(".")
+    assert len(said) < 600
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_a_damaged_record_is_a_fine_one_or_one_sentence(tmp_path_factory: Any, data: st.DataObject) -> None:
+    schema = data.draw(st.sampled_from(SCHEMAS))
+    lines = LINES[schema]
+    for _ in range(data.draw(st.integers(1, 2))):
+        place = data.draw(
+            st.sampled_from(
+                PLACES[schema]
+                if lines is LINES[schema]
+                else [(n, p) for n, line in enumerate(lines) for p in places(line)]
+            )
+        )
+        lines = changed(lines, place, data.draw(st.sampled_from(CHANGES)), data.draw(VALUES))
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / RECORD_NAME).write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    try:
+        run = read_run(folder)
+        use(run)
+    except StepmarkError as error:
+        sentence(error)
+
+
+def test_a_whole_number_too_large_to_compute_with_is_refused_wherever_it_stands(tmp_path: Path) -> None:
+    lines = LINES[5]
+    numbers = [place for place in PLACES[5] if type(held(lines, place)) is int]
+    assert len(numbers) > 20
+    for place in numbers:
+        damaged = changed(lines, place, "replace", 10**400)
+        (tmp_path / RECORD_NAME).write_text("".join(f"{json.dumps(line)}\n" for line in damaged), encoding="utf-8")
+        with pytest.raises(StepmarkError, match="has the number 100000000…, which takes more than 64 bits"):
+            read_run(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["selection", "arms", "rows", "plan", "limits", "levels", "budget_s"])
+@pytest.mark.parametrize("value", [None, "x", [], {}, -1.5, True])
+def test_a_gate_s_header_of_any_values_is_read_or_refused_in_one_sentence(
+    tmp_path: Path, place: str, value: object
+) -> None:
+    with Ledger.create(tmp_path / "gate", planned()):
+        pass
+    file = tmp_path / "gate" / "gate.jsonl"
+    line = json.loads(file.read_text())
+    file.write_text(f"{json.dumps({**line, place: value})}\n")
+    with suppress_sentence():
+        read_gate(file)
+
+
+@contextmanager
+def suppress_sentence() -> Iterator[None]:
+    """Within it, a sentence is as good as none."""
+    try:
+        yield
+    except StepmarkError as error:
+        sentence(error)

@@ -1,0 +1,160 @@
+"""The section about parts, memory and work, from values of which the answer is known."""
+
+from dataclasses import replace
+
+import pytest
+
+from suite import report
+from suite.analysis.case_figures import Facts, facts_of_run
+from suite.records import Case, Metric, RunRecord, Series
+from suite.report.instruments import MOST_ROWS, Table, cost
+from tests.fakes.html_page import Page
+from tests.fakes.made_runs import measured, run
+
+MIB = 2**20
+FOUND: dict[str, tuple[str, tuple[float, ...]]] = {
+    "part_data_wait": ("s", (0.0009, 0.0009, 0.0009)),
+    "part_copy": ("s", (0.0001, 0.0001, 0.0001)),
+    "part_zero_grad": ("s", (0.0, 0.0, 0.0)),
+    "part_forward": ("s", (0.002, 0.003, 0.010)),
+    "part_loss": ("s", (0.0, 0.0, 0.0)),
+    "part_backward": ("s", (0.004, 0.004, 0.004)),
+    "part_update": ("s", (0.001, 0.001, 0.001)),
+    "watched_step_time": ("s", (0.010, 0.010, 0.020)),
+    "bare_step_time": ("s", (0.0098, 0.0098, 0.010)),
+    "memory_before_made": ("B", (400 * MIB,)),
+    "memory_peak_made": ("B", (410 * MIB,)),
+    "memory_peak_first_forward": ("B", (430 * MIB,)),
+    "memory_peak_first_backward": ("B", (470 * MIB,)),
+    "memory_peak_first_update": ("B", (460 * MIB,)),
+    "memory_before_steady": ("B", (440 * MIB,)),
+    "memory_peak_steady": ("B", (465 * MIB,)),
+    "parameter_bytes": ("B", (2 * MIB,)),
+    "gradient_bytes": ("B", (2 * MIB,)),
+    "optimizer_state_bytes": ("B", (4 * MIB,)),
+    "saved_bytes": ("B", (10 * MIB,)),
+    "utilization": ("ratio", (0.49,)),
+    "sample_time": ("s", (0.1, 0.4)),
+    "cores_used": ("1", (0.9, 1.0)),
+    "core_busy": ("ratio", (1.0, 0.25)),
+    "resident_memory": ("B", (460 * MIB, 470 * MIB)),
+    "context_switches": ("count", (1.5,)),
+    "forced_switches": ("count", (0.25,)),
+    "storage_read": ("B", (0.0,)),
+    "storage_written": ("B", (2048.0,)),
+    "throttled_time": ("s", (0.0,)),
+    "energy_of_step": ("J", (1.5,)),
+    "flops_forward": ("FLOP", (2e8,)),
+    "flops_backward": ("FLOP", (3e8,)),
+    "flops_update": ("FLOP", (1e6,)),
+    "bytes_moved": ("B", (5.01e7,)),
+    "unknown_operators": ("count", (0.0,)),
+    "ceiling_flops": ("FLOP/s", (0.9e11, 1e11, 0.95e11)),
+    "ceiling_bandwidth": ("B/s", (2e10, 1e10)),
+}
+
+
+def surveyed(record: RunRecord, **others: tuple[float, ...] | None) -> RunRecord:
+    """A record whose surveys found what stands above, or other values, or, with None, nothing of a metric."""
+    found = {name: (unit, others.get(name, values)) for name, (unit, values) in FOUND.items()}
+    series = tuple(
+        Series(Metric(name, unit, "lower", "A survey's."), values) for name, (unit, values) in found.items() if values
+    )
+    assert record.measurement
+    return replace(record, measurement=replace(record.measurement, surveyed=series))
+
+
+def case(**others: tuple[float, ...] | None) -> Facts:
+    facts = facts_of_run([surveyed(measured(Case("seed_cnn", "adam", "cpu"), 0.01, noise=0.0), **others)])[0]
+    assert facts
+    return facts
+
+
+def only(table: Table) -> tuple[str, ...]:
+    (row,) = table.rows
+    return row.cells
+
+
+def test_parts_are_medians_and_their_sum_is_a_share_of_the_whole():
+    cells = only(cost([case()]).anatomy)
+    assert cells[:7] == ("900 µs", "100 µs", "0 s", "3.00 ms", "0 s", "4.00 ms", "1.00 ms")
+    assert cells[7:] == ("80.0%", "+2.0%"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
+
+
+def test_a_part_that_a_case_does_not_have_is_left_empty():
+    facts = case(part_backward=None, part_update=None, part_zero_grad=None, part_loss=None)
+    assert only(cost([facts]).anatomy)[2:7] == ("", "3.00 ms", "", "", "")
+
+
+def test_memory_is_told_beyond_what_was_imported_and_between_steps():
+    assert only(cost([case()]).memory) == (
+        *("470 MiB", "400 MiB", "70.0 MiB", "25.0 MiB"),
+        *("430 MiB", "470 MiB", "460 MiB"),
+        *("16.0 MiB", "4.00 MiB", "10.0 MiB", "", ""),
+    )
+
+
+@pytest.mark.parametrize("way", ["process", "difference"])
+def test_memory_of_devices_says_how_the_driver_told_it(way):
+    facts = case()
+    told = Series(Metric(f"device_memory_by_{way}", "B", "lower", ""), (700.0 * MIB,))
+    with_it = replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, told)))
+    assert only(cost([with_it]).memory)[-1] == f"700 MiB by {way}"
+
+
+def test_where_gradients_are_more_than_what_is_saved_they_are_what_a_step_cannot_do_without():
+    assert only(cost([case(saved_bytes=(1 * MIB,))]).memory)[7] == "8.00 MiB"
+
+
+def test_the_best_reading_is_the_ceiling_and_the_lower_roof_counts():
+    """501 MFLOP in 10 ms are 50.1 GFLOP/s, half of the product; at 10 FLOP a byte memory allows more than it."""
+    cells = only(cost([case()]).work)
+    assert cells[4:] == ("47.8 MiB", "10.0", "50.1 GFLOP/s", "50.1%", "50.1%", "product")
+    narrow = only(cost([case(ceiling_bandwidth=(8e9,))]).work)
+    assert narrow[7:] == ("50.1%", "62.6%", "memory")
+
+
+def test_utilization_is_told_with_each_core():
+    cells = only(cost([case()]).utilization)
+    assert cells == ("49.0%", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
+
+
+def test_operations_that_could_not_all_be_counted_are_a_lower_bound():
+    assert only(cost([case(unknown_operators=(2.0,))]).work)[0] == "at least 501 MFLOP"
+
+
+def test_a_case_without_surveys_is_in_no_table():
+    facts = facts_of_run([measured(Case("seed_cnn", "adam", "cpu"), 0.01)])[0]
+    assert facts
+    assert cost([facts]).is_empty
+    assert facts.peak_memory_bytes is None
+
+
+@pytest.mark.parametrize(
+    "metric", ["watched_step_time", "part_forward", "memory_before_made", "utilization", "ceiling_flops"]
+)
+def test_a_record_that_lacks_a_series_lacks_a_row_and_no_more(metric: str):
+    made = cost([case(**{metric: None})])
+    assert sum(bool(table.rows) for table in (made.anatomy, made.memory, made.utilization, made.work)) == 3
+
+
+def test_rows_beyond_the_most_are_counted_under_the_table():
+    made = cost([case()] * (MOST_ROWS + 3))
+    assert (len(made.work.rows), made.work.hidden) == (MOST_ROWS, 3)
+    assert "3 slower cases are not shown here" in report.render(
+        run([surveyed(measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01)) for seed in range(MOST_ROWS + 3)])
+    )
+
+
+def test_the_page_shows_the_section_where_something_was_found():
+    record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
+    with_it, without = (Page(report.render(run([one]))) for one in (surveyed(record), record))
+    assert "What a step costs beside its time" in with_it.words("cost")
+    assert with_it.rows("ranked")[0][6] == "470.0 MiB"
+    assert without.rows("ranked")[0][6] == "–"
+    assert not without.all("section", "cost")
+
+
+def test_a_page_of_1000_surveyed_cases_stays_within_2_megabytes():
+    records = [surveyed(measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01, seed)) for seed in range(1000)]
+    assert len(report.render(run(records)).encode()) <= 2_000_000

@@ -1,0 +1,344 @@
+"""The page: true to the record, whole, inert, small, and written at once or not at all."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from suite import report, units
+from suite.analysis.case_figures import facts_of_run
+from suite.analysis.estimates import throughput
+from suite.analysis.intervals import estimates
+from suite.records import Case, Metric, Plan, Run, RunRecord, Series, StepmarkError
+from suite.records.store import read_run
+from suite.report import chart, svg
+from suite.report.other_metrics import beside
+from suite.report.provenance import command
+from tests.conftest import GOLDEN
+from tests.fakes.html_page import Page
+from tests.fakes.made_runs import ENVIRONMENT, attributes_of, large_run, measured, measurement, quick_run, run, visit
+
+HOSTILE = "\"'><script>alert(1)</script></script><img src=x onerror=alert(2)>{{ 7 * 7 }}<!--"
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def quick() -> Page:
+    return Page(report.render(quick_run()))
+
+
+def test_every_planned_case_stands_on_the_page() -> None:
+    made = quick_run(complete=False)
+    page = Page(report.render(made))
+    words = "".join(page.words(section) for section in ("ranking", "left-out"))
+    assert [case_id for case_id in made.header.planned if case_id not in words] == []
+
+
+def test_figures_are_the_estimates_of_the_counted_rounds(quick: Page) -> None:
+    rows = {row[1].split()[0]: row for row in quick.rows("ranked")}
+    records = [record for record in quick_run().cases if record.outcome == "measured"]
+    assert len(rows) == len(records)
+    known = estimates(records)
+    for record in records:
+        assert record.measurement
+        expected = known[record.case.id]
+        row = rows[record.case.id]
+        assert row[2] == units.text(expected.median, "s")
+        assert row[3] == units.interval(expected.low, expected.high, "s")
+        assert row[5] == units.text(throughput(record.measurement, record.case.batch_size), "count")
+        assert row[9] == f"{expected.rounds} / {len(record.measurement.values('step_time'))}"
+
+
+def test_rows_are_ranked_by_step_time(quick: Page) -> None:
+    rows = quick.rows("ranked")
+    assert [row[0] for row in rows] == [str(rank) for rank in range(1, 26)]
+    assert rows[0][1].startswith("seed_cnn-sgd_momentum-cpu")
+    assert rows[-1][1].startswith("resnet18-rmsprop-cpu")
+
+
+def test_the_verdict_names_the_fastest_case_and_counts_the_others(quick: Page) -> None:
+    words = quick.words("verdict")
+    assert "seed_cnn-sgd_momentum-cpu has the shortest step: 1.107 ms [" in words
+    assert "measured 25 skipped 6 failed 2" in words
+    assert "interrupted" not in words
+
+
+def test_cases_that_may_be_as_fast_are_counted() -> None:
+    alike = [measured(Case("seed_cnn", name, "cpu"), 0.001, seed) for seed, name in enumerate(("adam", "adamw"))]
+    assert "The interval of 1 other case reaches into its own" in Page(report.render(run(alike))).words("verdict")
+
+
+def test_the_highest_throughput_is_named_where_batch_sizes_differ() -> None:
+    records = [measured(Case("seed_cnn", "adam", "cpu", batch_size=size), 0.0001 * size**0.5) for size in (16, 256)]
+    words = Page(report.render(run(records))).words("verdict")
+    assert "seed_cnn-adam-cpu-b16 has the shortest step" in words
+    assert "the highest throughput has seed_cnn-adam-cpu-b256 with" in words
+
+
+def test_an_interrupted_run_says_so() -> None:
+    words = Page(report.render(quick_run(complete=False))).words("verdict")
+    assert "This run is interrupted: 2 of 35 planned cases have no outcome" in words
+    without_footer = Page(report.render(replace(quick_run(), footer=None))).words("verdict")
+    assert "the record has no footer, though all 33 planned cases have an outcome" in without_footer
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (run([]), "No case was measured: the run planned none."),
+        (run([], missing=["a-b-cpu"], complete=False), "No case was measured: 1 without an outcome."),
+        (run([RunRecord(Case("a", "b", "cuda"), "skipped", "no device")]), "No case was measured: 1 skipped."),
+        (run([RunRecord(Case("a", "b", "cpu"), "measured")]), "No case was measured: 1 without a recorded round."),
+    ],
+)
+def test_an_empty_ranking_says_why_and_loads_no_chart(made: object, reason: str) -> None:
+    page = Page(report.render(made))  # type: ignore[arg-type]
+    assert reason in page.words("verdict")
+    assert reason in page.words("ranking")
+    assert reason in page.words("structures")
+    assert len(page.all("script")) == 1
+
+
+def test_outcomes_without_a_number_are_grouped_by_reason(quick: Page) -> None:
+    words = quick.words("left-out")
+    assert "skipped 6 cases execution cuda: no CUDA device is visible seed_cnn-adam-cuda" in words
+    assert "failed 1 case the loss is nan: the step does not train seed_cnn-lbfgs-cpu" in words
+
+
+def test_a_failed_case_tells_what_its_earlier_passes_measured(quick: Page) -> None:
+    assert "seed_cnn-rmsprop-cpu-b128 1 pass before it: 2.095 ms" in quick.words("left-out")
+    assert not any("b128" in row[1] for row in quick.rows("ranked"))
+
+
+def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
+    words = quick.words("quality")
+    assert "1 of 74 visits had not settled" in words
+    assert "1 of 74 visits stopped by time" in words
+    assert "1 of 25 cases have passes that differ by 5% or more" in words
+    assert "pass 1: the step time had not settled when the warm-up's time was spent resnet18-sgd-cpu" in words
+    row = next(row for row in quick.rows("remarks") if row[0] == "resnet18-sgd-cpu")
+    assert row[1] == "", "four turns tell of no levels"
+    assert row[2:] == ["1 of 2", "1 of 2", "35%", "1.184"]
+    assert f"{25 - len(quick.rows('remarks'))} measured cases without a remark are not listed" in words
+
+
+def test_a_case_that_is_not_steady_is_named_with_what_was_seen() -> None:
+    record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
+    told = Series(Metric("others_cores", "1", "lower", ""), (0.9, 0.9, 0.9))
+    loaded = replace(record, measurement=replace(record.measurement, per_visit=(told,)))
+    page = Page(report.render(run([loaded, measured(Case("seed_cnn", "sgd", "cpu"), 0.01)])))
+    assert page.rows("remarks")[0][1] == "loaded: others used 0.90 cores' worth of time meanwhile"
+    assert "1 of 2 cases have a verdict other than steady" in page.words("quality")
+    assert "steady of 2 measured; higher is better 1 " in page.words("verdict")
+
+
+def test_rounds_that_count_although_disturbed_are_marked() -> None:
+    case = Case("seed_cnn", "adam", "cpu")
+    busy = measurement([0.001] * 20, [visit(0, (10, 10))], queued=[True] * 20)
+    page = Page(report.render(run([RunRecord(case, "measured", "", {}, busy)])))
+    assert page.rows("remarks")[0][4] == "100% (all counted)"
+
+
+def test_every_column_says_what_is_better(quick: Page) -> None:
+    headers = [one.words for one in quick.all("th") if one.attributes.get("scope") == "col"]
+    directed = [words for words in headers if "better" in words or "best" in words]
+    assert len(headers) - len(directed) == 3, "all but rank and case, the latter in two tables"
+
+
+def test_the_environment_is_told_in_full(quick: Page) -> None:
+    words = quick.words("environment")
+    for expected in (
+        "memory 16.00 GiB",
+        "cores usable 2",
+        "steal share since boot 0.013",
+        "OMP_NUM_THREADS 1",
+        "dirty no",
+        "revision 6723e12",
+        f"case seconds {Plan().case_seconds:.2f} s",
+        "target precision 2.00%",
+        "load 1min 1.5",
+        "finished 2026-01-02T03:14:05+00:00",
+    ):
+        assert expected in words
+    assert json.loads(quick.words("json")) == ENVIRONMENT
+
+
+def test_times_of_resuming_are_told() -> None:
+    made = quick_run()
+    assert made.footer
+    footer = replace(made.footer, resumed=({"at": "2026-01-02T04:00:00+00:00", "load": {"load_1min": 0.5}},))
+    words = Page(report.render(replace(made, footer=footer))).words("environment")
+    assert "resumed 1 at 2026-01-02T04:00:00+00:00" in words
+
+
+def test_a_warning_about_the_record_is_told() -> None:
+    words = Page(report.render(replace(quick_run(), warnings=("the last line is torn",)))).words("quality")
+    assert "Record: the last line is torn." in words
+
+
+def hostile_page() -> str:
+    case = Case(HOSTILE, HOSTILE, HOSTILE)
+    attributes = {**attributes_of(case), HOSTILE: {HOSTILE: HOSTILE}}
+    good = measured(case, 0.001)
+    assert good.measurement
+    warned = replace(good, attributes=attributes, measurement=replace(good.measurement, warnings=(HOSTILE,)))
+    records = [warned, RunRecord(Case("a", "b", HOSTILE), "failed", HOSTILE), RunRecord(case, "skipped", HOSTILE)]
+    environment = {HOSTILE: {HOSTILE: HOSTILE}, "list": [HOSTILE, {HOSTILE: [HOSTILE]}], "plain": HOSTILE}
+    selection = {"profile": HOSTILE, "profiles_file": HOSTILE, HOSTILE: [HOSTILE]}
+    made = run(records, missing=[HOSTILE], complete=False, run_id=HOSTILE, environment=environment, selection=selection)
+    return report.render(replace(made, warnings=(HOSTILE,)), record_path=HOSTILE)
+
+
+def test_hostile_text_is_inert() -> None:
+    page, honest = Page(hostile_page()), Page(report.render(quick_run()))
+    assert [one.attributes for one in page.all("script")] == [one.attributes for one in honest.all("script")]
+    assert page.all("img") == []
+    assert not [one for one in page.elements if any(name.startswith("on") for name in one.attributes)]
+    assert {one.tag for one in page.elements} <= {one.tag for one in honest.elements}
+    for section in ("verdict", "ranking", "left-out", "quality", "environment"):
+        assert HOSTILE in page.words(section)
+    assert json.loads(page.words("columns"))["levels"]["structure"] == [HOSTILE]
+
+
+def test_nothing_is_loaded_from_anywhere(quick: Page) -> None:
+    assert {one.tag for one in quick.elements}.isdisjoint({"link", "img", "iframe", "object", "embed", "base"})
+    for one in quick.elements:
+        assert "src" not in one.attributes
+        assert one.attributes.get("href", "#").startswith("#")
+    style = quick.all("style")[0].words
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_content_security_policy_refuses_all_but_inline() -> None:
+    metas = Page(report.render(run([]))).all("meta")
+    policy = next(one.attributes["content"] for one in metas if "content" in one.attributes)
+    assert policy.startswith("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:")
+    assert "unsafe-eval" not in policy
+
+
+def test_the_command_measures_the_case_again_as_this_run_did() -> None:
+    plan = Plan(passes=5, threads=2, allocator="default", target_precision=0.01)
+    made = run([], plan=plan, selection={"profile": "mine", "profiles_file": "my dir/p.toml"})
+    assert shlex.split(command(made, "a-b-cpu")) == [
+        "pytest",
+        "cases/test_training_step.py::test_training_step[a-b-cpu]",
+        *("--profile", "mine", "--profiles", "my dir/p.toml"),
+        *("--passes", "5", "--target-precision", "1", "--case-seconds", "4", "--warmup-seconds", "1"),
+        *("--abreast", "8", "--threads", "2", "--allocator", "default", "--order-seed", "0"),
+    ]
+    assert "--profile" not in command(run([], selection={}), "a-b-cpu")
+
+
+def test_each_row_of_a_small_run_has_its_command(quick: Page) -> None:
+    first = quick.rows("ranked")[0][1]
+    assert command(quick_run(), "seed_cnn-sgd_momentum-cpu") in first
+    assert "parameters 78042" in first
+
+
+@pytest.mark.parametrize(
+    ("count", "limit"), [(1_000, 2 * MEGABYTE), pytest.param(10_000, 6 * MEGABYTE, marks=pytest.mark.slow)]
+)
+def test_a_page_of_many_cases_stays_small(count: int, limit: int) -> None:
+    made = large_run(count)
+    started = time.perf_counter()
+    page = report.render(made)
+    print(f"{count} cases: {len(page.encode()):,} bytes in {time.perf_counter() - started:.1f} s")
+    assert page.count("<tr><td>") == count
+    assert len(page.encode()) <= limit
+
+
+def test_a_page_of_rows_with_commands_stays_small() -> None:
+    assert len(report.render(large_run(800)).encode()) <= 2 * MEGABYTE
+
+
+def test_a_page_is_written_whole(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    target.write_text("an older page")
+    assert report.write(quick_run(), target, record_path="somewhere/record.jsonl") == target
+    assert "somewhere/record.jsonl" in Page(target.read_text()).words("environment")
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StepmarkError, match=r"^cannot write .*/nowhere/report\.html: No such file or directory\.$"):
+        report.write(run([]), tmp_path / "nowhere" / "report.html")
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(StepmarkError, match=r"cannot write .*/report\.html: Is a directory\."):
+        report.write(run([]), tmp_path / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_reading_half_loads_no_torch_and_charts_only_where_one_is_drawn() -> None:
+    code = (
+        "import sys; heavy = {'torch', 'altair', 'vl_convert', 'jinja2'}\n"
+        "from suite import report; assert heavy.isdisjoint(sys.modules), heavy & set(sys.modules)\n"
+        "import suite.report.page; assert {'torch', 'altair', 'vl_convert'}.isdisjoint(sys.modules)\n"
+        "import suite.report.chart; suite.report.chart.scripts(); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_levels_keep_their_colour_whatever_else_is_measured() -> None:
+    facts = facts_of_run(quick_run().cases)
+    assert chart.names(facts, "optimizer") == sorted(chart.names(facts, "optimizer"))
+    spec = json.dumps(chart.specification(facts))
+    assert all(colour in spec for colour in chart.PALETTE[:5])
+    assert "$schema" not in spec
+
+
+def test_ticks_of_a_logarithmic_axis_are_round() -> None:
+    assert chart.decades(0.0009, 0.03) == [0.001, 0.002, 0.005, 0.01, 0.02]
+
+
+def test_a_sparkline_is_the_outline_of_its_histogram() -> None:
+    assert svg.spark_path([1.0]) == "M0 18v-18h4v18"
+    counts = svg.histogram([float(value) for value in range(100)])
+    assert sum(counts) == 100
+    assert len(counts) == svg.SPARK_BARS
+    assert min(counts) > 0
+
+
+def test_a_slow_round_is_stacked_in_the_last_bar() -> None:
+    counts = svg.histogram([1.0 + place / 100 for place in range(99)] + [1000.0])
+    assert counts[-1] == 5, "the slowest twentieth"
+    assert max(counts) < 10
+
+
+def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
+    assert [svg.Scale(1.0, 100.0).px(value) for value in (0.5, 1.0, 10.0, 100.0)] == [0, 0, 50, 100]
+    assert [svg.Scale(1.0, 2.0).px(value) for value in (1.0, 1.5, 2.0)] == [0, 50, 100]
+    assert svg.Scale(1.0, 1.0).px(1.0) == 50
+
+
+def test_what_only_some_cases_have_to_show_stands_in_a_table_of_its_own():
+    compiled = golden(2)
+    ranked = facts_of_run([record for record in compiled.cases if record.outcome == "measured"])
+    table = beside(ranked)
+    assert [name for name, _, _ in table.columns] == ["Data wait", "Compile time cold", "Compile time warm"]
+    assert table.rows == (("seed_cnn-sgd_momentum-cpu", ("100.0 µs (2%)", "31.75 s", "1.625 s")),)
+    assert "31.75 s" in report.render(compiled)
+
+
+def test_a_run_with_nothing_beside_step_time_has_no_such_table():
+    assert 'id="beside"' not in report.render(golden(1))
+
+
+def golden(schema: int) -> Run:
+    return read_run(GOLDEN / f"record_schema_{schema}")
+
+
+def test_what_was_learnt_has_a_section_where_something_was() -> None:
+    page = report.render(golden(3))
+    assert '<a href="#learnt">What was learnt</a>' in page
+    assert "seed_cnn-adam-cpu-learn-cosine-e3<td>95.6%<td>[95.0, 96.2] %" in page
+    assert "<td>2 / 2<td>3.0<td>66.0<td>" in page, "epochs and steps to 95 %, medians over the seeds"
+    assert 'href="#learnt"' not in report.render(golden(2))
