@@ -12,6 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from suite.errors import ExitCode
 from suite.frontend.cli_options import parser
 from suite.frontend.signals import as_interruptions, exit_code_of
 from suite.frontend.streams import forgiving
@@ -24,7 +25,6 @@ from suite.records.redaction import is_asked as is_private
 if TYPE_CHECKING:
     from suite.matrix.designs import Choice
 
-FINE, FAULT, WRONG_USAGE = 0, 1, 2
 
 SHOWN_REASONS = 5
 """Reasons quoted for cases that a design could not choose, the most frequent first; more would bury the list."""
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if output.refusal is None or isinstance(output.refusal, BrokenPipeError):  # as `| head` closes it
             return code
         print(f"stepmark: cannot write standard output: {output.refusal.strerror}.", file=sys.stderr)
-        return code if options.command == "gate" else code or WRONG_USAGE  # a gate's verdict is in its files too
+        in_files = options.command == "gate"  # so is its verdict
+        return code if in_files else code or ExitCode.WRONG_USAGE
 
 
 def guarded(command: Callable[[], int]) -> int:
@@ -59,10 +60,10 @@ def guarded(command: Callable[[], int]) -> int:
         return error.exit_code
     except OSError as error:
         print(f"stepmark: {refusal_of(error)}", file=sys.stderr)
-        return WRONG_USAGE
+        return ExitCode.WRONG_USAGE
     except Exception as error:  # noqa: BLE001 - a fault of ours or of a library is one sentence, too
         print(f"stepmark: {unexpected(error)}", file=sys.stderr)
-        return FAULT
+        return ExitCode.FAILURE
 
 
 def run(arguments: list[str]) -> int:
@@ -79,7 +80,7 @@ def run(arguments: list[str]) -> int:
         from suite.runner.rank_agent import follow
 
         follow(arguments, among)
-        return FINE
+        return ExitCode.SUCCESS
     if not CASES_FOLDER.is_dir():
         raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
     sys.stdout.flush()
@@ -105,7 +106,7 @@ def list_cases(options: argparse.Namespace) -> int:
             levels = {factor.name: factor.level_of(case) for factor in FACTORS}
             print(json.dumps({"id": case.id, **levels, "runnable": not reason, "reason": reason}))
         print_left_out(choice, sys.stderr)
-        return FINE
+        return ExitCode.SUCCESS
     width = max((len(case.id) for case, _ in chosen), default=0)
     for case, reason in chosen:
         print(f"{case.id:<{width}}  {reason or 'runs here'}")
@@ -114,7 +115,7 @@ def list_cases(options: argparse.Namespace) -> int:
         print("an optimizer has no part in inferring: those cases take the profile's first")
     refused = sum(bool(reason) for _, reason in chosen)
     print(f"{len(chosen)} of {len(choice.cases)} cases listed, {len(chosen) - refused} run here, {refused} do not")
-    return FINE
+    return ExitCode.SUCCESS
 
 
 def print_left_out(choice: Choice, stream: TextIO) -> None:
@@ -146,7 +147,7 @@ def report(options: argparse.Namespace) -> int:
         run = without_names(run, [host_of(run.header.environment)])
     path = pages.write(run, options.output, record_path="" if private else str(record))
     print(path)
-    return FINE
+    return ExitCode.SUCCESS
 
 
 def export(options: argparse.Namespace) -> int:
@@ -161,10 +162,10 @@ def export(options: argparse.Namespace) -> int:
     if options.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
-        return FINE
+        return ExitCode.SUCCESS
     write_whole(options.output, text)
     print(options.output)
-    return FINE
+    return ExitCode.SUCCESS
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -233,7 +234,7 @@ def doctor(options: argparse.Namespace) -> int:
             print(f"{'':<10}{finding.advice}", flush=True)
     if options.format == "table":
         print(f"{disturbing} disturb{'s' if disturbing == 1 else ''} a measurement here; nothing was changed")
-    return FINE
+    return ExitCode.SUCCESS
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

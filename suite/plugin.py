@@ -22,6 +22,7 @@ from suite.analysis.estimates import counted
 from suite.analysis.run_validity import doubts_of
 from suite.analysis.settings_in_effect import without_effect
 from suite.analysis.validity import summary
+from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
@@ -36,7 +37,6 @@ from suite.runner.progress import ProgressLine
 from suite.runner.session import LiveRun
 from suite.runner.settings import Settings, settle
 
-USAGE_EXIT = 2
 """Exit code for what the user can mend."""
 RUNS_FOLDER = Path("reports", "runs")
 LEARNING = "learning"
@@ -92,11 +92,11 @@ def bench_of(config: pytest.Config) -> Bench:
     if BENCH not in config.stash:
         is_worker = hasattr(config, "workerinput")
         if reason := plugin_conflicts.refusal(lambda name: config.getoption(name, None), is_worker=is_worker):
-            pytest.exit(reason, USAGE_EXIT)
+            pytest.exit(reason, ExitCode.WRONG_USAGE)
         with sentence():
             among = torchrun.world()
         if among and among.rank:
-            pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", USAGE_EXIT)
+            pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", ExitCode.WRONG_USAGE)
         given = {option.name: config.getoption(option.dest) for option in OPTIONS}
         with sentence():
             config.stash[BENCH] = Bench(settle(given, environment.defaults()))
@@ -111,9 +111,9 @@ class sentence:  # noqa: N801 - reads as a statement: with sentence(): ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, StepmarkError):
-            pytest.exit(str(error), USAGE_EXIT)
+            pytest.exit(str(error), ExitCode.WRONG_USAGE)
         if isinstance(error, OSError):
-            pytest.exit(refusal_of(error), USAGE_EXIT)
+            pytest.exit(refusal_of(error), ExitCode.WRONG_USAGE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -25,7 +25,7 @@ LAYERS = (
     {"machine"},
     {"protocol"},
     {"records"},
-    {"units"},
+    {"units", "errors"},
 )
 """Rooms from top to bottom; a file in the root is a room of its own. Rooms of one layer do not import each other."""
 

@@ -9,10 +9,10 @@ from suite import units
 from suite.analysis.exact_metrics import tolerance_of
 from suite.analysis.thresholds import VERDICTS, Limits
 from suite.comparison.changes import FEWEST, Compared, Comparison
+from suite.errors import ExitCode
 from suite.records import NotComparableError, Run
 from suite.records.compatibility import OF_NO_MATTER, TO_COMPARE, differences
 
-FINE, REGRESSION, INCONCLUSIVE = 0, 10, 11
 NAMED = 2
 """Cases of a reason that are named; more are counted."""
 
@@ -35,8 +35,10 @@ def exit_code(comparison: Comparison, limits: Limits) -> int:
     if not comparison.cases:
         raise NotComparableError("the runs have no case in common that both have measured.")
     if comparison.count("regression") or any(one.verdict == "regression" for one in comparison.memory):
-        return REGRESSION
-    return INCONCLUSIVE if comparison.count("inconclusive") or comparison.shift_high > limits.margin else FINE
+        return ExitCode.REGRESSION
+    if comparison.count("inconclusive") or comparison.shift_high > limits.margin:
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.SUCCESS
 
 
 def as_table(comparison: Comparison, limits: Limits) -> str:

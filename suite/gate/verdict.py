@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from suite.analysis.thresholds import Limits, Verdict
+from suite.errors import ExitCode
 
-FINE, CASE_FAILED, REGRESSION, INCONCLUSIVE, NOT_COMPARABLE = 0, 1, 10, 11, 12
 STEP_TIME = "step_time"
 ALARMED = "the control told two identical sides apart"
 """Why no step time is evidence after an alarm of the control."""
@@ -160,15 +160,15 @@ class GateVerdict:
         return sum(one.verdict == verdict for one in self.cases)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """A regression first, then a case that fails in the candidate, what is not known, and nothing to judge."""
         if any(one.verdict == "regression" for one in (*self.cases, *self.levels)):
-            return REGRESSION
+            return ExitCode.REGRESSION
         if self.failed:
-            return CASE_FAILED
+            return ExitCode.FAILURE
         if self.interrupted or self.voided or self.count("inconclusive"):
-            return INCONCLUSIVE
-        return FINE if self.cases or self.identical else NOT_COMPARABLE
+            return ExitCode.INCONCLUSIVE
+        return ExitCode.SUCCESS if self.cases or self.identical else ExitCode.NOT_COMPARABLE
 
 
 def masked(one: Judged, reason: str) -> Judged:

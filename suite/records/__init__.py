@@ -3,6 +3,7 @@
 The values are those of `values.py`: `from suite.records import Case`.
 """
 
+from suite.errors import NotComparableError, StepmarkError
 from suite.records.values import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_EPOCHS,
@@ -23,13 +24,11 @@ from suite.records.values import (
     Header,
     Measurement,
     Metric,
-    NotComparableError,
     Outcome,
     Plan,
     Run,
     RunRecord,
     Series,
-    StepmarkError,
     Stop,
     Visit,
     Visited,

@@ -37,18 +37,6 @@ NUM_CLASSES = 10
 """Classes (K) that every network of the matrix tells apart, as in MNIST and CIFAR-10."""
 
 
-class StepmarkError(Exception):
-    """What the user can mend: one sentence with the value found and the values allowed; exit code 2."""
-
-    exit_code = 2
-
-
-class NotComparableError(StepmarkError):
-    """Two sides that no number can be told of; the sentence names the difference."""
-
-    exit_code = 12
-
-
 @dataclass(frozen=True)
 class Case:
     """One combination of levels and sizes: the unit that is measured, selected, recorded and shown.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from suite.errors import ExitCode
 from suite.gate.formats.numbers import change
 from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
@@ -21,7 +22,7 @@ from suite.gate.formats.sentences import (
     remarks,
     sentence,
 )
-from suite.gate.verdict import NOT_COMPARABLE, GateVerdict, Judged
+from suite.gate.verdict import GateVerdict, Judged
 
 SHOWN = 10
 """Annotations of one kind that GitHub shows for a step; it drops all further ones, so the last one counts the rest."""
@@ -54,7 +55,7 @@ def errors(verdict: GateVerdict) -> list[tuple[str, str]]:
 
 def warnings(verdict: GateVerdict) -> list[tuple[str, str]]:
     """Titles and messages of remarks, of each inconclusive case, and that nothing was compared."""
-    nothing = [sentence(verdict)] if verdict.exit_code == NOT_COMPARABLE else []
+    nothing = [sentence(verdict)] if verdict.exit_code == ExitCode.NOT_COMPARABLE else []
     return [("gate", one) for one in (*remarks(verdict), *nothing)] + [
         (f"{one.metric} inconclusive", f"{case_label(one)}: {finding(one)}")
         for one in verdict.cases

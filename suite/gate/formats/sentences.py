@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from suite.analysis.thresholds import Verdict
+from suite.errors import ExitCode
 from suite.gate.formats.numbers import change, limit, percent_above, size
-from suite.gate.verdict import CASE_FAILED, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, GateVerdict, Judged, LeftOut
+from suite.gate.verdict import GateVerdict, Judged, LeftOut
 
 NAMED = 2
 """Cases of a reason that are named; more are counted."""
@@ -156,10 +157,10 @@ def capital(text: str) -> str:
 def outcome(verdict: GateVerdict) -> str:
     """The verdict in a word or two, by the exit code."""
     kinds = {
-        REGRESSION: "regression",
-        CASE_FAILED: "failed",
-        INCONCLUSIVE: "inconclusive",
-        NOT_COMPARABLE: "not comparable",
+        ExitCode.REGRESSION: "regression",
+        ExitCode.FAILURE: "failed",
+        ExitCode.INCONCLUSIVE: "inconclusive",
+        ExitCode.NOT_COMPARABLE: "not comparable",
     }
     return kinds.get(verdict.exit_code, "identical" if verdict.identical else "no regression")
 
