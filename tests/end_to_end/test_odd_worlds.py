@@ -90,12 +90,14 @@ class World:
         variables: what the environment has otherwise; None takes one away.
         prepare: makes the user's folder ready.
         prints: whether the table arrives anywhere.
+        command: what Python is started with; pytest itself needs an open standard output, `stepmark run` does not.
     """
 
     begins: list[str] = field(default_factory=list)
     variables: Mapping[str, str | None] = field(default_factory=dict)
     prepare: Callable[[Path], None] = nothing
     prints: bool = True
+    command: tuple[str, ...] = ("pytest", str(CASES_FOLDER))
 
 
 NOEXEC = "/tmp/stepmark-noexec"  # noqa: S108 - seen by one command alone, with a mount of its own
@@ -107,7 +109,7 @@ WORLDS = {
     "warnings that are errors": World(variables={"PYTHONWARNINGS": "error"}),
     "an ASCII terminal": World(variables={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
     "a closed standard input": World(shell("exec <&-")),
-    "a closed standard output": World(shell("exec >&-"), prints=False),
+    "a closed standard output": World(shell("exec >&-"), prints=False, command=("suite.cli", "run")),
     "a read-only checkout": World(read_only(ROOT)),
     "a read-only /proc": World(read_only("/proc")),
     "a folder for temporary files from which nothing may be started": World(
@@ -145,7 +147,7 @@ def test_a_case_is_measured_in(folder: Path, name: str) -> None:
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", **world.variables}
     done = subprocess.run(
         [
-            *(*world.begins, sys.executable, "-m", "pytest", str(CASES_FOLDER), "-p", "no:cacheprovider"),
+            *(*world.begins, sys.executable, "-m", *world.command, "-p", "no:cacheprovider"),
             *("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd", "--threads", "1", "--passes", "1"),
             *("--surveys", "none", "--record", "here"),
         ],
