@@ -25,7 +25,7 @@ SETTLED_WITHIN = 0.05
 """Relative difference between two successive medians below which a warm-up has settled."""
 DISTURBED_SHARE = 0.05
 """Share of a round's time on cores that its threads spent queueing behind other processes, above which the round
-counts as disturbed. An idle machine shows 0.1 to 1 %, one competing process 10 % and more (docs/measuring.md)."""
+counts as disturbed. An idle machine shows 0.1 to 1 %, one competing process 10 % and more (docs/results.md)."""
 
 QUIET_ENOUGH = 0.2
 """Share of a case's rounds that must be quiet for the disturbed ones to be set aside; below it all rounds count."""

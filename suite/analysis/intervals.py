@@ -5,7 +5,7 @@
 A window is a group of cases that take turns. Its level is the machine's in those seconds, and belongs to the truth of
 the run. A visit is one fresh process of one case. The variance between visits is pooled over the cases of the run,
 since three visits of one case hardly show it. The median is that of all rounds that count, as measured.
-docs/decisions/0026 has the reasons, docs/measuring.md has what the intervals were seen to cover (`make coverage`).
+docs/decisions/0026 has the reasons, docs/results.md has what the intervals were seen to cover (`make coverage`).
 
 Source: Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time", for the levels of replication; Shao and Tu
     1995, "The jackknife and bootstrap", section 2.3, for a median with groups left out.
@@ -25,7 +25,7 @@ from suite.records import LEARN, Measurement, RunRecord
 
 PROCESS = 0.007
 """Standard deviation of the log by which processes of one case differ, until a run has shown its own: forks of one
-zygote differed by 0.6 %, zygotes by 0.7 % (docs/measuring.md)."""
+zygote differed by 0.6 %, zygotes by 0.7 % (docs/decisions/0026)."""
 PROCESS_DEGREES = 2.0
 """Degrees of freedom that `PROCESS` is worth: as many as one case with three visits."""
 WITHIN_DEGREES = 12.0

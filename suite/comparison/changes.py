@@ -19,7 +19,7 @@ FEWEST = 5
 """Cases that both runs have measured from which they tell what they have in common, and how far each parts from it."""
 BETWEEN_RUNS = 0.05
 """Standard deviation of the log of what the machine changes between two runs where too few cases are there to tell it:
-runs of one quarter of an hour differed by 2 to 11 % (docs/measuring.md)."""
+runs of one quarter of an hour differed by 2 to 11 % (docs/results.md)."""
 NORMAL_SCALE = 1.4826
 """Standard deviations of a normal distribution in one median absolute deviation."""
 MEDIAN_ERROR = 1.2533

@@ -1,6 +1,6 @@
 """Memory and counts of the cases of two stored runs: one reading in each, compared as it stands.
 
-Source: `docs/gate.md`; a gate reads three times before it says that memory has changed, and has a closer tolerance.
+Source: `docs/method.md`; a gate reads three times before it says that memory has changed, and has a closer tolerance.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ ALLOCATORS: dict[str, dict[str, str]] = {
 }
 """Environment of glibc's allocator by name. `steady` keeps freed memory instead of returning it to the kernel, and
 serves large blocks from the heap: by default every step gives memory back and faults it in again, which differs from
-run to run by more than most changes of code do (docs/measuring.md).
+run to run by more than most changes of code do (docs/results.md).
 
 Source: mallopt(3), M_TRIM_THRESHOLD, M_TOP_PAD and M_MMAP_MAX.
 """

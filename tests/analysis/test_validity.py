@@ -20,7 +20,7 @@ from tests.conftest import FAKES
 from tests.fakes.made_runs import METRICS
 
 QUIET = Disturbance(0.006, 0.0004, 0.0, 0.005, 0.0, 0, 2.3e9, 0.2, (Neighbour(7, "sshd", 0.005, 8 << 20),))
-"""What a quiet machine shows (docs/measuring.md)."""
+"""What a quiet machine shows (docs/results.md)."""
 TURNS = 30
 
 

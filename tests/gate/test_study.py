@@ -28,6 +28,12 @@ def test_the_tables_of_the_documents_are_those_of_the_raw_data():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_document_of_results_has_the_marks_of_each_table_that_is_put_there(module):
+    page = module("page")
+    marks = page.MARKED.findall(page.DOCUMENT.read_text(encoding="utf-8"))
+    assert [name for _, name, _ in marks] == ["live", "errors", "rivals", "denied"]
+
+
 @pytest.mark.parametrize(
     ("count", "total", "said"),
     [

@@ -1,8 +1,8 @@
 """The gate's study as a page, as Markdown, and its curve as a picture: from what is gathered, whole or not.
 
 Writes `reports/studies/gate.html`, `reports/studies/gate.md` and `docs/pictures/gate_power.png`, and puts the tables
-that `docs/gate.md` asks for between its marks. With `--check` it writes nothing, and fails where a text is not that of
-the raw data.
+that `docs/results.md` asks for between its marks. With `--check` it writes nothing, and fails where a text is not that
+of the raw data.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from live import RAW
 from rivals_tables import denied_table, rivals_table
 from tables import Table, aims_table, dealt_table, live_table, organic_table
 
-DOCUMENT = Path("docs/gate.md")
+DOCUMENT = Path("docs/results.md")
 MARKED = re.compile(r"(<!-- table (\w+), by page\.py -->\n).*?(<!-- end -->)", re.DOTALL)
 PICTURE = Path("docs/pictures/gate_power.png")
 STYLE = Path(suite.gate.formats.__file__).with_name("gate.css")
