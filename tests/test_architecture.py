@@ -198,7 +198,11 @@ def test_a_newcomer_finds_every_room_in_the_tree_of_contributing(name):
 
 
 NAMED = re.compile(r"`((?:suite|tests)(?:/\w+)+(?:\.py)?|suite(?:\.\w+)+)[`/]")
+DOCUMENT = re.compile(r"\bdocs/[\w/-]+\.(?:md|py)\b")
 TEXTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md"), *MODULES.values()]
+PAGES = [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def is_there(name: str) -> bool:
@@ -216,7 +220,22 @@ def is_there(name: str) -> bool:
 
 @pytest.mark.parametrize("file", TEXTS, ids=lambda file: str(file.relative_to(PROJECT)))
 def test_modules_and_files_that_a_text_names_are_there(file):
-    assert [name for name in NAMED.findall(file.read_text(encoding="utf-8")) if not is_there(name)] == []
+    text = file.read_text(encoding="utf-8")
+    assert [name for name in NAMED.findall(text) + DOCUMENT.findall(text) if not is_there(name)] == []
+
+
+def anchors(file: Path) -> set[str]:
+    """Ends of links to the headings of a page, as GitHub makes them."""
+    headings = HEADING.findall(file.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: str(file.relative_to(PROJECT)))
+def test_links_of_a_page_lead_to_files_and_headings_that_are_there(file):
+    found = LINK.findall(file.read_text(encoding="utf-8"))
+    links = [(file.parent / path if path else file, end) for path, end in found]
+    assert [str(path) for path, _ in links if not path.exists()] == []
+    assert [end for path, end in links if end and end not in anchors(path)] == []
 
 
 def test_tests_stand_in_folders_named_as_the_rooms():
