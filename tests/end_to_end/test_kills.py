@@ -92,7 +92,7 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str =
 
     One case is measured at a time, so that some are finished while others are not.
     """
-    own = ("--profile", "tiny", "--record", folder, "--abreast", "1", "--surveys", surveys)
+    own = ("--profile", "tiny", "--passes", "2", "--record", folder, "--abreast", "1", "--surveys", surveys)
     running = desk.start(*own, command="stepmark run" if target == "stepmark run" else "pytest")
     below = kill_one(running, desk.folder / folder / "record.jsonl", target, delay_s)
     code = running.wait(timeout=600)
@@ -128,7 +128,7 @@ def test_a_killed_process_loses_no_finished_case_and_leaves_no_file(desk: Desk, 
 
 @pytest.mark.slow
 def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
-    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "2")
+    running = desk.start("--profile", "tiny", "--passes", "2", "--record", "here", "--case-seconds", "2")
     assert kill_one(running, desk.folder / "here" / "record.jsonl", "worker", 1.5)
     assert running.wait(timeout=600) == 0
     warnings = [
@@ -142,7 +142,7 @@ def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
 
 @pytest.mark.slow
 def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
-    running = desk.start("--profile", "tiny", "--record", "here", "--case-seconds", "2")
+    running = desk.start("--profile", "tiny", "--passes", "2", "--record", "here", "--case-seconds", "2")
     journal = desk.folder / "here" / "visits.jsonl"
     deadline = time.monotonic() + 180
     while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2) and time.monotonic() < deadline:
@@ -163,7 +163,7 @@ def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
 
 @pytest.mark.slow
 def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_visit(desk: Desk) -> None:
-    running = desk.start("--profile", "tiny", "-k", "tiny-sgd", "--surveys", "all", "--record", "here")
+    running = desk.start("--profile", "tiny", "--passes", "2", "-k", "tiny-sgd", "--surveys", "all", "--record", "here")
     journal = desk.folder / "here" / "visits.jsonl"
     deadline = time.monotonic() + 180
     while not (journal.exists() and journal.read_bytes().count(b'"kind": "visit"') == 2):
