@@ -29,6 +29,7 @@ settings.load_profile("repeatable")
 def pytest_configure(config: pytest.Config) -> None:
     """A warning is an error in our own tests; pyproject.toml would say so to those who run the cases, too."""
     config.addinivalue_line("filterwarnings", "error")
+    config.addinivalue_line("filterwarnings", "ignore:Benchmarks are automatically disabled")  # under pytest-xdist
     os.environ.pop("PYTEST_XDIST_WORKER", None)  # sessions of pytest that tests start are no workers of this one
 
 
