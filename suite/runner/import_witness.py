@@ -229,7 +229,9 @@ def copies(projects: set[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for distribution in distributions():
         try:
-            origin, name = json.loads(distribution.read_text("direct_url.json") or "{}"), normal(distribution.name)
+            origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+            known = distribution.metadata  # without a name in it, `distribution.name` warns or raises
+            name = normal(known["Name"] if "Name" in known else "")  # noqa: SIM401 - typed without `get`
         except (OSError, TypeError, ValueError):  # an installation that is damaged
             continue
         url = str(origin.get("url", ""))
