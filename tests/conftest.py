@@ -43,7 +43,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """While a test runs that has to be alone, no other of this checkout does, in whatever session of pytest."""
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if runs_alone(item) else fcntl.LOCK_SH)
-        return (yield)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a child that the test forked and left would keep it else
 
 
 def runs_alone(item: pytest.Item) -> bool:

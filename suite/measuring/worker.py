@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -20,10 +21,11 @@ from suite.measuring.modes import attributes, make_step
 from suite.measuring.recorder import metrics, record_rounds
 from suite.measuring.step import DivergedError
 from suite.protocol import Closed, Link, describe, pack
-from suite.records import DEFAULT_EPOCHS, DEFAULT_MODE, DEFAULT_SCHEDULE, LEARN, Case
+from suite.records import DEFAULT_EPOCHS, DEFAULT_MODE, DEFAULT_SCHEDULE, LEARN, Case, Metric
 from suite.records.failure_reason import cause, one_line
 from suite.records.json_values import plain
 from suite.registry import EXECUTIONS
+from suite.units import SCALES
 
 
 def work(link: Link, order: dict[str, Any]) -> None:
@@ -47,6 +49,7 @@ def serve(link: Link, order: dict[str, Any]) -> None:
         with make_step(case) as step:
             gc.collect()
             gc.freeze()  # what the step is made of stays; a turn's own collection need not look through it
+            refuse_units((*metrics(step), *(one.metric for one in step.once)))
             described = [describe(metric) for metric in metrics(step)]
             link.send({"made": plain(attributes(case, step)), "once": pack(step.once), "metrics": described})
             while True:
@@ -80,6 +83,17 @@ def survey(link: Link, order: dict[str, Any]) -> None:
         return
     except Exception as error:  # noqa: BLE001 - as in `serve`
         link.send({"failed": reason(error)})
+
+
+def refuse_units(taken: Iterable[Metric]) -> None:
+    """Refuse a metric of a plug-in in a unit that no reader of its record would know.
+
+    Raises:
+        ValueError: `unit of metric speed is 'furlong'; allowed: s, B, ...`
+    """
+    for metric in taken:
+        if metric.unit not in SCALES:
+            raise ValueError(f"unit of metric {metric.name} is {metric.unit!r}; allowed: {', '.join(SCALES)}")
 
 
 def take_threads(threads: int) -> None:

@@ -92,6 +92,20 @@ PLUGINS = {
     "starts_a_thread": "import threading, time; threading.Thread(target=time.sleep, args=(99,), daemon=True).start()",
     "uses_numpy": "import numpy, scipy.linalg; numpy.ones((500, 500)) @ numpy.ones((500, 500))",
     "innocent": "from suite import registry",
+    "in_furlongs": """
+from suite.contracts.probes import Probe
+from suite.levels.tunings.eager import Eager
+from suite.records import Metric
+from suite.registry import TUNINGS, TuningSpec
+
+
+class Furlongs(Eager):
+    def probes(self):
+        return (Probe(Metric("speed", "furlong", "higher", "A unit that no reader knows."), float),)
+
+
+TUNINGS.add(TuningSpec("furlongs", Furlongs, {"compiled": False, "dtype": "float32"}))
+""",
 }
 
 
@@ -117,3 +131,10 @@ def test_a_plugin_may_use_libraries_that_end_their_threads_before_a_fork(plugins
     with Launcher(Plan(threads=1), ("uses_numpy",)) as launcher:
         launcher.start()
         launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
+
+
+def test_a_plugin_s_metric_in_an_unknown_unit_fails_its_case_and_never_reaches_a_record(plugins):
+    sentence = "unit of metric speed is 'furlong'; allowed: s, "
+    case = Case("seed_cnn", "sgd", "cpu", "furlongs", batch_size=4)
+    with Launcher(Plan(threads=1), ("in_furlongs",)) as launcher, pytest.raises(WorkerFailed, match=sentence):
+        launcher.fork(case)
