@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from suite.analysis.estimates import counted, estimate
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.records.store import read_run
 from tests.conftest import Desk, Finished
 from tests.fakes.neighbours import BUSY, neighbour
 
 
 def test_a_selected_case_is_measured_on_all_cores(desk: Desk) -> None:
-    selected = ("-k", "tinier and adam", "--threads", str(usable_cores()))
+    selected = ("-k", "tinier and adam", "--threads", str(affinity_cores()))
     done = desk.run("--profile", "tiny", *selected, "--record", "here")
     assert done.code == 0, done.out + done.err
     assert "3 deselected" in done.out

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.matrix.profiles import CASES_FOLDER
 from suite.records.store import read_run
 
@@ -58,7 +58,7 @@ def main() -> None:
     """The shards that are missing, then the sums."""
     done = {line["shard"] for line in kept() if line["of"] == SHARDS}
     missing = [number for number in range(1, SHARDS + 1) if number not in done]
-    with ThreadPoolExecutor(usable_cores()) as pool, KEPT.open("a") as file:
+    with ThreadPoolExecutor(affinity_cores()) as pool, KEPT.open("a") as file:
         for found in pool.map(outcome, missing):
             file.write(json.dumps(found) + "\n")
             file.flush()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine import interference
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Disturbance
 
 WINDOW_S = 2.0
@@ -45,7 +45,7 @@ def load(seen: Disturbance) -> Finding:
     """Whether other processes use the cores that this one may use."""
     if seen.others_cores is None:
         return unknown("other load", UNREADABLE)
-    share = seen.others_cores / usable_cores()
+    share = seen.others_cores / affinity_cores()
     if share < MUCH_LOAD:
         return fine("other load", f"{share:.1%} of the cores that this process may use")
     most = (seen.neighbours or ())[:SHOWN_PROCESSES]

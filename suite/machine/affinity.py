@@ -91,8 +91,8 @@ def allowed_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def usable_cores() -> int:
-    """How many cores this process may use."""
+def affinity_cores() -> int:
+    """Number of cores in this process's affinity; a CPU quota may grant less (`threads.granted_cores`)."""
     return len(allowed_cores()) or os.cpu_count() or 1
 
 

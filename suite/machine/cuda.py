@@ -1,4 +1,4 @@
-"""Which accelerators torch can use here, asked of the driver and of torch's files: no torch is imported for it."""
+"""CUDA devices that torch can use here, by the driver and by torch's files. No torch is imported."""
 
 from __future__ import annotations
 
@@ -12,25 +12,49 @@ import pynvml
 
 from suite.machine.readings import optional_or
 
+UUIDS = ("GPU-", "MIG-")
+"""Beginnings of the UUIDs by which `CUDA_VISIBLE_DEVICES` may name a device."""
+
 
 @lru_cache(maxsize=1)
 def cuda_devices() -> int:
-    """CUDA devices that torch would see in a process started here; 0 without a driver, or with a torch for CPUs alone.
+    """Number of CUDA devices that torch would see in a process started here.
 
-    Source: NVIDIA, "CUDA C++ programming guide", `CUDA_VISIBLE_DEVICES` (entries after an invalid one do not count).
+    Returns:
+        0 without a driver, or where the installed torch was built for CPUs alone.
     """
-    if not built_for_cuda():
-        return 0
-    there = devices_of_driver()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return there
-    count = 0
-    for entry in filter(None, (text.strip() for text in visible.split(","))):
-        if (entry.isdigit() and int(entry) >= there) or entry.startswith("-"):
+    return len(visible_devices(devices_of_driver())) if built_for_cuda() else 0
+
+
+def visible_devices(installed: int) -> list[int | str]:
+    """Devices that a process started here sees, in its order: an index or a UUID for each.
+
+    The first invalid entry of `CUDA_VISIBLE_DEVICES` ends the list. A device that is named twice empties it.
+
+    Args:
+        installed: devices that the driver has.
+
+    Source: NVIDIA, "CUDA C++ programming guide", `CUDA_VISIBLE_DEVICES`; PyTorch 2.11, torch/cuda/__init__.py,
+        `_parse_visible_devices`.
+    """
+    text = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if text is None:
+        return list(range(installed))
+    devices: list[int | str] = []
+    for entry in text.split(","):
+        device = device_named(entry.strip())
+        if device is None or (isinstance(device, int) and device >= installed):
             break
-        count += 1
-    return count
+        devices.append(device)
+    return devices if len(set(devices)) == len(devices) else []
+
+
+def device_named(entry: str) -> int | str | None:
+    """The UUID, or the index with which an entry begins; None where it is neither."""
+    if entry.startswith(UUIDS):
+        return entry
+    index = re.match(r"\d+", entry)
+    return int(index[0]) if index else None
 
 
 @optional_or(int)

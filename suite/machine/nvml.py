@@ -9,13 +9,13 @@ Source: NVIDIA, "NVML API reference". Utilization is the share of time in which 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import pynvml
 
+from suite.machine.cuda import visible_devices
 from suite.machine.readings import optional
 
 READINGS: dict[str, Callable[[Any], float]] = {
@@ -55,24 +55,17 @@ def driver() -> Iterator[None]:
 
 
 def handles() -> list[Any]:
-    """The devices that a process started here sees, in the order in which it sees them.
+    """Handles of the devices that a process started here sees, in its order.
 
     Raises:
-        pynvml.NVMLError: the driver does not tell.
-
-    Source: NVIDIA, "CUDA C++ programming guide", `CUDA_VISIBLE_DEVICES`.
+        pynvml.NVMLError: the driver refuses to count them.
     """
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
     found: list[Any] = []
-    for entry in filter(None, (text.strip() for text in visible.split(","))):
+    for device in visible_devices(pynvml.nvmlDeviceGetCount()):
+        by_name = pynvml.nvmlDeviceGetHandleByIndex if isinstance(device, int) else pynvml.nvmlDeviceGetHandleByUUID
         try:
-            by_index = entry.isdigit()
-            found.append(
-                pynvml.nvmlDeviceGetHandleByIndex(int(entry)) if by_index else pynvml.nvmlDeviceGetHandleByUUID(entry)
-            )
-        except pynvml.NVMLError:  # those behind an invalid entry do not count
+            found.append(by_name(device))
+        except pynvml.NVMLError:  # an unknown UUID is an invalid entry: it ends the list
             break
     return found
 

@@ -6,6 +6,7 @@ a backward pass hangs where OpenMP starts fewer. Cores, quota and wishes bound t
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -24,11 +25,14 @@ Source: PyTorch, aten/src/ATen/ParallelCommon.cpp, `intraop_default_num_threads`
 """
 
 
+def granted_core_time() -> float:
+    """Cores' worth of time that affinity (taskset, cpuset) and CPU quota grant."""
+    return min(float(affinity.affinity_cores()), cpu_quota() or math.inf)
+
+
 def granted_cores() -> int:
-    """Cores that this process may use: its affinity (taskset, cpuset) and its CPU quota, whichever is less."""
-    allowed = affinity.usable_cores()
-    quota = cpu_quota()
-    return max(1, min(allowed, int(quota))) if quota else allowed
+    """Whole cores within `granted_core_time`, at least one."""
+    return max(1, int(granted_core_time()))
 
 
 def default_threads() -> int:

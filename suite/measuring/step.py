@@ -15,7 +15,7 @@ from suite.contracts.clock import Clock
 from suite.contracts.placement import Placement
 from suite.contracts.probes import DATA_WAIT, QUEUE_TIME, Probe, Queueing
 from suite.levels.executions.cpu import Cpu
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.records import INFER, NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
 
@@ -121,7 +121,7 @@ class Step:
         wanted = self.execution.ranks_here * (torch.get_num_threads() + workers)
         queueing = Queueing()
         stack.callback(queueing.close)
-        queued = (Probe(QUEUE_TIME, queueing.read_s),) if wanted <= usable_cores() else ()
+        queued = (Probe(QUEUE_TIME, queueing.read_s),) if wanted <= affinity_cores() else ()
         return (*queued, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
 
     @property

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.analysis.validity import FEWEST_TURNS, doubts, summary, turns_of_visits, verdict
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Disturbance, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from suite.records import Case, Measurement, Metric, Plan, Series, Visit
@@ -208,7 +208,7 @@ def test_any_record_has_a_verdict(values, cores, share):
     assert len({doubt.kind for doubt in found}) == len(found)
 
 
-@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
+@pytest.mark.skipif(affinity_cores() < 2, reason="needs two cores")
 @pytest.mark.alone
 @pytest.mark.slow
 def test_threads_that_are_bound_to_one_core_are_named(monkeypatch):

@@ -30,7 +30,10 @@ def test_as_many_devices_are_found_as_torch_finds():
 
 @pytest.mark.parametrize(
     ("visible", "count"),
-    [("", 0), ("0", 1), ("2,0", 2), ("0,7,1", 1), ("-1", 0), ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", 1)],
+    [
+        *(("", 0), ("0", 1), ("2,0", 2), ("0,7,1", 1), ("-1", 0), (" 1 , 2 ", 2), ("0,,1", 1), (",1", 0), ("gpu", 0)),
+        *(("1,1", 0), ("1gpu2,2", 2), ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", 1)),
+    ],
 )
 def test_hidden_devices_do_not_count(driver, visible, count):
     driver.setenv("CUDA_VISIBLE_DEVICES", visible)

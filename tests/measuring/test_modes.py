@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.measuring.modes import make_step
 from suite.records import INFER, MODES, Case
 from suite.registry import load_levels
@@ -14,7 +14,7 @@ load_levels()
 @pytest.mark.parametrize(("name", "told"), [("synthetic", True), ("loader_w2", False)])
 def test_queueing_is_told_where_the_step_leaves_its_own_threads_a_core_each(name, told):
     before = torch.get_num_threads()
-    torch.set_num_threads(usable_cores())
+    torch.set_num_threads(affinity_cores())
     try:
         with make_step(Case("seed_cnn", "sgd", "cpu", input=name, batch_size=4)) as step:
             assert ("queue_time" in [probe.metric.name for probe in step.probes]) is told

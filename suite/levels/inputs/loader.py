@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite.contracts.placement import Placement
 from suite.levels.inputs.synthetic import Synthetic
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.machine.process_lifetime import die_with_parent
 from suite.machine.readings import optional_or
 from suite.records import NUM_CLASSES, Case
@@ -196,7 +196,7 @@ class Loader(Synthetic):
 
 def refusal_of_workers(case: Case, workers: int) -> str:
     """Why this machine is too small for the loader workers of `case`; empty where it is not."""
-    cores = usable_cores()
+    cores = affinity_cores()
     if cores < workers:
         return f"{case.input} starts {workers} loader workers, and this process may use {cores} of the machine's cores"
     needed = (workers * AHEAD + 1) * case.batch_size * 3 * case.image_size**2 * 4

@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.levels.tunings.eager import CudaOnly, Eager
 from suite.machine import threads
-from suite.machine.affinity import usable_cores
+from suite.machine.affinity import affinity_cores
 from suite.records import INFER, Case
 from suite.registry import TUNINGS, TuningSpec
 
@@ -25,9 +25,9 @@ class Threads(Eager):
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - threads prepare the work of every device
         """Fewer cores than threads, or a limit of OpenMP's below them."""
-        if cls.threads <= usable_cores():
+        if cls.threads <= affinity_cores():
             return threads.refusal(cls.threads)
-        return f"{case.tuning} has {cls.threads} threads, and this process may use {usable_cores()} cores"
+        return f"{case.tuning} has {cls.threads} threads, and this process may use {affinity_cores()} cores"
 
     @contextmanager
     def setting(self) -> Iterator[None]:

@@ -7,9 +7,10 @@ from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from suite.machine.affinity import allowed_cores, usable_cores
-from suite.machine.cgroups import cpu_quota, throttled_s
+from suite.machine.affinity import allowed_cores
+from suite.machine.cgroups import throttled_s
 from suite.machine.sampler import Sample, Sampler, Seen
+from suite.machine.threads import granted_core_time
 from suite.records import Better, Case, Metric, Series
 from suite.registry import EXECUTIONS
 
@@ -232,5 +233,4 @@ def energy_j(samples: Sequence[Sample], index: int) -> float | None:
 def utilization(samples: Sequence[Sample]) -> float:
     """Share of the time of the cores granted to this process, by affinity and quota, that was used."""
     first, last = samples[0], samples[-1]
-    granted = min(float(usable_cores()), cpu_quota() or float("inf"))
-    return (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s) / granted
+    return (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s) / granted_core_time()
