@@ -244,6 +244,7 @@ def test_tests_stand_in_folders_named_as_the_rooms():
     assert {file.stem for file in TESTS.glob("test_*.py")} <= {
         *(f"test_{name}" for name in MODULES if "." not in name),
         "test_architecture",
+        "test_prose",
     }
 
 
