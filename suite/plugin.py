@@ -29,13 +29,12 @@ from suite.frontend.signals import Terminated, as_interruptions
 from suite.machine import torchrun
 from suite.matrix.profiles import CASES_FOLDER, cases_of, matrix_of, shard
 from suite.options import OPTIONS
-from suite.provenance import environment
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.records.atomic_files import refusal_of
 from suite.records.failure_reason import attempted
 from suite.runner.progress import ProgressLine
 from suite.runner.session import LiveRun
-from suite.runner.settings import Settings, settle
+from suite.runner.settings import Settings, machine_defaults, settle
 
 """Exit code for what the user can mend."""
 RUNS_FOLDER = Path("reports", "runs")
@@ -99,7 +98,7 @@ def bench_of(config: pytest.Config) -> Bench:
             pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", ExitCode.WRONG_USAGE)
         given = {option.name: config.getoption(option.dest) for option in OPTIONS}
         with sentence():
-            config.stash[BENCH] = Bench(settle(given, environment.defaults()))
+            config.stash[BENCH] = Bench(settle(given, machine_defaults()))
     return config.stash[BENCH]
 
 

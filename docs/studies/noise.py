@@ -26,11 +26,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ways import WAYS, wanted
+from ways import WAYS, quick_cases, wanted
 
 from suite.analysis.intervals import estimates
 from suite.machine.threads import default_threads
-from suite.matrix.profiles import cases_of, load_profile, runnable
 from suite.records import Plan, RunRecord
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
@@ -44,13 +43,16 @@ Figures = dict[str, tuple[float, float | None]]
 PLAIN_TEST = """
 import pytest
 import torch
-from suite.matrix.profiles import cases_of, load_profile, runnable
+from suite.matrix.profiles import cases_of, load_profile, refusal
 from suite.measuring.modes import TrainingStep
 
 torch.set_num_threads({threads})
 
 
-@pytest.mark.parametrize("case", runnable(cases_of(load_profile("quick"))), ids=lambda case: case.id)
+CASES = [case for case in cases_of(load_profile("quick")) if not refusal(case)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_step(benchmark, case):
     step = TrainingStep(case)
     for _ in range(5):
@@ -63,7 +65,7 @@ def ours(plan: Plan) -> Figures:
     """Median and half-width by case id of one run of quick."""
     records: list[RunRecord] = []
     with Launcher(plan) as launcher:
-        for progress in Scheduler(plan, launcher).run(runnable(cases_of(load_profile("quick")))):
+        for progress in Scheduler(plan, launcher).run(quick_cases()):
             if progress.record is not None:
                 records.append(progress.record)
     return {

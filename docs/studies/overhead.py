@@ -15,13 +15,14 @@ from itertools import cycle
 from statistics import median
 from time import perf_counter
 
+from ways import quick_cases
+
 from suite.machine.allocators import environment
 from suite.machine.threads import default_threads
-from suite.matrix.profiles import cases_of, load_profile, runnable
-from suite.provenance.environment import defaults
 from suite.records import Case, Plan
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
+from suite.runner.settings import machine_defaults
 
 FRESH_REPEATS = 3
 ONE_PROCESS = "one-process"
@@ -44,8 +45,8 @@ TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu"))
 
 def visits() -> None:
     """The overhead of every visit that the quick profile makes."""
-    plan = Plan(**defaults())
-    cases = runnable(cases_of(load_profile("quick")))
+    plan = Plan(**machine_defaults())
+    cases = quick_cases()
     overheads: dict[str, list[float]] = {}
     with Launcher(plan) as launcher:
         started = perf_counter()

@@ -20,8 +20,8 @@ from typing import Any
 
 from suite.analysis.run_validity import doubts_of
 from suite.machine.cgroups import groups
-from suite.provenance import environment
 from suite.records.store import read_run
+from suite.records.timestamps import now
 
 RUNS = int(os.environ.get("RUNS", "10"))
 THREADS = int(os.environ.get("THREADS", "1"))
@@ -132,7 +132,7 @@ def keep(condition: str, found: dict[str, list[tuple[str, str]]]) -> None:
     """Append a run's verdicts."""
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     with KEPT.open("a") as file:
-        line = {"at": environment.now(), "condition": condition, "threads": THREADS, "doubts": found}
+        line = {"at": now(), "condition": condition, "threads": THREADS, "doubts": found}
         file.write(json.dumps(line) + "\n")
 
 

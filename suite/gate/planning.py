@@ -25,6 +25,7 @@ from suite.provenance import environment
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
+from suite.records.timestamps import for_file_name, now
 from suite.runner.settings import MAX_ORDER_SEED
 
 ROOT = Path("reports/gates")
@@ -138,7 +139,7 @@ def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
     refuse_too_many(rows, wanted)
     facts, torches = tried(setting)
     planned = Planned(
-        started_at=environment.now(),
+        started_at=now(),
         arms=arms.arms_now(sides, torches, setting.plugins),
         rows=tuple(rows),
         levels=levels_of(rows),
@@ -164,7 +165,7 @@ def opened(folder: Path | None, planned: Planned) -> Ledger:
     """
     if folder is not None:
         return Ledger.create(folder, planned)
-    with fresh_folder(ROOT / planned.started_at[:19].replace(":", "-")) as fresh:
+    with fresh_folder(ROOT / for_file_name(planned.started_at)) as fresh:
         return Ledger.create(fresh, planned)
 
 
@@ -249,7 +250,7 @@ def resume(folder: Path) -> tuple[Setting, Gate, Ledger]:
         if gate.finished:
             raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
         setting = as_planned(folder, gate.planned)
-        ledger.resumed(environment.now())
+        ledger.resumed(now())
     except BaseException:  # an interruption, too
         ledger.close()
         raise

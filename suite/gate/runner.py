@@ -33,7 +33,7 @@ from suite.gate.measuring.block import Order, Setting, measure_block
 from suite.gate.record.store import Gate, Ledger
 from suite.gate.record.values import Block, Kind, Mode, Row
 from suite.gate.verdict import GateVerdict
-from suite.provenance import environment
+from suite.records.timestamps import now
 
 MODES: tuple[Mode, Mode] = ("together", "bursts")
 TRIAL_ROWS = 3
@@ -105,7 +105,7 @@ class LiveGate:
                     self._measure("control" if self._is_control_due() else "comparison")
                     self._look_into_control()
                 self._measure_sizes()
-        self._ledger.finish(environment.now())
+        self._ledger.finish(now())
         self._procedure.finish()
         self.gate = Gate(planned, self.gate.blocks, self.gate.readings, finished=True)
         return judge(self.gate, self._procedure)

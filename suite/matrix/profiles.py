@@ -241,11 +241,6 @@ def refusal_alone(case: Case, ranks: int) -> str:
     return f"{case.structure} needs 2 images a rank, or {smallest} pixels a side, for its last batch norms"
 
 
-def runnable(cases: Sequence[Case]) -> list[Case]:
-    """Those that this machine can run."""
-    return [case for case in cases if not refusal(case)]
-
-
 def shard(cases: Sequence[Case], text: str) -> list[Case]:
     """Part I of N of the cases: every N-th, so that each part has some of every structure.
 

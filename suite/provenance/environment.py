@@ -7,7 +7,6 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +19,7 @@ from suite.machine import allocators, torchrun
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
-from suite.machine.threads import cores_of, default_threads, granted_cores
+from suite.machine.threads import cores_of, granted_cores
 from suite.provenance import code_identity, environment_variables
 from suite.records import Plan
 
@@ -30,15 +29,6 @@ PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psut
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "KMP_AFFINITY")
 """Variables that change how torch uses cores; recorded where they are set."""
 CONTAINER_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
-WORKER_BYTES = 3 * 2**28
-"""Memory set aside for one worker beside what it shares with the others: a resnet18 with Adam takes half of it."""
-MOST_ABREAST = 32
-"""Workers side by side, at most: their turns are then some ten seconds apart, as far as the drift of a machine asks."""
-
-
-def now() -> str:
-    """The present moment as the record writes it: ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def facts(
@@ -113,20 +103,6 @@ MACHINE: dict[str, Callable[[], Any]] = {
     "page_bytes": lambda: positive(os.sysconf("SC_PAGE_SIZE")),
 }
 """Fact about the machine -> what reads it."""
-
-
-def defaults() -> dict[str, int]:
-    """What a plan takes from the machine."""
-    return {"threads": default_threads(), "abreast": default_abreast()}
-
-
-def default_abreast() -> int:
-    """Workers that live side by side unless the user says else: as many as memory holds, and not more than help; the
-    plan's own number where the memory is unknown.
-    """
-    limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
-    known_bytes = [limit for limit in limits if limit is not None]
-    return max(1, min(MOST_ABREAST, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
 
 
 def software(torch: dict[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,8 @@ from contextlib import suppress
 
 from suite.machine.torchrun import World, is_over
 from suite.options import OPTIONS
-from suite.provenance import environment
 from suite.runner.launcher import Launcher
-from suite.runner.settings import settle
+from suite.runner.settings import machine_defaults, settle
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
 
 
@@ -36,7 +35,7 @@ def follow(arguments: Sequence[str], among: World) -> None:
         parser.add_argument(f"--{option.name}", default=None)
     told = vars(parser.parse_known_args(arguments)[0])
     given = {option.name: told[option.name.replace("-", "_")] for option in OPTIONS}
-    settings = settle(given, environment.defaults())
+    settings = settle(given, machine_defaults())
     with Launcher(settings.plan, settings.profile.plugins) as launcher:
         attend_all(launcher, among)
 

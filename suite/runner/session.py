@@ -14,6 +14,7 @@ from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences, not_known
 from suite.records.store import RunWriter, read_run, read_visits
+from suite.records.timestamps import for_file_name, now
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Progress, Scheduler
 from suite.runner.settings import Settings
@@ -64,8 +65,8 @@ class LiveRun:
         return self._writer.note
 
     def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
-        started = environment.now()
-        run_id = f"{started[:19].replace(':', '-')}-{settings.profile.name}"
+        started = now()
+        run_id = f"{for_file_name(started)}-{settings.profile.name}"
         header = Header(run_id, started, self._plan, tuple(self.cases), selection_of(settings), facts)
         if settings.folder is not None:
             return RunWriter.create(settings.folder, header)
@@ -96,7 +97,7 @@ class LiveRun:
             raise StepmarkError(
                 f"{self.folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
             )
-        known = {"at": environment.now(), "load": facts["load_before"]}
+        known = {"at": now(), "load": facts["load_before"]}
         unknown = not_known(before, (*CODE, *TO_RESUME))
         self._writer.resumed({**known, **({"not_compared": unknown} if unknown else {})})
 
@@ -131,9 +132,7 @@ class LiveRun:
             return False
         counts = Counter(record.outcome for record in self.outcomes.values())
         after = {"load_after": environment.load(), "not_read": dict(NOTES)}
-        self._writer.finish(
-            Footer(environment.now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after)
-        )
+        self._writer.finish(Footer(now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after))
         return True
 
     def close(self) -> None:

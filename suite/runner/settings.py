@@ -8,12 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.machine.cgroups import memory_limit
+from suite.machine.readings import known
+from suite.machine.threads import default_threads
 from suite.matrix.profiles import Profile, load_profile
 from suite.options import DEFAULT_PROFILE, PLAN_OPTIONS, plan_value
+from suite.provenance.environment import available_bytes
 from suite.records import Plan, Run, StepmarkError
 from suite.records.store import read_run
 
 MAX_ORDER_SEED = 2**32 - 1
+WORKER_BYTES = 3 * 2**28
+"""Memory planned for one worker, without what it shares with the others; a resnet18 with Adam takes half of it."""
+MOST_INTERLEAVED = 32
+"""Most workers that take turns: theirs are then some ten seconds apart, and the machine drifts little in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,18 @@ def settle(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Set
     plan = Plan(**{**defaults, **profile.plan, **typed})
     folder = Path(given["record"]) if "record" in given else None
     return Settings(profile, plan, given.get("shard"), folder)
+
+
+def machine_defaults() -> dict[str, int]:
+    """Fields of a plan whose default depends on this machine: `threads` and `abreast`."""
+    return {"threads": default_threads(), "abreast": workers_in_memory()}
+
+
+def workers_in_memory() -> int:
+    """Workers that memory has room for, up to `MOST_INTERLEAVED`; the plan's default where memory is unknown."""
+    limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
+    known_bytes = [limit for limit in limits if limit is not None]
+    return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
 
 
 def resumed(given: Mapping[str, str]) -> Settings:

@@ -76,8 +76,3 @@ def test_the_commit_is_that_of_the_project_with_a_reason_where_there_is_none(mon
 def test_a_package_that_is_not_installed_has_no_version():
     assert environment.version("stepmark-no-such-distribution") is None
     assert environment.version("pytest") == pytest.__version__
-
-
-def test_the_moment_is_written_in_utc_to_the_second():
-    assert len(environment.now()) == len("2026-01-02T03:04:05+00:00")
-    assert environment.now().endswith("+00:00")
