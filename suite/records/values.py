@@ -132,6 +132,11 @@ class Series:
     metric: Metric
     values: tuple[float, ...]
 
+    @classmethod
+    def single(cls, name: str, unit: str, value: float, description: str) -> Series:
+        """One number as a series; less of it is better."""
+        return cls(Metric(name, unit, "lower", description), (float(value),))
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:

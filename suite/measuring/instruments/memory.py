@@ -23,7 +23,7 @@ from suite.machine.cgroups import memory_peak
 from suite.measuring.instruments.op_counts import requests
 from suite.measuring.modes import TrainingStep, make_step
 from suite.measuring.step import Part, Step
-from suite.records import Case, Metric, Series
+from suite.records import Case, Series
 from suite.registry import EXECUTIONS
 
 MORE_STEPS = 3
@@ -39,11 +39,6 @@ PEAKS = {
     "steady": "during a step, once all that is kept from step to step is there",
 }
 """Phase -> when it is. Before the first one stands what is imported."""
-
-
-def series(name: str, value: float, description: str) -> Series:
-    """A number of bytes as a series of one value."""
-    return Series(Metric(name, "B", "lower", description), (float(value),))
 
 
 class HostMemory:
@@ -151,10 +146,15 @@ class Phases:
             for phase in PEAKS
             if phase in self._found
             for one in (
-                series(
-                    f"{name}_before_{phase}", self._found[phase].before[place], f"The {what}, before: {PEAKS[phase]}."
+                Series.single(
+                    f"{name}_before_{phase}",
+                    "B",
+                    self._found[phase].before[place],
+                    f"The {what}, before: {PEAKS[phase]}.",
                 ),
-                series(f"{name}_peak_{phase}", self._found[phase].peaks[place], f"Most {what} {PEAKS[phase]}."),
+                Series.single(
+                    f"{name}_peak_{phase}", "B", self._found[phase].peaks[place], f"Most {what} {PEAKS[phase]}."
+                ),
             )
         )
 
@@ -207,17 +207,19 @@ def other_sets() -> tuple[Series, ...]:
     process_memory.trim()
     peak = memory_peak()
     meaning = "Most memory of this control group since it began, with all that ran in it and files that it read."
-    grouped = (series("group_memory_peak", peak, meaning),) if peak is not None else ()
+    grouped = (Series.single("group_memory_peak", "B", peak, meaning),) if peak is not None else ()
     with suppress(OSError, LookupError):
         return (
             *grouped,
-            series(
+            Series.single(
                 "memory_proportional",
+                "B",
                 process_memory.proportional_bytes(),
                 "Proportional set of the worker between two steps: a page counts as a part for each that shares it.",
             ),
-            series(
+            Series.single(
                 "memory_unique",
+                "B",
                 process_memory.unique_bytes(),
                 "Unique set of the worker between two steps: pages that no other process has.",
             ),
@@ -234,10 +236,14 @@ def lower_bound(step: Step) -> tuple[Series, ...]:
     gradients = [weights.grad for weights in step.network.parameters() if weights.grad is not None]
     held = [*step.network.parameters(), *step.network.buffers()]
     return (
-        series("parameter_bytes", total_bytes(held), "Parameters and buffers of the network."),
-        series("gradient_bytes", total_bytes(gradients), "Gradients of the parameters."),
-        series("optimizer_state_bytes", total_bytes(state), "State that the optimizer keeps for the parameters."),
-        series("saved_bytes", saved, "What forward saves for backward beside parameters: activations, the batch."),
+        Series.single("parameter_bytes", "B", total_bytes(held), "Parameters and buffers of the network."),
+        Series.single("gradient_bytes", "B", total_bytes(gradients), "Gradients of the parameters."),
+        Series.single(
+            "optimizer_state_bytes", "B", total_bytes(state), "State that the optimizer keeps for the parameters."
+        ),
+        Series.single(
+            "saved_bytes", "B", saved, "What forward saves for backward beside parameters: activations, the batch."
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from suite.measuring.modes import TrainingStep
 from suite.measuring.step import Step
-from suite.records import Metric, Series
+from suite.records import Series
 
 MEMORY_EVENT = "[memory]"
 """What torch's profiler calls an event of its allocators; what they give back has a negative number of bytes."""
@@ -41,15 +41,14 @@ def requests(step: Step) -> tuple[Series, ...]:
     with HostReads(step.execution.device_type(), counts_of_steps(step)) as reads:
         step()
     return (
-        one("allocations", "count", len(asked), "Times that one step asks torch's allocators for memory."),
-        one("allocated_bytes", "B", sum(asked), "Bytes that one step asks torch's allocators for, all in all."),
-        one("host_reads", "count", reads.number, "Times that one step reads a value of a tensor, as `.item()` does."),
+        Series.single("allocations", "count", len(asked), "Times that one step asks torch's allocators for memory."),
+        Series.single(
+            "allocated_bytes", "B", sum(asked), "Bytes that one step asks torch's allocators for, all in all."
+        ),
+        Series.single(
+            "host_reads", "count", reads.number, "Times that one step reads a value of a tensor, as `.item()` does."
+        ),
     )
-
-
-def one(name: str, unit: str, amount: int, description: str) -> Series:
-    """A number as a series of one value."""
-    return Series(Metric(name, unit, "lower", description), (float(amount),))
 
 
 class HostReads(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -59,15 +59,10 @@ def work(case: Case) -> tuple[Series, ...]:
             step()
     parts = dict.fromkeys(PARTS[part] for part in step.parts if part in PARTS)
     return (
-        *(value(f"flops_{part}", "FLOP", counter.flops.get(part, 0), f"{FLOPS} {part}.") for part in parts),
-        value("bytes_moved", "B", sum(counter.bytes.values()), BYTES),
-        value("unknown_operators", "count", len(counter.unknown), UNKNOWN),
+        *(Series.single(f"flops_{part}", "FLOP", counter.flops.get(part, 0), f"{FLOPS} {part}.") for part in parts),
+        Series.single("bytes_moved", "B", sum(counter.bytes.values()), BYTES),
+        Series.single("unknown_operators", "count", len(counter.unknown), UNKNOWN),
     )
-
-
-def value(name: str, unit: str, amount: int, description: str) -> Series:
-    """One number as a series."""
-    return Series(Metric(name, unit, "lower", description), (float(amount),))
 
 
 def by_part(counter: Work) -> Watch:
