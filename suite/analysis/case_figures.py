@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from suite.analysis.estimates import Estimate, counted, quiet, throughput
+from suite.analysis.estimates import Estimate, counted, throughput, undisturbed
 from suite.analysis.intervals import estimates
 from suite.analysis.run_validity import doubts_of
 from suite.analysis.validity import Doubt
@@ -106,7 +106,7 @@ def peak_memory(measurement: Measurement) -> float | None:
 def disturbed(measurement: Measurement) -> int | None:
     """Rounds whose threads had to queue; None where no queueing was recorded."""
     cpu_s, queue_s = measurement.values("cpu_time"), measurement.values("queue_time")
-    return quiet(cpu_s, queue_s).count(False) if cpu_s and queue_s else None
+    return undisturbed(cpu_s, queue_s).count(False) if cpu_s and queue_s else None
 
 
 def middle(measurement: Measurement, metric: str) -> float | None:

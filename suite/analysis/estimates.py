@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -98,7 +98,7 @@ def counted(measurement: Measurement, metric: str = "step_time") -> list[list[fl
     """
     parts = measurement.by_turn(metric)
     cpu, queue = measurement.by_turn("cpu_time"), measurement.by_turn("queue_time")
-    masks = [quiet(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
+    masks = [undisturbed(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
     total = sum(len(part) for part in parts)
     if not parts:
         return []
@@ -120,7 +120,7 @@ def throughput(measurement: Measurement, batch_size: int) -> float | None:
     return images / seconds if seconds else None
 
 
-def quiet(cpu_s: Sequence[float], queue_s: Sequence[float]) -> list[bool]:
+def undisturbed(cpu_s: Iterable[float], queue_s: Iterable[float]) -> list[bool]:
     """For each round, whether its threads had the cores they asked for, all but `DISTURBED_SHARE` of their time."""
     return [queue <= DISTURBED_SHARE * (cpu + queue) for cpu, queue in zip(cpu_s, queue_s, strict=True)]
 

@@ -20,9 +20,9 @@ from suite.analysis.estimates import (
     counted,
     estimate,
     quantile,
-    quiet,
     settled,
     student_quantile,
+    undisturbed,
 )
 from suite.contracts.probes import STEP_TIME
 from suite.records import Measurement, Metric, Series, Visit
@@ -219,7 +219,12 @@ def test_an_interval_that_did_not_know_the_turns_would_cover_far_too_little():
 
 def test_a_round_is_quiet_while_its_threads_queued_for_no_more_than_the_disturbed_share():
     cpu = 1.0 - DISTURBED_SHARE
-    assert quiet([cpu, cpu, 1.0, 0.0], [DISTURBED_SHARE, DISTURBED_SHARE + 0.01, 0.0, 0.0]) == [True, False, True, True]
+    assert undisturbed([cpu, cpu, 1.0, 0.0], [DISTURBED_SHARE, DISTURBED_SHARE + 0.01, 0.0, 0.0]) == [
+        True,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_disturbed_rounds_are_set_aside_turn_by_turn():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.analysis.estimates import quiet
+from suite.analysis.estimates import undisturbed
 from suite.machine.priority import HIGHEST, reached
 from suite.records import Case, Plan
 from suite.runner.launcher import Launcher
@@ -75,7 +75,7 @@ def quiet_share(priority: str) -> float:
     with worker(priority) as (_, forked):
         forked.measure(seconds=0.0, steps_per_round=1, min_rounds=5)
         series = {one.metric.name: one.values for one in forked.measure(seconds=0.5, steps_per_round=5, min_rounds=20)}
-    calm = quiet(series["cpu_time"], series["queue_time"])
+    calm = undisturbed(series["cpu_time"], series["queue_time"])
     return sum(calm) / len(calm)
 
 

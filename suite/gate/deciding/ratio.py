@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.analysis.estimates import DISTURBED_SHARE, QUIET_ENOUGH
+from suite.analysis.estimates import QUIET_ENOUGH, undisturbed
 from suite.gate.record.values import Paired
 from suite.records import Series
 
@@ -38,7 +38,7 @@ def ratio_of(paired: Paired, metric: str = "step_time") -> Ratio:
     are quiet, none is: the block tells nothing of the case.
     """
     orders = np.array(paired.orders)
-    kept = quiet(paired)
+    kept = undisturbed_pieces(paired)
     logs = piece_logs(paired.candidate, metric, len(orders)) - piece_logs(paired.baseline, metric, len(orders))
     usable = kept & np.isfinite(logs)
     by_order = [logs[usable & (orders == order)] for order in (0, 1)]
@@ -68,7 +68,7 @@ def piece_logs(series: tuple[Series, ...], metric: str, pieces: int) -> Values:
     return logs
 
 
-def quiet(paired: Paired) -> NDArray[np.bool_]:
+def undisturbed_pieces(paired: Paired) -> NDArray[np.bool_]:
     """For each piece, whether the threads of both sides had the cores that they asked for."""
     pieces = len(paired.orders)
     kept = np.ones(pieces, dtype=bool)
@@ -78,7 +78,7 @@ def quiet(paired: Paired) -> NDArray[np.bool_]:
             continue
         queue = rounds(series, "queue_time").reshape(pieces, -1).sum(axis=1)
         cpu = rounds(series, "cpu_time").reshape(pieces, -1).sum(axis=1)
-        kept &= queue <= DISTURBED_SHARE * (cpu + queue)
+        kept &= np.array(undisturbed(cpu, queue), dtype=bool)
     return kept
 
 
