@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from suite.levels.executions.cpu import Cpu
-    from suite.levels.inputs.synthetic import Synthetic
-    from suite.levels.tunings.eager import Eager
+    from suite.contracts.execution import Execution
+    from suite.contracts.input_pipeline import InputPipeline
+    from suite.contracts.tuning import Tuning
 
 LEVEL_NAME = re.compile(r"[a-z0-9_]+")
 SHOWN_NAMES = 12
@@ -228,7 +228,7 @@ class ExecutionSpec:
     """Where and how a step runs; `strategy` is made by the worker, `refusal` also by `stepmark list`."""
 
     name: str
-    strategy: type[Cpu]
+    strategy: type[Execution]
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -237,7 +237,7 @@ class TuningSpec:
     """A way of running the same step; `eager` changes nothing."""
 
     name: str
-    strategy: type[Eager]
+    strategy: type[Tuning]
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -246,7 +246,7 @@ class InputSpec:
     """An input pipeline: yields the batches that the steps train on."""
 
     name: str
-    pipeline: type[Synthetic]
+    pipeline: type[InputPipeline]
     attributes: dict[str, Any] = field(default_factory=dict)
 
 

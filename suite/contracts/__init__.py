@@ -1,5 +1,1 @@
-"""What levels and the measuring process agree on: clocks, probes, where batches go. No torch at import.
-
-The classes that levels derive from still stand with the levels (`levels/executions/cpu.py`,
-`levels/tunings/eager.py`, `levels/inputs/synthetic.py`).
-"""
+"""Base classes that levels derive from, and clocks, probes and placements. No torch at import."""

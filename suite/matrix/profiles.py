@@ -14,9 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from suite.levels.digits import refusal as refusal_to_learn
 from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.matrix.designs import FULL, Choice, Design, choose, is_design
+from suite.matrix.learning import refusal_to_learn
 from suite.options import DEFAULT_PROFILE
 from suite.records import INFER, MODES, Case, StepmarkError
 from suite.records.factors import FACTORS, Factor

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from suite.contracts.execution import Execution
+from suite.contracts.learning import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.probes import ACCURACY, TEST_LOSS, Probe
-from suite.levels.digits import TEST_IMAGES, TRAINING_IMAGES, Digits
-from suite.levels.executions.cpu import Cpu
+from suite.measuring.digits import Digits
 from suite.measuring.snapshot import snapshot
 from suite.measuring.step import DivergedError, Step, Watch
 from suite.records import DEFAULT_MODE, INFER, LEARN, Case
@@ -173,7 +174,7 @@ class LearningStep(TrainingStep):
 STEPS: dict[str, type[Step]] = {DEFAULT_MODE: TrainingStep, INFER: InferenceStep, LEARN: LearningStep}
 
 
-def make_step(case: Case, execution: Cpu | None = None, watch: Watch | None = None) -> Step:
+def make_step(case: Case, execution: Execution | None = None, watch: Watch | None = None) -> Step:
     """The step of a case's mode; arguments as `Step` takes them."""
     return STEPS[case.mode](case, execution, watch)
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from suite.levels.tunings.eager import Eager
+from suite.contracts.tuning import Tuning
 
 
-def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Eager) -> Callable[[], None]:
+def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Tuning) -> Callable[[], None]:
     """Remember weights, buffers, optimizer state, the tuning's state and random state.
 
     Tensors keep their places in memory when they are put back: addresses are part of what a step costs, and captured

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from suite.contracts.clock import Clock
+from suite.contracts.execution import Execution
 from suite.contracts.placement import Placement
 from suite.contracts.probes import DATA_WAIT, QUEUE_TIME, Probe, Queueing
-from suite.levels.executions.cpu import Cpu
 from suite.machine.affinity import affinity_cores
 from suite.records import INFER, NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
@@ -45,7 +45,7 @@ class Step:
     parts: tuple[str, ...] = ("take",)
     """Names of the methods that a step consists of, in the order in which they run."""
 
-    def __init__(self, case: Case, execution: Cpu | None = None, watch: Watch | None = None) -> None:
+    def __init__(self, case: Case, execution: Execution | None = None, watch: Watch | None = None) -> None:
         self.case = case
         self.execution = execution or EXECUTIONS[case.execution].strategy()
         self.tuning = TUNINGS[case.tuning].strategy(self.execution.device_type())

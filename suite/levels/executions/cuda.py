@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from suite.contracts.clock import Clock, WaitingClock
-from suite.levels.executions.cpu import Cpu
+from suite.contracts.execution import Execution
 from suite.machine.cuda import cuda_devices
 from suite.records import Case
 from suite.registry import EXECUTIONS, ExecutionSpec
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Cuda(Cpu):
+class Cuda(Execution):
     """Plain PyTorch on the first CUDA device. Executions on several devices derive from this.
 
     The device works behind the host: it is waited for at the two ends of a round, not at each step.
@@ -22,13 +22,13 @@ class Cuda(Cpu):
     Source: PyTorch, "CUDA semantics", section "Asynchronous execution".
     """
 
-    @staticmethod
-    def device_type() -> str:
+    @classmethod
+    def device_type(cls) -> str:
         """`cuda`."""
         return "cuda"
 
-    @staticmethod
-    def refusal(case: Case) -> str:
+    @classmethod
+    def refusal(cls, case: Case) -> str:
         """The machine has no CUDA device."""
         return "" if cuda_devices() else f"{case.execution} needs a CUDA device, and this machine has none"
 

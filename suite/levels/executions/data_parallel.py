@@ -24,8 +24,8 @@ class DataParallel(Cuda):
         PyTorch, "torch.compiler frequently asked questions", which names DistributedDataParallel as what compiles.
     """
 
-    @staticmethod
-    def refusal(case: Case) -> str:
+    @classmethod
+    def refusal(cls, case: Case) -> str:
         """No device, fewer images than devices, or a tuning that wants one device."""
         devices, facts = cuda_devices(), TUNINGS[case.tuning].attributes
         if not devices:

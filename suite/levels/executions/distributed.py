@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from suite.contracts.clock import Clock, WaitingClock
+from suite.contracts.execution import Execution, RankStep
 from suite.distributed.gradients import first_difference
 from suite.distributed.loopback import LOOPBACK, loopback
 from suite.distributed.ranks import STATUS_S, WAIT, Actions, Peers, RankFailed, about_connection
-from suite.levels.executions.cpu import Cpu, Peer
 from suite.machine import torchrun
 from suite.machine.cuda import cuda_devices
 from suite.machine.fork_safety import left_by_fork
@@ -32,7 +32,7 @@ at once: its connections close."""
 COMMANDS = {"step": b"s", "rewind": b"r", "check": b"c"}
 
 
-class Distributed(Cpu):
+class Distributed(Execution):
     """DistributedDataParallel with torch's defaults over real processes, the worker being rank 0.
 
     The batch of the case is the joint batch: each of R ranks takes every R-th image. Ranks work on one CUDA device each
@@ -97,7 +97,7 @@ class Distributed(Cpu):
             return f"{case.tuning} with {case.execution} needs a network that was wrapped on the stream of the capture"
         return ""
 
-    def begin(self, case: Case, make_peer: Callable[[Cpu], Peer]) -> None:
+    def begin(self, case: Case, make_step: Callable[[Execution], RankStep]) -> None:
         """Fork the other ranks or summon torchrun's, then meet them; another rank comes here again in its own process,
         and only meets.
 
@@ -115,31 +115,31 @@ class Distributed(Cpu):
                 for rank, connection in torchrun.summon(case, among, self._meeting[1]).items():
                     self._peers.meet(rank, connection)
             else:
-                self._fork(make_peer)
+                self._fork(make_step)
         self._join()
 
-    def _fork(self, make_peer: Callable[[Cpu], Peer]) -> None:
+    def _fork(self, make_step: Callable[[Execution], RankStep]) -> None:
         if self.ranks > 1:
             refuse_threads()
         for rank in range(1, self.ranks):
-            self._peers.fork(rank, lambda rank=rank: self._as_rank(rank, rank, make_peer))  # type: ignore[misc]
+            self._peers.fork(rank, lambda rank=rank: self._as_rank(rank, rank, make_step))  # type: ignore[misc]
 
-    def follow(self, summons: Summons, make_peer: Callable[[Cpu], Peer]) -> AbstractContextManager[Actions]:
+    def follow(self, summons: Summons, make_step: Callable[[Execution], RankStep]) -> AbstractContextManager[Actions]:
         """In a process of torchrun's other than rank 0: the step of a visit, and what it does at each command."""
         among = self.world()
         assert among is not None, "only torchrun's ranks are summoned"  # noqa: S101 - our own order of calls
         self._meeting = (summons.host, summons.store_port)
-        return self._as_rank(among.rank, among.local_rank, make_peer)
+        return self._as_rank(among.rank, among.local_rank, make_step)
 
     @contextmanager
-    def _as_rank(self, rank: int, here: int, make_peer: Callable[[Cpu], Peer]) -> Iterator[Actions]:
+    def _as_rank(self, rank: int, here: int, make_step: Callable[[Execution], RankStep]) -> Iterator[Actions]:
         """In the process of another rank, which is number `here` on its node: its step, and what it does at each
         command.
         """
         self.rank, self._here = rank, here
         gc.freeze()
         gc.disable()
-        with make_peer(self) as step:
+        with make_step(self) as step:
 
             def rewind() -> None:
                 gc.collect()

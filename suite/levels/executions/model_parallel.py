@@ -37,12 +37,12 @@ class ModelParallel(Cuda):
     def __init__(self) -> None:
         self._bytes: list[int] = []
 
-    @staticmethod
-    def refusal(case: Case) -> str:
+    @classmethod
+    def refusal(cls, case: Case) -> str:
         """Too few devices, too few images, or a tuning that wants one device."""
         if cuda_devices() < DEVICES:
             return f"{case.execution} needs {DEVICES} CUDA devices, and this machine has {cuda_devices() or 'none'}"
-        return ModelParallel.misfit(case)
+        return cls.misfit(case)
 
     @staticmethod
     def misfit(case: Case) -> str:

@@ -12,8 +12,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from suite.contracts.input_pipeline import InputPipeline
 from suite.contracts.placement import Placement
-from suite.levels.inputs.synthetic import Synthetic
 from suite.machine.affinity import affinity_cores
 from suite.machine.process_lifetime import die_with_parent
 from suite.machine.readings import optional_or
@@ -110,7 +110,7 @@ class OwnRandom:
             self._state = torch.get_rng_state()
 
 
-class Loader(Synthetic):
+class Loader(InputPipeline):
     """Shuffled batches of images in memory, each image converted and normalised when it is fetched, then collated.
 
     Images are made before the first step, uint8 (3, H, W) each, up to `IMAGES` of them. The entry's attributes say in
@@ -131,8 +131,8 @@ class Loader(Synthetic):
         self._workers: list[BaseProcess] = []
         self._batches: Generator[tuple[Tensor, Tensor]] | None = None
 
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:
+    @classmethod
+    def refusal(cls, case: Case, device: str) -> str:
         """No CUDA device to pin memory for, fewer cores than workers, or too little memory to pass batches through."""
         facts = INPUTS[case.input].attributes
         if facts.get("pinned") and device != "cuda":

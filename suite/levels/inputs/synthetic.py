@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import cycle
 from typing import TYPE_CHECKING
 
+from suite.contracts.input_pipeline import InputPipeline
 from suite.contracts.placement import Placement
 from suite.records import NUM_CLASSES, Case
 from suite.registry import INPUTS, InputSpec
@@ -17,19 +18,13 @@ BATCHES = 4
 """Different batches, in turn: one alone would stay in a cache that a training run never finds warm."""
 
 
-class Synthetic:
+class Synthetic(InputPipeline):
     """Normally distributed images (N, 3, H, W) and uniform labels (N,), in turn from a fixed set on the device.
 
-    Inside a step: nothing but taking the next pair. Outside: making it. Every other input pipeline derives from this
-    and overrides what differs.
+    Inside a step: nothing but taking the next pair. Outside: making it.
 
     Source: the synthetic mode of TorchBench and of the MLPerf training reference implementations.
     """
-
-    @staticmethod
-    def refusal(case: Case, device: str) -> str:  # noqa: ARG004 - pipelines that refuse look at them
-        """Why this pipeline cannot feed `case` on a kind of device (`cpu`, `cuda`); empty where it can. No torch."""
-        return ""
 
     def batches(self, case: Case, placement: Placement) -> Iterator[tuple[Tensor, Tensor]]:
         """Endless (images, labels), the same for the same seed; the part of each that the placement names."""
@@ -42,15 +37,6 @@ class Synthetic:
             for _ in range(BATCHES)
         ]
         return cycle([placement.put(images[placement.part], labels[placement.part]) for images, labels in made])
-
-    def pause(self) -> None:
-        """No step runs until `go_on`: hold every process that feeds the batches; harmless where there is none."""
-
-    def go_on(self) -> None:
-        """Steps run again: let them go on where they were held."""
-
-    def close(self) -> None:
-        """End every process that feeds the batches; harmless where there is none."""
 
 
 INPUTS.add(InputSpec("synthetic", Synthetic, {"augmentation": "none"}))

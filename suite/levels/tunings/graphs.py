@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from suite.levels.tunings.eager import BatchFunction, CudaOnly, Eager, TunedStep
+from suite.contracts.tuning import BatchFunction, CudaOnly, TunedStep, Tuning
 from suite.records import INFER, Case, Metric, Series
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 
@@ -27,7 +27,7 @@ WARM_COMPILE_TIME = Metric(
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
-class Compile(Eager):
+class Compile(Tuning):
     """The network compiled by torch.compile with its default backend; loss and optimizer stay eager.
 
     Cold compilation, warm compilation and step time are told apart: the first steps run with an empty cache on disk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.levels.tunings.eager import Eager
+from suite.contracts.tuning import Tuning
 from suite.records import INFER, Case
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class ChannelsLast(Eager):
+class ChannelsLast(Tuning):
     """Images and weights of convolutions in memory as (N, H, W, C), the order that vectorised kernels prefer.
 
     Source: PyTorch tutorials, "Channels last memory format in PyTorch".

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from suite.contracts.probes import Probe
-from suite.levels.tunings.eager import CudaOnly, Eager
+from suite.contracts.tuning import CudaOnly, Tuning
 from suite.records import INFER, Case, Metric
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 
@@ -23,7 +23,7 @@ SKIPPED_STEPS = Metric(
 )
 
 
-class Bf16(Eager):
+class Bf16(Tuning):
     """Forward and loss under autocast to bfloat16; weights, gradients and optimizer stay float32.
 
     Source: PyTorch, "Automatic mixed precision package"; Kalamkar et al. 2019, "A study of BFLOAT16 for deep learning

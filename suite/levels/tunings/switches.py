@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from suite.levels.tunings.eager import CudaOnly, Eager
+from suite.contracts.tuning import CudaOnly, Tuning
 from suite.machine import threads
 from suite.machine.affinity import affinity_cores
 from suite.records import INFER, Case
 from suite.registry import TUNINGS, TuningSpec
 
 
-class Threads(Eager):
+class Threads(Tuning):
     """A number of threads within each operation, whatever the run allows.
 
     Source: PyTorch, "CPU threading and TorchScript inference", `torch.set_num_threads`.
@@ -50,7 +50,7 @@ def of_threads(name: str, threads: int) -> TuningSpec:
     return TuningSpec(name, strategy, {"compiled": False, "dtype": "float32", "threads": threads})
 
 
-class FlushDenormal(Eager):
+class FlushDenormal(Tuning):
     """Denormal results become zero: numbers below 1.2e-38, many times slower than others on some processors.
 
     Source: PyTorch, `torch.set_flush_denormal`; Intel, "Intel 64 and IA-32 architectures software developer's manual",
@@ -91,7 +91,7 @@ class CudnnBenchmark(CudaOnly):
             torch.backends.cudnn.benchmark = before
 
 
-class InferenceMode(Eager):
+class InferenceMode(Tuning):
     """Inference without version counters and view tracking, which `no_grad` keeps.
 
     Source: PyTorch, "Autograd mechanics", section "Inference mode".

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
+from suite.contracts.learning import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.probes import ACCURACY, STEP_TIME
-from suite.levels.digits import TEST_IMAGES, TRAINING_IMAGES, Digits
 from suite.matrix.profiles import matrix_of, parse_profile, refusal
+from suite.measuring.digits import Digits
 from suite.measuring.modes import LearningStep
 from suite.records import Case, Measurement, Plan, Series, StepmarkError, Visit
 from suite.records.store import read_run

@@ -1,0 +1,6 @@
+"""Sizes of the data set of learning cases: the matrix refuses batches by them, the worker splits by them."""
+
+TRAINING_IMAGES = 1437
+"""Digits in the training set: four fifths of all."""
+TEST_IMAGES = 360
+"""Digits in the test set, which gives the accuracy."""

@@ -1,0 +1,43 @@
+"""Which cases can learn: the refusals of mode `learn`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+
+from suite.contracts.learning import TRAINING_IMAGES
+from suite.records import DEFAULT_INPUT, LEARN, Case
+from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS
+
+
+def refusal_to_learn(case: Case) -> str:
+    """Reason why `case` cannot learn, or must learn but does not; empty otherwise."""
+    full_batch = OPTIMIZERS[case.optimizer].full_batch
+    if case.mode != LEARN:
+        needs = f"{case.optimizer} takes the whole training set at each step, which only cases of mode {LEARN} have"
+        return needs if full_batch else ""
+    if not has_digits():
+        return "the digits to learn from come with scikit-learn, which is not installed"
+    if case.batch_size > TRAINING_IMAGES:
+        return f"there are {TRAINING_IMAGES} digits to learn from, fewer than a batch of {case.batch_size}"
+    if full_batch and case.batch_size < TRAINING_IMAGES:
+        return f"{case.optimizer} takes all {TRAINING_IMAGES} digits at each step, not {case.batch_size}"
+    if case.input != DEFAULT_INPUT:
+        return f"a learning case brings its own images and does without {case.input}"
+    return refusal_of_levels(case)
+
+
+@cache
+def has_digits() -> bool:
+    """Whether scikit-learn, which ships the digits, is installed."""
+    return find_spec("sklearn") is not None
+
+
+def refusal_of_levels(case: Case) -> str:
+    """Reason why execution or tuning cannot train from the first step on, in one process."""
+    tuning = TUNINGS[case.tuning].attributes
+    if tuning.get("compiled") or tuning.get("graph"):
+        return f"{case.tuning} takes steps before the first one that would count"
+    if EXECUTIONS[case.execution].strategy.wanted_ranks() > 1:
+        return f"{case.execution} shares a batch among ranks, and learning cases are tested in one process"
+    return ""
