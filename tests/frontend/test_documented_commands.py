@@ -1,0 +1,132 @@
+"""README and docs: every command parses, every option stands in its table with its default, the example runs."""
+
+import argparse
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from suite import registry
+from suite.frontend.cli_options import parser
+from suite.matrix.profiles import CASES_FOLDER
+from suite.options import OPTIONS
+from suite.records import Plan
+from suite.registry import load_levels
+from tests.conftest import PROJECT, Desk
+
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+VARIABLES = set(re.findall(r"^([A-Z]+) \?=", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+
+
+def read(name: str) -> str:
+    """A page of the project."""
+    return (PROJECT / name).read_text(encoding="utf-8")
+
+
+def commands(page: Path, program: str) -> Iterator[list[str]]:
+    """Arguments of each line of a page's shell blocks that calls a program, without comments."""
+    for language, block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in block.replace("\\\n", "").splitlines() if language in ("", "sh", "bash") else ():
+            words = shlex.split(line, comments=True) if line.startswith(("make", "stepmark", ".venv/bin/")) else []
+            if words and Path(words[0]).name == program:
+                yield words[1:]
+
+
+STEPMARK = [pytest.param(words, id=" ".join(words)) for page in PAGES for words in commands(page, "stepmark")]
+MAKE = [pytest.param(words, id=" ".join(words)) for page in PAGES for words in commands(page, "make")]
+
+
+@pytest.mark.parametrize("words", STEPMARK)
+def test_a_documented_command_has_options_that_exist(words):
+    if words[0] == "run":
+        run = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
+        for option in OPTIONS:
+            run.add_argument(f"--{option.name}")
+        assert run.parse_known_args(words[1:])[1] == []
+    else:
+        assert parser().parse_args(words).command == words[0]
+
+
+@pytest.mark.parametrize("words", MAKE)
+def test_a_documented_target_of_make_exists_with_its_variables(words):
+    targets = [word for word in words if "=" not in word]
+    assert set(targets) <= set(TARGETS)
+    assert {word.partition("=")[0] for word in words if "=" in word} <= VARIABLES | {"PROFILE"}
+
+
+def rows(name: str, heading: str) -> list[list[str]]:
+    """Cells of the first table below a heading, without its head."""
+    text = read(name).partition(heading)[2]
+    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert table, f"no table below {heading!r} in {name}"
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table[0].splitlines()[2:]]
+
+
+def options_in(cell: str) -> list[str]:
+    """`--out DIR` -> out."""
+    return re.findall(r"--([\w-]+)", cell)
+
+
+def test_usage_lists_every_option_of_a_run_once():
+    listed = [option for row in rows("docs/usage.md", "## Options of a run") for option in options_in(row[0])]
+    assert sorted(listed) == sorted(option.name for option in OPTIONS)
+
+
+def test_usage_gives_the_defaults_of_the_plan():
+    given = {options_in(row[0])[0]: row[1] for row in rows("docs/usage.md", "## Options of a run")}
+    plan = Plan()
+    numbers = {
+        "passes": plan.passes,
+        "target-precision": plan.target_precision * 100,
+        "case-seconds": plan.case_seconds,
+        "warmup-seconds": plan.warmup_seconds,
+        "case-timeout": plan.case_timeout,
+    }
+    assert {name: f"({value:g}" in given[name] for name, value in numbers.items()} == dict.fromkeys(numbers, True)
+    assert {name: f"({getattr(plan, name)})" in given[name] for name in ("allocator", "priority", "surveys")} == {
+        "allocator": True,
+        "priority": True,
+        "surveys": True,
+    }
+
+
+def test_the_gate_s_page_lists_options_and_defaults_that_the_gate_has():
+    table = rows("docs/gate.md", "## Options")
+    known = vars(parser().parse_args(["gate"]))
+    for option, default, _ in table:
+        for name in options_in(option):
+            assert name.replace("-", "_") in known
+        first = known[options_in(option)[0].replace("-", "_")]
+        if first is not None and first != "step_time,peak_memory,allocations,host_reads":
+            assert default == f"`{first}`"
+
+
+def test_usage_names_every_profile_of_the_project():
+    named = read("docs/usage.md").partition("The profiles of this project are")[2].partition(". `-k`")[0]
+    assert set(re.findall(r"`(\w+)`", named)) == set(
+        tomllib.loads((CASES_FOLDER / "profiles.toml").read_text(encoding="utf-8"))
+    )
+
+
+def test_the_levels_that_the_tables_name_are_registered():
+    load_levels()
+    for name, heading in (("README.md", "## Measure a training step"), ("docs/usage.md", "## Choose cases")):
+        for factor, examples in rows(name, heading):
+            kind = getattr(registry, f"{factor.upper()}S", None)
+            levels = [one for one in re.findall(r"`(\w+)`", examples) if not one.startswith("_")]
+            assert kind is None or [one for one in levels if one not in kind] == []
+
+
+def test_the_example_of_the_readme_runs(desk: Desk):
+    blocks = BLOCK.findall(read("README.md"))
+    for language, file in (("python", "my_levels.py"), ("toml", "my_profiles.toml")):
+        (desk.folder / file).write_text(next(text for of, text in blocks if of == language))
+    quickly = ("--passes", "1", "--case-seconds", "0.1", "--warmup-seconds", "0.1")
+    done = desk.run("--profiles", "my_profiles.toml", "--profile", "mine", *quickly, "-k", "mine-sgd")
+    assert done.code == 0, done.out + done.err
+    assert "1 passed" in done.out
