@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from suite.records import StepmarkError
+from suite.records.factors import FACTORS
 from suite.records.failure_reason import one_line
 from suite.records.json_values import name_of, plain
 
@@ -272,14 +273,11 @@ TUNINGS: Registry[TuningSpec] = Registry("tuning")
 INPUTS: Registry[InputSpec] = Registry("input")
 SCHEDULES: Registry[ScheduleSpec] = Registry("schedule")
 
-LEVEL_MODULES = (
-    "suite.levels.structures",
-    "suite.levels.optimizers",
-    "suite.levels.executions",
-    "suite.levels.tunings",
-    "suite.levels.inputs",
-    "suite.levels.schedules",
-)
+REGISTRIES: dict[str, Registry[Any]] = {
+    one.factor: one for one in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS, SCHEDULES)
+}
+"""Factor -> its registered levels. Modes are words without a registry, and sizes are numbers."""
+LEVEL_MODULES = tuple(f"suite.levels.{factor.key}" for factor in FACTORS if factor.name in REGISTRIES)
 """Where the project's own levels stand; importing one registers what is in it."""
 
 

@@ -20,15 +20,11 @@ from suite.matrix.learning import refusal_to_learn
 from suite.options import DEFAULT_PROFILE
 from suite.records import INFER, MODES, Case, StepmarkError
 from suite.records.factors import FACTORS, Factor
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS, Registry, load_levels
+from suite.registry import EXECUTIONS, INPUTS, REGISTRIES, STRUCTURES, TUNINGS, load_levels
 
 CASES_FOLDER = Path(__file__).resolve().parents[2] / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
 
-REGISTRIES: dict[str, Registry[Any]] = {
-    one.factor: one for one in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS, SCHEDULES)
-}
-"""Factor -> its registered levels. Modes are no entries but words, and sizes are numbers."""
 FACTOR_KEYS = tuple(factor.key for factor in FACTORS if not factor.least)
 SIZE_KEYS = {factor.key: factor.least for factor in FACTORS if factor.least}
 """Keys whose values are whole numbers, and the smallest of each."""

@@ -16,7 +16,8 @@ from suite.measuring.digits import Digits
 from suite.measuring.snapshot import snapshot
 from suite.measuring.step import DivergedError, Step, Watch
 from suite.records import DEFAULT_MODE, INFER, LEARN, Case
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, SCHEDULES, STRUCTURES, TUNINGS
+from suite.records.factors import FACTORS
+from suite.registry import OPTIMIZERS, REGISTRIES, SCHEDULES
 
 
 class TrainingStep(Step):
@@ -180,19 +181,15 @@ def make_step(case: Case, execution: Execution | None = None, watch: Watch | Non
 
 
 def attributes(case: Case, step: Step | None = None) -> dict[str, Any]:
-    """What the levels of a case are made of, by factor, and what is known of them once the step is made."""
+    """Attributes of a case's levels by factor, and those that are known once the step is made."""
     facts: dict[str, Any] = {
-        "structure": dict(STRUCTURES[case.structure].attributes),
-        "optimizer": dict(OPTIMIZERS[case.optimizer].attributes),
-        "execution": dict(EXECUTIONS[case.execution].attributes),
-        "tuning": dict(TUNINGS[case.tuning].attributes),
-        "input": dict(INPUTS[case.input].attributes),
+        factor.name: dict(REGISTRIES[factor.name][getattr(case, factor.name)].attributes)
+        for factor in FACTORS
+        if factor.name in REGISTRIES and factor.mode in ("", case.mode)
     }
     if step is not None:
         facts["structure"]["parameters"] = sum(weights.numel() for weights in step.network.parameters())
         facts["execution"].update(step.execution.attributes())
         facts["tuning"].update(step.tuning.found())
         facts["input"].update(step.input_facts())
-    if case.mode == LEARN:
-        facts["schedule"] = dict(SCHEDULES[case.schedule].attributes)
     return facts

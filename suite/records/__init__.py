@@ -4,7 +4,7 @@ The values are those of `values.py`: `from suite.records import Case`.
 """
 
 from suite.errors import NotComparableError, StepmarkError
-from suite.records.values import (
+from suite.records.factors import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_EPOCHS,
     DEFAULT_IMAGE_SIZE,
@@ -15,6 +15,8 @@ from suite.records.values import (
     INFER,
     LEARN,
     MODES,
+)
+from suite.records.values import (
     NUM_CLASSES,
     SURVEYS,
     TESTS,

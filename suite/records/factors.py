@@ -1,35 +1,37 @@
-"""The factors of a case, in one table, for profiles, designs, the gate's arms and explanations, and lists of cases.
+"""The factors of a case, in one table.
 
-A new factor is a field of `suite.records.Case` and a row here.
+Ids, profiles, designs, registries, attributes, arms and explanations of a gate, and `stepmark list` read it. A new
+factor is a row here and a field of `suite.records.Case`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from suite.records import (
-    DEFAULT_BATCH_SIZE,
-    DEFAULT_EPOCHS,
-    DEFAULT_IMAGE_SIZE,
-    DEFAULT_INPUT,
-    DEFAULT_MODE,
-    DEFAULT_SCHEDULE,
-    DEFAULT_TUNING,
-    LEARN,
-    Case,
-)
+DEFAULT_TUNING = "eager"
+DEFAULT_INPUT = "synthetic"
+DEFAULT_BATCH_SIZE = 64
+DEFAULT_IMAGE_SIZE = 28
+DEFAULT_MODE = "train"
+DEFAULT_SCHEDULE = "constant"
+DEFAULT_EPOCHS = 12
+INFER = "infer"
+LEARN = "learn"
+MODES = (DEFAULT_MODE, INFER, LEARN)
+"""What a worker does with a case: repeat a training step, repeat a forward pass, or train from the first step on."""
 
 Level = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """What cases differ by.
+    """A property by which cases differ.
 
     Attributes:
         name: the field of a case.
-        key: of a profile that lists its levels.
+        key: of a profile that lists its levels; levels that are registered stand in `suite.levels.<key>`.
         default: the level where a profile lists none; None where it then takes all that are registered.
+        prefix: before the level in an id, for a number; a name stands in an id without one.
         least: the smallest level, where levels are whole numbers; 0 where they are names.
         mode: of the only cases that have other levels than the default; empty where all can.
     """
@@ -37,13 +39,19 @@ class Factor:
     name: str
     key: str
     default: Level | None = None
+    prefix: str = ""
     least: int = 0
     mode: str = ""
 
-    def level_of(self, case: Case) -> Level:
-        """The case's level."""
+    def level_of(self, case: object) -> Level:
+        """The level of a `suite.records.Case`, which is made of this table and unknown here."""
         level: Level = getattr(case, self.name)
         return level
+
+    def word_of(self, case: object) -> str:
+        """The word for the case's level in its id; empty at the default."""
+        level = self.level_of(case)
+        return "" if level == self.default else f"{self.prefix}{level}"
 
 
 FACTORS = (
@@ -52,10 +60,11 @@ FACTORS = (
     Factor("execution", "executions"),
     Factor("tuning", "tunings", DEFAULT_TUNING),
     Factor("input", "inputs", DEFAULT_INPUT),
-    Factor("batch_size", "batch_sizes", DEFAULT_BATCH_SIZE, least=1),
-    Factor("image_size", "image_sizes", DEFAULT_IMAGE_SIZE, least=1),
+    Factor("batch_size", "batch_sizes", DEFAULT_BATCH_SIZE, prefix="b", least=1),
+    Factor("image_size", "image_sizes", DEFAULT_IMAGE_SIZE, prefix="i", least=1),
     Factor("mode", "modes", DEFAULT_MODE),
     Factor("schedule", "schedules", DEFAULT_SCHEDULE, mode=LEARN),
-    Factor("epochs", "epochs", DEFAULT_EPOCHS, least=2, mode=LEARN),  # the first epoch is the warm-up
+    Factor("epochs", "epochs", DEFAULT_EPOCHS, prefix="e", least=2, mode=LEARN),  # the first epoch is the warm-up
 )
+"""In the order of the words of an id."""
 NAMES = tuple(factor.name for factor in FACTORS)

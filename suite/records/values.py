@@ -10,21 +10,23 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal
 
+from suite.records.factors import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_EPOCHS,
+    DEFAULT_IMAGE_SIZE,
+    DEFAULT_INPUT,
+    DEFAULT_MODE,
+    DEFAULT_SCHEDULE,
+    DEFAULT_TUNING,
+    FACTORS,
+    INFER,
+    LEARN,
+)
+
 Better = Literal["lower", "higher", "neither"]
 Outcome = Literal["measured", "skipped", "failed"]
 Stop = Literal["precision", "time", "epochs"]
 
-DEFAULT_TUNING = "eager"
-DEFAULT_INPUT = "synthetic"
-DEFAULT_BATCH_SIZE = 64
-DEFAULT_IMAGE_SIZE = 28
-DEFAULT_MODE = "train"
-DEFAULT_SCHEDULE = "constant"
-DEFAULT_EPOCHS = 12
-INFER = "infer"
-LEARN = "learn"
-MODES = (DEFAULT_MODE, INFER, LEARN)
-"""What a worker does with a case: repeat a training step, repeat a forward pass, or train from the first step on."""
 TESTS = {
     DEFAULT_MODE: "cases/test_training_step.py::test_training_step",
     INFER: "cases/test_training_step.py::test_training_step",
@@ -60,24 +62,10 @@ class Case:
     @cached_property
     def id(self) -> str:
         """`<structure>-<optimizer>-<execution>`, then one `-<word>` for each thing that is not at its default."""
-        words = [self.structure, self.optimizer, self.execution]
-        if self.tuning != DEFAULT_TUNING:
-            words.append(self.tuning)
-        if self.input != DEFAULT_INPUT:
-            words.append(self.input)
-        if self.batch_size != DEFAULT_BATCH_SIZE:
-            words.append(f"b{self.batch_size}")
-        if self.image_size != DEFAULT_IMAGE_SIZE:
-            words.append(f"i{self.image_size}")
-        if self.mode != DEFAULT_MODE:
-            words.append(self.mode)
-        if self.schedule != DEFAULT_SCHEDULE:
-            words.append(self.schedule)
-        if self.epochs != DEFAULT_EPOCHS:
-            words.append(f"e{self.epochs}")
+        words = [factor.word_of(self) for factor in FACTORS]
         if self.seed:
             words.append(f"s{self.seed}")
-        return "-".join(words)
+        return "-".join(word for word in words if word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import math
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from fractions import Fraction
 from itertools import combinations, product
 
@@ -318,6 +318,8 @@ design = {design}
 def test_each_factor_of_a_case_is_in_the_table():
     assert {*FACTORS, "seed"} == {one.name for one in fields(Case)}
     assert len({one.key for one in TABLE}) == len(TABLE)
+    defaults = {one.name: one.default for one in fields(Case) if one.default is not MISSING}
+    assert defaults == {one.name: one.default for one in TABLE if one.default is not None} | {"seed": 0}
 
 
 @pytest.mark.parametrize("design", ['"full"', '"pairwise"', "0.2"])

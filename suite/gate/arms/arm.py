@@ -15,11 +15,11 @@ from typing import Any
 
 from suite.gate.arms import checkouts, code_ownership, interpreters
 from suite.gate.record.values import WHO
-from suite.matrix.profiles import REGISTRIES
 from suite.provenance import code_identity
 from suite.records import Case, StepmarkError
 from suite.records.compatibility import differences
 from suite.records.factors import FACTORS
+from suite.registry import REGISTRIES
 from suite.runner.launcher import Origin
 
 KINDS = ("rev", "dir", "python", "set", "env")
