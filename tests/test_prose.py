@@ -79,7 +79,6 @@ WAITING: set[str] = {
     "runner",
     "units",
     "zygote",
-    "CHANGELOG.md",
     "CONTRIBUTING.md",
 }
 """Rooms and pages that are not clean yet. A clean one fails while it stands here, so the list only gets shorter."""
