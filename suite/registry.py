@@ -1,6 +1,6 @@
-"""Registries of the factors' levels. A level is found by its name; a duplicate name is an error.
+"""Registries of the factors' levels, by name. A duplicate name is an error.
 
-Importing this module imports no torch: entries name what they build, and build it when a worker asks.
+No torch at import: entries name their builders, and a worker calls them.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 LEVEL_NAME = re.compile(r"[a-z0-9_]+")
 SHOWN_NAMES = 12
-"""Names quoted in a sentence about an unknown level; more would bury the sentence."""
+"""Names listed in the message about an unknown level; more would bury the message."""
 
 
 class Level(Protocol):
-    """What every entry of a registry has."""
+    """The attributes of every entry of a registry."""
 
     @property
     def name(self) -> str:
-        """What profiles and ids call it."""
+        """Its name in profiles and case ids."""
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What it is made of, so that effects can be told apart below its name."""
+        """Its properties as plain values, so that effects of each can be separated."""
 
 
 L = TypeVar("L", bound=Level)
@@ -81,28 +81,30 @@ class Registry(Generic[L]):
         return len(self._levels)
 
     def matching(self, patterns: list[str]) -> list[str]:
-        """Names that match any of the patterns (`residual_*`), in the order of the patterns, each once.
+        """Names that match one of the patterns (`residual_*`), by pattern, each once.
 
         Raises:
             StepmarkError: a pattern matches no level.
         """
-        found: dict[str, None] = {}
+        matches: dict[str, None] = {}
         for pattern in patterns:
             names = [name for name in self._levels if fnmatchcase(name, pattern)]
             if not names:
                 raise StepmarkError(self._unknown(pattern))
-            found.update(dict.fromkeys(names))
-        return list(found)
+            matches.update(dict.fromkeys(names))
+        return list(matches)
 
-    def _every_name(self) -> list[str]:
-        """Names that would be found."""
+    def _all_names(self) -> list[str]:
+        """Names by which a level can be looked up."""
         return list(self._levels)
 
     def _unknown(self, name: str) -> str:
-        every = self._every_name()
-        likest = get_close_matches(name, every, n=SHOWN_NAMES)
-        names = list(dict.fromkeys([*likest, *every]))
-        shown = ", ".join(names[:SHOWN_NAMES]) + (f" and {len(names) - SHOWN_NAMES} more" * (len(names) > SHOWN_NAMES))
+        allowed = self._all_names()
+        closest = get_close_matches(name, allowed, n=SHOWN_NAMES)
+        names = list(dict.fromkeys([*closest, *allowed]))
+        shown = ", ".join(names[:SHOWN_NAMES])
+        if len(names) > SHOWN_NAMES:
+            shown += f" and {len(names) - SHOWN_NAMES} more"
         return f"{self.factor} {name!r} is not known; allowed: {shown or 'none is registered'}."
 
 
@@ -111,7 +113,7 @@ StructureBuilder = Callable[[int, int], "nn.Module"]
 
 @dataclass(frozen=True, slots=True)
 class StructureSpec:
-    """A network structure: `build(num_classes, image_size)` makes it with fresh weights from torch's seed.
+    """A network structure: `build(num_classes, image_size)`, fresh from torch's seed.
 
     Images (N, 3, image_size, image_size) -> logits (N, num_classes).
     """
@@ -121,23 +123,22 @@ class StructureSpec:
     attributes: dict[str, Any] = field(default_factory=dict)
     min_image_size: int = 1
     reference: str = ""
-    """Its own source, where one builder makes the structures of several."""
+    """The structure's source, if one builder makes structures of several sources."""
     min_image_size_alone: int = 1
     """Pixels a side from which one image trains alone: a batch norm over a map of one pixel needs a second image."""
 
     @property
     def source(self) -> str:
-        """Where the structure comes from: the docstring of its builder, and its own reference if it has one."""
-        build = self.build.func if isinstance(self.build, partial) else self.build
-        said = inspect.getdoc(build) or ""
-        return f"{said}\n\nSource: {self.reference}" if self.reference else said
+        """The docstring of the builder, and the structure's reference if it has one."""
+        docstring = inspect.getdoc(self.build.func if isinstance(self.build, partial) else self.build) or ""
+        return f"{docstring}\n\nSource: {self.reference}" if self.reference else docstring
 
 
 class StructureRegistry(Registry[StructureSpec]):
     """The registry of structures, with a decorator for builders.
 
-    Families have more members than anybody wants in one matrix. Those that are not listed are found by their exact
-    names alone: no pattern matches them, and whoever asks for all structures does not get them.
+    Families have more members than a matrix needs. A member that is not listed is found by its exact name only: no
+    pattern matches it, and "all structures" leaves it out.
     """
 
     def __init__(self, factor: str) -> None:
@@ -161,19 +162,19 @@ class StructureRegistry(Registry[StructureSpec]):
         return self._unlisted[name] if name in self._unlisted else super().__getitem__(name)
 
     def matching(self, patterns: list[str]) -> list[str]:
-        """As `Registry.matching`; an exact name may be that of a structure that is not listed."""
-        found: dict[str, None] = {}
+        """As `Registry.matching`; an exact name may be one that is not listed."""
+        matches: dict[str, None] = {}
         for pattern in patterns:
-            found.update(dict.fromkeys([pattern] if pattern in self._unlisted else super().matching([pattern])))
-        return list(found)
+            matches.update(dict.fromkeys([pattern] if pattern in self._unlisted else super().matching([pattern])))
+        return list(matches)
 
-    def _every_name(self) -> list[str]:
+    def _all_names(self) -> list[str]:
         return [*self._levels, *self._unlisted]
 
     def register(
         self, name: str, *, min_image_size: int = 1, **attributes: Any
     ) -> Callable[[StructureBuilder], StructureBuilder]:
-        """Decorate a builder `(num_classes, image_size) -> nn.Module`; attributes are recorded with the level."""
+        """Decorate a builder of networks; the attributes are recorded with the level."""
 
         def decorate(build: StructureBuilder) -> StructureBuilder:
             self.add(StructureSpec(name, build, attributes, min_image_size))
@@ -190,8 +191,8 @@ class OptimizerSpec:
         factory: the optimizer's class, or its dotted path (`torch.optim.SGD`), which is looked up by the worker.
         kwargs: keyword arguments, pinned; the learning rate and the implementation are recorded as attributes.
         source: the paper or documentation that the setting follows.
-        closure: whether its step evaluates loss and gradients itself, as often as it wants, through a closure.
-        flattens: whether it takes each gradient as a flat view, which one in another order of dimensions does not have.
+        closure: whether its step evaluates loss and gradients through a closure, as often as it wants.
+        flattens: whether it takes each gradient as a flat view, which a gradient in channels-last order does not have.
         full_batch: whether each of its steps takes the whole training set.
     """
 
@@ -205,14 +206,14 @@ class OptimizerSpec:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """`family`, `implementation`, and every keyword argument as a plain value (`suite.records.json_values`)."""
+        """`family`, `implementation`, and every keyword argument as a plain value."""
         path = self.factory if isinstance(self.factory, str) else name_of(self.factory)
         chosen = [name for name in ("fused", "foreach") if self.kwargs.get(name)]
         pinned = "foreach" in self.kwargs or "fused" in self.kwargs
         implementation = chosen[0] if chosen else "forloop" if pinned else "default"
         others = {key: plain(value) for key, value in self.kwargs.items() if key not in ("fused", "foreach")}
-        facts = {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **others}
-        return {**facts, "full_batch": True} if self.full_batch else facts
+        attributes = {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **others}
+        return {**attributes, "full_batch": True} if self.full_batch else attributes
 
     def build(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
         """Make the optimizer over a network's parameters."""
@@ -226,7 +227,7 @@ class OptimizerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionSpec:
-    """Where and how a step runs; `strategy` is made by the worker, `refusal` also by `stepmark list`."""
+    """The device and the processes that run a step; only workers make a `strategy`."""
 
     name: str
     strategy: type[Execution]
@@ -256,8 +257,8 @@ class ScheduleSpec:
     """How the learning rate changes over the steps of a learning case.
 
     Attributes:
-        make: (optimizer, steps of the whole training) -> the schedule, which is told after each step; None where the
-            rate stays what it is.
+        make: (optimizer, steps of the whole training) -> the schedule, whose `step` is called after each step; None if
+            the rate is constant.
     """
 
     name: str
@@ -274,18 +275,17 @@ INPUTS: Registry[InputSpec] = Registry("input")
 SCHEDULES: Registry[ScheduleSpec] = Registry("schedule")
 
 REGISTRIES: dict[str, Registry[Any]] = {
-    one.factor: one for one in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS, SCHEDULES)
+    registry.factor: registry for registry in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS, SCHEDULES)
 }
 """Factor -> its registered levels. Modes are words without a registry, and sizes are numbers."""
 LEVEL_MODULES = tuple(f"suite.levels.{factor.key}" for factor in FACTORS if factor.name in REGISTRIES)
-"""Where the project's own levels stand; importing one registers what is in it."""
+"""Modules of the project's levels; importing one registers its levels."""
 
 
 def load_levels(plugins: tuple[str, ...] = ()) -> None:
-    """Import the project's levels, then the user's plug-in modules, each once per process.
+    """Import the project's levels, then the plug-in modules, each once per process.
 
-    Raises:
-        StepmarkError: a plug-in does not import.
+    Raises StepmarkError for a plug-in that does not import.
     """
     for module in LEVEL_MODULES:
         importlib.import_module(module)

@@ -52,7 +52,7 @@ def show(case: Case, threads: int, pairs: int) -> None:
 def ratios_of(case: Case, pairs: int) -> str:
     """Step time with sampling over that without, and with a stopwatch over that without."""
     watch = Stopwatch(perf_counter)
-    with Sampler() as sampler, make_step(case, watch=watch.watch) as step:
+    with Sampler() as sampler, make_step(case, hook=watch.watch) as step:
         stretch(step)
         before_s, started_s = used_s(sampler.pid), perf_counter()
         sampled = ratios(lambda: looked_at(step, sampler), lambda: stretch(step), pairs)

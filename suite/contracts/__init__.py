@@ -1,1 +1,1 @@
-"""Base classes that levels derive from, and clocks, probes and placements. No torch at import."""
+"""Base classes of levels; their clocks, probes and placements. No torch at import."""

@@ -1,4 +1,4 @@
-"""Clocks that see the end of a device's work. Importing this module imports no torch."""
+"""Clocks that wait for the end of a device's work. No torch at import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A reading waits until the work given to the device is done."""
+    """A clock whose reading waits until the work given to the device is done."""
 
     def read_s(self) -> float:
         """Seconds since an arbitrary moment."""
@@ -16,24 +16,27 @@ class Clock(Protocol):
 
 
 class HostClock:
-    """Wall time of the host; the host's work is done when the call returns.
+    """Wall time of the host, whose work is done when the call returns.
 
     Source: `time.perf_counter` (CLOCK_MONOTONIC on Linux; not stopped by sleep of the process).
     """
 
     def read_s(self) -> float:
-        """Seconds since an arbitrary moment; resolution about 50 ns here, cost included in the round."""
+        """Seconds since an arbitrary moment.
+
+        The resolution is about 50 ns here. The cost of the reading is included in the round.
+        """
         return perf_counter()
 
 
 class WaitingClock:
-    """Wall time of the host once others have finished: devices that work behind it, or processes beside it.
+    """Wall time of the host after devices or other ranks have finished.
 
-    Between two readings lies all the work that was given out between them, since each reading waits for the rest of
-    it; one wait for each round, not for each step.
+    A reading waits for all work given out before it, so all of a round's work lies between its two readings. The clock
+    waits once a round, not once a step.
 
     Args:
-        wait: returns when everything that was given out is done.
+        wait: returns when all work given out is done.
 
     Source: PyTorch, "CUDA semantics", section "Asynchronous execution".
     """

@@ -102,7 +102,7 @@ class Execution:
         raise NotImplementedError(f"no rank is summoned for {summons.case.id}")
 
     def device(self) -> torch.device:
-        """Where parameters and batches live."""
+        """The device of parameters and batches."""
         import torch
 
         return torch.device(self.device_type())

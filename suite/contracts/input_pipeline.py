@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class InputPipeline:
-    """A pipeline without processes of its own, which has nothing to pause or close.
+    """A pipeline without worker processes, so that it has nothing to pause or close.
 
     An input derives from this class, makes batches, and overrides what else differs. The same seed gives the same
     batches.
@@ -21,7 +21,7 @@ class InputPipeline:
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - pipelines that refuse read both
-        """Reason why it cannot feed `case` on a device (`cpu`, `cuda`); empty if it can. No torch."""
+        """Reason why it cannot feed `case` on `cpu` or `cuda`; empty if it can. No torch."""
         return ""
 
     def batches(self, case: Case, placement: Placement) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""Sizes of the data set of learning cases: the matrix refuses batches by them, the worker splits by them."""
+"""Sizes of the data set of learning cases, for the matrix and the worker."""
 
 TRAINING_IMAGES = 1437
 """Digits in the training set: four fifths of all."""

@@ -1,10 +1,11 @@
-"""Where batches go, and which part of each: what an input pipeline has to know of execution and tuning."""
+"""Placement: device, memory format and share of the batches of one rank."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from suite.contracts.phase_hook import PhaseHook
 
 if TYPE_CHECKING:
     import torch
@@ -13,34 +14,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where and how a batch lies in memory, and whose part of it this process trains on.
+    """The place of a batch in memory, and the share of it that this rank trains on.
 
     Attributes:
-        device: where the network's first layer expects images, and its last one labels.
+        device: of the network's first layer, which takes images, and of its last one, which meets labels.
         memory_format: of the images, (N, C, H, W) in either order of dimensions in memory.
         rank: this process among those that share a batch, from 0.
         ranks: processes that share a batch; 1 takes it whole.
-        watch: what a survey puts around copying, by the name of that part; None where nobody looks.
+        hook: wraps the phase `copy`; None in rounds that are timed.
     """
 
     device: torch.device
     memory_format: torch.memory_format
     rank: int = 0
     ranks: int = 1
-    watch: Callable[[str, Callable[..., Any]], Callable[..., Any]] | None = None
+    hook: PhaseHook | None = None
 
     @property
     def part(self) -> slice:
-        """This process's images of a joint batch: every `ranks`-th, from `rank` on."""
+        """This rank's images of a joint batch: every `ranks`-th, from `rank` on."""
         return slice(self.rank, None, self.ranks)
 
     def put(self, images: Tensor, labels: Tensor, *, non_blocking: bool = False) -> tuple[Tensor, Tensor]:
-        """Images (n, 3, H, W) and labels (n,) on the device; a tensor that lies right already is not copied.
+        """Copy images (n, 3, H, W) and labels (n,) to the device.
 
-        With `non_blocking` it returns before the copy is done, where the memory is pinned and the device can. Every
-        `ranks`-th image of a batch is not one block of memory, which `Tensor.to` would leave so: a step would copy.
+        A tensor that is there in the right memory format is not copied. Every `ranks`-th image of a batch is not one
+        block of memory. `Tensor.to` would leave it so, and each step would copy it.
+
+        Args:
+            images: (n, 3, H, W).
+            labels: (n,).
+            non_blocking: return before the copy is done, if the memory is pinned and the device can.
         """
-        copy = self.watch("copy", self._copy) if self.watch else self._copy
+        copy = self.hook("copy", self._copy) if self.hook else self._copy
         placed: tuple[Tensor, Tensor] = copy(images, labels, non_blocking)
         return placed
 

@@ -1,4 +1,4 @@
-"""What is read around a round, one entry each. A new metric is one new `Probe` here; nothing else needs an edit.
+"""Metrics of a round: one `Probe` each. A new metric needs no other edit.
 
 Probes are cumulative counters of the worker's process, read before the clock starts and after it has stopped; the
 value of a round is the difference, divided by its steps. Reading them costs some microseconds, outside the round.
@@ -30,24 +30,25 @@ DATA_WAIT = Metric(
     "lower",
     "The part of one step's time in which it waited for the input pipeline to yield its batch on the device.",
 )
-"""Read from the step itself, which knows when it asked for a batch."""
+"""Read from the step, which measures the time from its request to the batch."""
 TASKS = Path("/proc/self/task")
-"""Where the kernel keeps a folder for each thread of this process."""
+"""The kernel's folder with one folder for each thread of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A metric and the counter that it is the difference of."""
+    """A metric and its counter: the metric is the difference of two readings."""
 
     metric: Metric
     read: Callable[[], float]
 
 
-class Queueing:
-    """What the kernel counts of the threads of this process that wait for a core; its files stay open until `close`.
+class QueueTimeCounter:
+    """The time in which threads of this process waited for a core, by the kernel.
 
-    After a step the kernel's own data have left the caches, and each call costs some 20 us: threads are looked for
-    anew only where the number of links of their folder, which is two more than they are, tells of others.
+    Its files stay open until `close`. After a step the kernel's own data have left the caches, and each call costs some
+    20 us. So the threads are listed again only if the number of links of their folder has changed: it is two more than
+    the number of threads.
 
     Source: Linux, Documentation/scheduler/sched-stats.rst, `/proc/<pid>/task/<tid>/schedstat`, second field
         (nanoseconds).
@@ -60,8 +61,9 @@ class Queueing:
 
     @optional_or(float)
     def read_s(self) -> float:
-        """Seconds in which threads were ready to run and another process ran instead; 0.0 where the kernel tells
-        nothing. A thread that has ended counts no more.
+        """Seconds in which a thread was ready to run and another process ran instead.
+
+        0.0 if the kernel does not count it. A thread that has ended no longer counts.
         """
         if self._folder < 0:
             self._open()
@@ -70,7 +72,7 @@ class Queueing:
             self._open()
         total_ns = 0
         for file in self._files:
-            with suppress(OSError, IndexError, ValueError):  # it has just ended, or the kernel counts nothing
+            with suppress(OSError, IndexError, ValueError):  # the thread has just ended, or the kernel counts nothing
                 total_ns += int(os.pread(file, 128, 0).split()[1])
         return total_ns / 1e9
 
@@ -123,10 +125,10 @@ QUEUE_TIME = Metric(
     "lower",
     "Time in one step in which a thread of the worker was ready to run but another process ran instead.",
 )
-"""By this rounds are told in which others disturbed the step. A step whose own processes are more than the cores
-disturbs itself, and does without."""
+"""Shows the rounds in which other processes disturbed the step. A step with more processes than cores disturbs itself,
+so it has no such metric."""
 
 ACCURACY = Metric(
-    "accuracy", "ratio", "higher", "Share of the test images that the network tells right after the epoch."
+    "accuracy", "ratio", "higher", "Share of the test images that the network classifies correctly after the epoch."
 )
 TEST_LOSS = Metric("test_loss", "1", "lower", "Cross-entropy on the test images after the epoch.")

@@ -1,4 +1,4 @@
-"""Tuning: a way of running the same step, by settings of torch or by another form of the step."""
+"""Tuning: a way of running the same step, by torch's settings or in another form."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tuning:
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - tunings that refuse read both
-        """Reason why a device (`cpu`, `cuda`) cannot run `case` so; empty if it can. No torch."""
+        """Reason why `case` cannot run so on `cpu` or `cuda`; empty if it can. No torch."""
         return ""
 
     @contextmanager

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from suite.contracts.execution import Execution
 from suite.contracts.learning import TEST_IMAGES, TRAINING_IMAGES
+from suite.contracts.phase_hook import PhaseHook
 from suite.contracts.probes import ACCURACY, TEST_LOSS, Probe
 from suite.measuring.digits import Digits
 from suite.measuring.snapshot import snapshot
-from suite.measuring.step import DivergedError, Step, Watch
+from suite.measuring.step import DivergedError, Step
 from suite.records import DEFAULT_MODE, INFER, LEARN, Case
 from suite.records.factors import FACTORS
 from suite.registry import OPTIMIZERS, REGISTRIES, SCHEDULES
@@ -23,7 +24,7 @@ from suite.registry import OPTIMIZERS, REGISTRIES, SCHEDULES
 class TrainingStep(Step):
     """`zero_grad`, forward, loss, backward and optimizer step on one batch."""
 
-    parts = (*Step.parts, "zero_grad", "forward", "compare", "backward", "update")
+    phases = (*Step.phases, "zero_grad", "forward", "compare", "backward", "update")
 
     def _make(self) -> None:
         super()._make()
@@ -102,7 +103,7 @@ class TrainingStep(Step):
 class InferenceStep(Step):
     """Forward on one batch with the network in evaluation mode and no gradients kept; labels are not used."""
 
-    parts = (*Step.parts, "forward")
+    phases = (*Step.phases, "forward")
 
     def _make(self) -> None:
         super()._make()
@@ -175,9 +176,9 @@ class LearningStep(TrainingStep):
 STEPS: dict[str, type[Step]] = {DEFAULT_MODE: TrainingStep, INFER: InferenceStep, LEARN: LearningStep}
 
 
-def make_step(case: Case, execution: Execution | None = None, watch: Watch | None = None) -> Step:
+def make_step(case: Case, execution: Execution | None = None, hook: PhaseHook | None = None) -> Step:
     """The step of a case's mode; arguments as `Step` takes them."""
-    return STEPS[case.mode](case, execution, watch)
+    return STEPS[case.mode](case, execution, hook)
 
 
 def attributes(case: Case, step: Step | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from time import perf_counter
 from types import TracebackType
@@ -13,16 +13,12 @@ from torch import Tensor, nn
 
 from suite.contracts.clock import Clock
 from suite.contracts.execution import Execution
+from suite.contracts.phase_hook import PhaseHook
 from suite.contracts.placement import Placement
-from suite.contracts.probes import DATA_WAIT, QUEUE_TIME, Probe, Queueing
+from suite.contracts.probes import DATA_WAIT, QUEUE_TIME, Probe, QueueTimeCounter
 from suite.machine.affinity import affinity_cores
 from suite.records import INFER, NUM_CLASSES, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
-
-Part = Callable[..., Any]
-"""A method of a step that does one part of it."""
-Watch = Callable[[str, Part], Part]
-"""A part's name and the part -> what is called in its place."""
 
 RESTORE_AFTER = 32
 """Steps between two returns to the first weights: fewer than it takes to memorise the batches, and so many that writing
@@ -39,13 +35,13 @@ class Step:
     Args:
         case: what to run.
         execution: how, where it is not a new one of the case's own: the other processes of an execution pass theirs.
-        watch: what surveys put around each part of a step; rounds that are timed have nothing around them.
+        hook: what surveys put around each part of a step; rounds that are timed have nothing around them.
     """
 
-    parts: tuple[str, ...] = ("take",)
+    phases: tuple[str, ...] = ("take",)
     """Names of the methods that a step consists of, in the order in which they run."""
 
-    def __init__(self, case: Case, execution: Execution | None = None, watch: Watch | None = None) -> None:
+    def __init__(self, case: Case, execution: Execution | None = None, hook: PhaseHook | None = None) -> None:
         self.case = case
         self.execution = execution or EXECUTIONS[case.execution].strategy()
         self.tuning = TUNINGS[case.tuning].strategy(self.execution.device_type())
@@ -54,10 +50,10 @@ class Step:
         self.once: tuple[Series, ...] = ()
         self.steps = 0
         self._restored_at = 0
-        self._watch = watch
-        if watch:
-            for name in self.parts:
-                setattr(self, name, watch(name, getattr(self, name)))
+        self._hook = hook
+        if hook:
+            for name in self.phases:
+                setattr(self, name, hook(name, getattr(self, name)))
         with ExitStack() as stack:
             stack.push(lambda *raised: self.execution.end(raised[1]))
             self.execution.begin(case, lambda execution: type(self)(case, execution))
@@ -87,7 +83,7 @@ class Step:
     def _placement(self) -> Placement:
         execution = self.execution
         memory_format = self.tuning.memory_format()
-        return Placement(execution.device(), memory_format, execution.rank, execution.ranks, self._watch)
+        return Placement(execution.device(), memory_format, execution.rank, execution.ranks, self._hook)
 
     def __enter__(self) -> Self:
         return self
@@ -119,7 +115,7 @@ class Step:
         """
         workers: int = INPUTS[self.case.input].attributes.get("workers", 0)
         wanted = self.execution.ranks_here * (torch.get_num_threads() + workers)
-        queueing = Queueing()
+        queueing = QueueTimeCounter()
         stack.callback(queueing.close)
         queued = (Probe(QUEUE_TIME, queueing.read_s),) if wanted <= affinity_cores() else ()
         return (*queued, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())

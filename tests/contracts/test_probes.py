@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.contracts.probes import TASKS, Queueing
+from suite.contracts.probes import TASKS, QueueTimeCounter
 
 counted = pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="this kernel does not count how long threads queue"
@@ -15,7 +15,7 @@ counted = pytest.mark.skipif(
 
 @pytest.fixture
 def queueing():
-    probe = Queueing()
+    probe = QueueTimeCounter()
     yield probe
     probe.close()
 

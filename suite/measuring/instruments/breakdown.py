@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 
+from suite.contracts.phase_hook import Phase
 from suite.machine.affinity import Cores
 from suite.measuring.modes import make_step
-from suite.measuring.step import RESTORE_AFTER, Part, Step
+from suite.measuring.step import RESTORE_AFTER, Step
 from suite.records import Case, Metric, Series
 from suite.registry import TUNINGS
 
@@ -56,7 +57,7 @@ class Stopwatch:
         self._within: list[str] = []
         self._since_s = 0.0
 
-    def watch(self, part: str, call: Part) -> Part:
+    def watch(self, part: str, call: Phase) -> Phase:
         """The part, timed while the stopwatch is on."""
 
         def watched(*arguments: Any) -> Any:
@@ -122,7 +123,7 @@ def survey(case: Case) -> tuple[Series, ...]:
         return ()
     watch = Stopwatch(perf_counter)
     cores = Cores()
-    with make_step(case, watch=watch.watch) as step:
+    with make_step(case, hook=watch.watch) as step:
         watch.read_s = reader(step.execution.device_type())
         own = partial(cores.one_each, torch.get_num_threads()) if step.is_alone else nullcontext
         with own():  # which finds the threads that compute
@@ -141,7 +142,7 @@ def survey(case: Case) -> tuple[Series, ...]:
 
 def parts_of(step: Step) -> list[str]:
     """The parts of a step that are timed, in the order in which they run."""
-    return [part for part in PARTS if part in (*step.parts, "copy")]
+    return [part for part in PARTS if part in (*step.phases, "copy")]
 
 
 def look(step: Step, watch: Stopwatch) -> list[tuple[float, ...]]:

@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from suite.contracts.phase_hook import Phase
 from suite.machine import process_memory
 from suite.machine.cgroups import memory_peak
 from suite.measuring.instruments.op_counts import requests
 from suite.measuring.modes import TrainingStep, make_step
-from suite.measuring.step import Part, Step
+from suite.measuring.step import Step
 from suite.records import Case, Series
 from suite.registry import EXECUTIONS
 
@@ -88,20 +89,20 @@ class DeviceMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class PhaseMemory:
     """Bytes at the beginning of a phase, and most bytes within it, one for each name of what was read."""
 
     before: tuple[int, ...]
     peaks: tuple[int, ...]
 
 
-class Phases:
+class MemoryByPhase:
     """Reads the memory of each phase at its first occurrence. `watch` goes around the parts of a step."""
 
     def __init__(self, memory: HostMemory | DeviceMemory) -> None:
         self._memory = memory
         self._first: Callable[[], None] = lambda: None
-        self._found: dict[str, Phase] = {}
+        self._found: dict[str, PhaseMemory] = {}
 
     @contextmanager
     def within(self, phase: str) -> Iterator[None]:
@@ -113,7 +114,7 @@ class Phases:
             self._end(phase, before)
 
     def _end(self, phase: str, before: tuple[int, ...]) -> None:
-        self._found.setdefault(phase, Phase(before, self._memory.peaks()))
+        self._found.setdefault(phase, PhaseMemory(before, self._memory.peaks()))
 
     @contextmanager
     def until_first_part(self, phase: str) -> Iterator[None]:
@@ -123,7 +124,7 @@ class Phases:
         yield
         self._first()
 
-    def watch(self, part: str, call: Part) -> Part:
+    def watch(self, part: str, call: Phase) -> Phase:
         """The part, with its phase taken where it is the first of its name."""
         phase = PHASES.get(part)
         if phase is None:
@@ -167,10 +168,10 @@ def survey(case: Case) -> tuple[Series, ...]:
     if not process_memory.reset_peak():
         return ()
     on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
-    looking = [Phases(HostMemory()), *([Phases(DeviceMemory())] if on_devices else [])]
+    looking = [MemoryByPhase(HostMemory()), *([MemoryByPhase(DeviceMemory())] if on_devices else [])]
     with ExitStack() as stack:
         with all_of(each.until_first_part("made") for each in looking):
-            step = stack.enter_context(make_step(case, watch=partial(watched_by, looking)))
+            step = stack.enter_context(make_step(case, hook=partial(watched_by, looking)))
         step()
         bound = lower_bound(step)
         for _ in range(MORE_STEPS):
@@ -184,7 +185,7 @@ def survey(case: Case) -> tuple[Series, ...]:
         return (*(one for each in looking for one in each.series()), *sets, *bound, *asked)
 
 
-def watched_by(looking: list[Phases], part: str, call: Part) -> Part:
+def watched_by(looking: list[MemoryByPhase], part: str, call: Phase) -> Phase:
     """A part with all that look at it around it."""
     for each in looking:
         call = each.watch(part, call)

@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from suite.contracts.phase_hook import Phase, PhaseHook
 from suite.measuring.instruments.operator_costs import Work
 from suite.measuring.modes import make_step
-from suite.measuring.step import Part, Watch
 from suite.records import DEFAULT_INPUT, DEFAULT_TUNING, Case, Metric, Series
 from suite.registry import EXECUTIONS, TUNINGS
 
@@ -52,12 +52,12 @@ def twin(case: Case) -> Case:
 def work(case: Case) -> tuple[Series, ...]:
     """Operations by part, and bytes, of one step that is not the first: the optimizer's first makes its state."""
     counter = Work()
-    with make_step(twin(case), watch=by_part(counter)) as step:
+    with make_step(twin(case), hook=by_part(counter)) as step:
         step()
         counter.clear()
         with counter:
             step()
-    parts = dict.fromkeys(PARTS[part] for part in step.parts if part in PARTS)
+    parts = dict.fromkeys(PARTS[part] for part in step.phases if part in PARTS)
     return (
         *(Series.single(f"flops_{part}", "FLOP", counter.flops.get(part, 0), f"{FLOPS} {part}.") for part in parts),
         Series.single("bytes_moved", "B", sum(counter.bytes.values()), BYTES),
@@ -65,10 +65,10 @@ def work(case: Case) -> tuple[Series, ...]:
     )
 
 
-def by_part(counter: Work) -> Watch:
+def by_part(counter: Work) -> PhaseHook:
     """What tells a counter which part of a step is running."""
 
-    def watch(part: str, call: Part) -> Part:
+    def watch(part: str, call: Phase) -> Phase:
         kind = PARTS.get(part)
         if kind is None:
             return call
