@@ -93,7 +93,10 @@ def list_cases(options: argparse.Namespace) -> int:
 
     What a design left out is said behind the table, or on standard error beside JSON.
     """
-    from suite.matrix.profiles import choice_of, load_profile, refusal, selector
+    from suite.matrix.cases import choice_of
+    from suite.matrix.profiles import load_profile
+    from suite.matrix.refusals import refusal
+    from suite.matrix.selection import selector
     from suite.options import DEFAULT_PROFILE
     from suite.records import INFER
     from suite.records.factors import FACTORS

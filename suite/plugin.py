@@ -27,7 +27,9 @@ from suite.frontend import plugin_conflicts
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
 from suite.machine import torchrun
-from suite.matrix.profiles import CASES_FOLDER, cases_of, matrix_of, shard
+from suite.matrix.cases import cases_of, matrix_of
+from suite.matrix.profiles import CASES_FOLDER
+from suite.matrix.selection import shard
 from suite.options import OPTIONS
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.records.atomic_files import refusal_of

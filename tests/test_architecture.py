@@ -286,7 +286,7 @@ def test_the_reading_half_never_reaches_the_measuring_half(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("analysis.estimates", "cli", "exports.formats", "matrix.profiles", "plugin", "records.store", "report"),
+        *("analysis.estimates", "cli", "exports.formats", "matrix.cases", "plugin", "records.store", "report"),
         *("report.page", "runner.session"),
     ],
 )

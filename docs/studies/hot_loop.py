@@ -34,7 +34,7 @@ from typing import Any
 from suite.machine.allocators import environment as allocated
 from suite.machine.priority import go_first
 from suite.machine.threads import default_threads
-from suite.matrix.profiles import refusal
+from suite.matrix.refusals import refusal
 from suite.provenance import environment
 from suite.records import Case, Plan
 from suite.registry import load_levels

@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from statistics import fmean, median
 
-from suite.matrix.profiles import refusal
+from suite.matrix.refusals import refusal
 from suite.records import Case, Plan
 from suite.registry import INPUTS, load_levels
 from suite.runner.launcher import Launcher

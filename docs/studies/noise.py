@@ -43,7 +43,9 @@ Figures = dict[str, tuple[float, float | None]]
 PLAIN_TEST = """
 import pytest
 import torch
-from suite.matrix.profiles import cases_of, load_profile, refusal
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
+from suite.matrix.refusals import refusal
 from suite.measuring.modes import TrainingStep
 
 torch.set_num_threads({threads})

@@ -23,7 +23,8 @@ from ways import WAYS, wanted
 
 from suite.analysis.drift import steadied
 from suite.analysis.estimates import counted, estimate
-from suite.matrix.profiles import cases_of, load_profile
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
 from suite.provenance import environment
 from suite.records import Plan, RunRecord
 from suite.runner.launcher import Launcher

@@ -6,7 +6,9 @@ import os
 from typing import TypeVar
 
 from suite.machine.threads import default_threads
-from suite.matrix.profiles import cases_of, load_profile, refusal
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
+from suite.matrix.refusals import refusal
 from suite.records import Case, Plan
 from suite.runner.settings import machine_defaults
 

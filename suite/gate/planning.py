@@ -19,7 +19,10 @@ from suite.gate.deciding.attribution import levels_of
 from suite.gate.measuring.block import Setting, can_be_together, start
 from suite.gate.record.store import Gate, Ledger, Planned, read_gate
 from suite.gate.record.values import WHO, Row
-from suite.matrix.profiles import Profile, choice_of, load_profile, refusal, selector
+from suite.matrix.cases import choice_of
+from suite.matrix.profiles import Profile, load_profile
+from suite.matrix.refusals import refusal
+from suite.matrix.selection import selector
 from suite.options import plan_value
 from suite.provenance import environment
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError

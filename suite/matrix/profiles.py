@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import math
-import re
-import sys
 import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
-from suite.matrix.designs import FULL, Choice, Design, choose, is_design
-from suite.matrix.learning import refusal_to_learn
+from suite.matrix.designs import FULL, Design, is_design
 from suite.options import DEFAULT_PROFILE
-from suite.records import INFER, MODES, Case, StepmarkError
-from suite.records.factors import FACTORS, Factor
-from suite.registry import EXECUTIONS, INPUTS, REGISTRIES, STRUCTURES, TUNINGS, load_levels
+from suite.records import StepmarkError
+from suite.records.factors import FACTORS
 
 CASES_FOLDER = Path(__file__).resolve().parents[2] / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
@@ -35,12 +29,6 @@ PLAN_KEYS: dict[str, Callable[[float], float]] = {
     "warmup_seconds": float,
 }
 """Options of the command line that a profile may set for itself, in the same units, and what makes the plan's value."""
-
-OPERATORS = ("(", ")", "and", "or", "not")
-WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
-"""What pytest takes for a word in `-k`."""
-EXPRESSION_NODES = (ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.Name, ast.Load, ast.Constant)
-"""What an expression is made of once its words are names; a word before a bracket would be a call, `()` a tuple."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,151 +121,3 @@ def check_list(name: str, key: str, value: object, allowed: str, right: Callable
 def is_size(least: int, value: object) -> bool:
     """Whether a value can be a number of images, pixels or epochs."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def cases_of(profile: Profile) -> list[Case]:
-    """The cases that a profile's design chooses, in the order of its levels; raises as `matrix_of` does."""
-    return choice_of(profile).cases
-
-
-def choice_of(profile: Profile) -> Choice:
-    """What a profile's design chooses of its matrix; raises as `matrix_of` does."""
-    return choose(matrix_of(profile), profile.design, refusal)
-
-
-def matrix_of(profile: Profile) -> list[Case]:
-    """Every combination of a profile's levels, in their order; imports the profile's plug-ins first.
-
-    An optimizer has no part in inferring, so that cases of that mode take the profile's first optimizer alone: with
-    each of them the same thing would be measured under many names. Schedules and epochs are for cases that learn;
-    others take the defaults.
-
-    Raises:
-        StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
-    """
-    if profile.plugins:
-        sys.path.insert(0, str(profile.file.parent))
-    load_levels(profile.plugins)
-    crossed = {factor.name: levels_in(profile, factor) for factor in FACTORS if not factor.mode}
-    cases = [
-        case
-        for combination in product(*crossed.values())
-        for case in courses(Case(**dict(zip(crossed, combination, strict=True))), profile)
-        if case.mode != INFER or case.optimizer == crossed["optimizer"][0]
-    ]
-    refuse_twins(cases)
-    return cases
-
-
-def levels_in(profile: Profile, factor: Factor) -> list[Any]:
-    """A profile's levels of a factor, each once.
-
-    Raises:
-        StepmarkError: one of them is not known.
-    """
-    if factor.least:
-        return list(dict.fromkeys(profile.sizes.get(factor.key, [factor.default])))
-    names = profile.levels.get(factor.key, ["*" if factor.default is None else str(factor.default)])
-    if factor.name in REGISTRIES:
-        return REGISTRIES[factor.name].matching(names)
-    return [known_mode(name) for name in dict.fromkeys(names)]
-
-
-def courses(case: Case, profile: Profile) -> list[Case]:
-    """A case by each level of the factors that cases of its mode alone have; any other case as it is."""
-    own = {factor.name: levels_in(profile, factor) for factor in FACTORS if factor.mode == case.mode}
-    return [replace(case, **dict(zip(own, combination, strict=True))) for combination in product(*own.values())]
-
-
-def refuse_twins(cases: list[Case]) -> None:
-    """Refuse two cases with one id, as a tuning named `b128` beside a batch size of 128 would make.
-
-    Raises:
-        StepmarkError: the id, and what the cases are.
-    """
-    first: dict[str, Case] = {}
-    for case in cases:
-        other = first.setdefault(case.id, case)
-        if other is not case:
-            raise StepmarkError(f"two cases have the id {case.id!r}: {other} and {case}; rename a level.")
-
-
-def known_mode(mode: str) -> str:
-    """A mode that exists.
-
-    Raises:
-        StepmarkError: the mode found and the modes allowed.
-    """
-    if mode not in MODES:
-        raise StepmarkError(f"mode {mode!r} is not known; allowed: {', '.join(MODES)}.")
-    return mode
-
-
-def refusal(case: Case) -> str:
-    """Why `case` cannot run on this machine, or at all; empty where it can."""
-    smallest = STRUCTURES[case.structure].min_image_size
-    if case.image_size < smallest:
-        return f"{case.structure} needs images of at least {smallest} pixels a side, not {case.image_size}"
-    execution = EXECUTIONS[case.execution].strategy
-    device = execution.device_type()
-    return (
-        refusal_alone(case, execution.wanted_ranks())
-        or refusal_to_learn(case)
-        or execution.refusal(case)
-        or TUNINGS[case.tuning].strategy.refusal(case, device)
-        or INPUTS[case.input].pipeline.refusal(case, device)
-    )
-
-
-def refusal_alone(case: Case, ranks: int) -> str:
-    """Why one image a rank is too few for a structure's batch norms at that size; empty where it is not."""
-    smallest = STRUCTURES[case.structure].min_image_size_alone
-    if case.mode == INFER or case.batch_size // ranks != 1 or case.image_size >= smallest:
-        return ""
-    return f"{case.structure} needs 2 images a rank, or {smallest} pixels a side, for its last batch norms"
-
-
-def shard(cases: Sequence[Case], text: str) -> list[Case]:
-    """Part I of N of the cases: every N-th, so that each part has some of every structure.
-
-    Args:
-        cases: all of them, the same for every part.
-        text: `I/N` with 1 <= I <= N.
-
-    Raises:
-        StepmarkError: the text is not of that form.
-    """
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
-    if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise StepmarkError(f"--shard is {text!r}; allowed: I/N with 1 <= I <= N, such as 2/3.")
-    return list(cases[int(match[1]) - 1 :: int(match[2])])
-
-
-def selector(expression: str) -> Callable[[str], bool]:
-    """The test that an expression like pytest's `-k` makes of a case id: words with `and`, `or`, `not`, brackets.
-
-    A word matches where it is part of the id, whatever the case of its letters.
-
-    Raises:
-        StepmarkError: the expression is not of that form.
-    """
-    tokens = re.findall(r"[()]|[^\s()]+", expression)
-    words = {f"word{index}": token.lower() for index, token in enumerate(tokens)}
-    terms = [token if token in OPERATORS else f"word{index}" for index, token in enumerate(tokens)]
-    try:
-        tree = ast.parse(" ".join(terms) or "True", mode="eval")
-        code = compile(tree, "<expression>", "eval")
-    except (SyntaxError, RecursionError, MemoryError):  # the last two where it is nested too deeply
-        code = None
-    if (
-        code is None
-        or not all(isinstance(node, EXPRESSION_NODES) for node in ast.walk(tree))
-        or not all(token in OPERATORS or WORD.fullmatch(token) for token in tokens)
-    ):
-        raise StepmarkError(f"-k is {expression!r}; allowed: words joined by and, or, not and brackets.")
-
-    def selects(case_id: str) -> bool:
-        found = {name: word in case_id.lower() for name, word in words.items()}
-        return bool(eval(code, {}, found))  # noqa: S307 - nothing but names, and, or, not; see EXPRESSION_NODES
-
-    return selects

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from suite.machine.readings import NOTES
-from suite.matrix.profiles import CASES_FOLDER, choice_of, refusal
+from suite.matrix.cases import choice_of
+from suite.matrix.profiles import CASES_FOLDER
+from suite.matrix.refusals import refusal
 from suite.provenance import environment
 from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
 from suite.records.atomic_files import fresh_folder

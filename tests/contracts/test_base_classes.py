@@ -66,7 +66,7 @@ def _plugin_levels(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.usefixtures("_plugin_levels")
 def test_a_plug_in_that_derives_from_the_levels_themselves_still_runs():
-    from suite.matrix.profiles import refusal
+    from suite.matrix.refusals import refusal
 
     case = Case("seed_cnn", "sgd", "mine_cpu", "mine_eager", "mine_synthetic", batch_size=2)
     assert refusal(case) == ""

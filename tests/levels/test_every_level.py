@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from suite.matrix.profiles import MODES, refusal
+from suite.matrix.refusals import refusal
 from suite.measuring.instruments.roofline import work
 from suite.measuring.modes import TrainingStep, make_step
 from suite.measuring.step import RESTORE_AFTER, Step
-from suite.records import NUM_CLASSES, Case
+from suite.records import MODES, NUM_CLASSES, Case
 from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, load_levels
 from suite.runner.visit import FIRST_ROUNDS
 

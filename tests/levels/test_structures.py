@@ -10,7 +10,8 @@ from torch import nn
 
 from suite.levels.layers import DensePairs, LayerPair, blocks
 from suite.levels.structures import generated, mlp, seed_cnn
-from suite.matrix.profiles import cases_of, load_profile
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
 from suite.records import StepmarkError
 from suite.registry import SHOWN_NAMES, STRUCTURES, StructureRegistry, StructureSpec, load_levels
 

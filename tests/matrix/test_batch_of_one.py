@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from suite.matrix.profiles import refusal
+from suite.matrix.refusals import refusal
 from suite.records import Case
 from suite.registry import STRUCTURES, load_levels
 

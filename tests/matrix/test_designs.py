@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.attribution import levels_of as explaining
 from suite.gate.record.values import Row
+from suite.matrix.cases import matrix_of
 from suite.matrix.designs import Choice, choose, covering, is_design
-from suite.matrix.profiles import load_profile, matrix_of
+from suite.matrix.profiles import load_profile
 from suite.records import LEARN, Case
 from suite.records.factors import FACTORS as TABLE
 from suite.records.factors import NAMES as FACTORS

@@ -9,7 +9,9 @@ import torch
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
 from suite.contracts.learning import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.probes import ACCURACY, STEP_TIME
-from suite.matrix.profiles import matrix_of, parse_profile, refusal
+from suite.matrix.cases import matrix_of
+from suite.matrix.profiles import parse_profile
+from suite.matrix.refusals import refusal
 from suite.measuring.digits import Digits
 from suite.measuring.modes import LearningStep
 from suite.records import Case, Measurement, Plan, Series, StepmarkError, Visit

@@ -29,7 +29,8 @@ from parts import Part
 from suite.gate.deciding.replay import log_ratios
 from suite.gate.planning import seconds_of
 from suite.gate.record.store import Gate, read_gate
-from suite.matrix.profiles import cases_of, load_profile
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
 from suite.records import StepmarkError
 from suite.records.store import LineFile
 

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from suite.matrix.profiles import cases_of, load_profile
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
 from suite.records import Case
 
 PROFILES = Path(__file__).parents[1] / "profiles.toml"

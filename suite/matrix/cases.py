@@ -1,0 +1,93 @@
+"""A profile's cases: the product of its levels, or what its design chooses of that."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from suite.matrix.designs import Choice, choose
+from suite.matrix.profiles import Profile
+from suite.matrix.refusals import refusal
+from suite.records import INFER, MODES, Case, StepmarkError
+from suite.records.factors import FACTORS, Factor
+from suite.registry import REGISTRIES, load_levels
+
+
+def cases_of(profile: Profile) -> list[Case]:
+    """The cases that a profile's design chooses, in the order of its levels; raises as `matrix_of` does."""
+    return choice_of(profile).cases
+
+
+def choice_of(profile: Profile) -> Choice:
+    """What a profile's design chooses of its matrix; raises as `matrix_of` does."""
+    return choose(matrix_of(profile), profile.design, refusal)
+
+
+def matrix_of(profile: Profile) -> list[Case]:
+    """Every combination of a profile's levels, in their order; imports the profile's plug-ins first.
+
+    An optimizer has no part in inferring, so that cases of that mode take the profile's first optimizer alone: with
+    each of them the same thing would be measured under many names. Schedules and epochs are for cases that learn;
+    others take the defaults.
+
+    Raises:
+        StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
+    """
+    if profile.plugins:
+        sys.path.insert(0, str(profile.file.parent))
+    load_levels(profile.plugins)
+    crossed = {factor.name: levels_in(profile, factor) for factor in FACTORS if not factor.mode}
+    cases = [
+        case
+        for combination in product(*crossed.values())
+        for case in learning_variants(Case(**dict(zip(crossed, combination, strict=True))), profile)
+        if case.mode != INFER or case.optimizer == crossed["optimizer"][0]
+    ]
+    reject_duplicate_ids(cases)
+    return cases
+
+
+def levels_in(profile: Profile, factor: Factor) -> list[Any]:
+    """A profile's levels of a factor, each once.
+
+    Raises:
+        StepmarkError: one of them is not known.
+    """
+    if factor.least:
+        return list(dict.fromkeys(profile.sizes.get(factor.key, [factor.default])))
+    names = profile.levels.get(factor.key, ["*" if factor.default is None else str(factor.default)])
+    if factor.name in REGISTRIES:
+        return REGISTRIES[factor.name].matching(names)
+    return [known_mode(name) for name in dict.fromkeys(names)]
+
+
+def learning_variants(case: Case, profile: Profile) -> list[Case]:
+    """A case by each level of the factors that cases of its mode alone have; any other case as it is."""
+    own = {factor.name: levels_in(profile, factor) for factor in FACTORS if factor.mode == case.mode}
+    return [replace(case, **dict(zip(own, combination, strict=True))) for combination in product(*own.values())]
+
+
+def reject_duplicate_ids(cases: list[Case]) -> None:
+    """Refuse two cases with one id, as a tuning named `b128` beside a batch size of 128 would make.
+
+    Raises:
+        StepmarkError: the id, and what the cases are.
+    """
+    first: dict[str, Case] = {}
+    for case in cases:
+        other = first.setdefault(case.id, case)
+        if other is not case:
+            raise StepmarkError(f"two cases have the id {case.id!r}: {other} and {case}; rename a level.")
+
+
+def known_mode(mode: str) -> str:
+    """A mode that exists.
+
+    Raises:
+        StepmarkError: the mode found and the modes allowed.
+    """
+    if mode not in MODES:
+        raise StepmarkError(f"mode {mode!r} is not known; allowed: {', '.join(MODES)}.")
+    return mode

@@ -1,0 +1,31 @@
+"""Reasons why a case cannot run here. A refused case is listed with its reason, and not measured."""
+
+from __future__ import annotations
+
+from suite.matrix.learning import refusal_to_learn
+from suite.records import INFER, Case
+from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
+
+
+def refusal(case: Case) -> str:
+    """Why `case` cannot run on this machine, or at all; empty where it can."""
+    smallest = STRUCTURES[case.structure].min_image_size
+    if case.image_size < smallest:
+        return f"{case.structure} needs images of at least {smallest} pixels a side, not {case.image_size}"
+    execution = EXECUTIONS[case.execution].strategy
+    device = execution.device_type()
+    return (
+        refusal_alone(case, execution.wanted_ranks())
+        or refusal_to_learn(case)
+        or execution.refusal(case)
+        or TUNINGS[case.tuning].strategy.refusal(case, device)
+        or INPUTS[case.input].pipeline.refusal(case, device)
+    )
+
+
+def refusal_alone(case: Case, ranks: int) -> str:
+    """Why one image a rank is too few for a structure's batch norms at that size; empty where it is not."""
+    smallest = STRUCTURES[case.structure].min_image_size_alone
+    if case.mode == INFER or case.batch_size // ranks != 1 or case.image_size >= smallest:
+        return ""
+    return f"{case.structure} needs 2 images a rank, or {smallest} pixels a side, for its last batch norms"
