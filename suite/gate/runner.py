@@ -29,7 +29,8 @@ from suite.gate.deciding.replay import COST, add_to, again_of, failures, mode_of
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.verdict_builder import judge
 from suite.gate.measuring import memory
-from suite.gate.measuring.block import Order, Setting, measure_block
+from suite.gate.measuring.block import Order, measure_block
+from suite.gate.measuring.sides import BothSides
 from suite.gate.record.store import Gate, Ledger
 from suite.gate.record.values import Block, Kind, Mode, Row
 from suite.gate.verdict import GateVerdict
@@ -74,7 +75,7 @@ class LiveGate:
 
     def __init__(
         self,
-        setting: Setting,
+        setting: BothSides,
         gate: Gate,
         ledger: Ledger,
         show: Show,

@@ -3,15 +3,19 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from suite.analysis.thresholds import Limits
 from suite.contracts.probes import STEP_TIME
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.record.store import Planned
-from suite.gate.record.values import COMPARING, Row
+from suite.gate.record.values import COMPARING, Kind, Row
 from suite.records import Case, Metric, Plan, Series
 from suite.registry import load_levels
-from suite.runner.worker_handle import WorkerFailed, WorkerLost
+from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
+
+if TYPE_CHECKING:
+    from suite.gate.measuring.sides import BothSides
 
 load_levels()
 
@@ -20,6 +24,16 @@ QUEUE = Metric("queue_time", "s", "lower", "Time spent queueing.")
 CASES = [Case(structure, optimizer, "cpu") for structure in ("seed_cnn", "mlp_d2w128") for optimizer in ("sgd", "adam")]
 ROWS = tuple(Row(case.id, case, case, together=True) for case in CASES)
 STEP_S = 0.01
+
+
+class Request(NamedTuple):
+    """Rounds that a side's worker was asked for; the cores of its rounds in turns, none if the sides alternate."""
+
+    side: int
+    case_id: str
+    steps_per_round: int
+    rounds: int
+    cores: tuple[tuple[int, ...], ...]
 
 
 @dataclass
@@ -36,6 +50,7 @@ class FakeSides:
         memory: (side, case id) -> bytes of the peak beside 100 MB; a number's own noise is 0.1 %.
         reads: (side, case id) -> values that its step reads; None where its code does not count them.
         before_block: called with the block's number before it is measured.
+        requests: all rounds that workers were asked for, in order.
     """
 
     slower: dict[str, float] = field(default_factory=dict)
@@ -50,8 +65,9 @@ class FakeSides:
     plan: Plan = field(default_factory=lambda: Plan(threads=1))
     blocks: int = -1
     events: list[str] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
-    def launchers(self, kind: str, chance: random.Random):
+    def launchers(self, kind: Kind, chance: random.Random) -> tuple["FakeLauncher", "FakeLauncher"]:
         self.blocks += 1
         self.before_block(self.blocks)
         return FakeLauncher(self, 0, kind, chance), FakeLauncher(self, 1, kind, chance)
@@ -63,10 +79,10 @@ class FakeLauncher:
 
     sides: FakeSides
     place: int
-    kind: str
+    kind: Kind
     chance: random.Random
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,7 +124,12 @@ class FakeSideWorker:
         if reason:
             raise WorkerFailed(reason)
 
-    def ask(self, *, min_rounds: int, **_: object) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: Together | None = None) -> None:
+        assert seconds == 0.0, "a gate asks for rounds by their number"
+        cores = together.cores if together else ()
+        self.launcher.sides.requests.append(
+            Request(self.launcher.place, self.case.id, steps_per_round, min_rounds, cores)
+        )
         self.asked = min_rounds
 
     def rounds(self) -> tuple[Series, ...]:
@@ -119,8 +140,8 @@ class FakeSideWorker:
         times = tuple(self.step_s * (1 + self.launcher.chance.gauss(0, 0.002)) for _ in range(self.asked))
         return (Series(STEP_TIME, times), Series(CPU, times), Series(QUEUE, (0.0,) * self.asked))
 
-    def measure(self, *, min_rounds: int, **_: object) -> tuple[Series, ...]:
-        self.ask(min_rounds=min_rounds)
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+        self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
         return self.rounds()
 
     def surveyed(self) -> tuple[Series, ...]:
@@ -135,11 +156,16 @@ class FakeSideWorker:
         self.launcher.sides.events.append(f"end {self.launcher.place} {self.case.id}")
 
 
+if TYPE_CHECKING:
+    LIKE_THE_REAL_ONES: BothSides = FakeSides()
+
+
 def lost() -> WorkerLost:
+    """The error of a worker that was killed."""
     return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
 
 
-def planned(**changes: object) -> Planned:
+def planned(**changes: Any) -> Planned:
     """A plan for `ROWS`."""
     plan = Planned(
         started_at="2026-01-01T00:00:00+00:00",

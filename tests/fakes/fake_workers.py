@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 from suite.contracts.probes import STEP_TIME
 from suite.records import Case, Metric, Series
+
+if TYPE_CHECKING:
+    from suite.runner.visit import Workers
 
 QUIET = (
     Metric("cpu_time", "s", "lower", "Time on cores."),
@@ -69,8 +73,12 @@ class FakeWorker:
     """Spends the seconds that it is given on the step times that it was made with, without waiting."""
 
     def __init__(self, workers: FakeWorkers, case: Case, number: int, times: Iterator[float]) -> None:
-        self.attributes = {"structure": {"name": case.structure}, "worker": number, **workers.attributes}
-        self.once = ()
+        self.attributes: dict[str, Any] = {
+            "structure": {"name": case.structure},
+            "worker": number,
+            **workers.attributes,
+        }
+        self.once: tuple[Series, ...] = ()
         self._workers = workers
         self._case_id = case.id
         self._number = number
@@ -96,3 +104,7 @@ class FakeWorker:
 
     def end(self) -> None:
         self._workers.events.append(("end", self._case_id, self._number))
+
+
+if TYPE_CHECKING:
+    LIKE_THE_REAL_ONES: Workers = FakeWorkers()

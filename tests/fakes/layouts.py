@@ -171,7 +171,17 @@ def laid(layout: Layout, folder: Path, backend: Callable[[str], Path]) -> Laid:
 
 def installed(python: Path, *arguments: str, programs: str = "") -> None:
     """Install without fetching anything; a backend may need programs in further folders."""
-    command = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", *arguments]
+    command = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        *arguments,
+    ]
     found = {**os.environ, "PATH": os.pathsep.join([os.environ["PATH"], programs])}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=found)
     assert done.returncode == 0, done.stderr

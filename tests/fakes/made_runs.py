@@ -25,7 +25,7 @@ ENVIRONMENT: dict[str, Any] = {
     "threads": {"torch": 1, "OMP_NUM_THREADS": "1"},
     "load_before": {"load_1min": 0.25, "steal_share_since_boot": 0.013, "disks": [{"name": "sda"}, {"name": "sdb"}]},
 }
-SELECTION = {"profile": "quick", "profiles_file": "cases/profiles.toml", "plugins": [], "shard": None}
+SELECTION: dict[str, Any] = {"profile": "quick", "profiles_file": "cases/profiles.toml", "plugins": [], "shard": None}
 
 
 def visit(index: int, turns: Sequence[int], *, stopped_by: Any = "precision", steady: bool = True) -> Visit:

@@ -1,5 +1,6 @@
 """A gate's loop, on sides that answer at once: what it measures, when it stops, what it makes of failures."""
 
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -82,6 +83,26 @@ def test_a_case_that_is_not_shown_to_be_slower_with_its_level_is_inconclusive_an
     assert first.verdict == "inconclusive"
     assert first.reason == "all cases are slower on average, this case is not shown to be by itself"
     assert "this case is not shown to be by itself; a slowdown above" in table.render(verdict)
+
+
+def test_concurrent_sides_measure_equal_rounds_and_swap_disjoint_cores_before_every_round(gated):
+    sides = FakeSides()
+    gated(sides, metrics=("step_time",))
+    asked = [request for request in sides.requests if request.cores]
+    assert asked
+    for one, other in zip(asked[::2], asked[1::2], strict=True):
+        assert {one.side, other.side} == {0, 1}
+        assert (one.case_id, one.steps_per_round, one.rounds) == (other.case_id, other.steps_per_round, other.rounds)
+        assert one.cores == other.cores[::-1]
+        assert not set(one.cores[0]) & set(one.cores[1])
+
+
+def test_alternating_sides_measure_equal_bursts_on_all_cores(gated):
+    sides = FakeSides()
+    gated(sides, metrics=("step_time",), rows=tuple(replace(row, together=False) for row in ROWS))
+    assert not any(request.cores for request in sides.requests)
+    bursts = [Counter(request[1:] for request in sides.requests if request.side == side) for side in (0, 1)]
+    assert bursts[0] == bursts[1] != Counter()
 
 
 def test_a_speed_up_is_an_improvement_and_ends_with_0(gated):

@@ -25,13 +25,13 @@ from time import monotonic
 
 from suite.gate.arms.arm import Side
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
+from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
 from suite.gate.record.values import COMPARING, WHO, Block, Kind, Mode, Row, Told
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import between, look
 from suite.records import Case, Plan, StepmarkError
 from suite.registry import INPUTS, TUNINGS
 from suite.runner.launcher import Launcher
-from suite.runner.worker_handle import ForkedWorker
 
 PADDING = 4096
 """Bytes by which the environment of a process is longer than it need be, fewer than; as many as a page has."""
@@ -77,7 +77,7 @@ class Setting:
         return Launcher(self.plan, self.plugins, replace(side.origin, variables=own))
 
 
-def measure_block(setting: Setting, order: Order) -> Block:
+def measure_block(setting: BothSides, order: Order) -> Block:
     """Measure one block.
 
     Raises:
@@ -105,7 +105,7 @@ def measure_block(setting: Setting, order: Order) -> Block:
     return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
 
 
-def start(launchers: tuple[Launcher, Launcher], first: int, kind: Kind = "comparison") -> None:
+def start(launchers: tuple[SideLauncher, SideLauncher], first: int, kind: Kind = "comparison") -> None:
     """Start both sides, one of them first, and wait for both.
 
     Raises:
@@ -119,7 +119,7 @@ def start(launchers: tuple[Launcher, Launcher], first: int, kind: Kind = "compar
                 raise of_side(error, place, kind) from error
 
 
-def refuse_strays(launchers: tuple[Launcher, Launcher], kind: Kind = "comparison") -> None:
+def refuse_strays(launchers: tuple[SideLauncher, SideLauncher], kind: Kind = "comparison") -> None:
     """Check what both sides have loaded so far.
 
     Raises:
@@ -138,11 +138,11 @@ def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
 
 
 def tell(
-    launchers: tuple[Launcher, Launcher], row: Row, order: Order, mode: Mode, plan: Plan, chance: random.Random
+    launchers: tuple[SideLauncher, SideLauncher], row: Row, order: Order, mode: Mode, plan: Plan, chance: random.Random
 ) -> Told:
     """Measure one case in one mode; whatever fails is told."""
     cases = (row.baseline, row.candidate if order.kind in COMPARING else row.baseline)
-    workers: dict[int, ForkedWorker] = {}
+    workers: dict[int, SideWorker] = {}
     first = chance.randrange(2)
     try:
         for place in (first, 1 - first):

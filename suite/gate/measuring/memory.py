@@ -9,15 +9,15 @@ from functools import partial
 from time import monotonic
 
 from suite.analysis.exact_metrics import footprint
-from suite.gate.measuring.block import Setting, refuse_strays, start
+from suite.gate.measuring.block import refuse_strays, start
 from suite.gate.measuring.pair import OneFailed, answer
+from suite.gate.measuring.sides import BothSides, SideWorker
 from suite.gate.record.values import WHO, Reading, Row
-from suite.runner.worker_handle import ForkedWorker
 
 SURVEY = "memory"
 
 
-def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int) -> Reading:
+def measure_memory(setting: BothSides, rows: Sequence[Row], index: int, seed: int) -> Reading:
     """Survey the memory of cases in a fresh process of each side, both sides at the same time.
 
     Raises:
@@ -32,7 +32,7 @@ def measure_memory(setting: Setting, rows: Sequence[Row], index: int, seed: int)
             stack.enter_context(launcher)
         start(launchers, chance.randrange(2))
         for row in rows:
-            workers: list[ForkedWorker] = []
+            workers: list[SideWorker] = []
             try:
                 for place, case in enumerate((row.baseline, row.candidate)):
                     begin = partial(launchers[place].begin_survey, case, SURVEY)

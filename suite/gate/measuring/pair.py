@@ -17,15 +17,16 @@ from statistics import median
 from typing import TypeVar
 
 from suite.analysis.estimates import settled
+from suite.gate.measuring.sides import SideWorker
 from suite.gate.record.values import Mode, Paired
 from suite.measuring.barrier import OtherGone
 from suite.records import Series
 from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND, cut, join
-from suite.runner.worker_handle import ForkedWorker, Together, WorkerFailed, WorkerLost
+from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
 
 T = TypeVar("T")
 
-Sides = tuple[ForkedWorker, ForkedWorker]
+Sides = tuple[SideWorker, SideWorker]
 """Baseline, candidate."""
 
 ROUND_S = 0.008
@@ -100,7 +101,7 @@ def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: ra
 
 
 def both(
-    sides: Sides, ask: Callable[[ForkedWorker, int], None], first: int = 0
+    sides: Sides, ask: Callable[[SideWorker, int], None], first: int = 0
 ) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
     """Ask both sides, one of them first, then wait for both.
 
@@ -132,7 +133,7 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
     def chunk(order: int, steps: int, rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
         ends = socket.socketpair()
 
-        def ask(side: ForkedWorker, place: int) -> None:
+        def ask(side: SideWorker, place: int) -> None:
             together = Together(ends[place], cores[place])
             side.ask(seconds=0.0, steps_per_round=steps, min_rounds=rounds, together=together)
             ends[place].close()  # the worker has its own: were this one open, the other would wait for a dead one
