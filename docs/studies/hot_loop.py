@@ -1,16 +1,19 @@
-"""`make overhead`, second half: the step time of the suite over that of an uninterrupted hot loop in another process.
+"""`make overhead`, second half: the step time of the suite over that of an uninterrupted hot loop.
 
-Other workers are alive, and take a step each between two turns of the case, as in a run. A repetition starts a worker
-and a hot loop anew, since processes differ by where their memory lies, and lets them alternate:
+Processes of one step differ by where their memory lies, by more than what is looked for. So two ratios are taken within
+a process each, and their product is what the suite adds to a hot loop:
 
-for each repetition of a row:
-    suite, hot, hot, suite, ...      bursts of the same wall time; all others wait
-    ratio of the two medians         of rounds of as many steps
+    worker of the suite     its turns, other workers taking a step each in between  /  its rounds without a pause
+    process of its own      rounds of the suite's recorder                          /  a bare loop over the step
 
-Printed is the median of the ratios with an interval of 95 % by their order statistics, and how much slower the first,
-discarded round of a turn is. Every repetition is appended to `reports/studies/hot_loop.jsonl`; a study that was ended
-goes on where it was, and a further one adds nothing until code or interpreter have changed. `make overhead
-ARGS=--short` has three repetitions of the rows of 1 and 13 ms. `ROWS='1 ms,loader' THREADS=1` chooses.
+A repetition starts both processes anew and lets the four kinds alternate in bursts of the same wall time, there and
+back, while all else waits. The ratio of the turns to the bare loop of the other process is shown as well: it would show
+a worker that is slow as a whole, and needs many repetitions to say more.
+
+Printed are medians of the ratios of repetitions, with an interval of 95 % by order statistics, and how much slower the
+first, discarded round of a turn is. Every repetition is appended to `reports/studies/hot_loop.jsonl`; a study that was
+interrupted goes on where it was, and a further one adds nothing until code or interpreter have changed. `make overhead
+ARGS=--short` has three repetitions of the rows of 1 and 13 ms. `STEPS='1 ms,loader' THREADS=1` chooses.
 """
 
 from __future__ import annotations
@@ -22,14 +25,15 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suite.machine.allocators import environment as allocated
 from suite.machine.priority import go_first
@@ -41,16 +45,21 @@ from suite.registry import load_levels
 from suite.runner.launcher import Launcher
 from suite.runner.visit import WARMUP_CHUNK_S, Worker, turn
 
+if TYPE_CHECKING:
+    from suite.measuring.recorder import Step
+
 KEPT = Path("reports/studies/hot_loop.jsonl")
 HOT = "--hot"
 """The argument with which this file is the hot loop."""
 BURST_S = 0.2
-"""Seconds of counted rounds in one burst of either side."""
+"""Seconds of counted rounds in one burst."""
 BURST_ROUNDS = 3
 WARM_S = 0.2
-"""Seconds in which a hot loop runs before it counts, in each burst."""
+"""Seconds in which a loop runs before it counts, in each burst."""
 BURSTS = 4
-"""Of each side in a repetition."""
+"""Of each kind in a repetition; an even number, there and back."""
+KINDS = ("turns", "uninterrupted", "recorder", "bare")
+"""The first two in the suite's worker, the others in a process that does nothing else."""
 TURN_S = 0.04
 ROUND_S = 0.01
 SHORT = 3
@@ -94,7 +103,7 @@ OTHERS = tuple(
 
 
 class HotLoop:
-    """The other process: an uninterrupted loop over the case's step, for a burst at each request."""
+    """The other process: an uninterrupted loop over the case's step, bare or by the recorder, for a burst a request."""
 
     def __init__(self, case: Case, threads: int) -> None:
         self._process = subprocess.Popen(
@@ -104,14 +113,14 @@ class HotLoop:
             env=allocated("steady"),
             text=True,
         )
-        self.burst(1)
+        self.burst("bare", 1)
 
-    def burst(self, steps: int) -> list[float]:
+    def burst(self, kind: str, steps: int) -> list[float]:
         """Seconds of a step, by rounds of so many steps."""
-        print(steps, file=self._process.stdin, flush=True)
+        print(kind, steps, file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline() if self._process.stdout else ""
         if not answer:
-            raise RuntimeError("the hot loop has ended; see above")
+            raise RuntimeError("the hot loop ended early; its own message stands above")
         return list(map(float, json.loads(answer)))
 
     def end(self) -> None:
@@ -124,6 +133,7 @@ def hot() -> None:
     import torch
 
     from suite.measuring.modes import make_step
+    from suite.measuring.recorder import record_rounds
 
     go_first()
     load_levels()
@@ -131,20 +141,41 @@ def hot() -> None:
     with make_step(Case(**json.loads(sys.argv[2]))) as step:
         gc.collect()
         gc.freeze()
-        read_s = step.clock.read_s
         for line in sys.stdin:
-            rounds: list[float] = []
-            began = perf_counter()
-            while len(rounds) < BURST_ROUNDS or perf_counter() < began + WARM_S + BURST_S:
-                step.rewind()  # as the suite does, now and then: memorised batches are other work
-                warm = perf_counter() >= began + WARM_S
-                start = read_s()
-                for _ in range(int(line)):
-                    step()
-                spent = (read_s() - start) / int(line)
-                rounds += [spent] if warm else []
-            step.check()
-            print(json.dumps(rounds), flush=True)
+            kind, steps = line.split()
+            if kind == "bare":
+                rounds = bare_rounds(step, int(steps))
+            else:
+                taken = record_rounds(
+                    step, seconds=WARM_S + BURST_S, steps_per_round=int(steps), min_rounds=BURST_ROUNDS
+                )
+                rounds = list(taken[0].values)
+            print(json.dumps(after_warm(rounds, int(steps))), flush=True)
+
+
+def bare_rounds(step: Step, steps: int) -> list[float]:
+    """Seconds of a step, by rounds: nothing but the clock and the step."""
+    step.rewind()  # as the suite does, now and then: memorised batches are other work
+    read_s = step.clock.read_s
+    rounds: list[float] = []
+    gc.collect()
+    gc.disable()
+    deadline = perf_counter() + WARM_S + BURST_S
+    while len(rounds) < BURST_ROUNDS or perf_counter() < deadline:
+        start = read_s()
+        for _ in range(steps):
+            step()
+        rounds.append((read_s() - start) / steps)
+    gc.enable()
+    step.check()
+    return rounds
+
+
+def after_warm(rounds: Sequence[float], steps: int) -> list[float]:
+    """The rounds that began when `WARM_S` seconds were spent; at least all but the first."""
+    ends_s = accumulate(value * steps for value in rounds)
+    warming = 1 + sum(end_s < WARM_S for end_s in ends_s)
+    return list(rounds[min(warming, len(rounds) - BURST_ROUNDS + 1) :])
 
 
 @contextmanager
@@ -158,7 +189,7 @@ def workers(case: Case, threads: int) -> Iterator[list[Worker]]:
         yield made
 
 
-def suite_burst(made: list[Worker], steps: int) -> tuple[list[float], list[float]]:
+def turns(made: list[Worker], steps: int) -> tuple[list[float], list[float]]:
     """First rounds and counted rounds of the case's turns, the others having theirs between; seconds of a step."""
     first: list[float] = []
     counted: list[float] = []
@@ -171,26 +202,33 @@ def suite_burst(made: list[Worker], steps: int) -> tuple[list[float], list[float
     return first, counted
 
 
+def uninterrupted(worker: Worker, steps: int) -> list[float]:
+    """Rounds of the same worker without a pause; seconds of a step."""
+    rounds = worker.measure(seconds=WARM_S + BURST_S, steps_per_round=steps, min_rounds=BURST_ROUNDS)
+    return after_warm(rounds[0].values, steps)
+
+
 def repetition(case: Case, threads: int) -> dict[str, float]:
-    """Medians of fresh processes of both sides: of the suite's counted and first rounds, and of the hot loop."""
+    """Medians of seconds of a step by kind, both processes fresh; `first_s` of the first rounds of turns."""
+    taken: dict[str, list[float]] = {f"{kind}_s": [] for kind in (*KINDS, "first")}
     with workers(case, threads) as made:
         loop = HotLoop(case, threads)
         try:
             per_step = median(made[0].measure(seconds=0.0, steps_per_round=1, min_rounds=5)[0].values[1:])
             steps = max(1, round(ROUND_S / per_step))
-            first: list[float] = []
-            suite_s: list[float] = []
-            hot_s: list[float] = []
-            for number in range(2 * BURSTS):
-                if number % 4 in (0, 3):  # suite, hot, hot, suite: what drifts one way falls on both
-                    firsts, counted = suite_burst(made, steps)
-                    first += firsts
-                    suite_s += counted
-                else:
-                    hot_s += loop.burst(steps)
+            for number in range(BURSTS):
+                for kind in KINDS if number % 2 == 0 else reversed(KINDS):  # what drifts one way falls on all
+                    if kind == "turns":
+                        first, counted = turns(made, steps)
+                        taken["first_s"] += first
+                    elif kind == "uninterrupted":
+                        counted = uninterrupted(made[0], steps)
+                    else:
+                        counted = loop.burst(kind, steps)
+                    taken[f"{kind}_s"] += counted
         finally:
             loop.end()
-    return {"suite_s": median(suite_s), "first_s": median(first), "hot_s": median(hot_s)}
+    return {name: median(values) for name, values in taken.items()}
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -205,7 +243,7 @@ def interval(values: list[float]) -> tuple[float, float]:
 def main() -> None:
     """Measure what is missing, row by row in rotation, and print the table."""
     short = "--short" in sys.argv
-    chosen = os.environ.get("ROWS", ",".join(SHORT_ROWS if short else ROWS)).split(",")
+    chosen = os.environ.get("STEPS", ",".join(SHORT_ROWS if short else ROWS)).split(",")
     threads = [int(os.environ["THREADS"])] if "THREADS" in os.environ else sorted({1, default_threads()})
     world = world_of()
     load_levels()
@@ -220,7 +258,7 @@ def main() -> None:
             line = {"row": name, "threads": count, **world, **repetition(row.case, count)}
             with KEPT.open("a") as file:
                 file.write(json.dumps(line) + "\n")
-            print(f"{name}, {count} threads, {number + 1}: {line['suite_s'] / line['hot_s'] - 1:+.2%}", flush=True)
+            print(f"{name}, {count} threads, {number + 1}: {added(line) - 1:+.2%}", flush=True)
     print(", ".join(world.values()))
     print(table(kept(world)))
 
@@ -237,24 +275,44 @@ def world_of() -> dict[str, str]:
 def kept(world: dict[str, str]) -> list[dict[str, Any]]:
     """The repetitions of this revision in this interpreter."""
     lines = [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
-    return [line for line in lines if world.items() <= line.items()]
+    return [line for line in lines if world.items() <= line.items() and f"{KINDS[0]}_s" in line]
+
+
+def added(line: dict[str, float]) -> float:
+    """What the suite adds to a hot loop, as a ratio: turns to rounds without a pause, and recorder to bare loop."""
+    return line["turns_s"] / line["uninterrupted_s"] * line["recorder_s"] / line["bare_s"]
+
+
+RATIOS: dict[str, Callable[[dict[str, float]], float]] = {
+    "turns / no pause": lambda line: line["turns_s"] / line["uninterrupted_s"],
+    "recorder / bare": lambda line: line["recorder_s"] / line["bare_s"],
+    "suite / hot loop": added,
+    "other process": lambda line: line["turns_s"] / line["bare_s"],
+}
+"""Columns of the table; the third is the product of the first two."""
 
 
 def table(lines: list[dict[str, Any]]) -> str:
     """The ratios of each row."""
-    rows = [f"{'step':<22}{'threads':>8}{'n':>4}{'step time':>12}{'suite / hot':>13}  {'95 %':<18}first round"]
+    rows = [
+        f"{'step':<22}{'threads':>8}{'n':>4}{'step time':>12}"
+        + "".join(f"  {name:<23}" for name in RATIOS)
+        + "first round"
+    ]
     for name in ROWS:
         for count in sorted({line["threads"] for line in lines if line["row"] == name}):
             mine = [line for line in lines if (line["row"], line["threads"]) == (name, count)]
-            ratios = [line["suite_s"] / line["hot_s"] for line in mine]
-            low, high = interval(ratios)
-            first = median(line["first_s"] / line["hot_s"] for line in mine)
-            hot_s = median(line["hot_s"] for line in mine)
-            rows.append(
-                f"{name:<22}{count:>8}{len(mine):>4}{hot_s * 1e3:>9.3f} ms{median(ratios):>13.4f}  "
-                f"{f'{low:.4f} to {high:.4f}':<18}{first - 1:+.1%}"
-            )
+            cells = "".join(f"  {with_interval([ratio(line) for line in mine]):<23}" for ratio in RATIOS.values())
+            first = median(line["first_s"] / line["turns_s"] for line in mine)
+            bare_s = median(line["bare_s"] for line in mine)
+            rows.append(f"{name:<22}{count:>8}{len(mine):>4}{bare_s * 1e3:>9.3f} ms{cells}{first - 1:+.1%}")
     return "\n".join(rows)
+
+
+def with_interval(ratios: list[float]) -> str:
+    """A median and its interval."""
+    low, high = interval(ratios)
+    return f"{median(ratios):.3f} ({low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":
