@@ -27,13 +27,13 @@ def main() -> None:
     """Import torch, torchvision and the user's plug-ins; say `ready`; fork on request until the link closes."""
     settings = json.loads(sys.argv[2])
     sys.path[:] = settings["path"]
-    from suite.machine.priority import go_first, reached
+    from suite.machine.priority import current_priority, raise_priority
     from suite.machine.process_lifetime import adopt_orphans, die_with_parent
 
     die_with_parent()
     adopt_orphans()
     if settings["priority"] == "high":
-        go_first()
+        raise_priority()
     from suite.protocol import VERSION, Closed, Link
     from suite.records import StepmarkError
 
@@ -48,7 +48,7 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()
-    link.send({"ready": VERSION, "torch": facts, "priority": reached(), "allocator": allocator()})
+    link.send({"ready": VERSION, "torch": facts, "priority": current_priority(), "allocator": allocator()})
     with contextlib.suppress(Closed):
         while True:
             message, fds = link.receive_fds(2)
@@ -129,7 +129,7 @@ def allocator() -> str | None:
 
 def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:
     """Fork a worker that serves `order` on the first descriptor, the second being its standard error; return its id."""
-    from suite.machine.priority import go_first
+    from suite.machine.priority import raise_priority
     from suite.machine.process_lifetime import die_with_parent
 
     parent, pid = os.getpid(), os.fork()
@@ -144,7 +144,7 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         die_with_parent(parent)
         os.setsid()
         if priority == "high":
-            go_first()  # again: the session is new
+            raise_priority()  # again: the session is new
         control.close()
         os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]  # torch's own threads and children look it up
         be_killed_first()

@@ -36,7 +36,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from suite.machine.allocators import environment as allocated
-from suite.machine.priority import go_first
+from suite.machine.priority import raise_priority
 from suite.machine.threads import default_threads
 from suite.matrix.refusals import refusal
 from suite.provenance import environment
@@ -135,7 +135,7 @@ def hot() -> None:
     from suite.measuring.modes import make_step
     from suite.measuring.recorder import record_rounds
 
-    go_first()
+    raise_priority()
     load_levels()
     torch.set_num_threads(int(sys.argv[3]))
     with make_step(Case(**json.loads(sys.argv[2]))) as step:

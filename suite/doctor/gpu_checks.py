@@ -36,7 +36,7 @@ def device(index: int) -> Finding:
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         keeps = pynvml.nvmlDeviceGetPersistenceMode(handle) == pynvml.NVML_FEATURE_ENABLED
-        slowed = nvml.reasons(handle)
+        slowed = nvml.slowdown_reasons(handle)
         heat = pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)
     except pynvml.NVMLError as error:
         return unknown(name, f"the driver said: {error}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine import interference
 from suite.machine.affinity import affinity_cores
-from suite.machine.interference import Disturbance
+from suite.machine.interference import Interference
 
 WINDOW_S = 2.0
 MUCH_LOAD = 0.05
@@ -25,13 +25,13 @@ PRESSURE = Path("/proc/pressure/cpu")
 
 def moment() -> Iterator[Finding]:
     """What is in the way over the next seconds."""
-    before = interference.look()
+    before = interference.read_counters()
     time.sleep(WINDOW_S)
-    after = interference.look()
+    after = interference.read_counters()
     if before is None or after is None:
         yield unknown("other load", "this is no Linux")
         return
-    seen = interference.between(before, after)
+    seen = interference.difference(before, after)
     if seen is None:
         yield unknown("other load", UNREADABLE)
         return
@@ -41,7 +41,7 @@ def moment() -> Iterator[Finding]:
     yield throttling(seen, after.throttled_s)
 
 
-def load(seen: Disturbance) -> Finding:
+def load(seen: Interference) -> Finding:
     """Whether other processes use the cores that this one may use."""
     if seen.others_cores is None:
         return unknown("other load", UNREADABLE)
@@ -53,7 +53,7 @@ def load(seen: Disturbance) -> Finding:
     return disturbs("other load", f"{share:.0%} of the cores that this process may use: {named}", "end it, or wait")
 
 
-def steal(seen: Disturbance) -> Finding:
+def steal(seen: Interference) -> Finding:
     """Whether the hypervisor gives this machine's cores to others."""
     if seen.stolen is None:
         return unknown("steal", UNREADABLE)
@@ -79,7 +79,7 @@ def pressure(file: Path = PRESSURE) -> Finding:
     )
 
 
-def throttling(seen: Disturbance, since_start_s: float | None) -> Finding:
+def throttling(seen: Interference, since_start_s: float | None) -> Finding:
     """Whether the quota of the container was used up meanwhile."""
     if seen.throttled is None or since_start_s is None:
         return unknown("throttling", UNREADABLE)

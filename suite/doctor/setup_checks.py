@@ -130,7 +130,7 @@ def shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
 
 def priority() -> Finding:
     """Whether workers can go before other processes; asked in a process that ends, of a session of its own."""
-    code = "from suite.machine.priority import go_first, reached; go_first(); print(reached()['nice'])"
+    code = "from suite.machine import priority as p; p.raise_priority(); print(p.current_priority()['nice'])"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
     if done.stdout.strip() == str(HIGHEST):

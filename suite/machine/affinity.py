@@ -28,7 +28,7 @@ class Cores:
     """
 
     def __init__(self) -> None:
-        self._idle = set(tasks()) - {os.getpid()}
+        self._idle = set(thread_ids()) - {os.getpid()}
         self._found: list[int] = []
         self._sure = False
 
@@ -47,7 +47,7 @@ class Cores:
         """
         cores = allowed_cores()
         wanted = 1 < threads == len(cores)
-        before, before_ns = tasks(), times_ns() if wanted and not self._sure else {}
+        before, before_ns = thread_ids(), thread_times_ns() if wanted and not self._sure else {}
         bound = wanted and len(self._found) == threads and self._bind(cores)
         try:
             yield bound
@@ -57,7 +57,7 @@ class Cores:
             if before_ns:
                 found = self._computing(before_ns)
                 self._found, self._sure = found, bound and found == self._found
-            elif tasks() != before:
+            elif thread_ids() != before:
                 self._found, self._sure = [], False
 
     def _bind(self, cores: list[int]) -> bool:
@@ -72,7 +72,7 @@ class Cores:
         """Ids of the threads that have computed since then."""
         spent_ns = {
             thread: time_ns - before_ns.get(thread, 0)
-            for thread, time_ns in times_ns().items()
+            for thread, time_ns in thread_times_ns().items()
             if thread not in self._idle
         }
         most_ns = max(spent_ns.values(), default=0)
@@ -80,7 +80,7 @@ class Cores:
 
 
 @optional_or(lambda: [os.getpid()])
-def tasks() -> list[int]:
+def thread_ids() -> list[int]:
     """Ids of the threads of this process, in order; the main one alone where the kernel lists none."""
     return sorted(int(task.name) for task in TASKS.iterdir())
 
@@ -97,7 +97,7 @@ def affinity_cores() -> int:
 
 
 @optional_or(dict)
-def times_ns() -> dict[int, int]:
+def thread_times_ns() -> dict[int, int]:
     """Time on cores of each thread of this process, by its id; nothing where the kernel does not tell.
 
     Source: Linux, Documentation/scheduler/sched-stats.rst, `/proc/<pid>/task/<tid>/schedstat`, first field.
@@ -120,5 +120,5 @@ def bind(thread: int, cores: set[int]) -> bool:
 
 def bind_all(cores: Iterable[int]) -> None:
     """Let every thread of this process run on these cores alone, one too that was born on another."""
-    for thread in tasks():
+    for thread in thread_ids():
         bind(thread, set(cores))

@@ -7,7 +7,7 @@ import sys
 import warnings
 from time import monotonic, sleep
 
-from suite.machine.affinity import tasks
+from suite.machine.affinity import thread_ids
 
 ENDING_S = 0.5
 """Seconds in which a thread that is about to end may do so."""
@@ -36,7 +36,7 @@ def left_by_fork(pool: int = 0) -> str:
 
 def others() -> int:
     """Threads of this process but for the main one."""
-    return len(tasks()) - 1
+    return len(thread_ids()) - 1
 
 
 def fork_once() -> None:

@@ -17,12 +17,12 @@ import psutil
 from suite.machine import torchrun
 from suite.machine.affinity import allowed_cores
 from suite.machine.cgroups import throttled_s
-from suite.machine.procfs import PROC, Process, every_process, parted
+from suite.machine.procfs import PROC, Process, all_processes, split_by_ancestor
 from suite.machine.readings import optional
 from suite.records import Metric, Series
 
 CORES = Path("/sys/devices/system/cpu")
-NAMED_FROM = 0.05
+LEAST_NAMED_CORES = 0.05
 """Cores' worth of time from which the busiest of the other processes is named."""
 
 OTHERS_CORES = Metric(
@@ -31,7 +31,7 @@ OTHERS_CORES = Metric(
 STOLEN = Metric(
     "stolen_share", "ratio", "lower", "Share of the allowed cores' time that the hypervisor gave to other machines."
 )
-HELD_BACK = Metric(
+THROTTLED = Metric(
     "throttled_share", "ratio", "lower", "Share of the time for which the quota of the container held processes back."
 )
 CPU_PRESSURE = Metric("cpu_pressure", "ratio", "lower", "Share of the time for which some process waited for a core.")
@@ -48,7 +48,7 @@ NEIGHBOUR_MEMORY = Metric("neighbour_memory", "B", "lower", "Resident set of tha
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CounterSnapshot:
     """The kernel's counters at one time, all since the machine started; None for what could not be read.
 
     Attributes:
@@ -90,7 +90,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance:
+class Interference:
     """What happened between two looks; see the metrics above. None is unknown. Neighbours are busiest first."""
 
     others_cores: float | None
@@ -107,7 +107,7 @@ class Disturbance:
     def busiest(self) -> str:
         """Name of the busiest neighbour; empty where none did much."""
         first = (self.neighbours or ())[:1]
-        return first[0].name if first and first[0].cores >= NAMED_FROM else ""
+        return first[0].name if first and first[0].cores >= LEAST_NAMED_CORES else ""
 
     def series(self) -> tuple[Series, ...]:
         """One value of each metric that is known."""
@@ -115,7 +115,7 @@ class Disturbance:
         values = {
             OTHERS_CORES: self.others_cores,
             STOLEN: self.stolen,
-            HELD_BACK: self.throttled,
+            THROTTLED: self.throttled,
             CPU_PRESSURE: self.cpu_pressure,
             MEMORY_PRESSURE: self.memory_pressure,
             HEAT: self.heat_events,
@@ -130,14 +130,14 @@ class Disturbance:
 NOBODY = Neighbour(0, "", 0.0, 0)
 
 
-def look() -> Look | None:
+def read_counters() -> CounterSnapshot | None:
     """Read the counters; None where this is no Linux. A thousand processes take some 20 ms."""
     if not is_linux():
         return None
     at_s = time.monotonic()
     total_s, busy_s, stolen_s = core_times() or (None, None, None)
-    own_cpu_s, own_faults, others = everybody() or (None, None, None)
-    return Look(
+    own_cpu_s, own_faults, others = run_and_others() or (None, None, None)
+    return CounterSnapshot(
         at_s=at_s,
         total_s=total_s,
         busy_s=busy_s,
@@ -173,9 +173,9 @@ def core_times() -> tuple[float, float, float] | None:
 
 
 @optional
-def everybody() -> tuple[float, int, dict[tuple[int, int], Process]]:
+def run_and_others() -> tuple[float, int, dict[tuple[int, int], Process]]:
     """Seconds on cores and faults of this run's processes, under torchrun of all ranks; and the others."""
-    own, others = parted(every_process(), os.getppid() if torchrun.world() else os.getpid())
+    own, others = split_by_ancestor(all_processes(), os.getppid() if torchrun.world() else os.getpid())
     return (
         sum(one.cpu_s + one.reaped_s for one in own),
         sum(one.faults + one.reaped_faults for one in own),
@@ -184,21 +184,21 @@ def everybody() -> tuple[float, int, dict[tuple[int, int], Process]]:
 
 
 @optional
-def between(before: Look, after: Look) -> Disturbance:
+def difference(before: CounterSnapshot, after: CounterSnapshot) -> Interference:
     """What happened from one look to the next; None where nothing can be said of it."""
     passed_s = max(after.at_s - before.at_s, 1e-9)
     busy_s, own_s = growth(before.busy_s, after.busy_s), growth(before.own_cpu_s, after.own_cpu_s)
     mapped, own_mapped = growth(before.faults, after.faults), growth(before.own_faults, after.own_faults)
     total_s = growth(before.total_s, after.total_s)
-    return Disturbance(
-        others_cores=share(less(busy_s, own_s), passed_s),
+    return Interference(
+        others_cores=share(remainder(busy_s, own_s), passed_s),
         stolen=None if total_s is None else share(growth(before.stolen_s, after.stolen_s), max(total_s, 1e-9)),
         throttled=share(growth(before.throttled_s, after.throttled_s), passed_s),
         cpu_pressure=share(growth(before.cpu_waited_s, after.cpu_waited_s), passed_s),
         memory_pressure=share(growth(before.memory_waited_s, after.memory_waited_s), passed_s),
         heat_events=growth(before.heat_events, after.heat_events),
         clock_hz=after.clock_hz,
-        others_faults=share(less(mapped, own_mapped), passed_s),
+        others_faults=share(remainder(mapped, own_mapped), passed_s),
         neighbours=neighbours(before.others, after.others, passed_s),
     )
 
@@ -211,7 +211,7 @@ def growth(before: Count | None, after: Count | None) -> Count | None:
     return None if before is None or after is None else max(after - before, 0)
 
 
-def less(whole: float | None, part: float | None) -> float | None:
+def remainder(whole: float | None, part: float | None) -> float | None:
     """The rest; None where either is unknown, and 0.0 where the part is more."""
     return None if whole is None or part is None else max(whole - part, 0.0)
 

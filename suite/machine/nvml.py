@@ -25,7 +25,7 @@ READINGS: dict[str, Callable[[Any], float]] = {
     "energy_j": lambda device: pynvml.nvmlDeviceGetTotalEnergyConsumption(device) / 1e3,
     "clock_hz": lambda device: pynvml.nvmlDeviceGetClockInfo(device, pynvml.NVML_CLOCK_SM) * 1e6,
     "temperature_c": lambda device: pynvml.nvmlDeviceGetTemperature(device, pynvml.NVML_TEMPERATURE_GPU),
-    "slowed": lambda device: float(bool(reasons(device))),
+    "slowed": lambda device: float(bool(slowdown_reasons(device))),
 }
 """What is read of a device, by name. `slowed` is 1 while something lowers its clock."""
 
@@ -91,7 +91,7 @@ def memory_of(device: Any, pids: list[int]) -> float | None:
     return float(sum(own)) if own else None
 
 
-def reasons(device: Any) -> list[str]:
+def slowdown_reasons(device: Any) -> list[str]:
     """What lowers a device's clock now.
 
     Raises:

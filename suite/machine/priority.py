@@ -19,7 +19,7 @@ SESSION = Path("/proc/self/autogroup")
 """Where the kernel shares cores between sessions first, the nice value of this process's session."""
 
 
-def go_first() -> None:
+def raise_priority() -> None:
     """Let this process, and what it starts from now on, go before others; quietly not, where that is not allowed.
 
     A new session has a value of its own: it asks again.
@@ -32,14 +32,14 @@ def go_first() -> None:
         SESSION.write_text(str(HIGHEST))
 
 
-def reached() -> dict[str, int | None]:
+def current_priority() -> dict[str, int | None]:
     """The nice value of this process, None where it is unknown, and of its session where the kernel has such."""
     session = session_nice()
-    return {"nice": nice(), **({} if session is None else {"session_nice": session})}
+    return {"nice": process_nice(), **({} if session is None else {"session_nice": session})}
 
 
 @optional
-def nice() -> int:
+def process_nice() -> int:
     """The nice value of this process."""
     return os.getpriority(os.PRIO_PROCESS, 0)
 

@@ -28,7 +28,7 @@ def die_with_parent(parent: int = 0) -> None:
 
     Source: prctl(2), PR_SET_PDEATHSIG (the parent is the thread that forked; a fork does not inherit the setting).
     """
-    ask(PR_SET_PDEATHSIG, signal.SIGKILL)
+    set_process_option(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent and os.getppid() != parent:
         os._exit(1)
 
@@ -38,10 +38,10 @@ def adopt_orphans() -> None:
 
     Source: prctl(2), PR_SET_CHILD_SUBREAPER.
     """
-    ask(PR_SET_CHILD_SUBREAPER, 1)
+    set_process_option(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def ask(option: int, value: int) -> None:
+def set_process_option(option: int, value: int) -> None:
     """Set one thing by `prctl`, where this system has it."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

@@ -37,7 +37,7 @@ class Process:
     resident_bytes: int
 
 
-def contents(path: str) -> str:
+def read_file(path: str) -> str:
     """A short file of the kernel. `Path.read_text` takes ten times as long, and this is read beside a step.
 
     Raises:
@@ -50,18 +50,18 @@ def contents(path: str) -> str:
         os.close(file)
 
 
-def names(folder: Path | str) -> list[str]:
+def list_dir(folder: Path | str) -> list[str]:
     """What is in a folder; without a path for each, as for `contents`."""
     return os.listdir(folder)  # noqa: PTH208
 
 
 @optional
-def one_process(pid: int) -> Process:
+def read_process(pid: int) -> Process:
     """A process; None where it has ended."""
-    return parsed(contents(f"{PROC}/{pid}/stat"))
+    return parse_stat(read_file(f"{PROC}/{pid}/stat"))
 
 
-def parted(every: list[Process], root: int) -> tuple[list[Process], list[Process]]:
+def split_by_ancestor(every: list[Process], root: int) -> tuple[list[Process], list[Process]]:
     """The process `root` with its descendants, and all others."""
     by_parent: dict[int, list[Process]] = {}
     for one in every:
@@ -73,17 +73,17 @@ def parted(every: list[Process], root: int) -> tuple[list[Process], list[Process
     return own, [one for one in every if one.pid not in mine]
 
 
-def every_process() -> list[Process]:
+def all_processes() -> list[Process]:
     """All processes that this one sees.
 
     Raises:
         OSError: the folder of processes cannot be read.
     """
-    found = (one_process(int(name)) for name in names(PROC) if name.isdigit())
+    found = (read_process(int(name)) for name in list_dir(PROC) if name.isdigit())
     return [one for one in found if one is not None]
 
 
-def parsed(line: str) -> Process:
+def parse_stat(line: str) -> Process:
     """A process from the kernel's line about it. Its name may hold anything, brackets and spaces too.
 
     Source: proc(5), `/proc/pid/stat`.
@@ -105,13 +105,13 @@ def parsed(line: str) -> Process:
     )
 
 
-def family(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
     """Ids of the process `root` and its descendants; `root` alone where the kernel does not say.
 
     Source: proc(5), `/proc/pid/task/tid/children`, which not every kernel has; then all processes are looked through.
     """
     if not lists_children():
-        return descendants(root)
+        return descendants_by_scan(root)
     found = [root]
     for pid in found:  # which grows meanwhile
         found += children(pid)
@@ -124,24 +124,24 @@ def lists_children() -> bool:
     return Path(f"{PROC}/self/task/{os.getpid()}/children").exists()
 
 
-def descendants(root: int) -> list[int]:
+def descendants_by_scan(root: int) -> list[int]:
     """As `family`, found among all processes."""
-    every = known_or("procfs.every_process", every_process, list)
-    return [one.pid for one in parted(every, root)[0]] or [root]
+    every = known_or("procfs.all_processes", all_processes, list)
+    return [one.pid for one in split_by_ancestor(every, root)[0]] or [root]
 
 
 def children(pid: int) -> list[int]:
     """Ids of the processes that a process has started and that are there; none where it has ended itself."""
-    return [child for task in tasks(pid) for child in children_of(pid, task)]
+    return [child for task in thread_names(pid) for child in children_of(pid, task)]
 
 
 @optional_or(list)
-def tasks(pid: int) -> list[str]:
+def thread_names(pid: int) -> list[str]:
     """Names of the threads of a process; none where it has ended."""
-    return names(f"{PROC}/{pid}/task")
+    return list_dir(f"{PROC}/{pid}/task")
 
 
 @optional_or(list)
 def children_of(pid: int, task: str) -> list[int]:
     """Ids of the processes that one thread of a process has started; none where it has ended."""
-    return [int(word) for word in contents(f"{PROC}/{pid}/task/{task}/children").split()]
+    return [int(word) for word in read_file(f"{PROC}/{pid}/task/{task}/children").split()]

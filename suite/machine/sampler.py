@@ -20,7 +20,7 @@ import psutil
 
 from suite.machine import nvml
 from suite.machine.process_lifetime import die_with_parent
-from suite.machine.procfs import family, one_process
+from suite.machine.procfs import descendants, read_process
 from suite.machine.readings import optional, optional_or
 
 INTERVAL_S = 0.1
@@ -185,7 +185,7 @@ class Tree:
     def look(self) -> Sample:
         """What all of them have used and hold now. One that has just ended counts no more."""
         now_s, members = time.perf_counter(), self._members()
-        found = [one for one in map(one_process, members) if one]
+        found = [one for one in map(read_process, members) if one]
         seen = [{**nvml.read(device), "own_memory_bytes": nvml.memory_of(device, members)} for device in self._devices]
         return Sample(now_s, sum(one.cpu_s for one in found), sum(one.resident_bytes for one in found), seen)
 
@@ -197,7 +197,7 @@ class Tree:
         return Totals(switches, involuntary, read_bytes, written_bytes, busy_s(), package_j())
 
     def _members(self) -> list[int]:
-        return [pid for pid in family(self._root) if pid != os.getpid()]
+        return [pid for pid in descendants(self._root) if pid != os.getpid()]
 
 
 Pair = tuple[float, float]

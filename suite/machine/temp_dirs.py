@@ -28,16 +28,16 @@ _locked: dict[str, int] = {}
 """Path of a folder of this process -> the descriptor that holds its lock."""
 
 
-def root() -> str:
+def temp_root() -> str:
     """The usual folder for temporary files, unless its path is too long."""
     usual = tempfile.gettempdir()
     return usual if len(os.fsencode(usual)) <= LONGEST else SHORT
 
 
-def folder() -> str:
+def create() -> str:
     """A new folder, locked by this process."""
     while True:
-        path = tempfile.mkdtemp(prefix=PREFIX, dir=root())
+        path = tempfile.mkdtemp(prefix=PREFIX, dir=temp_root())
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             file_locks.lock(fd)
@@ -60,7 +60,7 @@ def remove(path: str) -> None:
 
 def remove_ownerless() -> None:
     """Remove this user's folders whose owner was killed."""
-    for path in Path(root()).glob(f"{PREFIX}*"):
+    for path in Path(temp_root()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             remove_if_free(path)
 

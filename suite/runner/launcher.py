@@ -243,7 +243,7 @@ class Launcher:
         self.start()
         ours, theirs = socket.socketpair()
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
-        folder = temp_dirs.folder()
+        folder = temp_dirs.create()
         with theirs:
             try:
                 fds = theirs.fileno(), stderr.fileno()

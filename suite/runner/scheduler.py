@@ -20,7 +20,7 @@ from itertools import pairwise
 from time import monotonic
 
 from suite.machine import interference
-from suite.machine.interference import Look
+from suite.machine.interference import CounterSnapshot
 from suite.measuring.instruments import surveys_of
 from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
 from suite.runner.learning_visit import Lesson
@@ -60,7 +60,7 @@ class Scheduler:
         plan: Plan,
         workers: Workers,
         visited: Mapping[str, list[Visited]] | None = None,
-        look: Callable[[], Look | None] = interference.look,
+        look: Callable[[], CounterSnapshot | None] = interference.read_counters,
     ) -> None:
         self._plan = plan
         self._look = look
@@ -145,11 +145,11 @@ class Scheduler:
             return self._workers.survey(case, name)
 
 
-def beside(visited: Visited, before: Look | None, after: Look | None) -> Visited:
+def beside(visited: Visited, before: CounterSnapshot | None, after: CounterSnapshot | None) -> Visited:
     """A visit with what others did to the machine meanwhile, where that is known."""
     if visited.visit is None or before is None or after is None:
         return visited
-    found = interference.between(before, after)
+    found = interference.difference(before, after)
     if found is None:
         return visited
     visit = replace(visited.visit, neighbour=found.busiest)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from suite.analysis.validity import FEWEST_TURNS, doubts, summary, turns_of_visits, verdict
 from suite.machine.affinity import affinity_cores
-from suite.machine.interference import Disturbance, Neighbour
+from suite.machine.interference import Interference, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from suite.records import Case, Measurement, Metric, Plan, Series, Visit
 from suite.runner.launcher import Launcher
@@ -19,13 +19,13 @@ from suite.runner.scheduler import Scheduler
 from tests.conftest import FAKES
 from tests.fakes.made_runs import METRICS
 
-QUIET = Disturbance(0.006, 0.0004, 0.0, 0.005, 0.0, 0, 2.3e9, 0.2, (Neighbour(7, "sshd", 0.005, 8 << 20),))
+QUIET = Interference(0.006, 0.0004, 0.0, 0.005, 0.0, 0, 2.3e9, 0.2, (Neighbour(7, "sshd", 0.005, 8 << 20),))
 """What a quiet machine shows (docs/results.md)."""
 TURNS = 30
 
 
 def made(
-    visits: Sequence[Sequence[float]], seen: Disturbance = QUIET, major_faults: Sequence[int] = (), **surveyed
+    visits: Sequence[Sequence[float]], seen: Interference = QUIET, major_faults: Sequence[int] = (), **surveyed
 ) -> Measurement:
     """A case with one round a turn, whose visits all met the same machine."""
     steps = tuple(value for visit in visits for value in visit)

@@ -13,7 +13,7 @@ from suite.analysis.thresholds import Limits, limits_of
 from suite.cli import main
 from suite.comparison.changes import BETWEEN_RUNS, FEWEST, Comparison, compare
 from suite.comparison.formats import as_json, as_table, exit_code
-from suite.machine.interference import Disturbance
+from suite.machine.interference import Interference
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from suite.records import Case, Metric, Run, RunRecord, Series, StepmarkError
 from suite.records.store import RunWriter
@@ -159,7 +159,7 @@ def test_few_cases_are_judged_by_what_machines_do_between_runs():
 
 def disturbed(record: RunRecord) -> RunRecord:
     """The case with somebody else on the cores."""
-    seen = Disturbance(0.9, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
+    seen = Interference(0.9, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
     return replace(record, measurement=replace(record.measurement, per_visit=seen.series()))
 
 

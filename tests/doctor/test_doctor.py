@@ -14,7 +14,7 @@ from suite.doctor.gpu_checks import devices
 from suite.doctor.load_checks import load, moment, pressure, steal
 from suite.doctor.setup_checks import FIXED, governor, huge_pages, shared_memory, siblings, turbo
 from suite.machine.affinity import allowed_cores
-from suite.machine.interference import Disturbance, between, look
+from suite.machine.interference import Interference, difference, read_counters
 from tests.conftest import PROJECT
 from tests.fakes.neighbours import BUSY, neighbour
 from tests.machine.test_sampler import control_group  # noqa: F401 - a fixture
@@ -84,15 +84,15 @@ def test_every_check_comes_to_something_on_this_machine(check):
 
 def test_a_busy_process_is_named():
     with neighbour(BUSY) as pid:
-        before = look()
+        before = read_counters()
         time.sleep(1.0)
-        finding = load(between(before, look()))
+        finding = load(difference(before, read_counters()))
     assert finding.state == "disturbs"
     assert f"process {pid})" in finding.found
 
 
 def test_steal_and_load_are_told_as_shares():
-    quiet = Disturbance(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
+    quiet = Interference(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
     assert load(quiet).state == steal(quiet).state == "fine"
     assert steal(replace(quiet, stolen=0.25)).found.startswith("25.0% of the time")
 

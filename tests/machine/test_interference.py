@@ -9,7 +9,7 @@ import pytest
 
 from suite.machine import interference, procfs
 from suite.machine.affinity import allowed_cores
-from suite.machine.interference import Disturbance, between, look
+from suite.machine.interference import Interference, difference, read_counters
 from suite.records import Case, Plan
 from suite.runner.launcher import Launcher
 from tests.fakes.neighbours import BUSY, HUNGRY, neighbour, of_this_test
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.alone
 WINDOW_S = 1.0
 
 
-def seen(seconds: float = WINDOW_S) -> Disturbance:
+def seen(seconds: float = WINDOW_S) -> Interference:
     """What happens within the next second."""
-    before = look()
+    before = read_counters()
     time.sleep(seconds)
-    after = look()
+    after = read_counters()
     assert before is not None
     assert after is not None
-    return between(before, after)
+    return difference(before, after)
 
 
 def test_a_busy_process_of_somebody_else_is_seen_and_named():
@@ -44,22 +44,22 @@ def test_what_this_run_s_own_processes_use_is_not_others():
     child = subprocess.Popen(of_this_test(BUSY))
     try:
         time.sleep(0.2)
-        before = look()
+        before = read_counters()
         time.sleep(WINDOW_S)
-        after = look()
+        after = read_counters()
     finally:
         child.kill()
         child.wait()
     assert after.own_cpu_s - before.own_cpu_s > 0.2, "the machine let it run"
     rest = after.busy_s - before.busy_s - (after.own_cpu_s - before.own_cpu_s)
-    assert between(before, after).others_cores == pytest.approx(max(0.0, rest) / WINDOW_S, abs=0.1)
-    assert child.pid not in {one.pid for one in between(before, after).neighbours}
+    assert difference(before, after).others_cores == pytest.approx(max(0.0, rest) / WINDOW_S, abs=0.1)
+    assert child.pid not in {one.pid for one in difference(before, after).neighbours}
 
 
 def test_what_an_ended_child_used_stays_this_run_s_own():
-    before = look()
+    before = read_counters()
     subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.8: pass"], check=True)
-    assert look().own_cpu_s - before.own_cpu_s >= 0.75
+    assert read_counters().own_cpu_s - before.own_cpu_s >= 0.75
 
 
 @pytest.mark.slow
@@ -69,9 +69,9 @@ def test_what_a_killed_worker_s_children_used_stays_this_run_s_own():
         launcher.start()
         worker = launcher.fork(Case("seed_cnn", "sgd", "cpu", input="loader_w2"))
         worker.measure(seconds=1.0, steps_per_round=1, min_rounds=3)
-        before = look()
+        before = read_counters()
         worker.end()
-        after = look()
+        after = read_counters()
         assert after.own_cpu_s >= before.own_cpu_s
         children = subprocess.run(
             ["ps", "-o", "stat=", "--ppid", str(launcher._process.pid)], capture_output=True, text=True, check=False
@@ -96,7 +96,7 @@ def test_every_metric_that_is_known_has_a_value():
 
 
 def test_shares_are_of_the_time_that_passed():
-    before = replace(look(), heat_events=0)
+    before = replace(read_counters(), heat_events=0)
     after = replace(
         before,
         at_s=before.at_s + 2,
@@ -112,7 +112,7 @@ def test_shares_are_of_the_time_that_passed():
         own_cpu_s=before.own_cpu_s + 0.5,
         own_faults=before.own_faults + 100,
     )
-    found = between(before, after)
+    found = difference(before, after)
     assert found.others_cores == pytest.approx(0.5)
     assert found.stolen == pytest.approx(0.125)
     assert found.throttled == pytest.approx(0.15)
@@ -126,7 +126,7 @@ def test_shares_are_of_the_time_that_passed():
 def test_a_machine_without_the_kernel_s_files_tells_nothing(monkeypatch, tmp_path):
     for module in (interference, procfs):
         monkeypatch.setattr(module, "PROC", tmp_path)
-    assert look() is None
+    assert read_counters() is None
     assert interference.waited_s("cpu") is None
     assert interference.faults() is None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from suite.analysis.estimates import undisturbed
-from suite.machine.priority import HIGHEST, reached
+from suite.machine.priority import HIGHEST, current_priority
 from suite.records import Case, Plan
 from suite.runner.launcher import Launcher
 from suite.runner.worker_handle import ForkedWorker
@@ -21,7 +21,7 @@ CASE = Case("seed_cnn", "sgd", "cpu", batch_size=16)
 
 def is_allowed() -> bool:
     """Whether a process here may go before others; asked in one that ends, of a session of its own."""
-    code = "from suite.machine.priority import go_first, reached; go_first(); print(set(reached().values()))"
+    code = "from suite.machine import priority as p; p.raise_priority(); print(set(p.current_priority().values()))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True).stdout
     return said.strip() == str({HIGHEST})
 
@@ -46,11 +46,11 @@ def test_a_worker_of_high_priority_goes_before_others_and_its_zygote_says_so():
 
 @pytest.mark.slow
 def test_a_worker_of_normal_priority_shares_with_others():
-    before = reached()
+    before = current_priority()
     with worker("normal") as (launcher, forked):
         assert launcher.priority["nice"] == before["nice"]
         assert os.getpriority(os.PRIO_PROCESS, forked._pid) == before["nice"]
-    assert reached() == before, "the process that judges keeps its own"
+    assert current_priority() == before, "the process that judges keeps its own"
 
 
 @allowed
@@ -81,7 +81,7 @@ def quiet_share(priority: str) -> float:
 
 def test_a_machine_that_does_not_allow_it_is_left_as_it_is():
     """In a process without the right to, asking changes nothing and raises nothing."""
-    code = "import os; from suite.machine.priority import *; os.setuid(65534); go_first(); print(reached()['nice'])"
+    code = "import os, suite.machine.priority as p; os.setuid(65534); p.raise_priority(); print(p.process_nice())"
     if os.getuid() == 0:  # another user is such a process already, and so are all the tests
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True)
-        assert done.stdout.strip() == str(reached()["nice"]), done.stderr
+        assert done.stdout.strip() == str(current_priority()["nice"]), done.stderr

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from suite.machine import cgroups, interference, procfs, sampler
 from suite.machine import readings as optional
-from suite.machine.interference import Look, between
+from suite.machine.interference import CounterSnapshot, difference
 from suite.machine.readings import OWN_FAULTS, known, known_or
 from suite.records.store import read_run
 from tests.conftest import FAKES, PROJECT, Desk
@@ -121,20 +121,20 @@ def test_files_of_any_content_give_unknown_or_a_number_of_sense(content):
             patch.setattr(cgroups, "groups", lambda _: iter([root / "group"]))
             numbers = [interference.waited_s("cpu"), interference.faults(), cgroups.cpu_quota(), cgroups.memory_limit()]
             numbers += [cgroups.throttled_s(), sampler.package_j(root)]
-            assert procfs.one_process(1) is None
+            assert procfs.read_process(1) is None
             cgroups.lines_of_membership()
     assert all(one is None or math.isfinite(one) for one in numbers)
     assert all(one is None or one > 0 for one in numbers[2:4])
 
 
-@pytest.mark.parametrize("name", [one.name for one in fields(Look) if one.name != "at_s"])
+@pytest.mark.parametrize("name", [one.name for one in fields(CounterSnapshot) if one.name != "at_s"])
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_a_counter_unknown_at_either_look_leaves_its_metrics_out_and_no_others(name, place):
-    whole = replace(interference.look(), heat_events=0, clock_hz=1e9, others={})
+    whole = replace(interference.read_counters(), heat_events=0, clock_hz=1e9, others={})
     looks = {"before": whole, "after": replace(whole, at_s=whole.at_s + 1)}
-    every = len(between(**looks).series())
+    every = len(difference(**looks).series())
     looks[place] = replace(looks[place], **{name: None})
-    lost = every - len(between(**looks).series())
+    lost = every - len(difference(**looks).series())
     assert lost <= 2
     assert lost >= 1 or (name, place) == ("clock_hz", "before")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.machine.interference import look
+from suite.machine.interference import read_counters
 from suite.measuring.instruments import surveys_of
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
 from suite.runner.scheduler import Progress, Scheduler, assemble, groups, order
@@ -285,7 +285,7 @@ def test_what_the_usual_allocator_costs_is_asked_where_workers_have_it():
 
 def looks(*others_s: float):
     """What a look finds, one after the other: how long others have kept cores busy."""
-    start = look()
+    start = read_counters()
     found = iter([replace(start, at_s=start.at_s + place, busy_s=start.busy_s + s) for place, s in enumerate(others_s)])
     return lambda: next(found)
 

@@ -28,7 +28,7 @@ from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
 from suite.gate.record.values import COMPARING, WHO, Block, Kind, Mode, Row, Told
 from suite.machine.affinity import allowed_cores
-from suite.machine.interference import between, look
+from suite.machine.interference import difference, read_counters
 from suite.records import Case, Plan, StepmarkError
 from suite.registry import INPUTS, TUNINGS
 from suite.runner.launcher import Launcher
@@ -86,7 +86,7 @@ def measure_block(setting: BothSides, order: Order) -> Block:
     """
     chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
     started_s = monotonic()
-    before = look()
+    before = read_counters()
     with ExitStack() as stack:
         launchers = setting.launchers(order.kind, chance)
         for launcher in launchers:
@@ -98,9 +98,9 @@ def measure_block(setting: BothSides, order: Order) -> Block:
             row.id: {mode: tell(launchers, row, order, mode, setting.plan, chance) for mode in modes}
             for row, modes in rows
         }
-        after = look()
+        after = read_counters()
         refuse_strays(launchers, order.kind)
-    found = between(before, after) if before and after else None
+    found = difference(before, after) if before and after else None
     surroundings = found.series() if found else ()
     return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
 
