@@ -75,11 +75,11 @@ def run(arguments: list[str]) -> int:
     from suite.machine import torchrun
     from suite.matrix.profiles import CASES_FOLDER
 
-    among = torchrun.world()
-    if among and among.rank > 0:
+    world = torchrun.world()
+    if world and world.rank > 0:
         from suite.runner.rank_agent import follow
 
-        follow(arguments, among)
+        follow(arguments, world)
         return ExitCode.SUCCESS
     if not CASES_FOLDER.is_dir():
         raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")

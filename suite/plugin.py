@@ -95,8 +95,8 @@ def bench_of(config: pytest.Config) -> Bench:
         if reason := plugin_conflicts.refusal(lambda name: config.getoption(name, None), is_worker=is_worker):
             pytest.exit(reason, ExitCode.WRONG_USAGE)
         with sentence():
-            among = torchrun.world()
-        if among and among.rank:
+            world = torchrun.world()
+        if world and world.rank:
             pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", ExitCode.WRONG_USAGE)
         given = {option.name: config.getoption(option.dest) for option in OPTIONS}
         with sentence():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from suite.distributed.ranks import Actions
-    from suite.machine.torchrun import Summons
+    from suite.distributed.rendezvous import Invitation
 
 
 class RankStep(Protocol):
@@ -86,20 +86,22 @@ class Execution:
             error: the error with which the step ended. An execution that knows the cause raises that instead.
         """
 
-    def follow(self, summons: Summons, make_step: Callable[[Execution], RankStep]) -> AbstractContextManager[Actions]:
+    def follow(
+        self, invitation: Invitation, make_step: Callable[[Execution], RankStep]
+    ) -> AbstractContextManager[Actions]:
         """Make the step of a visit on a rank of torchrun other than 0.
 
         Args:
-            summons: the visit that rank 0's worker announced.
+            invitation: the visit that rank 0's worker announced.
             make_step: makes that visit's step.
 
         Returns:
             A context with the action for each command of rank 0.
 
         Raises:
-            NotImplementedError: this execution runs in one process and summons no rank.
+            NotImplementedError: this execution runs in one process and invites no rank.
         """
-        raise NotImplementedError(f"no rank is summoned for {summons.case.id}")
+        raise NotImplementedError(f"no rank is invited to {invitation.case.id}")
 
     def device(self) -> torch.device:
         """The device of parameters and batches."""

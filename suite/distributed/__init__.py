@@ -1,1 +1,1 @@
-"""Processes that share a batch: ranks, their gradients, their network."""
+"""Ranks that share a batch: their rendezvous, commands, gradients and network."""

@@ -1,4 +1,4 @@
-"""The network inside this host, by which ranks that share it speak."""
+"""The loopback interface, over which ranks on one host exchange messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERFACE_VARIABLE = "GLOO_SOCKET_IFNAME"
 
 @contextmanager
 def loopback() -> Iterator[None]:
-    """Let gloo connect over the loopback interface, whatever name the host resolves to."""
+    """Let gloo connect over the loopback interface, whatever the host's name means."""
     before = os.environ.get(INTERFACE_VARIABLE)
     os.environ[INTERFACE_VARIABLE] = "lo0" if sys.platform == "darwin" else "lo"
     try:

@@ -30,21 +30,22 @@ def main() -> int:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        say_over()
+        end_ranks()
     if code == PYTEST_NOTHING_SELECTED:
         sys.stderr.write(NOTHING_SELECTED)
     return WRONG_USAGE if code in (PYTEST_WRONG_USAGE, PYTEST_NOTHING_SELECTED) else code
 
 
-def say_over() -> None:
+def end_ranks() -> None:
     """Let the other ranks of torchrun end; where that fails, its agent ends them with this one."""
+    from suite.distributed.rendezvous import announce_end
     from suite.machine import torchrun
     from suite.records import StepmarkError
 
     try:
-        among = torchrun.world()
-        if among:
-            torchrun.say_over(among)
+        world = torchrun.world()
+        if world:
+            announce_end(world)
     except StepmarkError as error:
         sys.stderr.write(f"stepmark: {error}\n")
 

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import psutil
 
 from suite.machine import nvml
-from suite.machine.process_lifetime import die_with_parent
+from suite.machine.child import fork_child
 from suite.machine.procfs import descendants, read_process
 from suite.machine.readings import optional, optional_or
 
@@ -90,16 +91,8 @@ class Sampler:
     """
 
     def __init__(self, interval_s: float = INTERVAL_S, *, devices: bool = False) -> None:
-        commands, self._commands = os.pipe()
-        self._answers, answers = os.pipe()
-        watched, self.pid = os.getpid(), os.fork()
-        if self.pid == 0:
-            die_with_parent(watched)
-            os.close(self._commands)
-            os.close(self._answers)
-            serve(watched, interval_s, commands, answers, devices=devices)
-        os.close(commands)
-        os.close(answers)
+        child = fork_child(partial(serve, os.getpid(), interval_s, devices=devices))
+        self.pid, self._commands, self._answers = child.pid, child.commands, child.answers
 
     def __enter__(self) -> Self:
         return self
@@ -131,13 +124,10 @@ class Sampler:
         os.waitpid(self.pid, 0)
 
 
-def serve(watched: int, interval_s: float, commands: int, answers: int, *, devices: bool) -> NoReturn:
-    """The life of the process that looks, until it is told to quit."""
-    try:
-        with opened(wanted=devices) as seen:
-            obey(Tree(watched, seen), interval_s, commands, answers)
-    finally:
-        os._exit(0)
+def serve(watched: int, interval_s: float, commands: int, answers: int, *, devices: bool) -> None:
+    """Look at a process on command, in the child, until the command to quit."""
+    with opened(wanted=devices) as seen:
+        obey(Tree(watched, seen), interval_s, commands, answers)
 
 
 @contextmanager

@@ -55,11 +55,11 @@ def wishes() -> Iterator[int]:
 
     Source: PyTorch, torch/distributed/run.py, `config_from_args`.
     """
-    among = torchrun.world()
+    world = torchrun.world()
     for name in WISHES:
         count = number(os.environ.get(name, ""))
-        if count and not (among and among.local_ranks > 1 and count == 1):
-            yield count * (among.local_ranks if among else 1)
+        if count and not (world and world.local_ranks > 1 and count == 1):
+            yield count * (world.local_ranks if world else 1)
 
 
 def openmp_limits(variables: Mapping[str, str] | None = None) -> dict[str, int]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from suite.distributed.ranks import serve as serve_peer
+from suite.distributed import rendezvous
+from suite.distributed.ranks import follow_commands
 from suite.machine import torchrun
 from suite.machine.affinity import Cores
 from suite.measuring.barrier import Meeting
@@ -121,16 +122,19 @@ def follow(link: Link, order: dict[str, Any]) -> None:
         link: to the process that torchrun started for this rank, which is told whether there is such a visit.
         order: `follow`, the number of the visit; `threads`; `limit_s`, seconds that one command may take.
     """
-    among = torchrun.world()
-    summons = torchrun.attend(order["follow"], among) if among else None
-    link.send({"attends": summons is not None})
-    if among is None or summons is None:
+    world = torchrun.world()
+    invitation = rendezvous.wait_for_invitation(order["follow"], world) if world else None
+    link.send({"attends": invitation is not None})
+    if world is None or invitation is None:
         return
     take_threads(order["threads"])
-    connection = torchrun.answer(summons, among).detach()
-    execution = EXECUTIONS[summons.case.execution].strategy()
-    serve_peer(
-        lambda: execution.follow(summons, partial(make_step, summons.case)), connection, connection, order["limit_s"]
+    connection = rendezvous.accept_invitation(invitation, world).detach()
+    execution = EXECUTIONS[invitation.case.execution].strategy()
+    follow_commands(
+        lambda: execution.follow(invitation, partial(make_step, invitation.case)),
+        connection,
+        connection,
+        order["limit_s"],
     )
 
 

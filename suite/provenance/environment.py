@@ -69,8 +69,8 @@ def facts(
 
 def ranks() -> dict[str, int] | None:
     """The ranks that torchrun started, in all, on this node, and on how many; None without torchrun."""
-    among = torchrun.world()
-    return {"ranks": among.ranks, "local_ranks": among.local_ranks, "nodes": among.nodes} if among else None
+    world = torchrun.world()
+    return {"ranks": world.ranks, "local_ranks": world.local_ranks, "nodes": world.nodes} if world else None
 
 
 def machine() -> dict[str, Any]:

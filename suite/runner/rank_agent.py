@@ -13,19 +13,20 @@ import argparse
 from collections.abc import Sequence
 from contextlib import suppress
 
-from suite.machine.torchrun import World, is_over
+from suite.distributed.rendezvous import is_over
+from suite.machine.torchrun import World
 from suite.options import OPTIONS
 from suite.runner.launcher import Launcher
 from suite.runner.settings import machine_defaults, settle
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
 
 
-def follow(arguments: Sequence[str], among: World) -> None:
+def follow(arguments: Sequence[str], world: World) -> None:
     """Take part in the visits of rank 0's run until it is over.
 
     Args:
         arguments: of `stepmark run`, the same on every rank; pytest's own do not matter here.
-        among: the ranks that torchrun started.
+        world: the ranks that torchrun started.
 
     Raises:
         StepmarkError: an option is wrong, or no zygote starts.
@@ -37,10 +38,10 @@ def follow(arguments: Sequence[str], among: World) -> None:
     given = {option.name: told[option.name.replace("-", "_")] for option in OPTIONS}
     settings = settle(given, machine_defaults())
     with Launcher(settings.plan, settings.profile.plugins) as launcher:
-        attend_all(launcher, among)
+        attend_all(launcher, world)
 
 
-def attend_all(launcher: Launcher, among: World) -> None:
+def attend_all(launcher: Launcher, world: World) -> None:
     """One worker after the other waits for its visit; those that attend one live on until it is over.
 
     A worker that is lost before it attends is replaced: rank 0 waits for it.
@@ -56,7 +57,7 @@ def attend_all(launcher: Launcher, among: World) -> None:
             if attends:
                 end_those_over(busy)
                 continue
-        if is_over(among):
+        if is_over(world):
             return
 
 

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from suite.machine.torchrun import World, gather, greeted, world
+from suite.distributed.rendezvous import accept_ranks, authenticate
+from suite.machine.torchrun import World, world
 from suite.records import Case
 from suite.records.store import read_run
 from suite.registry import load_levels
@@ -114,7 +115,7 @@ def greeting(said: bytes) -> int | None:
         listener.accept()[0] as ours,
     ):
         theirs.sendall(said)
-        return greeted(ours, "secret")
+        return authenticate(ours, "secret")
 
 
 @pytest.mark.parametrize("said", [b"1 guessed\n", b"1\n", "1 geh\u00e9im\n".encode(), b"\xff\xfe", b"one secret\n"])
@@ -127,21 +128,21 @@ def test_who_knows_the_token_is_the_rank_that_it_says():
 
 
 def test_ranks_that_do_not_come_are_named(monkeypatch):
-    monkeypatch.setattr("suite.machine.torchrun.MEETING_S", 0.5)
-    among = World(0, 4, 0, 1, 4, "127.0.0.1", 0, "0")
+    monkeypatch.setattr("suite.distributed.rendezvous.RENDEZVOUS_S", 0.5)
+    started = World(0, 4, 0, 1, 4, "127.0.0.1", 0, "0")
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as second,
     ):
         second.sendall(b"2 secret\n")
         with pytest.raises(TimeoutError, match=r"no word from rank 1, 3 within 0\.5 s"):
-            gather(listener, among, "secret")
+            accept_ranks(listener, started, "secret")
 
 
-def test_an_execution_of_one_process_summons_no_rank():
-    from suite.machine.torchrun import Summons
+def test_an_execution_of_one_process_invites_no_rank():
+    from suite.distributed.rendezvous import Invitation
     from suite.registry import EXECUTIONS
 
-    summons = Summons(Case("seed_cnn", "sgd", "cpu"), "127.0.0.1", 1, 2, "")
-    with pytest.raises(NotImplementedError, match="no rank is summoned for seed_cnn-sgd-cpu"):
-        EXECUTIONS["cpu"].strategy().follow(summons, print)
+    invitation = Invitation(Case("seed_cnn", "sgd", "cpu"), "127.0.0.1", 1, 2, "")
+    with pytest.raises(NotImplementedError, match="no rank is invited to seed_cnn-sgd-cpu"):
+        EXECUTIONS["cpu"].strategy().follow(invitation, print)

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from suite.distributed.loopback import INTERFACE_VARIABLE
-from suite.distributed.ranks import WAIT, Actions, Peers, RankFailed
+from suite.distributed.ranks import WAIT, Actions, RankFailed, RankGroup
 from suite.levels.executions import distributed
 from suite.levels.executions.distributed import Distributed
 from suite.levels.executions.model_parallel import MICRO_BATCHES, ModelParallel, balanced_cut, units
@@ -261,7 +261,7 @@ def test_the_end_puts_back_threads_group_and_environment(interface, threads):
 
 
 def ended_without_beginning() -> list[Any]:
-    distributed.MEETING_S = 2.0  # of this process alone
+    distributed.RENDEZVOUS_S = 2.0  # of this process alone
     before = globals_of_the_process()
     Distributed().end()
     execution = Distributed()
@@ -304,7 +304,7 @@ def test_ranks_are_not_forked_from_a_process_that_runs_threads():
 
 @contextmanager
 def counting() -> Iterator[Actions]:
-    """A peer's work: it counts, and its wait ends with an error at three."""
+    """A rank's work: it counts, and its wait ends with an error at three."""
     count = 0
 
     def up() -> None:
@@ -320,23 +320,23 @@ def counting() -> Iterator[Actions]:
 
 def commands_and_failures() -> list[Any]:
     before = len(list(Path("/proc/self/fd").iterdir()))
-    peers = Peers()
+    ranks = RankGroup()
     for number in (1, 2):
-        peers.fork(number, counting)
+        ranks.fork(number, counting)
     for _ in range(100_000):
-        peers.tell(b"u")
-    peers.wait()
-    healthy = peers.fault()
-    peers.dismiss(at_once=False)
-    peers.end()
-    peers.fork(5, counting)
-    peers.tell(b"uuu")
+        ranks.send(b"u")
+    ranks.wait()
+    healthy = ranks.find_fault()
+    ranks.dismiss(at_once=False)
+    ranks.end()
+    ranks.fork(5, counting)
+    ranks.send(b"uuu")
     with pytest.raises(RankFailed) as failed:
-        peers.wait()
-    again = peers.fault()
-    peers.dismiss(at_once=True)
-    peers.end()
-    peers.end()
+        ranks.wait()
+    again = ranks.find_fault()
+    ranks.dismiss(at_once=True)
+    ranks.end()
+    ranks.end()
     return [
         healthy,
         str(failed.value),
@@ -346,7 +346,7 @@ def commands_and_failures() -> list[Any]:
     ]
 
 
-def test_peers_obey_and_fail_and_leave_neither_process_nor_descriptor():
+def test_ranks_obey_and_fail_and_leave_neither_process_nor_descriptor():
     said = "rank 5 raised ValueError: three"
     assert in_fresh_process(commands_and_failures) == ["", said, said, 0, []]
 
@@ -384,7 +384,7 @@ def step_with(what: str) -> tuple[str, float]:
     ("what", "said"),
     [
         ("raises", "rank 1 raised ValueError: the forward broke"),
-        ("killed", "rank 1 was ended by signal 9 (SIGKILL)"),
+        ("killed", "rank 1 was killed by signal 9 (SIGKILL)"),
         ("exits", "rank 1 ended with exit status 3"),
     ],
 )
@@ -465,7 +465,7 @@ def test_a_rank_killed_in_a_run_fails_its_case_and_leaves_no_process(desk: Desk)
     assert time.monotonic() - start < 15
     assert until(lambda: not alive(worker) and not alive(other))
     (record,) = read_run(desk.folder / "here").cases
-    assert (record.outcome, record.reason) == ("failed", "RankFailed: rank 1 was ended by signal 9 (SIGKILL)")
+    assert (record.outcome, record.reason) == ("failed", "RankFailed: rank 1 was killed by signal 9 (SIGKILL)")
 
 
 @two_ranks_on_cpu
@@ -502,12 +502,12 @@ def test_a_run_with_ranks_is_measured_and_leaves_no_process(desk: Desk):
         ),
         (
             case_of("distributed_r4", optimizer="lbfgs"),
-            "lbfgs evaluates as often as a rank's own loss tells it, and others would wait for ever",
+            "lbfgs calls its closure a different number of times on each rank, which would deadlock",
         ),
         (case_of("distributed_r4", optimizer="lbfgs", mode="infer"), ""),
         (
             case_of("distributed_r4", optimizer="lbfgs", mode="learn"),
-            "lbfgs evaluates as often as a rank's own loss tells it, and others would wait for ever",
+            "lbfgs calls its closure a different number of times on each rank, which would deadlock",
         ),
         (case_of("distributed_r1", optimizer="lbfgs", batch_size=7), ""),
         (

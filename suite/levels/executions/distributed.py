@@ -1,4 +1,4 @@
-"""DistributedDataParallel: one process for each rank, each with its part of the batch."""
+"""DistributedDataParallel: one process a rank, each with its share of the batch."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from suite.contracts.clock import Clock, WaitingClock
 from suite.contracts.execution import Execution, RankStep
 from suite.distributed.gradients import first_difference
 from suite.distributed.loopback import LOOPBACK, loopback
-from suite.distributed.ranks import STATUS_S, WAIT, Actions, Peers, RankFailed, about_connection
+from suite.distributed.ranks import STATUS_S, WAIT, Actions, RankFailed, RankGroup, is_about_connection
+from suite.distributed.rendezvous import RENDEZVOUS_S, Invitation, invite
 from suite.machine import torchrun
 from suite.machine.cuda import cuda_devices
 from suite.machine.fork_safety import left_by_fork
-from suite.machine.torchrun import MEETING_S, Summons, World
+from suite.machine.torchrun import World
 from suite.records import INFER, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS, ExecutionSpec
 
@@ -27,30 +29,30 @@ if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]  # it is public all the same
 
 COLLECTIVE_S = 300.0
-"""Seconds for a rank to come to a collective operation, others having to compile meanwhile. A rank that died is noticed
-at once: its connections close."""
+"""Seconds for a rank to join a collective operation, since others may have to compile first. A rank that died is
+noticed at once: its connections close."""
 COMMANDS = {"step": b"s", "rewind": b"r", "check": b"c"}
 
 
 class Distributed(Execution):
-    """DistributedDataParallel with torch's defaults over real processes, the worker being rank 0.
+    """DistributedDataParallel with torch's defaults over real processes.
 
-    The batch of the case is the joint batch: each of R ranks takes every R-th image. Ranks work on one CUDA device each
-    with NCCL where there are two devices or more, else on the host's cores with gloo over the loopback interface, each
-    with its share of the threads. Step time is the maximum over ranks: a reading of the clock waits until the last rank
-    has done what it was told, which costs one answer of each rank in every round. Counters of the process (memory, CPU
-    time, faults) are those of rank 0 alone.
+    The worker is rank 0. The batch of the case is the joint batch: each of R ranks takes every R-th image. With two
+    devices or more, each rank works on one CUDA device with NCCL. Else the ranks work on the host's cores with gloo
+    over the loopback interface, each with its share of the threads. Step time is the maximum over ranks: a reading of
+    the clock waits until the last rank has finished its commands, which costs one answer of each rank in every round.
+    Counters of the process (memory, CPU time, faults) are those of rank 0 alone.
 
     Under torchrun the ranks are those that it started, on as many nodes. Answers, and gloo's messages, then come over
     the network, by the interface that gloo finds or `GLOO_SOCKET_IFNAME` names.
 
-    Defaults left as they are: buffers of rank 0 are broadcast before each forward, gradients are copied out of their
-    buckets (`gradient_as_bucket_view=False`), buckets hold 25 MiB. In the mode `infer` each rank forwards its part and
-    nothing but buffers is exchanged. Batch statistics are those of a rank's own part, and ranks draw the same random
+    Defaults that stay: buffers of rank 0 are broadcast before each forward, gradients are copied out of their buckets
+    (`gradient_as_bucket_view=False`), buckets hold 25 MiB. In the mode `infer` each rank forwards its share and
+    exchanges nothing but buffers. Batch statistics are those of a rank's own share, and ranks draw the same random
     numbers. Garbage collection rests in the other ranks as it does in rank 0.
 
     Source: Li et al. 2020, "PyTorch Distributed: experiences on accelerating data parallel training"; PyTorch,
-        `torch.nn.parallel.DistributedDataParallel`. Ours forks the ranks instead of starting them anew.
+        `torch.nn.parallel.DistributedDataParallel`. Ours forks the ranks instead of starting new interpreters.
     """
 
     cpu_ranks = 2
@@ -58,32 +60,32 @@ class Distributed(Execution):
     follows_torchrun = True
 
     def __init__(self) -> None:
-        among = self.world()
+        world = self.world()
         self.ranks = self.wanted_ranks()
-        self.ranks_here = among.local_ranks if among else self.ranks
-        self._here = among.local_rank if among else 0
+        self.ranks_here = world.local_ranks if world else self.ranks
+        self._local_rank = world.local_rank if world else 0
         self._listener: socket.socket | None = None
-        self._peers = Peers()
+        self._others = RankGroup()
         self._undo = ExitStack()
         self._network: nn.Module | None = None
 
     @classmethod
     def world(cls) -> World | None:
-        """The ranks that torchrun started, where this execution takes them."""
+        """The ranks that torchrun started, if this execution takes them."""
         return torchrun.world() if cls.follows_torchrun else None
 
     @classmethod
     def device_type(cls) -> str:
-        """`cuda` where every rank of this node has a device of its own."""
-        among = cls.world()
-        return "cuda" if cls.uses_devices and cuda_devices() >= (among.local_ranks if among else 2) else "cpu"
+        """`cuda` if there is a device for every rank of this node."""
+        world = cls.world()
+        return "cuda" if cls.uses_devices and cuda_devices() >= (world.local_ranks if world else 2) else "cpu"
 
     @classmethod
     def wanted_ranks(cls) -> int:
-        """Processes that share a batch: torchrun's, or as many as this machine has devices."""
-        among = cls.world()
+        """Torchrun's ranks, or one for each device of this machine, or `cpu_ranks`."""
+        world = cls.world()
         here = cuda_devices() if cls.device_type() == "cuda" else cls.cpu_ranks
-        return among.ranks if among else here
+        return world.ranks if world else here
 
     @classmethod
     def refusal(cls, case: Case) -> str:
@@ -92,28 +94,29 @@ class Distributed(Execution):
         if case.batch_size % ranks:
             return f"{case.execution} shares a batch among {ranks} ranks, which do not divide {case.batch_size} images"
         if ranks > 1 and case.mode != INFER and OPTIMIZERS[case.optimizer].closure:
-            return f"{case.optimizer} evaluates as often as a rank's own loss tells it, and others would wait for ever"
+            return f"{case.optimizer} calls its closure a different number of times on each rank, which would deadlock"
         if TUNINGS[case.tuning].attributes.get("graph"):
             return f"{case.tuning} with {case.execution} needs a network that was wrapped on the stream of the capture"
         return ""
 
     def begin(self, case: Case, make_step: Callable[[Execution], RankStep]) -> None:
-        """Fork the other ranks or summon torchrun's, then meet them; another rank comes here again in its own process,
-        and only meets.
+        """Fork the other ranks or invite torchrun's, then join the process group.
+
+        Another rank calls this in its process too, and only joins.
 
         Raises:
-            RuntimeError: this process has started threads, so that what it forks might wait for one for ever.
-            TimeoutError: a rank of torchrun's did not come.
+            RuntimeError: this process has started threads, so that a forked rank might wait for one for ever.
+            TimeoutError: a rank of torchrun did not come.
         """
-        among = self.world()
+        world = self.world()
         if self.rank == 0:
-            listener = socket.create_server(("" if among else LOOPBACK, 0), backlog=self.ranks)
+            listener = socket.create_server(("" if world else LOOPBACK, 0), backlog=self.ranks)
             self._listener = listener
             self._undo.callback(listener.close)
-            self._meeting = (LOOPBACK, listener.getsockname()[1])
-            if among:
-                for rank, connection in torchrun.summon(case, among, self._meeting[1]).items():
-                    self._peers.meet(rank, connection)
+            self._store_address = (LOOPBACK, listener.getsockname()[1])
+            if world:
+                for rank, connection in invite(case, world, self._store_address[1]).items():
+                    self._others.add_remote(rank, connection)
             else:
                 self._fork(make_step)
         self._join()
@@ -122,21 +125,21 @@ class Distributed(Execution):
         if self.ranks > 1:
             refuse_threads()
         for rank in range(1, self.ranks):
-            self._peers.fork(rank, lambda rank=rank: self._as_rank(rank, rank, make_step))  # type: ignore[misc]
+            self._others.fork(rank, partial(self._as_rank, rank, rank, make_step))
 
-    def follow(self, summons: Summons, make_step: Callable[[Execution], RankStep]) -> AbstractContextManager[Actions]:
-        """In a process of torchrun's other than rank 0: the step of a visit, and what it does at each command."""
-        among = self.world()
-        assert among is not None, "only torchrun's ranks are summoned"  # noqa: S101 - our own order of calls
-        self._meeting = (summons.host, summons.store_port)
-        return self._as_rank(among.rank, among.local_rank, make_step)
+    def follow(
+        self, invitation: Invitation, make_step: Callable[[Execution], RankStep]
+    ) -> AbstractContextManager[Actions]:
+        """Make the step of a visit on a rank of torchrun other than 0."""
+        world = self.world()
+        assert world is not None, "only torchrun's ranks are invited"  # noqa: S101 - our own order of calls
+        self._store_address = (invitation.host, invitation.store_port)
+        return self._as_rank(world.rank, world.local_rank, make_step)
 
     @contextmanager
-    def _as_rank(self, rank: int, here: int, make_step: Callable[[Execution], RankStep]) -> Iterator[Actions]:
-        """In the process of another rank, which is number `here` on its node: its step, and what it does at each
-        command.
-        """
-        self.rank, self._here = rank, here
+    def _as_rank(self, rank: int, local_rank: int, make_step: Callable[[Execution], RankStep]) -> Iterator[Actions]:
+        """In the process of another rank: make its step; yield the action of each command."""
+        self.rank, self._local_rank = rank, local_rank
         gc.freeze()
         gc.disable()
         with make_step(self) as step:
@@ -161,7 +164,7 @@ class Distributed(Execution):
         torch.set_num_threads(max(1, threads // self.ranks_here))
         if self.device_type() == "cuda":
             torch.cuda.set_device(self.device())  # of rank 0: the current device already
-        store = self._rendezvous()
+        store = self._open_store()
         with loopback() if self.ranks == self.ranks_here else nullcontext():
             dist.init_process_group(
                 self.backend,
@@ -172,12 +175,12 @@ class Distributed(Execution):
             )
         self._undo.callback(dist.destroy_process_group)
 
-    def _rendezvous(self) -> Store:
-        """The store through which ranks find one another: rank 0 serves it on its listening socket."""
+    def _open_store(self) -> Store:
+        """The store of the process group, which rank 0 serves on its listening socket."""
         from torch.distributed import TCPStore  # type: ignore[attr-defined]  # it is public all the same
 
-        host, port = self._meeting
-        timeout = timedelta(seconds=MEETING_S)
+        host, port = self._store_address
+        timeout = timedelta(seconds=RENDEZVOUS_S)
         if self.rank or self._listener is None:
             if self._listener is not None:
                 self._listener.close()
@@ -187,50 +190,50 @@ class Distributed(Execution):
 
     @property
     def backend(self) -> str:
-        """What carries gradients between ranks."""
+        """The backend of the process group, `nccl` or `gloo`."""
         return "nccl" if self.device_type() == "cuda" else "gloo"
 
     def end(self, error: BaseException | None = None) -> None:
         """End the other ranks and leave the group.
 
         Raises:
-            RankFailed: another rank failed, and `error` does not say so, or is but what followed from it.
+            RankFailed: another rank failed, and `error` is None or a consequence of that.
         """
         fault = ""
-        if error is None or from_others(error):
-            fault = self._peers.fault(STATUS_S if error else 0.0)
-        self._peers.dismiss(at_once=bool(error or fault))
+        if error is None or may_come_from_another_rank(error):
+            fault = self._others.find_fault(STATUS_S if error else 0.0)
+        self._others.dismiss(at_once=bool(error or fault))
         try:
             self._undo.close()
         finally:
-            self._peers.end()
+            self._others.end()
         self._network = None
         if fault:
             raise RankFailed(fault) from error
 
     def device(self) -> torch.device:
-        """This rank's own device."""
+        """This rank's device."""
         import torch
 
-        return torch.device("cuda", self._here) if self.device_type() == "cuda" else torch.device("cpu")
+        return torch.device("cuda", self._local_rank) if self.device_type() == "cuda" else torch.device("cpu")
 
     def place(self, network: nn.Module) -> nn.Module:
-        """The network on this rank's device, wrapped; rank 0's weights are broadcast to the others."""
+        """Wrap the network on this rank's device; rank 0 broadcasts its weights."""
         from torch.nn.parallel import DistributedDataParallel
 
-        own = [self._here] if self.device_type() == "cuda" else None
+        own = [self._local_rank] if self.device_type() == "cuda" else None
         self._network = DistributedDataParallel(network.to(self.device()), device_ids=own)
         return self._network
 
     def announce(self, what: str) -> None:
         """Send the command to the other ranks; at `check`, all compare their gradients."""
         if self.rank == 0:
-            self._peers.tell(COMMANDS[what])
+            self._others.send(COMMANDS[what])
         if what == "check":
             self._compare()
 
     def clock(self) -> Clock:
-        """Wall time of the host once every rank is done."""
+        """Wall time of the host after every rank is done."""
         return WaitingClock(self._finish)
 
     def _finish(self) -> None:
@@ -239,7 +242,7 @@ class Distributed(Execution):
 
             torch.cuda.synchronize(self.device())
         if self.rank == 0:
-            self._peers.wait()
+            self._others.wait()
 
     def _compare(self) -> None:
         """Compare the last gradients of all ranks; outside the rounds.
@@ -253,22 +256,22 @@ class Distributed(Execution):
             raise RankFailed("the gradient of {} differs between rank 0 and rank {}".format(*difference))
 
     def attributes(self) -> dict[str, Any]:
-        """Ranks, their nodes, what joins them, and the threads of each."""
+        """Ranks, their nodes, their backend, and the threads of each."""
         import torch
 
-        among = self.world()
+        world = self.world()
         return {
             "device": self.device_type(),
             "devices": self.ranks if self.device_type() == "cuda" else 1,
             "ranks": self.ranks,
-            "nodes": among.nodes if among else 1,
+            "nodes": world.nodes if world else 1,
             "backend": self.backend,
             "threads_per_rank": torch.get_num_threads(),
         }
 
 
 def refuse_threads() -> None:
-    """Refuse to fork where threads run that torch did not start for its pool, which sleeps until it is used.
+    """Refuse to fork while threads run that do not belong to torch's pool, which sleeps.
 
     Raises:
         RuntimeError: how many there are.
@@ -279,20 +282,11 @@ def refuse_threads() -> None:
         raise RuntimeError(f"ranks are forked, and this process has {obstacle} already; use a fresh one")
 
 
-def from_others(error: BaseException) -> bool:
-    """Whether an error may come from the failure of another rank."""
+def may_come_from_another_rank(error: BaseException) -> bool:
+    """Whether an error may be a consequence of another rank's failure."""
     from torch.distributed import DistError
 
-    return isinstance(error, DistError) or about_connection(error)
-
-
-def on_cpu(ranks: int) -> ExecutionSpec:
-    """The same with that many ranks on the host's cores, for scaling over ranks."""
-    facts = {"__doc__": Distributed.__doc__, "cpu_ranks": ranks, "uses_devices": False, "follows_torchrun": False}
-    strategy = type(f"Distributed{ranks}", (Distributed,), facts)
-    return ExecutionSpec(f"distributed_r{ranks}", strategy, {"device": "cpu", "devices": 1, "ranks": ranks})
+    return isinstance(error, DistError) or is_about_connection(error)
 
 
 EXECUTIONS.add(ExecutionSpec("distributed", Distributed, {"parallel": "batch"}))
-for _ranks in (1, 4):
-    EXECUTIONS.add(on_cpu(_ranks))
