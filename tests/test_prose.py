@@ -49,7 +49,6 @@ WAITING: set[str] = {
     "analysis",
     "cli",
     "comparison",
-    "distributed",
     "doctor",
     "errors",
     "exports",

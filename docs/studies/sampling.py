@@ -51,13 +51,13 @@ def show(case: Case, threads: int, pairs: int) -> None:
 
 def ratios_of(case: Case, pairs: int) -> str:
     """Step time with sampling over that without, and with a stopwatch over that without."""
-    watch = Stopwatch(perf_counter)
-    with Sampler() as sampler, make_step(case, hook=watch.watch) as step:
+    stopwatch = Stopwatch(perf_counter)
+    with Sampler() as sampler, make_step(case, hook=stopwatch.wrap_phase) as step:
         stretch(step)
         before_s, started_s = used_s(sampler.pid), perf_counter()
         sampled = ratios(lambda: looked_at(step, sampler), lambda: stretch(step), pairs)
         share = 2 * (used_s(sampler.pid) - before_s) / (perf_counter() - started_s)  # it looks for half of the time
-        watched = ratios(lambda: timed(step, watch), lambda: stretch(step), pairs)
+        watched = ratios(lambda: timed(step, stopwatch), lambda: stretch(step), pairs)
     return f"sampled every {INTERVAL_S:g} s {sampled}, by {share:.2%} of a core  stopwatch {watched}"
 
 
@@ -86,9 +86,9 @@ def looked_at(step: Step, sampler: Sampler) -> float:
     return found
 
 
-def timed(step: Step, watch: Stopwatch) -> float:
-    """A stretch with a stopwatch around each part."""
-    return stretch(step, lambda: watch.time(step))
+def timed(step: Step, stopwatch: Stopwatch) -> float:
+    """A stretch with a stopwatch around each phase."""
+    return stretch(step, lambda: stopwatch.time_step(step))
 
 
 def stretch(step: Step, run: Callable[[], object] | None = None) -> float:

@@ -1,1 +1,1 @@
-"""The worker process: builds the step of a case, runs it, records its rounds. Imports torch."""
+"""The worker: makes a case's step, runs it, records its rounds. Imports torch."""

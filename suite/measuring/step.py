@@ -121,7 +121,7 @@ class Step:
         return (*queued, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
 
     @property
-    def is_alone(self) -> bool:
+    def is_single_process(self) -> bool:
         """Whether one process does all the work: no rank beside it, and none that feeds it."""
         return self.execution.ranks == 1 and not INPUTS[self.case.input].attributes.get("workers")
 

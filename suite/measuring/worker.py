@@ -17,7 +17,7 @@ from suite.distributed.ranks import follow_commands
 from suite.machine import torchrun
 from suite.machine.affinity import Cores
 from suite.measuring.barrier import Meeting
-from suite.measuring.instruments import survey_named
+from suite.measuring.instruments import instrument_named
 from suite.measuring.modes import attributes, make_step
 from suite.measuring.recorder import metrics, record_rounds
 from suite.measuring.step import DivergedError
@@ -59,7 +59,7 @@ def serve(link: Link, order: dict[str, Any]) -> None:
                     with Meeting(socket.socket(fileno=fds[0]), request["together"]) as meeting:
                         rounds = record_rounds(step, **request["measure"], meet=meeting.meet)
                 else:
-                    with cores.one_each(torch.get_num_threads()) if step.is_alone else nullcontext():
+                    with cores.one_each(torch.get_num_threads()) if step.is_single_process else nullcontext():
                         rounds = record_rounds(step, **request["measure"])
                 link.send({"rounds": [series.values for series in rounds]})
     except Closed:
@@ -78,7 +78,7 @@ def survey(link: Link, order: dict[str, Any]) -> None:
     try:
         case = Case(**order["case"])
         take_threads(order["threads"])
-        found = survey_named(order["survey"])(trained(case))
+        found = instrument_named(order["survey"])(trained(case))
         link.send({"surveyed": pack(found)})
     except Closed:
         return

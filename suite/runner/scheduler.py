@@ -21,7 +21,7 @@ from time import monotonic
 
 from suite.machine import interference
 from suite.machine.interference import CounterSnapshot
-from suite.measuring.instruments import surveys_of
+from suite.measuring.instruments import instruments_of
 from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
 from suite.runner.learning_visit import Lesson
 from suite.runner.visit import Stay, Workers, join
@@ -108,7 +108,7 @@ class Scheduler:
 
     def _owed(self, case: Case) -> int:
         """Visits' worth of work that a case needs before it can be written; its surveys take about as long as one."""
-        return len(self.missing(case)) + bool(surveys_of(self._plan))
+        return len(self.missing(case)) + bool(instruments_of(self._plan))
 
     def missing(self, case: Case) -> list[int]:
         """Passes that still owe a visit to `case`; none after a failure."""
@@ -124,7 +124,7 @@ class Scheduler:
     def _surveyed(self, record: RunRecord) -> RunRecord:
         """The record of a measured case with what its surveys found. A survey that fails is a warning."""
         measurement = record.measurement
-        names = surveys_of(self._plan)
+        names = instruments_of(self._plan)
         if not names or record.outcome != "measured" or measurement is None:
             return record
         found: list[Series] = []

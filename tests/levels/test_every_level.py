@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from suite.matrix.refusals import refusal
-from suite.measuring.instruments.roofline import work
+from suite.measuring.instruments.roofline import count_work
 from suite.measuring.modes import TrainingStep, make_step
 from suite.measuring.step import RESTORE_AFTER, Step
 from suite.records import MODES, NUM_CLASSES, Case
@@ -404,14 +404,14 @@ def test_a_step_that_never_ran_is_refused():
 
 @pytest.mark.parametrize("name", list(OPTIMIZERS))
 def test_the_operators_of_an_optimizer_can_all_be_counted(name):
-    found = {one.metric.name: one.values for one in work(case_of(optimizer=name))}
+    found = {one.metric.name: one.values for one in count_work(case_of(optimizer=name))}
     assert found["unknown_operators"] == (0.0,)
     assert found["flops_update"][0] > 0
 
 
 @pytest.mark.parametrize("name", extremes())
 def test_the_operators_of_a_structure_can_all_be_counted(name):
-    found = {one.metric.name: one.values for one in work(case_of(structure=name, batch_size=2))}
+    found = {one.metric.name: one.values for one in count_work(case_of(structure=name, batch_size=2))}
     assert found["unknown_operators"] == (0.0,)
     assert found["flops_backward"][0] > found["flops_forward"][0] > 0
 
@@ -419,7 +419,7 @@ def test_the_operators_of_a_structure_can_all_be_counted(name):
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name.endswith("_fused")])
 def test_a_fused_optimizer_is_counted_as_its_loop_is(name):
     fused, loop = (
-        {one.metric.name: one.values[0] for one in work(case_of(optimizer=chosen))}["flops_update"]
+        {one.metric.name: one.values[0] for one in count_work(case_of(optimizer=chosen))}["flops_update"]
         for chosen in (name, name.removesuffix("_fused"))
     )
     assert fused == pytest.approx(loop, rel=1e-3), "the loop also counts its number of steps"

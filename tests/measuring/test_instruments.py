@@ -7,14 +7,14 @@ from statistics import median
 import pytest
 
 from suite.machine.cuda import cuda_devices
-from suite.measuring.instruments import surveys_of
+from suite.measuring.instruments import instruments_of
 from suite.measuring.instruments.memory import PEAKS, PHASES
 from suite.records import Case, Plan
 from suite.runner.launcher import Launcher
 from tests.conftest import FAKES
 
 MIB = 2**20
-DEFAULT = surveys_of(Plan())
+DEFAULT = instruments_of(Plan())
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 BUFFER_BYTES = 256 * MIB
 """As `my_levels` has it, which registers its levels where it is imported: in workers alone."""
@@ -205,11 +205,11 @@ PLAIN = Case("seed_cnn", "sgd", "cpu", batch_size=4)
 @pytest.fixture(scope="module")
 def plain_work() -> tuple[object, ...]:
     """What is counted of the plain case in this process."""
-    from suite.measuring.instruments.roofline import work as counted
+    from suite.measuring.instruments.roofline import count_work
     from suite.registry import load_levels
 
     load_levels(())
-    return counted(PLAIN)
+    return count_work(PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,11 @@ def plain_work() -> tuple[object, ...]:
     ids=lambda case: case.id,
 )
 def test_work_is_the_same_however_it_is_shared_compiled_or_fed(case, plain_work):
-    """Of the twin that is counted; what runs it needs no device."""
-    from suite.measuring.instruments.roofline import twin
-    from suite.measuring.instruments.roofline import work as counted
+    """Of the equivalent that is counted; what runs it needs no device."""
+    from suite.measuring.instruments.roofline import count_work, eager_equivalent
 
-    assert twin(case) == PLAIN
-    assert counted(case) == plain_work
+    assert eager_equivalent(case) == PLAIN
+    assert count_work(case) == plain_work
 
 
 def test_ceilings_are_read_several_times(launcher):

@@ -6,20 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from suite.measuring.instruments.operator_costs import Work
+from suite.measuring.instruments.operator_costs import OperatorCosts
 
 BATCH, SIDE = 4, 8
 PIXELS = SIDE * SIDE
 
 
-def counted(layer: nn.Module, *shape: int) -> tuple[int, int, Work]:
+def counted(layer: nn.Module, *shape: int) -> tuple[int, int, OperatorCosts]:
     """Operations of forward and backward of a layer, to all its inputs and weights."""
     inputs = torch.randn(*shape, requires_grad=True)
-    work = Work()
+    work = OperatorCosts()
     with work:
-        work.part = "forward"
+        work.phase = "forward"
         result = layer(inputs)
-        work.part = "backward"
+        work.phase = "backward"
         result.backward(torch.ones_like(result))
     assert work.unknown == set()
     return work.flops.get("forward", 0), work.flops.get("backward", 0), work
@@ -116,7 +116,7 @@ def test_an_activation_is_one_operation_each_way():
 
 
 def test_views_move_no_bytes_and_operators_read_and_write_each_tensor_once():
-    work = Work()
+    work = OperatorCosts()
     left, right = torch.ones(100), torch.ones(100)
     with work:
         left.view(10, 10).t()
@@ -131,7 +131,7 @@ def test_views_move_no_bytes_and_operators_read_and_write_each_tensor_once():
 
 
 def test_an_operator_that_is_not_known_is_told():
-    work = Work()
+    work = OperatorCosts()
     with work:
         torch.fft.fft(torch.ones(8))
     assert work.unknown == {"_fft_r2c"}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.machine.interference import read_counters
-from suite.measuring.instruments import surveys_of
+from suite.measuring.instruments import instruments_of
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
 from suite.runner.scheduler import Progress, Scheduler, assemble, groups, order
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
@@ -17,7 +17,7 @@ from tests.fakes.fake_workers import FakeWorkers
 
 CASES = [Case(f"net{index}", "adam", "cpu") for index in range(6)]
 PLAN = Plan(passes=3, case_seconds=3.0, abreast=2)
-SURVEYS = surveys_of(PLAN)
+SURVEYS = instruments_of(PLAN)
 
 
 def records(progress: list[Progress]) -> dict[str, RunRecord]:

@@ -1,7 +1,7 @@
-"""What a step costs beside its time: one survey a file, each with `survey(case) -> series`.
+"""Instruments: costs of a step other than time; one file each, `measure(case)`.
 
-A survey runs in a fresh worker of its own once the passes over its case are done: what it reads or wraps would disturb
-rounds that are timed. Whoever imports this package imports no torch; a survey's own module does.
+An instrument runs in a fresh worker after the passes over its case, because it would disturb rounds that are timed.
+Importing this package imports no torch; the modules of instruments do.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import cast
 
 from suite.records import Case, Plan, Series
 
-SURVEYS = ("memory", "anatomy", "utilization", "work", "allocator")
-"""Names of the surveys, in the order in which cases go through them; requests to workers hold them."""
+INSTRUMENTS = ("memory", "anatomy", "utilization", "work", "allocator")
+"""Names of the instruments, in the order in which they run; requests to workers contain them."""
 MODULES = {"anatomy": "breakdown", "work": "roofline"}
-"""Name of a survey -> its module, where the two differ."""
+"""Name of an instrument -> its module, where the two differ."""
 
-Survey = Callable[[Case], tuple[Series, ...]]
-"""What is known of a case afterwards. Lengths of its series differ: a value each, or one for each step looked at."""
+Instrument = Callable[[Case], tuple[Series, ...]]
+"""Measures a case. Its series have different lengths: one value, or one for each step that it measured."""
 
 
-def surveys_of(plan: Plan) -> tuple[str, ...]:
-    """The surveys that a run's cases go through: what the usual allocator costs is asked where workers have it."""
+def instruments_of(plan: Plan) -> tuple[str, ...]:
+    """Instruments that a run uses; `allocator` only if workers have glibc's default."""
     if plan.surveys == "none":
         return ()
-    return tuple(name for name in SURVEYS if name != "allocator" or plan.allocator == "default")
+    return tuple(name for name in INSTRUMENTS if name != "allocator" or plan.allocator == "default")
 
 
-def survey_named(name: str) -> Survey:
-    """The survey of that name, its module imported."""
-    return cast("Survey", import_module(f"suite.measuring.instruments.{MODULES.get(name, name)}").survey)
+def instrument_named(name: str) -> Instrument:
+    """Import an instrument by its name."""
+    return cast("Instrument", import_module(f"suite.measuring.instruments.{MODULES.get(name, name)}").measure)

@@ -1,8 +1,8 @@
-"""Where the time of a step goes, part by part, and what it costs to look.
+"""Breakdown of a step's time by phase, and the cost of the stopwatch itself.
 
 for some steps, in turn:
-    one step with a stopwatch around each part     times of the parts, and of the whole
-    one step without                               time of the whole: the difference is what the stopwatch costs
+    one step with a stopwatch around each phase    times of the phases, and of the whole
+    one step without                               time of the whole: the difference is the cost of the stopwatch
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from suite.registry import TUNINGS
 
 FIRST_STEPS = 4
 SECONDS = 0.4
-"""For the steps that are looked at, with and without the stopwatch together."""
+"""For the measured steps, with and without the stopwatch together."""
 FEWEST, MOST = 3, 40
 """Pairs of steps."""
 
-PARTS = {
+PHASES = {
     "take": ("part_data_wait", "waiting for the input pipeline to yield its batch"),
     "copy": ("part_copy", "copying the batch to the device and into the order of dimensions that the network wants"),
     "zero_grad": ("part_zero_grad", "freeing the gradients"),
@@ -38,74 +38,75 @@ PARTS = {
     "backward": ("part_backward", "the backward pass; of several ranks, with the exchange of gradients"),
     "update": ("part_update", "the optimizer's step, without what a closure does within it"),
 }
-"""Part of a step -> name of its metric, and what it is. Copying is within taking, and counts by itself."""
-WATCHED = Metric("watched_step_time", "s", "lower", "Time of one step with a stopwatch around each of its parts.")
-BARE = Metric("bare_step_time", "s", "lower", "Time of the step after it, with no stopwatch around its parts.")
+"""Phase of a step -> name of its metric, and its meaning. `copy` is within `take`, which does not count it."""
+WITH_STOPWATCH = Metric("watched_step_time", "s", "lower", "Time of one step with a stopwatch around each phase.")
+WITHOUT_STOPWATCH = Metric("bare_step_time", "s", "lower", "Time of the step after it, with no stopwatch.")
 
 
 class Stopwatch:
-    """Times the parts of a step; a part within another counts as itself alone.
+    """Times the phases of a step; time of an inner phase counts for that phase only.
 
     Args:
-        read_s: seconds, once all work that was asked for is done.
+        read_s: seconds, after all work given out is done.
     """
 
     def __init__(self, read_s: Callable[[], float]) -> None:
         self.read_s = read_s
         self.is_on = False
         self.spent_s: dict[str, float] = {}
-        self._within: list[str] = []
+        self._open_phases: list[str] = []
         self._since_s = 0.0
 
-    def watch(self, part: str, call: Phase) -> Phase:
-        """The part, timed while the stopwatch is on."""
+    def wrap_phase(self, name: str, phase: Phase) -> Phase:
+        """Wrap a phase so that it is timed while the stopwatch is on."""
 
-        def watched(*arguments: Any) -> Any:
+        def timed(*arguments: Any) -> Any:
             if not self.is_on:
-                return call(*arguments)
-            self._turn_to(part)
+                return phase(*arguments)
+            self._enter(name)
             try:
-                return call(*arguments)
+                return phase(*arguments)
             finally:
-                self._turn_back()
+                self._leave()
 
-        return watched
+        return timed
 
-    def _turn_to(self, part: str) -> None:
-        self._note()
-        self._within.append(part)
+    def _enter(self, name: str) -> None:
+        self._add_time()
+        self._open_phases.append(name)
 
-    def _turn_back(self) -> None:
-        self._note()
-        self._within.pop()
+    def _leave(self) -> None:
+        self._add_time()
+        self._open_phases.pop()
 
-    def _note(self) -> None:
+    def _add_time(self) -> None:
         now_s = self.read_s()
-        if self._within:
-            part = self._within[-1]
-            self.spent_s[part] = self.spent_s.get(part, 0.0) + now_s - self._since_s
+        if self._open_phases:
+            name = self._open_phases[-1]
+            self.spent_s[name] = self.spent_s.get(name, 0.0) + now_s - self._since_s
         self._since_s = now_s
 
-    def time(self, step: Step) -> float:
-        """Seconds of one step, its parts timed."""
-        self.spent_s = dict.fromkeys(parts_of(step), 0.0)
+    def time_step(self, step: Step) -> float:
+        """Seconds of one step, with its phases timed."""
+        self.spent_s = dict.fromkeys(phases_of(step), 0.0)
         self.is_on = True
         try:
-            return time(step, self.read_s)
+            return time_step(step, self.read_s)
         finally:
             self.is_on = False
 
 
-def time(step: Step, read_s: Callable[[], float]) -> float:
+def time_step(step: Step, read_s: Callable[[], float]) -> float:
     """Seconds of one step."""
     start = read_s()
     step()
     return read_s() - start
 
 
-def reader(device: str) -> Callable[[], float]:
-    """What reads seconds once the work of this process on a kind of device is done. Other ranks are not waited for:
-    in the middle of a step they wait for this one.
+def clock_of(device: str) -> Callable[[], float]:
+    """A clock that waits for this process's work on a kind of device.
+
+    It does not wait for other ranks: within a step they wait for this one.
     """
     if device != "cuda":
         return perf_counter
@@ -117,36 +118,41 @@ def reader(device: str) -> Callable[[], float]:
     return read_s
 
 
-def survey(case: Case) -> tuple[Series, ...]:
-    """The parts of a case's step; nothing where it is replayed as a whole."""
+def measure(case: Case) -> tuple[Series, ...]:
+    """Time the phases of a case's step; no series if a graph replays the step."""
     if TUNINGS[case.tuning].attributes.get("graph"):
         return ()
-    watch = Stopwatch(perf_counter)
+    stopwatch = Stopwatch(perf_counter)
     cores = Cores()
-    with make_step(case, hook=watch.watch) as step:
-        watch.read_s = reader(step.execution.device_type())
-        own = partial(cores.one_each, torch.get_num_threads()) if step.is_alone else nullcontext
-        with own():  # which finds the threads that compute
+    with make_step(case, hook=stopwatch.wrap_phase) as step:
+        stopwatch.read_s = clock_of(step.execution.device_type())
+        own_cores = partial(cores.one_each, torch.get_num_threads()) if step.is_single_process else nullcontext
+        with own_cores():  # finds the threads that compute
             for _ in range(FIRST_STEPS):
                 step()
         step.rewind()
-        with own():
-            rows = look(step, watch)
+        with own_cores():
+            rows = time_pairs(step, stopwatch)
         step.check()
-    columns = [PARTS[part] for part in parts_of(step)]
-    metrics = [Metric(name, "s", "lower", f"Time of one step in {what}.") for name, what in columns]
+    columns = [PHASES[name] for name in phases_of(step)]
+    metrics = [Metric(name, "s", "lower", f"Time of one step in {meaning}.") for name, meaning in columns]
     return tuple(
-        Series(metric, tuple(row[place] for row in rows)) for place, metric in enumerate((*metrics, WATCHED, BARE))
+        Series(metric, tuple(row[place] for row in rows))
+        for place, metric in enumerate((*metrics, WITH_STOPWATCH, WITHOUT_STOPWATCH))
     )
 
 
-def parts_of(step: Step) -> list[str]:
-    """The parts of a step that are timed, in the order in which they run."""
-    return [part for part in PARTS if part in (*step.phases, "copy")]
+def phases_of(step: Step) -> list[str]:
+    """The phases of a step that are timed, in the order in which they run."""
+    return [name for name in PHASES if name in (*step.phases, "copy")]
 
 
-def look(step: Step, watch: Stopwatch) -> list[tuple[float, ...]]:
-    """Rows of seconds: each part, the whole with the stopwatch, the next step's whole without."""
+def time_pairs(step: Step, stopwatch: Stopwatch) -> list[tuple[float, ...]]:
+    """Time pairs of steps.
+
+    Returns:
+        A row of seconds for each pair: each phase, the step with the stopwatch, the next step without.
+    """
     rows: list[tuple[float, ...]] = []
     gc.collect()
     gc.disable()
@@ -155,9 +161,9 @@ def look(step: Step, watch: Stopwatch) -> list[tuple[float, ...]]:
         while len(rows) < FEWEST or (len(rows) < MOST and perf_counter() < deadline):
             if len(rows) % (RESTORE_AFTER // 2) == 0:
                 step.rewind()
-            watched = watch.time(step)
-            parts = tuple(watch.spent_s.values())
-            rows.append((*parts, watched, time(step, watch.read_s)))
+            with_stopwatch = stopwatch.time_step(step)
+            phases = tuple(stopwatch.spent_s.values())
+            rows.append((*phases, with_stopwatch, time_step(step, stopwatch.read_s)))
     finally:
         gc.enable()
     return rows

@@ -1,10 +1,10 @@
-"""How much memory a step takes, phase by phase, and how much it could not do without.
+"""Memory of a step by phase, and the least that it needs.
 
-make the step                                     phase "made"
-run one step, the peak begun anew in each part    phases of the first forward, backward and update
-run some more                                     what a step cannot do without
-run some more, whole                              phase "steady"
-run two, all that they ask of torch counted       allocations, reads of values
+make the step                                       phase "made"
+run one step, with new peaks in each of its phases  phases of the first forward, backward and update
+run some more                                       the least that a step needs
+run some more, whole                                phase "steady"
+run two, counting their operations                  allocations, reads of values
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from torch import Tensor
 from suite.contracts.phase_hook import Phase
 from suite.machine import process_memory
 from suite.machine.cgroups import memory_peak
-from suite.measuring.instruments.op_counts import requests
+from suite.measuring.instruments.op_counts import count_ops
 from suite.measuring.modes import TrainingStep, make_step
 from suite.measuring.step import Step
 from suite.records import Case, Series
 from suite.registry import EXECUTIONS
 
 MORE_STEPS = 3
-"""Steps after the first before memory counts as steady, and steps over which the steady peak is taken."""
+"""Steps after the first before memory counts as steady, and steps over which the steady peak is read."""
 PHASES = {"forward": "first_forward", "backward": "first_backward", "update": "first_update"}
-"""Part of a step -> the phase that its first run is."""
+"""Phase of a step -> the phase of memory that its first occurrence is."""
 
 PEAKS = {
     "made": "while network, optimizer and batches were made",
@@ -39,28 +39,31 @@ PEAKS = {
     "first_update": "during the optimizer's first step, in which it allocates its state",
     "steady": "during a step, once all that is kept from step to step is there",
 }
-"""Phase -> when it is. Before the first one stands what is imported."""
+"""Phase of memory -> when it is. Modules were imported before the first one."""
 
 
 class HostMemory:
-    """The resident set of this process, which must give freed memory back at once (`give_back_at_once`)."""
+    """The resident set of this process, which must return freed memory at once.
+
+    `process_memory.give_back_at_once` makes it do so.
+    """
 
     names = ("memory",)
     meanings = ("resident set of the worker",)
 
-    def begin(self) -> tuple[int, ...]:
-        """Let the peaks begin anew; bytes now, one for each name."""
+    def reset_peaks(self) -> tuple[int, ...]:
+        """Reset the peaks; return the bytes now, one for each name."""
         process_memory.trim()
         process_memory.reset_peak()
         return (process_memory.resident_bytes(),)
 
     def peaks(self) -> tuple[int, ...]:
-        """Most bytes since `begin`."""
+        """Most bytes since `reset_peaks`."""
         return (process_memory.peak_bytes(),)
 
 
 class DeviceMemory:
-    """What torch's allocator has handed out, and what it holds of the CUDA devices for that, all devices together.
+    """Memory of all CUDA devices: in tensors, and held by torch's allocator.
 
     Source: PyTorch, "CUDA semantics", section "Memory management".
     """
@@ -68,8 +71,8 @@ class DeviceMemory:
     names = ("device_memory_allocated", "device_memory_reserved")
     meanings = ("memory of the CUDA devices in tensors", "memory of the CUDA devices that torch's allocator holds")
 
-    def begin(self) -> tuple[int, ...]:
-        """Let the peaks begin anew; bytes now, one for each name."""
+    def reset_peaks(self) -> tuple[int, ...]:
+        """Reset the peaks; return the bytes now, one for each name."""
         torch.cuda.synchronize()
         for device in self._devices():
             torch.cuda.reset_peak_memory_stats(device)
@@ -78,7 +81,7 @@ class DeviceMemory:
         )
 
     def peaks(self) -> tuple[int, ...]:
-        """Most bytes since `begin`."""
+        """Most bytes since `reset_peaks`."""
         torch.cuda.synchronize()
         return sum(map(torch.cuda.max_memory_allocated, self._devices())), sum(
             map(torch.cuda.max_memory_reserved, self._devices())
@@ -90,120 +93,122 @@ class DeviceMemory:
 
 @dataclass(frozen=True, slots=True)
 class PhaseMemory:
-    """Bytes at the beginning of a phase, and most bytes within it, one for each name of what was read."""
+    """Bytes at the beginning of a phase and most bytes within it, one for each name."""
 
     before: tuple[int, ...]
     peaks: tuple[int, ...]
 
 
 class MemoryByPhase:
-    """Reads the memory of each phase at its first occurrence. `watch` goes around the parts of a step."""
+    """Reads the memory of each phase at its first occurrence."""
 
     def __init__(self, memory: HostMemory | DeviceMemory) -> None:
         self._memory = memory
         self._first: Callable[[], None] = lambda: None
-        self._found: dict[str, PhaseMemory] = {}
+        self._phases: dict[str, PhaseMemory] = {}
 
     @contextmanager
     def within(self, phase: str) -> Iterator[None]:
-        """One phase; it ends where another begins within it."""
-        before = self._memory.begin()
+        """One phase; it ends at the beginning of another within it."""
+        before = self._memory.reset_peaks()
         try:
             yield
         finally:
             self._end(phase, before)
 
     def _end(self, phase: str, before: tuple[int, ...]) -> None:
-        self._found.setdefault(phase, PhaseMemory(before, self._memory.peaks()))
+        self._phases.setdefault(phase, PhaseMemory(before, self._memory.peaks()))
 
     @contextmanager
-    def until_first_part(self, phase: str) -> Iterator[None]:
-        """A phase that ends where the first part of a step runs."""
-        before = self._memory.begin()
+    def until_first_phase(self, phase: str) -> Iterator[None]:
+        """A phase that ends at the first phase of a step."""
+        before = self._memory.reset_peaks()
         self._first = lambda: self._end(phase, before)
         yield
         self._first()
 
-    def watch(self, part: str, call: Phase) -> Phase:
-        """The part, with its phase taken where it is the first of its name."""
-        phase = PHASES.get(part)
-        if phase is None:
-            return call
+    def wrap_phase(self, name: str, phase: Phase) -> Phase:
+        """Wrap a phase of a step so that its memory is read at its first occurrence."""
+        of_memory = PHASES.get(name)
+        if of_memory is None:
+            return phase
 
-        def watched(*arguments: Any) -> Any:
-            if phase in self._found:
-                return call(*arguments)
+        def measured(*arguments: Any) -> Any:
+            if of_memory in self._phases:
+                return phase(*arguments)
             self._first()
-            with self.within(phase):
-                return call(*arguments)
+            with self.within(of_memory):
+                return phase(*arguments)
 
-        return watched
+        return measured
 
     def series(self) -> tuple[Series, ...]:
-        """What was found, in the order of the phases."""
+        """Bytes before each phase and peaks within it, in the order of the phases."""
         return tuple(
-            one
-            for place, (name, what) in enumerate(zip(self._memory.names, self._memory.meanings, strict=True))
+            series
+            for place, (name, meaning) in enumerate(zip(self._memory.names, self._memory.meanings, strict=True))
             for phase in PEAKS
-            if phase in self._found
-            for one in (
+            if phase in self._phases
+            for series in (
                 Series.single(
                     f"{name}_before_{phase}",
                     "B",
-                    self._found[phase].before[place],
-                    f"The {what}, before: {PEAKS[phase]}.",
+                    self._phases[phase].before[place],
+                    f"The {meaning}, before: {PEAKS[phase]}.",
                 ),
                 Series.single(
-                    f"{name}_peak_{phase}", "B", self._found[phase].peaks[place], f"Most {what} {PEAKS[phase]}."
+                    f"{name}_peak_{phase}", "B", self._phases[phase].peaks[place], f"Most {meaning} {PEAKS[phase]}."
                 ),
             )
         )
 
 
-def survey(case: Case) -> tuple[Series, ...]:
-    """The memory of a case's step in this process, which must have measured nothing yet; nothing where the kernel does
-    not let a process begin its peak anew.
+def measure(case: Case) -> tuple[Series, ...]:
+    """Measure the memory of a case's step, in a process that has measured nothing yet.
+
+    No series if the kernel does not let a process reset its peak.
     """
     process_memory.give_back_at_once()
     if not process_memory.reset_peak():
         return ()
     on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
-    looking = [MemoryByPhase(HostMemory()), *([MemoryByPhase(DeviceMemory())] if on_devices else [])]
+    meters = [MemoryByPhase(HostMemory()), *([MemoryByPhase(DeviceMemory())] if on_devices else [])]
     with ExitStack() as stack:
-        with all_of(each.until_first_part("made") for each in looking):
-            step = stack.enter_context(make_step(case, hook=partial(watched_by, looking)))
+        with entered(meter.until_first_phase("made") for meter in meters):
+            step = stack.enter_context(make_step(case, hook=partial(wrap_phase, meters)))
         step()
-        bound = lower_bound(step)
+        least = least_memory(step)
         for _ in range(MORE_STEPS):
             step()
         sets = other_sets()
-        with all_of(each.within("steady") for each in looking):
+        with entered(meter.within("steady") for meter in meters):
             for _ in range(MORE_STEPS):
                 step()
-        asked = requests(step)
+        counts = count_ops(step)
         step.check()
-        return (*(one for each in looking for one in each.series()), *sets, *bound, *asked)
+        return (*(series for meter in meters for series in meter.series()), *sets, *least, *counts)
 
 
-def watched_by(looking: list[MemoryByPhase], part: str, call: Phase) -> Phase:
-    """A part with all that look at it around it."""
-    for each in looking:
-        call = each.watch(part, call)
-    return call
+def wrap_phase(meters: list[MemoryByPhase], name: str, phase: Phase) -> Phase:
+    """Wrap a phase so that all meters read its memory."""
+    for meter in meters:
+        phase = meter.wrap_phase(name, phase)
+    return phase
 
 
 @contextmanager
-def all_of(contexts: Iterable[AbstractContextManager[None]]) -> Iterator[None]:
-    """All of them at once."""
+def entered(contexts: Iterable[AbstractContextManager[None]]) -> Iterator[None]:
+    """Enter several contexts."""
     with ExitStack() as stack:
-        for one in contexts:
-            stack.enter_context(one)
+        for context in contexts:
+            stack.enter_context(context)
         yield
 
 
 def other_sets() -> tuple[Series, ...]:
-    """How much of the resident set is this process's alone, between two steps, and the peak of its control group;
-    nothing where the kernel is silent.
+    """Proportional and unique set between two steps, and the control group's peak.
+
+    Those that the kernel does not report are missing.
     """
     process_memory.trim()
     peak = memory_peak()
@@ -228,9 +233,11 @@ def other_sets() -> tuple[Series, ...]:
     return grouped
 
 
-def lower_bound(step: Step) -> tuple[Series, ...]:
-    """What a step cannot do without: bytes of its parameters, buffers, gradients, optimizer state and batch, and of
-    what one forward saves for backward. A step is run for it. Of ranks, those of rank 0.
+def least_memory(step: Step) -> tuple[Series, ...]:
+    """Bytes that a step cannot do without, on rank 0; runs one step.
+
+    They are those of its parameters, buffers, gradients, optimizer state and batch, and of the activations that one
+    forward saves for backward.
     """
     saved = saved_bytes(step)
     state = optimizer_tensors(step) if isinstance(step, TrainingStep) else []
@@ -243,7 +250,7 @@ def lower_bound(step: Step) -> tuple[Series, ...]:
             "optimizer_state_bytes", "B", total_bytes(state), "State that the optimizer keeps for the parameters."
         ),
         Series.single(
-            "saved_bytes", "B", saved, "What forward saves for backward beside parameters: activations, the batch."
+            "saved_bytes", "B", saved, "Other tensors that forward saves for backward: activations, the batch."
         ),
     )
 
@@ -251,28 +258,25 @@ def lower_bound(step: Step) -> tuple[Series, ...]:
 def optimizer_tensors(step: TrainingStep) -> list[Tensor]:
     """Tensors in the state of a step's optimizer, in lists too."""
     values: list[Any] = [value for state in step.optimizer.state.values() for value in state.values()]
-    return [one for value in values for one in (value if isinstance(value, list) else [value]) if is_tensor(one)]
-
-
-def is_tensor(value: object) -> bool:
-    """Whether a value is a tensor."""
-    return isinstance(value, Tensor)
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return [item for item in flat if isinstance(item, Tensor)]
 
 
 def total_bytes(tensors: list[Tensor]) -> int:
-    """Bytes of memory under tensors; what several of them share counts once."""
-    return sum({under.data_ptr(): under.nbytes() for under in (one.untyped_storage() for one in tensors)}.values())
+    """Bytes of the storages under tensors; a shared storage counts once."""
+    storages = [tensor.untyped_storage() for tensor in tensors]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def saved_bytes(step: Step) -> int:
-    """Bytes that a forward saves for backward, found by running one step."""
+    """Bytes that a forward saves for backward, counted over one step."""
     own = {weights.untyped_storage().data_ptr() for weights in step.network.parameters()}
     saved: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        under = tensor.untyped_storage()
-        if under.data_ptr() not in own:
-            saved[under.data_ptr()] = under.nbytes()
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     unpack: Callable[[Tensor], Tensor] = lambda tensor: tensor  # noqa: E731 - the other half of `pack`

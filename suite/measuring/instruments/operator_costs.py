@@ -1,14 +1,14 @@
-"""How many floating-point operations each of torch's operators takes, and how many bytes it reads and writes.
+"""Costs of torch's operators: floating-point operations, bytes read and written.
 
-What a multiplication and an addition are is settled; the rest is convention, and this is ours:
+Everybody counts multiplications and additions alike; the rest is convention, and this is ours:
 
 - An addition, multiplication, division, square root, comparison, sign or exponential counts as 1, a multiplication and
   addition in a product of matrices or a convolution as 2.
-- Per-element work counts; what is done once for a channel, a row or a loss does not.
+- Per-element work counts; work that is done once for a channel, a row or a loss does not.
 - Products and convolutions are counted by the formulas of torch.utils.flop_counter. That of the gradient of a grouped
-  convolution's weights counts every group's work once for each group, and is put right here.
-- Operators that move, fill or compare for equality count nothing; those that are not known here are told apart.
-- An operator reads each of its tensors once and writes its result once, as if no cache held anything from the one
+  convolution's weights counts every group's work once for each group; this is corrected here.
+- Operators that move, fill or compare for equality count nothing. Unknown operators are counted separately.
+- An operator reads each of its tensors once and writes its result once, as if no cache held anything from the operator
   before: the bytes of eager PyTorch without fusion.
 
 Source: torch.utils.flop_counter (formulas of products and convolutions); Ioffe and Szegedy 2015, algorithm 1 and the
@@ -72,7 +72,7 @@ MOVES = set(
     squeeze stack t transpose unbind unsafe_split _unsafe_view unsqueeze view where zero zeros zeros_like
     _record_function_enter_new _record_function_exit _reshape_alias""".split()  # noqa: SIM905 - as a list, a page long
 )
-"""Operators without floating-point work, or with what is done once for a loss."""
+"""Operators without floating-point work, or with work that is done once for a loss."""
 UNREAD = (
     "empty",
     "empty_like",
@@ -83,16 +83,16 @@ UNREAD = (
     "detach",
     "lift_fresh",
 )
-"""Operators that neither read nor write what they return, beside views."""
+"""Operators, other than views, that neither read nor write their result."""
 
 ADAM, SGD, ADAGRAD = 13, 2, 8
-"""Operations of a fused optimizer for each parameter, without what is asked for beside: what its for-loop takes."""
+"""Operations of a fused optimizer for each parameter, without options: as many as its for-loop takes."""
 
 Formula = Callable[[tuple[Any, ...], dict[str, Any], Any], int]
 
 
 def of_convolution_backward(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
-    """As torch counts, but the gradient of the weights with as many operations as there are.
+    """As torch counts, but with the true number for the gradient of the weights.
 
     Each weight's gradient sums a product over every position of the output it takes part in: N x H' x W' of them.
     """
@@ -112,7 +112,7 @@ def of_convolution_backward(arguments: tuple[Any, ...], named: dict[str, Any], r
 
 
 def of_batch_norm(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """By whether it is training, which is its sixth argument."""
+    """Training or evaluation, by the sixth argument."""
     return numel(arguments[0]) * (BATCH_NORM_TRAINING if arguments[5] else BATCH_NORM_EVALUATION)
 
 
@@ -133,12 +133,12 @@ def of_avg_pool_backward(arguments: tuple[Any, ...], named: dict[str, Any], resu
 
 def of_fused_sgd(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
     """Product and difference; two more each for momentum, Nesterov's and weight decay."""
-    beside = sum(bool(named.get(name)) for name in ("momentum", "nesterov", "weight_decay"))
-    return numel(arguments[0]) * (SGD + 2 * beside)
+    options = sum(bool(named.get(name)) for name in ("momentum", "nesterov", "weight_decay"))
+    return numel(arguments[0]) * (SGD + 2 * options)
 
 
 def of_fused_adam(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """Two averages, a root and a quotient; one more for the largest second moment, two for weight decay."""
+    """Two averages, a root and a quotient; one more for AMSGrad, two for weight decay."""
     return numel(arguments[0]) * (ADAM + bool(named.get("amsgrad")) + 2 * bool(named.get("weight_decay")))
 
 
@@ -164,7 +164,7 @@ FORMULAS: dict[str, Formula] = {
     "_fused_adamw": of_fused_adamw,
     "_fused_adagrad": of_fused_adagrad,
 }
-"""Operator -> what counts its operations, from its arguments and its result."""
+"""Operator -> the function that counts its operations, from its arguments and its result."""
 
 
 def window(size: Any) -> int:
@@ -173,8 +173,8 @@ def window(size: Any) -> int:
     return prod(sides * 2 if len(sides) == 1 else sides)
 
 
-def plain(name: str) -> str:
-    """An operator's name without what says that it works in place, or on lists: `_foreach_add_` -> `add`."""
+def base_name(name: str) -> str:
+    """An operator's name without foreach and in-place marks: `add` of `_foreach_add_`."""
     name = name.removeprefix("_foreach_")
     return name.removesuffix("_") if name != "_" else name
 
@@ -184,37 +184,38 @@ def tensors(value: Any) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):
-        for one in value:
-            yield from tensors(one)
+        for item in value:
+            yield from tensors(item)
 
 
 def numel(value: Any) -> int:
-    """Elements of a tensor, or of all tensors of a list; whole numbers and truth values do not count."""
-    return sum(one.numel() for one in tensors(value) if one.is_floating_point())
+    """Elements of all floating-point tensors in a value."""
+    return sum(tensor.numel() for tensor in tensors(value) if tensor.is_floating_point())
 
 
 def scale_of_added(name: str, named: dict[str, Any]) -> int:
-    """1 where a sum scales what it adds, which is an operation more."""
+    """1 if a sum scales its second term, which is one operation more."""
     return int(name in ("add", "sub") and named.get("alpha", 1) != 1)
 
 
-class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the operators that run within it, under the name that is in `part` at the time.
+class OperatorCosts(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operators that run within it, by the phase in `phase` at the time.
 
     Attributes:
-        flops, bytes: by part.
+        phase: the phase that runs; set from outside.
+        flops, bytes: by phase.
         unknown: names of operators that could not be counted.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.part = "other"
+        self.phase = "other"
         self.flops: dict[str, int] = {}
         self.bytes: dict[str, int] = {}
         self.unknown: set[str] = set()
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Reset all counts."""
         self.flops.clear()
         self.bytes.clear()
         self.unknown.clear()
@@ -222,18 +223,18 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
         packet = func._overloadpacket
-        if packet not in flop_registry and plain(packet.__name__) not in KNOWN:
+        if packet not in flop_registry and base_name(packet.__name__) not in KNOWN:
             with self:
-                parts = func.decompose(*args, **named)
-            if parts is not NotImplemented:
-                return parts
+                decomposed = func.decompose(*args, **named)
+            if decomposed is not NotImplemented:
+                return decomposed
         result = func(*args, **named)
-        self.flops[self.part] = self.flops.get(self.part, 0) + self._flops(packet, args, named, result)
-        self.bytes[self.part] = self.bytes.get(self.part, 0) + moved_bytes(func, args, named, result)
+        self.flops[self.phase] = self.flops.get(self.phase, 0) + self._flops(packet, args, named, result)
+        self.bytes[self.phase] = self.bytes.get(self.phase, 0) + moved_bytes(func, args, named, result)
         return result
 
     def _flops(self, packet: Any, arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
-        name = plain(packet.__name__)
+        name = base_name(packet.__name__)
         if name in FORMULAS:
             return FORMULAS[name](arguments, named, result)
         if packet in flop_registry:
@@ -253,15 +254,16 @@ KNOWN = {*FORMULAS, *PER_ELEMENT, *PER_RESULT, *MOVES}
 
 
 def is_pair(result: Any) -> bool:
-    """Whether a result has parts of which the first is the result proper, as a normalisation's statistics come with
-    it; the results of an operator on lists are all proper, and come in a list.
+    """Whether only the first item is the result proper, the others its statistics.
+
+    An operator on lists returns a list, whose items are all proper results.
     """
     return isinstance(result, tuple)
 
 
 def moved_bytes(func: Any, arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
     """Bytes that an operator reads and writes: none for views."""
-    if func.is_view or plain(func._overloadpacket.__name__) in UNREAD:
+    if func.is_view or base_name(func._overloadpacket.__name__) in UNREAD:
         return 0
     read = distinct_bytes([*tensors(arguments), *tensors(list(named.values()))])
     written = distinct_bytes(tensors(result)) if result is not None else distinct_bytes(tensors(arguments[:1]))
@@ -269,10 +271,12 @@ def moved_bytes(func: Any, arguments: tuple[Any, ...], named: dict[str, Any], re
 
 
 def distinct_bytes(values: Iterable[Tensor]) -> int:
-    """Bytes of tensors, each counted once; what is expanded counts as what is there."""
+    """Bytes of tensors, each counted once; of an expanded tensor, those in memory."""
     return sum(
         {
-            (one.data_ptr(), one.numel()): min(one.numel() * one.element_size(), one.untyped_storage().nbytes())
-            for one in values
+            (tensor.data_ptr(), tensor.numel()): min(
+                tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes()
+            )
+            for tensor in values
         }.values()
     )

@@ -1,7 +1,7 @@
-"""What a step has to compute and to move, and the most that this machine does of either.
+"""Roofline: operations and bytes of a step, and the ceilings of this machine.
 
-Work is that of the case's network, optimizer, batch and precision, run eagerly in one process on the host's cores: it
-is the same however it is shared out, compiled or fed.
+The step has the case's network, optimizer, batch and precision. It runs eagerly in one process on the host's cores, so
+its operations do not depend on execution, compilation or input.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any
 import torch
 
 from suite.contracts.phase_hook import Phase, PhaseHook
-from suite.measuring.instruments.operator_costs import Work
+from suite.measuring.instruments.operator_costs import OperatorCosts
 from suite.measuring.modes import make_step
 from suite.records import DEFAULT_INPUT, DEFAULT_TUNING, Case, Metric, Series
 from suite.registry import EXECUTIONS, TUNINGS
 
-PARTS = {"forward": "forward", "compare": "forward", "backward": "backward", "update": "update"}
-"""Part of a step -> the work that it belongs to."""
+PHASES = {"forward": "forward", "compare": "forward", "backward": "backward", "update": "update"}
+"""Phase of a step -> the phase that its operations count for."""
 FLOPS = "Floating-point operations of one step's"
 BYTES = "Bytes that the operators of one step read and write, none of them fused."
 UNKNOWN = "Operators of the step whose operations could not be counted."
 READINGS = 5
-"""Of each ceiling: the best of them is the ceiling, the others show how sure it is."""
+"""Of each ceiling: the best of them is the ceiling, the others show its uncertainty."""
 PRODUCT_SIDE = {"cpu": 768, "cuda": 8192}
 """Rows and columns of the square matrices of the product, by kind of device: the smallest that keep it busy."""
 COPIED_BYTES = {"cpu": 64 * 2**20, "cuda": 1024 * 2**20}
@@ -35,71 +35,76 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precision of a tuning -> that of the product; float32 for all others."""
 
 
-def survey(case: Case) -> tuple[Series, ...]:
-    """Operations and bytes of a case's step, and the ceilings of the device that it runs on."""
-    return (*work(case), *ceilings(case))
+def measure(case: Case) -> tuple[Series, ...]:
+    """Count operations and bytes of a case's step; measure its device's ceilings."""
+    return (*count_work(case), *measure_ceilings(case))
 
 
-def twin(case: Case) -> Case:
-    """The case that does the same work eagerly in one process of the host."""
-    facts = TUNINGS[case.tuning].attributes
-    keeps = (
-        not facts.get("compiled") and not facts.get("graph") and not TUNINGS[case.tuning].strategy.refusal(case, "cpu")
-    )
+def eager_equivalent(case: Case) -> Case:
+    """The case with the same operations, eagerly in one process of the host."""
+    tuning = TUNINGS[case.tuning]
+    is_eager = not tuning.attributes.get("compiled") and not tuning.attributes.get("graph")
+    keeps = is_eager and not tuning.strategy.refusal(case, "cpu")
     return replace(case, execution="cpu", tuning=case.tuning if keeps else DEFAULT_TUNING, input=DEFAULT_INPUT)
 
 
-def work(case: Case) -> tuple[Series, ...]:
-    """Operations by part, and bytes, of one step that is not the first: the optimizer's first makes its state."""
-    counter = Work()
-    with make_step(twin(case), hook=by_part(counter)) as step:
+def count_work(case: Case) -> tuple[Series, ...]:
+    """Count operations by phase, and bytes, of a step after the first.
+
+    In the first step the optimizer makes its state.
+    """
+    costs = OperatorCosts()
+    with make_step(eager_equivalent(case), hook=label_phases(costs)) as step:
         step()
-        counter.clear()
-        with counter:
+        costs.clear()
+        with costs:
             step()
-    parts = dict.fromkeys(PARTS[part] for part in step.phases if part in PARTS)
+    phases = dict.fromkeys(PHASES[phase] for phase in step.phases if phase in PHASES)
     return (
-        *(Series.single(f"flops_{part}", "FLOP", counter.flops.get(part, 0), f"{FLOPS} {part}.") for part in parts),
-        Series.single("bytes_moved", "B", sum(counter.bytes.values()), BYTES),
-        Series.single("unknown_operators", "count", len(counter.unknown), UNKNOWN),
+        *(Series.single(f"flops_{phase}", "FLOP", costs.flops.get(phase, 0), f"{FLOPS} {phase}.") for phase in phases),
+        Series.single("bytes_moved", "B", sum(costs.bytes.values()), BYTES),
+        Series.single("unknown_operators", "count", len(costs.unknown), UNKNOWN),
     )
 
 
-def by_part(counter: Work) -> PhaseHook:
-    """What tells a counter which part of a step is running."""
+def label_phases(costs: OperatorCosts) -> PhaseHook:
+    """A hook that sets the phase under which operators are counted."""
 
-    def watch(part: str, call: Phase) -> Phase:
-        kind = PARTS.get(part)
-        if kind is None:
-            return call
+    def wrap_phase(name: str, phase: Phase) -> Phase:
+        label = PHASES.get(name)
+        if label is None:
+            return phase
 
-        def watched(*arguments: Any) -> Any:
-            before, counter.part = counter.part, kind
+        def labelled(*arguments: Any) -> Any:
+            before, costs.phase = costs.phase, label
             try:
-                return call(*arguments)
+                return phase(*arguments)
             finally:
-                counter.part = before
+                costs.phase = before
 
-        return watched
+        return labelled
 
-    return watch
+    return wrap_phase
 
 
-def ceilings(case: Case) -> tuple[Series, ...]:
-    """Readings of the most that this process does in a second, in the precision and with the threads of the case."""
+def measure_ceilings(case: Case) -> tuple[Series, ...]:
+    """Measure this process's highest rates: a product of matrices, and a copy.
+
+    In the precision and with the threads of the case.
+    """
     execution = EXECUTIONS[case.execution].strategy()
-    kind = execution.device_type()
-    tuning = TUNINGS[case.tuning].strategy(kind)
+    device = execution.device_type()
+    tuning = TUNINGS[case.tuning].strategy(device)
     dtype = DTYPES.get(TUNINGS[case.tuning].attributes.get("dtype", ""), torch.float32)
-    side = PRODUCT_SIDE[kind]
+    side = PRODUCT_SIDE[device]
     with ExitStack() as stack:
         stack.enter_context(tuning.setting())
-        matrix = torch.ones(side, side, dtype=dtype, device=kind)
+        matrix = torch.ones(side, side, dtype=dtype, device=device)
         result = torch.empty_like(matrix)
-        product = readings(lambda: torch.mm(matrix, matrix, out=result), 2.0 * side**3, kind)
-        block = torch.ones(COPIED_BYTES[kind] // 4, device=kind)
+        product = rates(lambda: torch.mm(matrix, matrix, out=result), 2.0 * side**3, device)
+        block = torch.ones(COPIED_BYTES[device] // 4, device=device)
         target = torch.empty_like(block)
-        copied = readings(lambda: target.copy_(block), 2.0 * COPIED_BYTES[kind], kind)
+        copied = rates(lambda: target.copy_(block), 2.0 * COPIED_BYTES[device], device)
     return (
         Series(
             Metric(
@@ -114,13 +119,13 @@ def ceilings(case: Case) -> tuple[Series, ...]:
     )
 
 
-def readings(run: Callable[[], object], amount: float, kind: str) -> tuple[float, ...]:
-    """Amount per second of each of some runs, after one that does not count."""
-    found = []
+def rates(run: Callable[[], object], amount: float, device: str) -> tuple[float, ...]:
+    """Amount per second of each run, after one that does not count."""
+    readings = []
     for _ in range(1 + READINGS):
         start = perf_counter()
         run()
-        if kind == "cuda":
+        if device == "cuda":
             torch.cuda.synchronize()
-        found.append(amount / (perf_counter() - start))
-    return tuple(found[1:])
+        readings.append(amount / (perf_counter() - start))
+    return tuple(readings[1:])

@@ -1,8 +1,9 @@
-"""How busy a step keeps the machine, looked at by another process while steps run one after the other."""
+"""Utilization of the machine by running steps, sampled from another process."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 FIRST_STEPS = 4
 WINDOW_S = 1.0
-"""Seconds for which steps run and are looked at."""
+"""Seconds for which steps run and are sampled."""
 FEWEST_STEPS = 2
 
 SAMPLE_TIME = Metric("sample_time", "s", "neither", "When a sample was taken, from the first of the steps on.")
@@ -38,44 +39,59 @@ THROTTLED = Metric(
 )
 
 
-def survey(case: Case) -> tuple[Series, ...]:
-    """Timelines and totals of a case's steps, all their processes together."""
+def measure(case: Case) -> tuple[Series, ...]:
+    """Sample timelines and totals of a case's steps, all their processes together."""
     on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
     with Sampler(devices=on_devices) as sampler:
         sampler.go()
-        bare = sampler.stop().samples[-1]
-        started_s, steps, seen, held_s = watched(case, sampler)
+        before = sampler.stop().samples[-1]
+        window = sample_steps(case, sampler)
+    steps, samples = window.steps, window.seen.samples
     return (
-        *timelines(seen.samples, started_s),
-        *totals(seen, steps),
-        *each_step(THROTTLED, held_s, steps),
-        *host_energy(seen, steps),
-        *device_series(seen.samples, steps, case.batch_size),
-        *device_memory(bare, seen.samples),
+        *timelines(samples, window.started_s),
+        *totals(window.seen, steps),
+        *per_step(THROTTLED, window.throttled_s, steps),
+        *host_energy(window.seen, steps),
+        *device_series(samples, steps, case.batch_size),
+        *device_memory(before, samples),
     )
 
 
-def watched(case: Case, sampler: Sampler) -> tuple[float, int, Seen, float | None]:
-    """Run steps for a while under the eyes of the sampler: when that began, how many, what was seen, and seconds for
-    which the quota held the processes back.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Sampled steps.
+
+    Attributes:
+        started_s: begin of the first step, by `time.perf_counter`.
+        steps: number of steps that ran.
+        seen: all samples.
+        throttled_s: time that the CPU quota held the processes back; None if unknown.
     """
-    from suite.measuring.modes import make_step  # what reads the samples needs no torch
+
+    started_s: float
+    steps: int
+    seen: Seen
+    throttled_s: float | None
+
+
+def sample_steps(case: Case, sampler: Sampler) -> Window:
+    """Run steps for `WINDOW_S` while the sampler looks at their processes."""
+    from suite.measuring.modes import make_step  # readers of the samples need no torch
 
     with make_step(case) as step:
         for _ in range(FIRST_STEPS):
             step()
-        held_s, started_s = throttled_s(), perf_counter()
+        throttled_before_s, started_s = throttled_s(), perf_counter()
         sampler.go()
-        steps = run(step, started_s + WINDOW_S)
+        steps = run_until(step, started_s + WINDOW_S)
         seen = sampler.stop()
-        after_s = throttled_s()
-        held_s = None if held_s is None or after_s is None else max(0.0, after_s - held_s)
+        throttled = growth(throttled_before_s, throttled_s())
         step.check()
-    return started_s, steps, seen, held_s
+    return Window(started_s, steps, seen, None if throttled is None else max(0.0, throttled))
 
 
-def run(step: Step, until_s: float) -> int:
-    """Run steps until the clock reads that; how many."""
+def run_until(step: Step, until_s: float) -> int:
+    """Run steps until the clock reads `until_s`; return their number."""
     from suite.measuring.step import RESTORE_AFTER
 
     steps = 0
@@ -88,50 +104,50 @@ def run(step: Step, until_s: float) -> int:
 
 
 def timelines(samples: Sequence[Sample], started_s: float) -> tuple[Series, ...]:
-    """What each sample but the first saw, and when."""
+    """Time, cores used and resident sets of each sample after the first."""
     used = ((after.cpu_s - before.cpu_s) / (after.at_s - before.at_s) for before, after in pairwise(samples))
     return (
-        Series(SAMPLE_TIME, tuple(one.at_s - started_s for one in samples[1:])),
+        Series(SAMPLE_TIME, tuple(sample.at_s - started_s for sample in samples[1:])),
         Series(CORES_USED, tuple(used)),
-        Series(RESIDENT, tuple(one.resident_bytes for one in samples[1:])),
+        Series(RESIDENT, tuple(sample.resident_bytes for sample in samples[1:])),
     )
 
 
 def totals(seen: Seen, steps: int) -> tuple[Series, ...]:
-    """What all samples together saw, and the readings around them."""
+    """Utilization, busy cores, context switches and storage over all samples."""
     before, after = seen.before, seen.after
-    spent_s = seen.samples[-1].at_s - seen.samples[0].at_s
+    seconds = seen.samples[-1].at_s - seen.samples[0].at_s
     return (
         Series(UTILIZATION, (utilization(seen.samples),)),
-        *core_busy(before.busy_s, after.busy_s, spent_s),
-        *each_step(SWITCHES, growth(before.switches, after.switches), steps),
-        *each_step(FORCED, growth(before.involuntary, after.involuntary), steps),
-        *each_step(READ, growth(before.read_bytes, after.read_bytes), steps),
-        *each_step(WRITTEN, growth(before.written_bytes, after.written_bytes), steps),
+        *core_busy(before.busy_s, after.busy_s, seconds),
+        *per_step(SWITCHES, growth(before.switches, after.switches), steps),
+        *per_step(FORCED, growth(before.involuntary, after.involuntary), steps),
+        *per_step(READ, growth(before.read_bytes, after.read_bytes), steps),
+        *per_step(WRITTEN, growth(before.written_bytes, after.written_bytes), steps),
     )
 
 
 def growth(before: float | None, after: float | None) -> float | None:
-    """By how much a counter has grown; None where it is unknown at either time."""
+    """Growth of a counter; None if it is unknown at either time."""
     return None if before is None or after is None else after - before
 
 
-def each_step(metric: Metric, counted: float | None, steps: int) -> tuple[Series, ...]:
-    """A counter's growth in one step; nothing where it is unknown."""
-    return () if counted is None else (Series(metric, (counted / steps,)),)
+def per_step(metric: Metric, growth: float | None, steps: int) -> tuple[Series, ...]:
+    """A counter's growth in one step; no series if it is unknown."""
+    return () if growth is None else (Series(metric, (growth / steps,)),)
 
 
-def core_busy(before: list[float] | None, after: list[float] | None, spent_s: float) -> tuple[Series, ...]:
-    """How busy each allowed core was; nothing where the kernel does not say."""
+def core_busy(before: list[float] | None, after: list[float] | None, seconds: float) -> tuple[Series, ...]:
+    """Share of the time that each allowed core was busy; no series if it is unknown."""
     if before is None or after is None or len(before) != len(after):
         return ()
     cores = [core for core in allowed_cores() if core < len(after)]
-    shares = tuple((after[core] - before[core]) / spent_s for core in cores)
+    shares = tuple((after[core] - before[core]) / seconds for core in cores)
     return (Series(CORE_BUSY, shares),) if shares else ()
 
 
 def host_energy(seen: Seen, steps: int) -> tuple[Series, ...]:
-    """What the processors drew; nothing where they do not tell, or their counter began anew meanwhile."""
+    """Energy of the processors; no series if it is unknown or their counter was reset."""
     first, last = seen.before.package_j, seen.after.package_j
     if first is None or last is None or last < first:
         return ()
@@ -144,35 +160,40 @@ HOST_ENERGY = Metric(
 
 
 def device_series(samples: Sequence[Sample], steps: int, images: int) -> tuple[Series, ...]:
-    """What the devices told: a timeline of each reading that a device had to the end, and the energy of all of them.
+    """Timelines of each device, and the energy of all of them.
+
+    A reading that a device lost before the end has no timeline.
 
     Args:
         samples: at least two.
-        steps: that ran between the first sample and the last.
+        steps: number of steps between the first sample and the last.
         images: of one step, N.
     """
     if not samples[0].devices:
         return ()
-    found: list[Series] = []
-    drawn_j: list[float] = []
-    for index in range(len(samples[0].devices)):
-        told = [one.devices[index] for one in samples]
-        for name, (quantity, unit, better, meaning) in OF_A_DEVICE.items():
-            values = tuple(value for one in told[1:] if (value := one[name]) is not None)
-            if len(values) == len(told) - 1:
-                metric = Metric(f"gpu{index}_{quantity}", unit, better, f"{meaning} of device {index} at each sample.")
-                found.append(Series(metric, values))
-        drawn_j += [energy] if (energy := energy_j(samples, index)) is not None else []
-    if len(drawn_j) < len(samples[0].devices):
-        return tuple(found)
+    devices = range(len(samples[0].devices))
+    series = [timeline for index in devices for timeline in device_timelines(samples, index)]
+    energies_j = [energy for index in devices if (energy := energy_j(samples, index)) is not None]
+    if len(energies_j) < len(devices):
+        return tuple(series)
     return (
-        *found,
-        Series(ENERGY_OF_STEP, (sum(drawn_j) / steps,)),
-        Series(ENERGY_OF_IMAGE, (sum(drawn_j) / steps / images,)),
+        *series,
+        Series(ENERGY_OF_STEP, (sum(energies_j) / steps,)),
+        Series(ENERGY_OF_IMAGE, (sum(energies_j) / steps / images,)),
     )
 
 
-OF_A_DEVICE: dict[str, tuple[str, str, Better, str]] = {
+def device_timelines(samples: Sequence[Sample], index: int) -> Iterator[Series]:
+    """Timelines of one device's readings, of those that it had to the end."""
+    readings = [sample.devices[index] for sample in samples[1:]]
+    for name, (quantity, unit, better, meaning) in DEVICE_READINGS.items():
+        values = tuple(value for reading in readings if (value := reading[name]) is not None)
+        if len(values) == len(readings):
+            metric = Metric(f"gpu{index}_{quantity}", unit, better, f"{meaning} of device {index} at each sample.")
+            yield Series(metric, values)
+
+
+DEVICE_READINGS: dict[str, tuple[str, str, Better, str]] = {
     "utilization": (
         "utilization",
         "ratio",
@@ -185,52 +206,57 @@ OF_A_DEVICE: dict[str, tuple[str, str, Better, str]] = {
     "temperature_c": ("temperature", "degC", "lower", "Temperature"),
     "slowed": ("slowed", "1", "lower", "Whether heat or power lowered the clock"),
 }
-"""Reading -> what its timeline is called, its unit, which way is better, and what it is."""
+"""Reading -> name of its timeline, its unit, which direction is better, and its meaning."""
 BY_PROCESS = Metric(
-    "device_memory_by_process", "B", "lower", "Most memory of all devices that the driver told of the step's processes."
+    "device_memory_by_process",
+    "B",
+    "lower",
+    "Most memory of all devices that the driver reports for the step's processes.",
 )
 BY_DIFFERENCE = Metric(
     "device_memory_by_difference",
     "B",
     "lower",
-    "Most memory used of all devices above what was used before the step was made: the driver does not tell processes "
-    "apart here, as in a container.",
+    "Most memory used of all devices above the memory used before the step was made: the driver does not report "
+    "processes here, as in a container.",
 )
 ENERGY_OF_STEP = Metric("energy_of_step", "J", "lower", "Energy that the devices drew in one step.")
 ENERGY_OF_IMAGE = Metric("energy_of_image", "J", "lower", "Energy that the devices drew for one image.")
 
 
-def device_memory(bare: Sample, samples: Sequence[Sample]) -> tuple[Series, ...]:
-    """What the step's processes have of the devices' memory, libraries' own included: as the driver tells it, or else
-    what is used more than before.
+def device_memory(before: Sample, samples: Sequence[Sample]) -> tuple[Series, ...]:
+    """The devices' memory in use by the step's processes, with that of libraries.
+
+    As the driver reports it, or else the increase since before.
     """
-    own = [[device["own_memory_bytes"] for device in one.devices] for one in samples]
+    own = [[device["own_memory_bytes"] for device in sample.devices] for sample in samples]
     if known := [sum(value or 0.0 for value in devices) for devices in own if any(devices)]:
         return (Series(BY_PROCESS, (max(known),)),)
-    held = [[device["memory_bytes"] for device in one.devices] for one in (bare, *samples)]
-    if not bare.devices or any(value is None for devices in held for value in devices):
+    used = [[device["memory_bytes"] for device in sample.devices] for sample in (before, *samples)]
+    if not before.devices or any(value is None for devices in used for value in devices):
         return ()
-    before, *used = (sum(value or 0.0 for value in devices) for devices in held)
-    return (Series(BY_DIFFERENCE, (max(0.0, max(used) - before),)),)
+    used_before, *used_later = (sum(value or 0.0 for value in devices) for devices in used)
+    return (Series(BY_DIFFERENCE, (max(0.0, max(used_later) - used_before),)),)
 
 
 def energy_j(samples: Sequence[Sample], index: int) -> float | None:
-    """What a device drew between the first sample and the last: by its counter, else power over time; None where it
-    told neither.
+    """Energy of a device from the first sample to the last; None if it is unknown.
+
+    By its counter, else its power over time.
     """
     first, last = samples[0].devices[index]["energy_j"], samples[-1].devices[index]["energy_j"]
     if first is not None and last is not None:
         return last - first
-    drawn = 0.0
+    energy = 0.0
     for before, after in pairwise(samples):
         power_w = after.devices[index]["power_w"]
         if power_w is None:
             return None
-        drawn += power_w * (after.at_s - before.at_s)
-    return drawn
+        energy += power_w * (after.at_s - before.at_s)
+    return energy
 
 
 def utilization(samples: Sequence[Sample]) -> float:
-    """Share of the time of the cores granted to this process, by affinity and quota, that was used."""
+    """Share used of the core time granted to this process, by affinity and quota."""
     first, last = samples[0], samples[-1]
     return (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s) / granted_core_time()
