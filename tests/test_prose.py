@@ -66,7 +66,6 @@ WAITING: set[str] = {
     "levels",
     "machine",
     "matrix",
-    "measuring",
     "options",
     "plugin",
     "protocol",

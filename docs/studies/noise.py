@@ -56,10 +56,10 @@ CASES = [case for case in cases_of(load_profile("quick")) if not refusal(case)]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_step(benchmark, case):
-    step = TrainingStep(case)
-    for _ in range(5):
-        step()
-    benchmark(step)
+    with TrainingStep(case) as step:
+        for _ in range(5):
+            step()
+        benchmark(step)
 """
 
 

@@ -10,6 +10,7 @@ import gc
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from copy import deepcopy
 from itertools import cycle
 from statistics import median
@@ -39,7 +40,8 @@ from suite.registry import load_levels
 from suite.measuring.modes import TrainingStep
 load_levels()
 torch.set_num_threads(int(sys.argv[2]))
-TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu"))
+with TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu")):
+    pass
 """
 
 
@@ -95,7 +97,7 @@ def bare_loop() -> float:
 
     load_levels()
     torch.set_num_threads(default_threads())
-    step = TrainingStep(Case("seed_cnn", "sgd_momentum", "cpu"))
+    step = ExitStack().enter_context(TrainingStep(Case("seed_cnn", "sgd_momentum", "cpu")))  # open until the end
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),

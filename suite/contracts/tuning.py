@@ -95,7 +95,7 @@ class Tuning:
         """Probes of every round that this tuning adds."""
         return ()
 
-    def found(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, Any]:
         """Attributes known only after the step is made."""
         return {}
 

@@ -1,7 +1,7 @@
-"""Two workers measured at the same time: they wait for each other before every round, and swap their cores.
+"""A barrier for two workers that are measured at the same time, before each round.
 
-What slows one core for a moment slows one worker in one round and the other in the next; what slows the machine slows
-both at once. A ratio of their times knows neither.
+At the barrier they swap their cores. A disturbance of one core slows one worker in one round and the other in the next.
+A disturbance of the machine slows both at once. The ratio of their times contains neither.
 
 before each round:
     take the cores of this round
@@ -20,23 +20,25 @@ from typing import Self
 from suite.machine.affinity import allowed_cores, bind_all
 
 READY = b"."
+LOST = "the other worker of the pair has ended"
+"""Also in the reasons of workers of older revisions, by which a gate recognises them."""
 
 
-class OtherGone(ConnectionError):
-    """The other worker has ended or failed: what this one measured alone would not be of both."""
+class PartnerLost(ConnectionError):
+    """The other worker of the pair has ended or failed."""
 
 
-class Meeting:
-    """One of two workers' end of their meetings; all cores are free to it again when the context ends.
+class RoundBarrier:
+    """One worker's end of the barrier; all cores are free to it when the context ends.
 
     Args:
         end: of a stream socket, of which the other worker has the other end; closed with the context.
-        cores: numbers of the cores of this worker's first round, and of its second, and so on in turns.
+        cores: numbers of the cores of this worker's first round, of its second, and so on in turns.
     """
 
     def __init__(self, end: socket.socket, cores: Sequence[Sequence[int]]) -> None:
         self._end = end
-        self._cores = [set(one) for one in cores]
+        self._cores = [set(numbers) for numbers in cores]
         self._allowed = set(allowed_cores())
         self._rounds = 0
 
@@ -47,18 +49,18 @@ class Meeting:
         self._end.close()
         bind_all(self._allowed)
 
-    def meet(self) -> None:
-        """Before a round: take its cores and wait for the other.
+    def wait(self) -> None:
+        """Before a round: take its cores and wait for the other worker.
 
         Raises:
-            OtherGone: it has ended.
+            PartnerLost: it has ended.
         """
         bind_all(self._cores[self._rounds % len(self._cores)])
         self._rounds += 1
         try:
             self._end.sendall(READY)
-            answered = self._end.recv(1)
+            answer = self._end.recv(1)
         except OSError as error:
-            raise OtherGone("the other worker of the pair has ended") from error
-        if not answered:
-            raise OtherGone("the other worker of the pair has ended")
+            raise PartnerLost(LOST) from error
+        if not answer:
+            raise PartnerLost(LOST)

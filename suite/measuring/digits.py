@@ -39,7 +39,10 @@ class Digits:
         self.test = images[TRAINING_IMAGES:], labels[TRAINING_IMAGES:]
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Endless full batches of the training digits, shuffled in each epoch; the incomplete last batch is dropped."""
+        """Endless full batches of the training digits, shuffled anew in each epoch.
+
+        The incomplete last batch of an epoch is dropped.
+        """
         images, labels = self.training
         while True:
             order = torch.randperm(len(images), generator=generator)

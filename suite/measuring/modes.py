@@ -38,13 +38,13 @@ class TrainingStep(Step):
     def run(self, images: Tensor, labels: Tensor) -> None:
         """Train on images (N, 3, H, W) and labels (N,)."""
         if self._closure:
-            self.update(lambda: self._evaluated(images, labels))
+            self.update(lambda: self._evaluate(images, labels))
         else:
             self.loss = self._gradients(images, labels)
             self.update()
 
-    def _evaluated(self, images: Tensor, labels: Tensor) -> float:
-        """What a closure gives its optimizer. The step's loss is that of the last evaluation."""
+    def _evaluate(self, images: Tensor, labels: Tensor) -> float:
+        """Loss for an optimizer's closure; the step's loss is that of the last evaluation."""
         self.loss = self._gradients(images, labels)
         return float(self.loss.detach())
 
@@ -74,18 +74,18 @@ class TrainingStep(Step):
         self.tuning.backward(loss)
 
     def update(self, closure: Callable[[], float] | None = None) -> None:
-        """The optimizer's step; one that evaluates the loss itself is given a closure and runs all other parts."""
+        """Take the optimizer's step; its closure, if it has one, runs all other phases."""
         if closure:
             self.optimizer.step(closure)
         else:
             self.tuning.update(self.optimizer)
 
     def restore(self) -> None:
-        """Put weights, optimizer state and random state back to where they stood after the first rounds.
+        """Restore weights, optimizer state and random state of the first rounds.
 
-        The same work is then measured however long a visit lasts: training on would drive the gradients of memorised
-        batches towards denormal numbers, which are many times slower on a CPU. Before the first step there is
-        nothing to return to: optimizers allocate their state in it.
+        So a visit measures the same work however long it lasts. Training on would drive the gradients of memorised
+        batches towards denormal numbers, which are many times slower on a CPU. Before the first step there is no state
+        to restore: optimizers allocate theirs in it.
         """
         if self.loss is None:
             return
@@ -93,15 +93,15 @@ class TrainingStep(Step):
             self._restore = snapshot(self.network, self.optimizer, self.tuning)
         self._restore()
 
-    def judge(self) -> None:
-        """Raise where the loss is NaN or infinite."""
+    def check_finite(self) -> None:
+        """Raise `DivergedError` if the loss is NaN or infinite."""
         loss = math.nan if self.loss is None else float(self.loss.detach())
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss}: the step does not train, and its time means nothing")
 
 
 class InferenceStep(Step):
-    """Forward on one batch with the network in evaluation mode and no gradients kept; labels are not used."""
+    """Forward on one batch in evaluation mode, without gradients; labels are not used."""
 
     phases = (*Step.phases, "forward")
 
@@ -119,16 +119,16 @@ class InferenceStep(Step):
         logits: Tensor = self.network(images)
         return logits
 
-    def judge(self) -> None:
-        """Raise where one of the logits is NaN or infinite."""
+    def check_finite(self) -> None:
+        """Raise `DivergedError` if one of the logits is NaN or infinite."""
         if self.logits is None or not bool(torch.isfinite(self.logits).all()):
             raise DivergedError("the logits are not all finite: the step's time means nothing")
 
 
 class LearningStep(TrainingStep):
-    """A training step that goes on from the one before, over real digits, and is judged by its accuracy after rounds.
+    """A training step that continues from the one before, over real digits.
 
-    What `TrainingStep` repeats, this does once: weights, optimizer and rate of learning are never put back.
+    Unlike `TrainingStep` it never restores weights, optimizer and learning rate. Its accuracy is read after each round.
     """
 
     def _make(self) -> None:
@@ -144,8 +144,8 @@ class LearningStep(TrainingStep):
         placement = self._placement()
         return (placement.put(*batch) for batch in self.digits.batches(self.case.batch_size, generator))
 
-    def input_facts(self) -> dict[str, Any]:
-        """The digits, and how many steps an epoch has."""
+    def input_attributes(self) -> dict[str, Any]:
+        """The digits, and the number of steps in an epoch."""
         return {
             "data": "scikit-learn digits",
             "training_images": TRAINING_IMAGES,
@@ -154,16 +154,16 @@ class LearningStep(TrainingStep):
         }
 
     def run(self, images: Tensor, labels: Tensor) -> None:
-        """Train on images (N, 3, H, W) and labels (N,), and tell the schedule."""
+        """Train on images (N, 3, H, W) and labels (N,), and step the schedule."""
         super().run(images, labels)
         if self.schedule is not None:
             self.schedule.step()
 
     def restore(self) -> None:
-        """Training goes on."""
+        """Keep the state: training continues."""
 
     def accuracy(self) -> float:
-        """Share of the test digits that the network tells right now, with its loss on them kept beside."""
+        """Share of the test digits classified correctly; keeps the loss on them, too."""
         images, labels = self._placement().put(*self.digits.test)
         self.network.eval()
         with torch.no_grad(), self.tuning.autocast():
@@ -177,20 +177,19 @@ STEPS: dict[str, type[Step]] = {DEFAULT_MODE: TrainingStep, INFER: InferenceStep
 
 
 def make_step(case: Case, execution: Execution | None = None, hook: PhaseHook | None = None) -> Step:
-    """The step of a case's mode; arguments as `Step` takes them."""
+    """Choose the step of a case's mode; arguments as for `Step`."""
     return STEPS[case.mode](case, execution, hook)
 
 
-def attributes(case: Case, step: Step | None = None) -> dict[str, Any]:
-    """Attributes of a case's levels by factor, and those that are known once the step is made."""
-    facts: dict[str, Any] = {
+def attributes_of(case: Case, step: Step) -> dict[str, Any]:
+    """Attributes of a case's levels by factor, with those of the finished step."""
+    attributes: dict[str, Any] = {
         factor.name: dict(REGISTRIES[factor.name][getattr(case, factor.name)].attributes)
         for factor in FACTORS
         if factor.name in REGISTRIES and factor.mode in ("", case.mode)
     }
-    if step is not None:
-        facts["structure"]["parameters"] = sum(weights.numel() for weights in step.network.parameters())
-        facts["execution"].update(step.execution.attributes())
-        facts["tuning"].update(step.tuning.found())
-        facts["input"].update(step.input_facts())
-    return facts
+    attributes["structure"]["parameters"] = sum(weights.numel() for weights in step.network.parameters())
+    attributes["execution"].update(step.execution.attributes())
+    attributes["tuning"].update(step.tuning.attributes())
+    attributes["input"].update(step.input_attributes())
+    return attributes

@@ -1,4 +1,6 @@
-"""The one measuring loop: step + clock + probes -> rounds. Knows no network and no pytest.
+"""The measuring loop: step + clock + probes -> rounds.
+
+It knows no network and no pytest.
 
 for each request:
     rewind weights, optimizer and random state now and then           (outside the rounds)
@@ -23,7 +25,7 @@ from suite.records import Metric, Series
 
 
 class Step(Protocol):
-    """What the recorder needs of a training step."""
+    """The step, as the recorder uses it."""
 
     clock: Clock
     probes: tuple[Probe, ...]
@@ -33,23 +35,25 @@ class Step(Protocol):
         """Train one step."""
 
     def rewind(self) -> None:
-        """Return to the state of the first rounds, now and then."""
+        """Now and then return to the state of the first rounds."""
 
     def check(self) -> None:
-        """Raise where the loss is not finite."""
+        """Raise if the loss is not finite."""
 
 
 def record_rounds(
     step: Step, *, seconds: float, steps_per_round: int, min_rounds: int, meet: Callable[[], None] | None = None
 ) -> tuple[Series, ...]:
-    """Run rounds until `seconds` are spent and at least `min_rounds` are taken; garbage collection rests meanwhile.
+    """Run rounds until `seconds` are spent and at least `min_rounds` are taken.
+
+    Garbage collection is off during the rounds.
 
     Args:
-        step: what is measured.
+        step: the step to measure.
         seconds: wall time for this request; the last round may end after it.
         steps_per_round: steps between two readings of the clock; every value returned is per step.
-        min_rounds: rounds taken even where they last longer than `seconds`; at least 1.
-        meet: what to do before each round.
+        min_rounds: rounds taken even if they last longer than `seconds`; at least 1.
+        meet: called before each round.
 
     Returns:
         One series for step time, one for each probe, of the process and of the step, and one for each gauge, all of the
@@ -63,7 +67,7 @@ def record_rounds(
     gc.collect()
     gc.disable()
     try:
-        rounds = _rounds(step, probes, seconds, steps_per_round, min_rounds, meet or alone)
+        rounds = _rounds(step, probes, seconds, steps_per_round, min_rounds, meet or do_nothing)
     finally:
         gc.enable()
     step.check()
@@ -72,12 +76,12 @@ def record_rounds(
 
 
 def metrics(step: Step) -> tuple[Metric, ...]:
-    """What `record_rounds` gives a series of for this step, in its order."""
+    """Metrics of the series of `record_rounds` for this step, in its order."""
     return (STEP_TIME, *(probe.metric for probe in (*PROBES, *step.probes, *step.gauges)))
 
 
-def alone() -> None:
-    """What a worker that is measured alone does before a round."""
+def do_nothing() -> None:
+    """Before a round: the worker is measured alone."""
 
 
 def _rounds(

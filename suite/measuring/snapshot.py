@@ -1,4 +1,4 @@
-"""Remembering where training stood, and going back there in place."""
+"""Snapshots of the state of training, which are restored in place."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from suite.contracts.tuning import Tuning
 def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Tuning) -> Callable[[], None]:
     """Remember weights, buffers, optimizer state, the tuning's state and random state.
 
-    Tensors keep their places in memory when they are put back: addresses are part of what a step costs, and captured
-    graphs rely on them.
+    Restoring keeps the tensors' addresses, since a step's cost depends on them and captured graphs rely on them.
 
     Returns:
-        What puts everything back, any number of times.
+        A function that restores everything, any number of times.
     """
     held = [*network.parameters(), *network.buffers()]
     copies = [tensor.detach().clone() for tensor in held]
@@ -40,19 +39,19 @@ def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Tunin
 
 
 def restore_state(state: dict[str, Any], copy: dict[str, Any]) -> None:
-    """Make one parameter's optimizer state what it was: tensors in place, all else as a copy."""
+    """Restore one parameter's optimizer state: tensors in place, other values copied."""
     for key in state.keys() - copy.keys():
         del state[key]
     for key, value in copy.items():
-        there = state.get(key)
-        if isinstance(value, Tensor) and isinstance(there, Tensor) and there.shape == value.shape:
-            there.copy_(value)
+        current = state.get(key)
+        if isinstance(value, Tensor) and isinstance(current, Tensor) and current.shape == value.shape:
+            current.copy_(value)
         else:
             state[key] = deepcopy(value)
 
 
 def random_state() -> Callable[[], None]:
-    """Remember torch's random state on the host and on every device in use; calling the result puts it back."""
+    """Remember torch's random state; calling the result restores it."""
     host = torch.get_rng_state()
     devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
 

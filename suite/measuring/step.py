@@ -1,4 +1,4 @@
-"""What the steps of every mode have in common: the only place where the factors meet."""
+"""The step: the only place where structure, execution, tuning and input meet."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
 
 RESTORE_AFTER = 32
 """Steps between two returns to the first weights: fewer than it takes to memorise the batches, and so many that writing
-weights and optimizer state anew costs little beside them."""
+weights and optimizer state costs little in comparison."""
 
 
 class Step:
-    """One batch through the network of a case, as its execution and tuning run it. Calling it runs one step.
+    """One batch through a case's network, as its execution and tuning run it.
 
-    A context that puts back, on leaving, what execution, tuning and input have set up. Inside a call: taking the next
-    batch from the input pipeline, and what `run` does with it. Outside: making the network, the optimizer, and (with
-    synthetic input) the batches; compilation.
+    A context: entering makes the network, the optimizer and the input, and warms the tuning up; leaving undoes the
+    settings of execution, tuning and input. Calling it in between runs one step.
+
+    Inside a call: taking the next batch from the input pipeline, and `run` on it. Outside: making the network, the
+    optimizer, and (with synthetic input) the batches; compilation.
 
     Args:
-        case: what to run.
-        execution: how, where it is not a new one of the case's own: the other processes of an execution pass theirs.
-        hook: what surveys put around each part of a step; rounds that are timed have nothing around them.
+        case: the case to run.
+        execution: a new one of the case's by default; other ranks of an execution pass theirs.
+        hook: wraps each phase of a step for an instrument; None in rounds that are timed.
     """
 
     phases: tuple[str, ...] = ("take",)
@@ -47,29 +49,36 @@ class Step:
         self.tuning = TUNINGS[case.tuning].strategy(self.execution.device_type())
         self.waited_s = 0.0
         self.gauges: tuple[Probe, ...] = ()
-        self.once: tuple[Series, ...] = ()
+        self.visit_series: tuple[Series, ...] = ()
         self.steps = 0
         self._restored_at = 0
         self._hook = hook
+        self._stack = ExitStack()
         if hook:
             for name in self.phases:
                 setattr(self, name, hook(name, getattr(self, name)))
+
+    def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.push(lambda *raised: self.execution.end(raised[1]))
-            self.execution.begin(case, lambda execution: type(self)(case, execution))
+            self.execution.begin(self.case, lambda execution: type(self)(self.case, execution))
             stack.enter_context(self.tuning.setting())
             self._make()
-            self.pipeline = INPUTS[case.input].pipeline()
+            self.pipeline = INPUTS[self.case.input].pipeline()
             stack.callback(self.pipeline.close)
             self.batches = self._batches()
             self.clock: Clock = self.execution.clock()
             self.probes = self._probes(stack)
             if self.execution.rank == 0:  # the other ranks follow its steps, from here on
-                self.once = self.tuning.ready(self)
+                self.visit_series = self.tuning.ready(self)
             self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, at)
 
     def _make(self) -> None:
-        """The network, from torch's seed."""
+        """Make the network, from torch's seed."""
         torch.manual_seed(self.case.seed)
         network = STRUCTURES[self.case.structure].build(NUM_CLASSES, self.case.image_size)
         network.train(self.case.mode != INFER)
@@ -77,19 +86,13 @@ class Step:
         self.network: nn.Module = self.tuning.prepare(self.execution.place(network))
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """What the steps take, endless."""
+        """Endless batches for the steps."""
         return self.pipeline.batches(self.case, self._placement())
 
     def _placement(self) -> Placement:
         execution = self.execution
         memory_format = self.tuning.memory_format()
         return Placement(execution.device(), memory_format, execution.rank, execution.ranks, self._hook)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.__exit__(kind, error, at)
 
     def __call__(self) -> None:
         """Run one step on the next batch: images (N, 3, H, W), labels (N,)."""
@@ -99,38 +102,40 @@ class Step:
         self.tuning.drive(self.run, images, labels)
 
     def take(self) -> tuple[Tensor, Tensor]:
-        """The next batch of the input pipeline: images (N, 3, H, W), labels (N,)."""
+        """Take the next batch: images (N, 3, H, W), labels (N,)."""
         start = perf_counter()
         batch = next(self.batches)
         self.waited_s += perf_counter() - start
         return batch
 
     def run(self, images: Tensor, labels: Tensor) -> None:
-        """What a step does with its batch."""
+        """Do the step's work on its batch."""
         raise NotImplementedError
 
     def _probes(self, stack: ExitStack) -> tuple[Probe, ...]:
-        """What is read around a round beside the counters of the process, until `stack` is left; queueing where the
-        step leaves its own threads, ranks and loader workers a core each, and so tells of others.
+        """Probes of the step, until `stack` is left.
+
+        Queue time is among them only if the step leaves a core each for its threads, ranks and loader workers, so that
+        it shows other processes.
         """
         workers: int = INPUTS[self.case.input].attributes.get("workers", 0)
         wanted = self.execution.ranks_here * (torch.get_num_threads() + workers)
-        queueing = QueueTimeCounter()
-        stack.callback(queueing.close)
-        queued = (Probe(QUEUE_TIME, queueing.read_s),) if wanted <= affinity_cores() else ()
-        return (*queued, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
+        counter = QueueTimeCounter()
+        stack.callback(counter.close)
+        queue_time = (Probe(QUEUE_TIME, counter.read_s),) if wanted <= affinity_cores() else ()
+        return (*queue_time, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
 
     @property
     def is_single_process(self) -> bool:
-        """Whether one process does all the work: no rank beside it, and none that feeds it."""
+        """Whether one process does all the work, without other ranks or loader workers."""
         return self.execution.ranks == 1 and not INPUTS[self.case.input].attributes.get("workers")
 
-    def input_facts(self) -> dict[str, Any]:
-        """What is known of the batches beside the attributes of their pipeline."""
+    def input_attributes(self) -> dict[str, Any]:
+        """Attributes of the batches known only after the step is made."""
         return {}
 
     def rewind(self) -> None:
-        """Before rounds: return to the state of the first ones, now and then, and let the input pipeline go on."""
+        """Before rounds: now and then restore the first state; continue the input."""
         self.execution.announce("rewind")
         if self._restored_at == 0 or self.steps - self._restored_at >= RESTORE_AFTER:
             self.restore()
@@ -138,23 +143,25 @@ class Step:
         self.pipeline.go_on()
 
     def check(self) -> None:
-        """After rounds: hold the input pipeline, which would work ahead while others take their turns, and refuse to go
-        on where the outcome of the last step is not finite: such a step may cost anything.
+        """After rounds: pause the input, and check the last step.
+
+        The input pipeline would work ahead while other workers take their turns. A step whose outcome is not finite may
+        cost anything.
 
         Raises:
-            DivergedError: it holds NaN or infinity.
+            DivergedError: the outcome of the last step holds NaN or infinity.
         """
         self.execution.announce("check")
         self.pipeline.pause()
-        self.judge()
+        self.check_finite()
 
     def restore(self) -> None:
-        """Return to the state of the first rounds, where the step changes any."""
+        """Restore the state of the first rounds, if the step changes it."""
 
-    def judge(self) -> None:
-        """Raise `DivergedError` where the outcome of the last step is not finite."""
+    def check_finite(self) -> None:
+        """Raise `DivergedError` if the outcome of the last step is not finite."""
         raise NotImplementedError
 
 
 class DivergedError(ArithmeticError):
-    """The outcome of a step stopped being a number."""
+    """The outcome of a step is no longer finite."""

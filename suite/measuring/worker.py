@@ -1,4 +1,4 @@
-"""The isolated process that measures one case on request and sends raw rounds. It judges nothing."""
+"""The worker: measures one case on request, sends raw rounds, judges nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from suite.distributed import rendezvous
 from suite.distributed.ranks import follow_commands
 from suite.machine import torchrun
 from suite.machine.affinity import Cores
-from suite.measuring.barrier import Meeting
+from suite.measuring.barrier import RoundBarrier
 from suite.measuring.instruments import instrument_named
-from suite.measuring.modes import attributes, make_step
+from suite.measuring.modes import attributes_of, make_step
 from suite.measuring.recorder import metrics, record_rounds
 from suite.measuring.step import DivergedError
 from suite.protocol import Closed, Link, describe, pack
@@ -30,34 +30,34 @@ from suite.units import SCALES
 
 
 def work(link: Link, order: dict[str, Any]) -> None:
-    """What a worker was forked for: a visit, a survey, or another rank's visit."""
-    (follow if "follow" in order else survey if "survey" in order else serve)(link, order)
+    """Do the task of this worker: a visit, an instrument, or another rank's visit."""
+    (follow_rank_0 if "follow" in order else run_instrument if "survey" in order else visit)(link, order)
 
 
-def serve(link: Link, order: dict[str, Any]) -> None:
-    """Make the step of a case, then measure rounds for each request until the link closes.
+def visit(link: Link, order: dict[str, Any]) -> None:
+    """Make the step of a case, then measure rounds for each request.
 
-    Every error of the case is an answer, not a crash: the reading half shows it as the reason.
+    It ends when the link closes. Every error of the case is an answer, not a crash: the record shows it as the reason.
 
     Args:
-        link: to the process that judges.
+        link: to the controller.
         order: `case` and `threads`.
     """
     try:
         case = Case(**order["case"])
-        take_threads(order["threads"])
+        set_threads(order["threads"])
         cores = Cores()
         with make_step(case) as step:
             gc.collect()
-            gc.freeze()  # what the step is made of stays; a turn's own collection need not look through it
-            refuse_units((*metrics(step), *(one.metric for one in step.once)))
+            gc.freeze()  # the step's objects stay, so the collection before each turn can leave them out
+            check_units((*metrics(step), *(series.metric for series in step.visit_series)))
             described = [describe(metric) for metric in metrics(step)]
-            link.send({"made": plain(attributes(case, step)), "once": pack(step.once), "metrics": described})
+            link.send({"made": plain(attributes_of(case, step)), "once": pack(step.visit_series), "metrics": described})
             while True:
                 request, fds = link.receive_fds(1)
                 if fds:
-                    with Meeting(socket.socket(fileno=fds[0]), request["together"]) as meeting:
-                        rounds = record_rounds(step, **request["measure"], meet=meeting.meet)
+                    with RoundBarrier(socket.socket(fileno=fds[0]), request["together"]) as barrier:
+                        rounds = record_rounds(step, **request["measure"], meet=barrier.wait)
                 else:
                     with cores.one_each(torch.get_num_threads()) if step.is_single_process else nullcontext():
                         rounds = record_rounds(step, **request["measure"])
@@ -65,40 +65,42 @@ def serve(link: Link, order: dict[str, Any]) -> None:
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case
-        link.send({"failed": reason(error)})
+        link.send({"failed": failure_reason(error)})
 
 
-def survey(link: Link, order: dict[str, Any]) -> None:
-    """Send what one survey finds of a case. One that learns is looked at as it trains: its step is the same.
+def run_instrument(link: Link, order: dict[str, Any]) -> None:
+    """Send the series of one instrument.
+
+    A learning case is measured as a training case, whose step is the same.
 
     Args:
-        link: to the process that judges.
-        order: `case`, `threads`, and `survey`, the name of one.
+        link: to the controller.
+        order: `case`, `threads`, and `survey`, the name of the instrument.
     """
     try:
         case = Case(**order["case"])
-        take_threads(order["threads"])
-        found = instrument_named(order["survey"])(trained(case))
-        link.send({"surveyed": pack(found)})
+        set_threads(order["threads"])
+        measured = instrument_named(order["survey"])(as_training(case))
+        link.send({"surveyed": pack(measured)})
     except Closed:
         return
-    except Exception as error:  # noqa: BLE001 - as in `serve`
-        link.send({"failed": reason(error)})
+    except Exception as error:  # noqa: BLE001 - as in `visit`
+        link.send({"failed": failure_reason(error)})
 
 
-def refuse_units(taken: Iterable[Metric]) -> None:
-    """Refuse a metric of a plug-in in a unit that no reader of its record would know.
+def check_units(metrics: Iterable[Metric]) -> None:
+    """Refuse a plug-in's metric in a unit that readers of its record would not know.
 
     Raises:
         ValueError: `unit of metric speed is 'furlong'; allowed: s, B, ...`
     """
-    for metric in taken:
+    for metric in metrics:
         if metric.unit not in SCALES:
             raise ValueError(f"unit of metric {metric.name} is {metric.unit!r}; allowed: {', '.join(SCALES)}")
 
 
-def take_threads(threads: int) -> None:
-    """Let torch compute with that many threads.
+def set_threads(threads: int) -> None:
+    """Set torch's number of threads.
 
     Raises:
         RuntimeError: it takes another number.
@@ -108,18 +110,18 @@ def take_threads(threads: int) -> None:
         raise RuntimeError(f"torch took {torch.get_num_threads()} threads where {threads} were asked for")
 
 
-def trained(case: Case) -> Case:
-    """The case itself, or the one that repeats the step with which it learns."""
+def as_training(case: Case) -> Case:
+    """The case itself, or of a learning case the one that repeats its training step."""
     if case.mode != LEARN:
         return case
     return replace(case, mode=DEFAULT_MODE, schedule=DEFAULT_SCHEDULE, epochs=DEFAULT_EPOCHS)
 
 
-def follow(link: Link, order: dict[str, Any]) -> None:
-    """On a rank of torchrun's other than 0: wait for a visit, then do what rank 0's worker tells.
+def follow_rank_0(link: Link, order: dict[str, Any]) -> None:
+    """On another rank of torchrun: wait for a visit, then follow rank 0's commands.
 
     Args:
-        link: to the process that torchrun started for this rank, which is told whether there is such a visit.
+        link: to the rank agent, which learns whether this worker attends a visit.
         order: `follow`, the number of the visit; `threads`; `limit_s`, seconds that one command may take.
     """
     world = torchrun.world()
@@ -127,19 +129,15 @@ def follow(link: Link, order: dict[str, Any]) -> None:
     link.send({"attends": invitation is not None})
     if world is None or invitation is None:
         return
-    take_threads(order["threads"])
+    set_threads(order["threads"])
     connection = rendezvous.accept_invitation(invitation, world).detach()
     execution = EXECUTIONS[invitation.case.execution].strategy()
-    follow_commands(
-        lambda: execution.follow(invitation, partial(make_step, invitation.case)),
-        connection,
-        connection,
-        order["limit_s"],
-    )
+    work = partial(execution.follow, invitation, partial(make_step, invitation.case))
+    follow_commands(work, connection, connection, order["limit_s"])
 
 
-def reason(error: Exception) -> str:
-    """Why a case failed, in one line: what ran out, or the error's type and what it says."""
+def failure_reason(error: Exception) -> str:
+    """Reason of a case's failure in one line: out of memory, or the error itself."""
     text = cause(str(error))
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return f"out of memory: {text or 'the allocation was refused'}"

@@ -177,8 +177,9 @@ def test_a_worker_that_is_ended_from_outside_costs_its_case_one_block(gated):
     assert sides.events.count(f"end 0 {FIRST}") == sum(event.endswith(f" 0 {FIRST}") for event in sides.events) / 2
 
 
-def test_the_side_that_failed_is_named_and_not_the_one_that_missed_it(gated):
-    missed = WorkerFailed("OtherGone: the other worker of the pair has ended")
+@pytest.mark.parametrize("error", ["PartnerLost", "OtherGone"], ids=["", "in older revisions"])
+def test_the_side_that_failed_is_named_and_not_the_one_that_missed_it(gated, error):
+    missed = WorkerFailed(f"{error}: the other worker of the pair has ended")
     sides = FakeSides(raises={(block, 0, FIRST): missed for block in range(20)})
     sides.raises.update({(block, 1, FIRST): WorkerFailed("ValueError: mine") for block in range(20)})
     verdict = gated(sides)

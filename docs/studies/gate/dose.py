@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -76,7 +77,7 @@ def step_of(case_id: str, threads: int) -> Callable[[], object]:
     from suite.measuring.modes import make_step
 
     torch.set_num_threads(threads)
-    step = make_step(case_of(case_id))
+    step = ExitStack().enter_context(make_step(case_of(case_id)))  # open until the process ends
     for _ in range(WARM_UP_STEPS):
         step()
     return step

@@ -19,7 +19,7 @@ from typing import TypeVar
 from suite.analysis.estimates import settled
 from suite.gate.measuring.sides import SideWorker
 from suite.gate.record.values import Mode, Paired
-from suite.measuring.barrier import OtherGone
+from suite.measuring.barrier import LOST
 from suite.records import Series
 from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND, cut, join
 from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
@@ -117,7 +117,7 @@ def both(
         except OneFailed as error:
             failed.append(error)
     if failed:
-        raise min(failed, key=lambda error: OtherGone.__name__ in str(error))
+        raise min(failed, key=lambda error: LOST in str(error))
     return found[0], found[1]
 
 

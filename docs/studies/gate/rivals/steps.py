@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from suite.matrix.cases import cases_of
@@ -39,7 +40,7 @@ def step_of(case_id: str) -> Callable[[], None]:
     from suite.measuring.modes import make_step
 
     torch.set_num_threads(1)
-    step = make_step(cases()[case_id])
+    step = ExitStack().enter_context(make_step(cases()[case_id]))  # open until the process ends
     for _ in range(WARM_UP_STEPS):
         step()
     return step
