@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -23,8 +24,9 @@ from suite.records.redaction import host_of, without_names
 from suite.records.redaction import is_asked as is_private
 
 if TYPE_CHECKING:
+    from suite.gate.measuring.sides import BothSides
+    from suite.gate.record.store import Gate, Ledger
     from suite.matrix.designs import Choice
-
 
 SHOWN_REASONS = 5
 """Reasons quoted for cases that a design could not choose, the most frequent first; more would bury the list."""
@@ -96,14 +98,16 @@ def list_cases(options: argparse.Namespace) -> int:
     from suite.matrix.cases import choice_of
     from suite.matrix.profiles import load_profile
     from suite.matrix.refusals import refusal
-    from suite.matrix.selection import selector
-    from suite.options import DEFAULT_PROFILE
+    from suite.matrix.selection import selector, shard
+    from suite.options import DEFAULT_PROFILE, LIST_OPTIONS, given_options
     from suite.records import INFER
     from suite.records.factors import FACTORS
 
-    selects = selector(options.expression)
-    choice = choice_of(load_profile(options.profile or DEFAULT_PROFILE, options.profiles))
-    chosen = [(case, refusal(case)) for case in choice.cases if selects(case.id)]
+    given = given_options(options, LIST_OPTIONS)
+    selects = selector(options.expression or "")
+    choice = choice_of(load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles")))
+    cases = shard(choice.cases, given["shard"]) if "shard" in given else choice.cases
+    chosen = [(case, refusal(case)) for case in cases if selects(case.id)]
     if options.format == "json":
         for case, reason in chosen:
             levels = {factor.name: factor.level_of(case) for factor in FACTORS}
@@ -176,10 +180,12 @@ def compare(options: argparse.Namespace) -> int:
     from suite.analysis.thresholds import limits_of, share
     from suite.comparison import formats
     from suite.comparison.changes import compare as compared
+    from suite.options import COMPARE_OPTIONS, default_texts, given_options
     from suite.records.store import read_run
 
-    limits = limits_of(options.tolerance, options.margin, options.alpha)
-    memory_tolerance = share("memory-tolerance", options.memory_tolerance)
+    typed = {**default_texts(COMPARE_OPTIONS), **given_options(options, COMPARE_OPTIONS)}
+    limits = limits_of(typed["tolerance"], typed["margin"], typed["alpha"])
+    memory_tolerance = share("memory-tolerance", typed["memory-tolerance"])
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
     formats.refuse_unlike(baseline, candidate)
     found = compared(baseline, candidate, limits, memory_tolerance)
@@ -189,37 +195,49 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def gate(options: argparse.Namespace) -> int:
-    """Measure both arms, tell what is known after each block, write the verdict's files and print it."""
-    from suite.gate import output as files
-    from suite.gate import planning
+    """Measure both arms, log after each block, write the verdict's files and print it."""
+    from suite.gate import output
     from suite.gate.measuring import machine_lock
     from suite.gate.runner import LiveGate
 
-    tell = partial(print, "gate:", flush=True)
+    log = partial(print, "gate:", flush=True)
     warn = cache(lambda text: print(f"stepmark: {text}", file=sys.stderr))  # each sentence once
-    if options.resume:
-        setting, begun, ledger = planning.resume(options.resume)
-    else:
-        typed = {name.replace("_", "-"): value for name, value in vars(options).items() if isinstance(value, str)}
-        setting, begun, ledger = planning.begin(planning.asked(typed), options.out)
-    folder = ledger.folder
-    try:
-        with ledger:
-            if ledger.note:
-                warn(ledger.note)
-            tell(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {folder}")
-            verdict = LiveGate(
-                setting, begun, ledger, lambda _, text: tell(text), lambda: machine_lock.turn(tell, warn)
-            ).run()
-    except KeyboardInterrupt as error:
-        said = str(error) or "interrupted"
-        print(f"stepmark: {said}; `stepmark gate --resume {folder}` goes on.", file=sys.stderr)
-        return exit_code_of(error)
+    setting, begun, ledger = gate_of(options)
+    with ledger, resumable(ledger.folder):
+        if ledger.note:
+            warn(ledger.note)
+        log(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {ledger.folder}")
+        lock = partial(machine_lock.turn, log, warn)
+        verdict = LiveGate(setting, begun, ledger, lambda _, text: log(text), lock).run()
     if is_private(options.private):
         verdict = without_names(verdict, [host_of(begun.planned.environment)])
-    for text in files.write(verdict, folder, warn):
+    for text in output.write(verdict, ledger.folder, warn):
         print(text)
     return verdict.exit_code
+
+
+def gate_of(options: argparse.Namespace) -> tuple[BothSides, Gate, Ledger]:
+    """A new gate, or the interrupted one that `--resume` names."""
+    from suite.gate import planning
+    from suite.options import GATE_OPTIONS, given_options, refuse_with_resume
+
+    given = given_options(options, GATE_OPTIONS)
+    others = {"-k": options.expression, "--out": options.out}
+    if options.resume is None:
+        return planning.begin(planning.asked({**given, "expression": options.expression}), options.out)
+    refuse_with_resume(f"--{name}" for name in given)
+    refuse_with_resume(flag for flag, value in others.items() if value is not None)
+    return planning.resume(options.resume)
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """Within it, an interruption says how to continue."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.args = (f"{str(error) or 'interrupted'}; `stepmark gate --resume {folder}` continues",)
+        raise
 
 
 def doctor(options: argparse.Namespace) -> int:

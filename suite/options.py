@@ -1,14 +1,15 @@
-"""The options of a run, in one table: their names and help, what the text of each may be, and how a value is written.
+"""The options of `stepmark run`, `list`, `gate` and `compare`, in one table.
 
-Text becomes a value of the plan by `plan_value`, and a plan becomes text again by `as_typed`, so that a command that is
-shown makes the plan that it is shown for.
+pytest's options, the parsers of the commands, the keys of a profile and the command that a page shows come from it.
+Text becomes a value by `Option.parse`; a plan becomes a command line by `command_options`.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from suite.machine.allocators import ALLOCATORS
@@ -18,10 +19,10 @@ from suite.records import SURVEYS, Plan, StepmarkError
 DEFAULT_PROFILE = "quick"
 DEFAULTS = Plan()
 PERCENT_NEIGHBOURS = 4
-"""Floats on either side of a percentage among which one is looked for that gives the share exactly."""
+"""Floats on either side of a percentage that are tried for one that gives the share exactly."""
 
 
-def exactly(value: float) -> str:
+def shortest_text(value: float) -> str:
     """The shortest text that reads as this number."""
     short = f"{value:g}"
     return short if float(short) == value else repr(float(value))
@@ -29,21 +30,21 @@ def exactly(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What the text of an option of the plan may be.
+    """The values that an option may have.
 
     Attributes:
-        read: text -> value; raises ValueError where it is none.
-        written: value -> the shortest text that reads as the value.
-        allowed: in words.
+        read: text -> value; raises ValueError where the text is not allowed.
+        write: value -> the shortest text that reads as the value.
+        allowed: the allowed values, in words.
     """
 
     read: Callable[[str], Any]
-    written: Callable[[Any], str]
+    write: Callable[[Any], str]
     allowed: str
 
 
-def whole(least: int) -> Kind:
-    """Whole numbers."""
+def whole_number(least: int) -> Kind:
+    """Whole numbers from the least on."""
 
     def read(text: str) -> int:
         value = int(text)
@@ -58,7 +59,7 @@ def above_zero(text: str) -> float:
     """A finite number above 0.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is none.
     """
     value = float(text)
     if not 0 < value < math.inf:
@@ -72,13 +73,13 @@ def percent(share: float) -> str:
     for _ in range(PERCENT_NEIGHBOURS):
         for candidate in (low, high):
             if candidate / 100 == share:
-                return exactly(candidate)
+                return shortest_text(candidate)
         low, high = math.nextafter(low, 0), math.nextafter(high, math.inf)
-    return exactly(share * 100)
+    return shortest_text(share * 100)
 
 
-def one_of(words: tuple[str, ...]) -> Kind:
-    """Words."""
+def one_of(words: Sequence[str]) -> Kind:
+    """Any of these words."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -88,9 +89,9 @@ def one_of(words: tuple[str, ...]) -> Kind:
     return Kind(read, str, ", ".join(words))
 
 
-COUNT = whole(1)
-SEED = whole(0)
-SECONDS = Kind(above_zero, exactly, "a number of seconds above 0")
+COUNT = whole_number(1)
+SEED = whole_number(0)
+SECONDS = Kind(above_zero, shortest_text, "a number of seconds above 0")
 PERCENT = Kind(lambda text: above_zero(text.removesuffix("%")) / 100, percent, "a percentage above 0, such as 2")
 
 
@@ -101,87 +102,195 @@ class Option:
     Attributes:
         name: without dashes.
         value: the placeholder of its value.
-        help: what it is for.
-        kind: what its text may be, where it is a field of the plan; None where it is none.
+        meaning: its effect, as `--help` shows it.
+        default: the text of its default; empty where the default is no fixed text.
+        default_note: the default in words, where it depends on machine, profile or chance.
+        kind: the values that it may have, where it is a field of the plan; None otherwise.
+        in_profile: whether a profile may set it.
+        aliases: other names that mean the same.
+        plan_field: the field of the plan that it sets, where that has another name.
     """
 
     name: str
     value: str
-    help: str
+    meaning: str
+    default: str = ""
+    default_note: str = ""
     kind: Kind | None = None
-
-    @property
-    def dest(self) -> str:
-        """The attribute under which a parser keeps it."""
-        return f"stepmark_{self.field}"
+    in_profile: bool = False
+    aliases: tuple[str, ...] = ()
+    plan_field: str = ""
 
     @property
     def field(self) -> str:
         """The field of the plan that it sets."""
-        return self.name.replace("-", "_")
+        return self.plan_field or self.name.replace("-", "_")
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Its names as they are typed, aliases last."""
+        return tuple(f"--{name}" for name in (self.name, *self.aliases))
+
+    @property
+    def dest(self) -> str:
+        """The attribute under which a parser keeps it; pytest's plug-ins share one namespace."""
+        return f"stepmark_{self.field}"
+
+    @property
+    def help(self) -> str:
+        """Its effect and default."""
+        default = self.default or self.default_note
+        return f"{self.meaning} (default: {default})" if default else self.meaning
+
+    def parse(self, text: str) -> Any:
+        """The value that a text stands for.
+
+        Raises:
+            StepmarkError: `--passes is '0'; allowed: a whole number from 1.`
+        """
+        if self.kind is None:
+            raise AssertionError(f"--{self.name} is no field of the plan")
+        try:
+            return self.kind.read(text)
+        except ValueError as error:
+            raise StepmarkError(f"--{self.name} is {text!r}; allowed: {self.kind.allowed}.") from error
+
+
+def planned(name: str, value: str, meaning: str, kind: Kind, *, in_profile: bool = False) -> Option:
+    """An option that sets the field of the plan with its name, and has that field's default."""
+    default = kind.write(getattr(DEFAULTS, name.replace("-", "_")))
+    return Option(name, value, meaning, default, kind=kind, in_profile=in_profile)
+
+
+PROFILE = Option("profile", "NAME", "profile to measure", DEFAULT_PROFILE)
+PROFILES = Option("profiles", "FILE", "TOML file with profiles", default_note="cases/profiles.toml of the checkout")
+SHARD = Option("shard", "I/N", "part I of N of the cases, such as 2/3", default_note="all cases")
+CASE_TIMEOUT = planned(
+    "case-timeout", "S", "seconds without an answer after which a worker is killed and its case fails", SECONDS
+)
+THREADS = Option(
+    "threads", "N", "CPU threads of torch", default_note="physical cores, within the environment's limits", kind=COUNT
+)
+ALLOCATOR = planned(
+    "allocator", "NAME", f"memory allocator of the workers: {' or '.join(ALLOCATORS)}", one_of(tuple(ALLOCATORS))
+)
+PRIORITY = planned(
+    "priority",
+    "NAME",
+    f"scheduling priority of the workers, if the machine permits it: {' or '.join(PRIORITIES)}",
+    one_of(PRIORITIES),
+)
+ORDER_SEED = Option("order-seed", "N", "seed of the order of cases", default_note="a new one, recorded", kind=SEED)
 
 OPTIONS = (
-    Option("profile", "NAME", f"profile to measure (default: {DEFAULT_PROFILE})"),
-    Option("profiles", "FILE", "TOML file with profiles (default: the project's own cases/profiles.toml)"),
-    Option("passes", "N", f"visits to every case, each in a fresh worker (default: {DEFAULTS.passes})", COUNT),
-    Option("target-precision", "PCT", "half-width of the median's interval at which a visit ends, in percent", PERCENT),
-    Option("case-seconds", "S", "seconds of counted rounds for one case, all passes together", SECONDS),
-    Option("warmup-seconds", "S", "seconds of warm-up at most in a visit (default: 1), three steps at least", SECONDS),
-    Option("case-timeout", "S", "seconds without an answer after which a worker is ended and its case failed", SECONDS),
-    Option("record", "DIR", "folder to write this run to (default: a new one under reports/runs)"),
-    Option("resume", "DIR", "folder of an interrupted run to go on with"),
-    Option("shard", "I/N", "measure part I of N of the cases"),
-    Option(
-        "abreast", "N", "workers that live side by side and take turns (default: what memory holds, up to 32)", COUNT
+    PROFILE,
+    PROFILES,
+    planned("passes", "N", "visits to each case, each in a new worker process", COUNT, in_profile=True),
+    planned(
+        "target-precision",
+        "PCT",
+        "half-width of the median's interval, in percent, at which a visit ends",
+        PERCENT,
+        in_profile=True,
     ),
-    Option("threads", "N", "threads of torch (default: the physical cores and what the environment allows)", COUNT),
-    Option(
-        "allocator",
-        "NAME",
-        f"memory allocator of the workers: {' or '.join(ALLOCATORS)} (default: steady)",
-        one_of(tuple(ALLOCATORS)),
+    planned("case-seconds", "S", "seconds of counted rounds of a case, over all passes", SECONDS, in_profile=True),
+    planned(
+        "warmup-seconds", "S", "longest warm-up of a visit in seconds; at least three steps", SECONDS, in_profile=True
     ),
+    CASE_TIMEOUT,
+    Option("record", "DIR", "folder to write this run to", default_note="a new one under reports/runs"),
+    Option("resume", "DIR", "folder of an interrupted run to continue"),
+    SHARD,
     Option(
-        "priority",
-        "NAME",
-        f"of the workers, where the machine allows: {' or '.join(PRIORITIES)} (default: high)",
-        one_of(PRIORITIES),
+        "interleave",
+        "N",
+        "workers that alternate, so that a slow minute slows all their cases",
+        default_note="as many as fit in memory, at most 32",
+        kind=COUNT,
+        in_profile=True,
+        aliases=("abreast",),
+        plan_field="abreast",
     ),
-    Option(
+    THREADS,
+    ALLOCATOR,
+    PRIORITY,
+    planned(
         "surveys",
         "WHICH",
-        f"of memory, parts and work, once a case is timed: {' or '.join(SURVEYS)} (default: all)",
+        f"instruments after timing, for memory, phases and FLOPs: {' or '.join(SURVEYS)}",
         one_of(SURVEYS),
     ),
-    Option("order-seed", "N", "seed of the order of the cases in each pass (default: a new one, recorded)", SEED),
+    ORDER_SEED,
 )
+"""Options of a run: of `stepmark run` and of `pytest cases`."""
 PLAN_OPTIONS = {option.name: option for option in OPTIONS if option.kind}
 """Options that set a field of the plan, by name."""
-ALWAYS_DEFAULT = ("case-timeout", "allocator", "priority", "surveys")
-"""Options for whose value neither the machine nor a profile nor chance stands in where they are not given."""
+LIST_OPTIONS = (PROFILE, PROFILES, SHARD)
+LIMITS = (
+    Option("tolerance", "PCT", "slowdown that must be exceeded for a regression", "1%"),
+    Option("margin", "PCT", "slowdown that must be ruled out for no change", "5%"),
+    Option("alpha", "PCT", "probability of any false alarm among all cases", "1%"),
+)
+MEMORY_TOLERANCE = Option("memory-tolerance", "PCT", "growth of memory that is no regression", "5%")
+COMPARE_OPTIONS = (*LIMITS, MEMORY_TOLERANCE)
+ARM = "rev:REV, dir:DIR, python:PYTHON, set:FACTOR=LEVEL, env:NAME=VALUE, joined by commas"
+GATE_OPTIONS = (
+    Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM}"),
+    Option("candidate", "ARM", "the code to judge, and its settings, in the same form"),
+    replace(PROFILE, meaning="profile to compare", default="gate"),
+    PROFILES,
+    *LIMITS,
+    replace(MEMORY_TOLERANCE, default="2%"),
+    Option("budget", "TIME", "longest duration, such as 90s, 10m or 1h", "10m"),
+    Option("metric", "NAMES", "metrics to compare, joined by commas", "step_time,peak_memory,allocations,host_reads"),
+    replace(THREADS, default="1", default_note=""),  # a core for each arm: both run at the same time
+    *(ALLOCATOR, PRIORITY, CASE_TIMEOUT),
+    replace(ORDER_SEED, meaning="seed of all random choices"),
+)
+"""Options of a gate with a text as value; those of a run that it has too set the same fields."""
 
 
-def plan_value(option: str, text: str) -> tuple[str, Any]:
-    """A plan's field and value from an option as typed.
+def add_options(add: Callable[..., object], options: Iterable[Option]) -> None:
+    """Add options to a parser of argparse or of pytest.
+
+    An option that is not given is None, so that a profile's value or a default can take its place.
+
+    Args:
+        add: `add_argument` of an argparse parser or `addoption` of a pytest group.
+        options: which.
+    """
+    for option in options:
+        text = option.help.replace("%", "%%")
+        add(*option.flags, dest=option.dest, metavar=option.value, default=None, help=text)
+
+
+def given_options(parsed: argparse.Namespace, options: Iterable[Option]) -> dict[str, str]:
+    """Name and text of each option that was given."""
+    texts = {option.name: getattr(parsed, option.dest) for option in options}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def default_texts(options: Iterable[Option]) -> dict[str, str]:
+    """Name and text of each option that has a fixed default."""
+    return {option.name: option.default for option in options if option.default}
+
+
+def refuse_with_resume(given: Iterable[str]) -> None:
+    """Refuse options beside `--resume`.
 
     Raises:
-        StepmarkError: the value found and the values allowed.
+        StepmarkError: one was given.
     """
-    known = PLAN_OPTIONS[option]
-    if known.kind is None:
-        raise AssertionError("an option of the plan has a kind")
-    try:
-        return known.field, known.kind.read(text)
-    except ValueError as error:
-        raise StepmarkError(f"--{option} is {text!r}; allowed: {known.kind.allowed}.") from error
+    for name in given:
+        raise StepmarkError(f"{name} cannot be given with --resume, which keeps the first options; leave {name} out.")
 
 
-def as_typed(plan: Plan) -> list[str]:
-    """The words of a command line that make this plan, on any machine and with any profile."""
+def command_options(plan: Plan) -> list[str]:
+    """Words of a command line that make this plan on any machine, with any profile."""
     words: list[str] = []
     for option in PLAN_OPTIONS.values():
         value = getattr(plan, option.field)
-        if option.kind and not (option.name in ALWAYS_DEFAULT and value == getattr(DEFAULTS, option.field)):
-            words += [f"--{option.name}", option.kind.written(value)]
+        is_default = option.default and not option.in_profile and value == getattr(DEFAULTS, option.field)
+        if option.kind and not is_default:
+            words += [f"--{option.name}", option.kind.write(value)]
     return words

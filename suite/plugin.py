@@ -30,7 +30,7 @@ from suite.machine import torchrun
 from suite.matrix.cases import cases_of, matrix_of
 from suite.matrix.profiles import CASES_FOLDER
 from suite.matrix.selection import shard
-from suite.options import OPTIONS
+from suite.options import OPTIONS, add_options, given_options
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.records.atomic_files import refusal_of
 from suite.records.failure_reason import attempted
@@ -75,14 +75,13 @@ BENCH = pytest.StashKey[Bench]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Stepmark's options; values are judged in `suite.runner.settings`, so that a wrong one is one sentence."""
     group = parser.getgroup("stepmark", "training-step benchmarks (stepmark)")
-    for option in OPTIONS:
-        group.addoption(f"--{option.name}", dest=option.dest, metavar=option.value, default=None, help=option.help)
+    add_options(group.addoption, OPTIONS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Judge the options at once where the cases are asked for, before anything is collected or written."""
     config.addinivalue_line("markers", f"{LEARNING}: replays the cases that learn; tests without it replay all others")
-    given = any(config.getoption(option.dest) is not None for option in OPTIONS)
+    given = given_options(config.option, OPTIONS)
     asked = any(Path(argument.split("::")[0]).resolve().is_relative_to(CASES_FOLDER) for argument in config.args)
     if given or asked:
         bench_of(config)
@@ -98,9 +97,8 @@ def bench_of(config: pytest.Config) -> Bench:
             world = torchrun.world()
         if world and world.rank:
             pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", ExitCode.WRONG_USAGE)
-        given = {option.name: config.getoption(option.dest) for option in OPTIONS}
         with sentence():
-            config.stash[BENCH] = Bench(settle(given, machine_defaults()))
+            config.stash[BENCH] = Bench(settle(given_options(config.option, OPTIONS), machine_defaults()))
     return config.stash[BENCH]
 
 

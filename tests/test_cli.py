@@ -116,6 +116,15 @@ def test_an_expression_shortens_the_list(stepmark, mine):
     assert done.stdout.splitlines() == ["seed_cnn-adam-cpu  runs here", "1 of 4 cases listed, 1 run here, 0 do not"]
 
 
+def test_a_shard_shortens_the_list_as_it_does_a_run(stepmark, mine):
+    done = stepmark("list", *mine, "--shard", "2/2")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "seed_cnn-sgd-cpu-i2",
+        "seed_cnn-adam-cpu-i2",
+        "2",
+    ]
+
+
 def test_an_expression_that_matches_nothing_lists_nothing(stepmark, mine):
     done = stepmark("list", *mine, "-k", "nowhere", "--format", "json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

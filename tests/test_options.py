@@ -1,6 +1,5 @@
 """A command that is shown makes the run that it is shown for: text and values of all options, both ways."""
 
-import argparse
 import shlex
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,11 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suite.analysis.thresholds import Limits, limits_of
+from suite.cli import main
+from suite.errors import ExitCode
+from suite.frontend.cli_options import parser
+from suite.gate import planning
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.priority import PRIORITIES
-from suite.matrix.profiles import CASES_FOLDER
-from suite.options import OPTIONS, PLAN_OPTIONS, as_typed, plan_value
-from suite.plugin import resume_command
+from suite.matrix.profiles import CASES_FOLDER, load_profile
+from suite.options import (
+    COMPARE_OPTIONS,
+    GATE_OPTIONS,
+    LIST_OPTIONS,
+    OPTIONS,
+    PLAN_OPTIONS,
+    command_options,
+    default_texts,
+    given_options,
+)
+from suite.plugin import pytest_addoption, resume_command
 from suite.records import SURVEYS, Plan, StepmarkError
 from suite.report.provenance import command
 from suite.runner.settings import settle
@@ -24,7 +37,7 @@ COUNTS = st.integers(1, 10_000)
 TYPED = st.fixed_dictionaries(
     {},
     optional={
-        **dict.fromkeys(("passes", "abreast", "threads"), COUNTS.map(str)),
+        **dict.fromkeys(("passes", "interleave", "threads"), COUNTS.map(str)),
         **dict.fromkeys(("case-seconds", "warmup-seconds", "case-timeout"), POSITIVE.map(repr)),
         "target-precision": POSITIVE.map(repr),
         "allocator": st.sampled_from(list(ALLOCATORS)),
@@ -43,15 +56,16 @@ warmup_seconds = 0.3
 """
 
 
-def parsed(line: str) -> dict[str, str | None]:
-    """The options of a shell command."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("words", nargs="*")
-    for option in OPTIONS:
-        parser.add_argument(f"--{option.name}", dest=option.name)
-    found = vars(parser.parse_args(shlex.split(line)))
-    del found["words"]
-    return found
+def options_of_pytest() -> pytest.Parser:
+    """Pytest's own parser with the plug-in's options."""
+    parser = pytest.Parser(_ispytest=True)
+    pytest_addoption(parser)
+    return parser
+
+
+def parsed(line: str) -> dict[str, str]:
+    """The options of a shell command, as pytest reads them."""
+    return given_options(options_of_pytest().parse_known_args(shlex.split(line)[1:]), OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -79,23 +93,93 @@ def test_every_field_of_a_plan_but_the_shortest_round_has_an_option():
 
 
 def test_a_plan_of_defaults_is_written_without_what_is_the_default_everywhere():
-    words = as_typed(Plan())
+    words = command_options(Plan())
     assert "--allocator" not in words
     assert words[words.index("--passes") + 1] == "3"
-    assert "--allocator" in as_typed(replace(Plan(), allocator="default"))
+    assert "--allocator" in command_options(replace(Plan(), allocator="default"))
 
 
-@pytest.mark.parametrize("option", list(PLAN_OPTIONS))
+@pytest.mark.parametrize("name", list(PLAN_OPTIONS))
 @given(text=st.text(max_size=6))
-def test_any_text_is_a_value_or_one_sentence(option, text):
-    kind = PLAN_OPTIONS[option].kind
+def test_any_text_is_a_value_or_one_sentence(name, text):
+    option = PLAN_OPTIONS[name]
     try:
-        value = kind.read(text)
+        value = option.kind.read(text)
     except ValueError:
-        with pytest.raises(StepmarkError, match=f"^--{option} is .*; allowed: "):
-            plan_value(option, text)
+        with pytest.raises(StepmarkError, match=f"^--{name} is .*; allowed: "):
+            option.parse(text)
     else:
-        assert plan_value(option, kind.written(value)) == plan_value(option, text)
+        assert option.parse(option.kind.write(value)) == option.parse(text)
+
+
+DOORS = {"list": LIST_OPTIONS, "gate": GATE_OPTIONS, "compare": COMPARE_OPTIONS}
+
+
+@pytest.mark.parametrize(("command", "option"), [(command, one) for command, own in DOORS.items() for one in own])
+def test_each_command_takes_each_of_its_options_by_each_name(command, option):
+    needed = ["one", "two"] if command == "compare" else []
+    for flag in option.flags:
+        options = parser().parse_args([command, *needed, flag, "some text"])
+        assert given_options(options, DOORS[command]) == {option.name: "some text"}
+
+
+def test_pytest_takes_each_option_of_a_run_by_each_name():
+    parser = options_of_pytest()
+    for option in OPTIONS:
+        for flag in option.flags:
+            assert given_options(parser.parse_known_args([flag, "some text"]), OPTIONS) == {option.name: "some text"}
+
+
+@pytest.mark.parametrize("option", [one for one in OPTIONS if one.in_profile])
+@pytest.mark.parametrize("text", ["3", "2.5", "0", "-1", '"3"', "true", "nan", "inf", "[3]"])
+def test_a_profile_takes_what_the_command_line_takes_by_each_name(tmp_path, option, text):
+    for name in (option.name, *option.aliases):
+        (tmp_path / "profiles.toml").write_text(f"[mine]\n{name.replace('-', '_')} = {text}\n")
+        try:
+            expected = {option.field: option.parse(text)}
+        except StepmarkError:
+            with pytest.raises(StepmarkError, match=f"^profile 'mine': .* allowed: {option.kind.allowed}"):
+                load_profile("mine", tmp_path / "profiles.toml")
+        else:
+            assert load_profile("mine", tmp_path / "profiles.toml").plan == expected
+
+
+def test_a_profile_that_sets_an_option_by_two_names_is_refused(tmp_path):
+    (tmp_path / "profiles.toml").write_text("[mine]\ninterleave = 2\nabreast = 3\n")
+    with pytest.raises(StepmarkError, match=r"^profile 'mine' sets interleave twice, once as abreast; "):
+        load_profile("mine", tmp_path / "profiles.toml")
+
+
+def test_an_option_that_two_commands_share_means_the_same_in_both():
+    """It has one field and one kind; its default and its text may differ."""
+    of_a_run = {one.name: one for one in OPTIONS}
+    for option in (*LIST_OPTIONS, *GATE_OPTIONS):
+        run = of_a_run.get(option.name, option)
+        assert (option.flags, option.dest, option.value, option.kind) == (run.flags, run.dest, run.value, run.kind)
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, *GATE_OPTIONS, *COMPARE_OPTIONS], ids=lambda option: option.name)
+def test_each_default_is_a_value_that_its_option_takes(option):
+    if option.default and option.kind:
+        assert option.parse(option.default) is not None
+
+
+def test_the_gate_compares_every_metric_by_default():
+    assert tuple(default_texts(GATE_OPTIONS)["metric"].split(",")) == planning.METRICS
+
+
+@pytest.mark.parametrize("options", [GATE_OPTIONS, COMPARE_OPTIONS], ids=["gate", "compare"])
+def test_compare_and_gate_have_the_limits_of_the_analysis_by_default(options):
+    texts = default_texts(options)
+    assert limits_of(texts["tolerance"], texts["margin"], texts["alpha"]) == Limits()
+
+
+@pytest.mark.parametrize("extra", [["--budget", "5m"], ["-k", "adam"], ["--out", "there"], ["--baseline", "dir:."]])
+def test_a_gate_that_is_resumed_takes_no_other_options(extra, capsys):
+    assert main(["gate", "--resume", "here", *extra]) == ExitCode.WRONG_USAGE
+    assert capsys.readouterr().err == (
+        f"stepmark: {extra[0]} cannot be given with --resume, which keeps the first options; leave {extra[0]} out.\n"
+    )
 
 
 def test_the_command_after_an_interruption_goes_on_from_where_it_is_shown(monkeypatch, tmp_path):

@@ -23,7 +23,7 @@ from suite.matrix.profiles import CASES_FOLDER
 from suite.records.store import read_run
 
 SHARDS = 100
-PLAN = "--passes 1 --case-seconds 0.001 --warmup-seconds 0.001 --target-precision 50 --threads 1 --abreast 4"
+PLAN = "--passes 1 --case-seconds 0.001 --warmup-seconds 0.001 --target-precision 50 --threads 1 --interleave 4"
 KEPT = Path("reports/studies/full.jsonl")
 
 

@@ -112,7 +112,7 @@ def memory() -> Finding:
     held = min(available, limit) if limit else available
     found = f"{units.text(float(held), 'B', 3)} to be had, {units.text(float(swapped), 'B', 3)} swapped out"
     if held < SPARE_BYTES or swapped > SPARE_BYTES:
-        return disturbs("memory", found, "end what is not needed, or measure with --abreast 1")
+        return disturbs("memory", found, "end what is not needed, or measure with --interleave 1")
     return fine("memory", found)
 
 

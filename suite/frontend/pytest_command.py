@@ -13,7 +13,7 @@ ROOT = CASES_FOLDER.parent
 BECOME = str(Path(__file__).with_name("exec_pytest.py"))
 OWN_CONFIGURATION = ("-c", "--config-file", "--rootdir")
 """Options of pytest with which its caller says where configuration comes from."""
-WORDS_FOLLOW = {"-k", "-m", *OWN_CONFIGURATION, *(f"--{option.name}" for option in OPTIONS)}
+WORDS_FOLLOW = {"-k", "-m", *OWN_CONFIGURATION, *(flag for option in OPTIONS for flag in option.flags)}
 """Options whose next argument is no test, though a file of that name may be there."""
 
 

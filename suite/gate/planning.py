@@ -23,7 +23,7 @@ from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
-from suite.options import plan_value
+from suite.options import GATE_OPTIONS, default_texts
 from suite.provenance import environment
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
 from suite.records.atomic_files import fresh_folder
@@ -33,13 +33,10 @@ from suite.runner.settings import MAX_ORDER_SEED
 
 ROOT = Path("reports/gates")
 METRICS = ("step_time", *exact_metrics.METRICS)
-DEFAULT_PROFILE = "gate"
-DEFAULT_THREADS = 1
-"""Threads of a gate's workers: cases of one thread are measured on cores of their own, which tells far more."""
 DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-PLAN_OPTIONS = ("threads", "allocator", "priority", "case-timeout")
-"""Options of `pytest cases` that a gate has too."""
+PLAN_OPTIONS = tuple(option for option in GATE_OPTIONS if option.kind)
+"""Options of a run that a gate has too."""
 HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
 """A hash, and the digits of it that a sentence has."""
 SAME = "both arms run the same case with the same code"
@@ -73,23 +70,22 @@ def asked(options: Mapping[str, str | None]) -> Asked:
     Raises:
         StepmarkError: a value is not allowed, or a file or profile is not there.
     """
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {**default_texts(GATE_OPTIONS), **{name: value for name, value in options.items() if value is not None}}
     for name in ("baseline", "candidate"):
         if name not in given:
             raise StepmarkError(f"--{name} is missing; allowed: {arms.ALLOWED}.")
-    profiles = Path(given["profiles"]) if "profiles" in given else None
-    typed = dict(plan_value(option, given[option]) for option in PLAN_OPTIONS if option in given)
-    seed = plan_value("order-seed", given["order-seed"])[1] if "order-seed" in given else None
+    plan = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
+    seed = plan.pop("order_seed", None)
     return Asked(
         baseline=arms.parse(given["baseline"]),
         candidate=arms.parse(given["candidate"]),
-        profile=load_profile(given.get("profile", DEFAULT_PROFILE), profiles),
+        profile=load_profile(given["profile"], given.get("profiles")),
         expression=given.get("expression", ""),
         limits=limits_of(given["tolerance"], given["margin"], given["alpha"]),
         memory_tolerance=share("memory-tolerance", given["memory-tolerance"]),
         metrics=metrics_of(given["metric"]),
         budget_s=seconds_of(given["budget"]),
-        plan={"threads": DEFAULT_THREADS, **typed},
+        plan=plan,
         seed=random.randint(0, MAX_ORDER_SEED) if seed is None else seed,  # noqa: S311 - an order
     )
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.matrix.designs import FULL, Design, is_design
-from suite.options import DEFAULT_PROFILE
+from suite.options import DEFAULT_PROFILE, OPTIONS
 from suite.records import StepmarkError
 from suite.records.factors import FACTORS
 
@@ -22,13 +21,10 @@ CASES_FOLDER = Path(__file__).resolve().parents[2] / "cases"
 FACTOR_KEYS = tuple(factor.key for factor in FACTORS if not factor.least)
 SIZE_KEYS = {factor.key: factor.least for factor in FACTORS if factor.least}
 """Keys whose values are whole numbers, and the smallest of each."""
-PLAN_KEYS: dict[str, Callable[[float], float]] = {
-    "passes": int,
-    "target_precision": lambda percent: percent / 100,
-    "case_seconds": float,
-    "warmup_seconds": float,
+PLAN_KEYS = {
+    name.replace("-", "_"): option for option in OPTIONS if option.in_profile for name in (option.name, *option.aliases)
 }
-"""Options of the command line that a profile may set for itself, in the same units, and what makes the plan's value."""
+"""Key of a profile -> option of the command line that it sets, in the same unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ class Profile:
         file: where the profile was read; its folder is searched for plug-ins.
         levels: names or patterns by key (`structures`, ...); a missing key means all, or the default level.
         sizes: images per batch and pixels per side, by key.
-        plan: values for keys in `PLAN_KEYS`.
+        plan: fields of the plan and their values.
         design: which of the crossed cases are measured.
     """
 
@@ -48,11 +44,11 @@ class Profile:
     plugins: tuple[str, ...] = ()
     levels: dict[str, list[str]] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
-    plan: dict[str, float] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
     design: Design = FULL
 
 
-def load_profile(name: str, file: Path | None = None) -> Profile:
+def load_profile(name: str, file: str | Path | None = None) -> Profile:
     """Read one profile.
 
     Args:
@@ -62,7 +58,7 @@ def load_profile(name: str, file: Path | None = None) -> Profile:
     Raises:
         StepmarkError: the file cannot be read, the profile is not in it, or one of its keys or values is not allowed.
     """
-    file = (file or CASES_FOLDER / "profiles.toml").resolve()
+    file = Path(file or CASES_FOLDER / "profiles.toml").resolve()
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -89,12 +85,6 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
         check_list(name, key, table.get(key, ["any"]), "names", lambda value: isinstance(value, str) and value != "")
     for key, least in SIZE_KEYS.items():
         check_list(name, key, table.get(key, [least]), f"whole numbers from {least}", partial(is_size, least))
-    for key in PLAN_KEYS:
-        value = table.get(key, 1)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a number above 0.")
-        if PLAN_KEYS[key] is int and not isinstance(value, int):
-            raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: a whole number from 1.")
     if not is_design(table.get("design", FULL)):
         raise StepmarkError(f"profile {name!r}: design is {table['design']!r}; allowed: {ALLOWED_DESIGNS}.")
     return Profile(
@@ -103,9 +93,33 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
         plugins=tuple(table.get("plugins", ())),
         levels={key: table[key] for key in FACTOR_KEYS if key in table},
         sizes={key: table[key] for key in SIZE_KEYS if key in table},
-        plan={key: convert(table[key]) for key, convert in PLAN_KEYS.items() if key in table},
+        plan=plan_values(name, table),
         design=table.get("design", FULL),
     )
+
+
+def plan_values(name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the plan that a profile sets, with their values.
+
+    Raises:
+        StepmarkError: a value is not allowed, or two names of one option are given.
+    """
+    found: dict[str, Any] = {}
+    for key, option in PLAN_KEYS.items():
+        if key not in table:
+            continue
+        if option.kind is None:
+            raise AssertionError(f"{key} is no field of the plan")
+        if option.field in found:
+            raise StepmarkError(f"profile {name!r} sets {option.name} twice, once as {key}; leave {key} out.")
+        value = table[key]
+        try:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(value)
+            found[option.field] = option.kind.read(repr(value))
+        except ValueError as error:
+            raise StepmarkError(f"profile {name!r}: {key} is {value!r}; allowed: {option.kind.allowed}.") from error
+    return found
 
 
 def check_list(name: str, key: str, value: object, allowed: str, right: Callable[[object], bool]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from suite import units
-from suite.options import as_typed
+from suite.options import command_options
 from suite.records import DEFAULT_MODE, TESTS, Run
 
 SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio"}
@@ -39,7 +39,7 @@ def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
         words += ["--profile", str(selection["profile"])]
     if selection.get("profiles_file"):
         words += ["--profiles", str(selection["profiles_file"])]
-    return shlex.join([*words, *as_typed(plan)])
+    return shlex.join([*words, *command_options(plan)])
 
 
 def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from suite.distributed.rendezvous import is_over
 from suite.machine.torchrun import World
-from suite.options import OPTIONS
+from suite.options import OPTIONS, add_options, given_options
 from suite.runner.launcher import Launcher
 from suite.runner.settings import machine_defaults, settle
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
@@ -32,10 +32,8 @@ def follow(arguments: Sequence[str], world: World) -> None:
         StepmarkError: an option is wrong, or no zygote starts.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for option in OPTIONS:
-        parser.add_argument(f"--{option.name}", default=None)
-    told = vars(parser.parse_known_args(arguments)[0])
-    given = {option.name: told[option.name.replace("-", "_")] for option in OPTIONS}
+    add_options(parser.add_argument, OPTIONS)
+    given = given_options(parser.parse_known_args(arguments)[0], OPTIONS)
     settings = settle(given, machine_defaults())
     with Launcher(settings.plan, settings.profile.plugins) as launcher:
         attend_all(launcher, world)

@@ -12,7 +12,7 @@ from suite.machine.cgroups import memory_limit
 from suite.machine.readings import known
 from suite.machine.threads import default_threads
 from suite.matrix.profiles import Profile, load_profile
-from suite.options import DEFAULT_PROFILE, PLAN_OPTIONS, plan_value
+from suite.options import DEFAULT_PROFILE, PLAN_OPTIONS, refuse_with_resume
 from suite.provenance.environment import available_bytes
 from suite.records import Plan, Run, StepmarkError
 from suite.records.store import read_run
@@ -53,15 +53,8 @@ def settle(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Set
     given = {name: value for name, value in options.items() if value is not None}
     if "resume" in given:
         return resumed(given)
-    profile = load_profile(
-        given.get("profile", DEFAULT_PROFILE), Path(given["profiles"]) if "profiles" in given else None
-    )
-    typed = {
-        field: value
-        for option in PLAN_OPTIONS
-        if option in given
-        for field, value in [plan_value(option, given[option])]
-    }
+    profile = load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles"))
+    typed = {option.field: option.parse(given[name]) for name, option in PLAN_OPTIONS.items() if name in given}
     defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
     plan = Plan(**{**defaults, **profile.plan, **typed})
     folder = Path(given["record"]) if "record" in given else None
@@ -82,11 +75,7 @@ def workers_in_memory() -> int:
 
 def resumed(given: Mapping[str, str]) -> Settings:
     """The settings of an interrupted run; nothing else may be asked for beside `--resume`."""
-    for name in given:
-        if name != "resume":
-            raise StepmarkError(
-                f"--{name} cannot be given with --resume: a resumed run keeps the plan that it began with."
-            )
+    refuse_with_resume(f"--{name}" for name in given if name != "resume")
     folder = Path(given["resume"])
     run = read_run(folder)
     if run.footer is not None:
@@ -95,5 +84,5 @@ def resumed(given: Mapping[str, str]) -> Settings:
     if "profile" not in selection:
         raise StepmarkError(f"{folder} cannot be gone on with: its header names no profile.")
     profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
-    profile = load_profile(selection["profile"], Path(profiles_file) if profiles_file else None)
+    profile = load_profile(selection["profile"], profiles_file)
     return Settings(profile, run.header.plan, selection.get("shard"), folder, run)

@@ -199,7 +199,7 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
     below = processes_below(started.pid)
     started.send_signal(number)
     _, err = started.communicate(timeout=60)
-    assert (started.returncode, err) == (code, f"stepmark: {said}; `stepmark gate --resume out` goes on.\n")
+    assert (started.returncode, err) == (code, f"stepmark: {said}; `stepmark gate --resume out` continues.\n")
     assert [pid for pid in below if is_running(pid)] == []
     assert [path.name for path in (desk.folder / "out").iterdir()] == ["gate.jsonl"]
     assert list(temporary.glob("stepmark_*")) == []

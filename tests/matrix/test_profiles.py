@@ -51,11 +51,11 @@ def profile(tmp_path, table, name="mine"):
         ("image_sizes = [28, -1]", "image_sizes is [28, -1]; allowed: a list of whole numbers from 1."),
         ("image_sizes = [28.0]", "image_sizes is [28.0]; allowed: a list of whole numbers from 1."),
         ("image_sizes = []", "image_sizes is []; allowed: a list of whole numbers from 1."),
-        ("passes = 0", "passes is 0; allowed: a number above 0."),
-        ("passes = true", "passes is True; allowed: a number above 0."),
+        ("passes = 0", "passes is 0; allowed: a whole number from 1."),
+        ("passes = true", "passes is True; allowed: a whole number from 1."),
         ("epochs = [1]", "epochs is [1]; allowed: a list of whole numbers from 2."),
-        ('case_seconds = "long"', "case_seconds is 'long'; allowed: a number above 0."),
-        ("target_precision = -0.5", "target_precision is -0.5; allowed: a number above 0."),
+        ('case_seconds = "long"', "case_seconds is 'long'; allowed: a number of seconds above 0."),
+        ("target_precision = -0.5", "target_precision is -0.5; allowed: a percentage above 0, such as 2."),
         *(
             (f"design = {text}", f"design is {value}; allowed: full, pairwise, or a number above 0 and below 1.")
             for text, value in BAD_DESIGNS
