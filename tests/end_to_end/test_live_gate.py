@@ -1,0 +1,60 @@
+"""A short gate from end to end: a commit that makes a network slower, found by real workers of both sides."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from suite.errors import ExitCode
+from suite.machine.affinity import allowed_cores
+from tests.fakes.repositories import repository, write
+
+LEVELS = '''
+"""A small network."""
+from torch import nn
+
+from suite.registry import STRUCTURES
+
+HIDDEN = {hidden}
+
+
+@STRUCTURES.register("small", depth=2, connection="plain")
+def small(num_classes, image_size):
+    pixels = 3 * image_size**2
+    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, num_classes))
+'''
+PROFILE = """
+[one]
+plugins = ["levels"]
+structures = ["small"]
+optimizers = ["sgd"]
+executions = ["cpu"]
+batch_sizes = [32]
+image_sizes = [16]
+"""
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(len(allowed_cores()) < 2, reason="each side needs a core")
+def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_and_names_the_case(tmp_path):
+    """It decides at its first look, after about a minute; budget and alpha leave room for a busy machine."""
+    folder = repository(tmp_path / "own", {"levels.py": LEVELS.format(hidden=256), "one.toml": PROFILE})
+    write(folder, {"levels.py": LEVELS.format(hidden=1024)})
+    arms = ("--baseline", "rev:HEAD", "--candidate", "dir:.", "--profiles", "one.toml", "--profile", "one")
+    limits = ("--metric", "step_time", "--budget", "5m", "--alpha", "20%", "--out", "out")
+    done = subprocess.run(
+        [sys.executable, "-m", "suite.cli", "gate", *arms, *limits],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env={**os.environ, "GITHUB_ACTIONS": ""},
+    )
+    assert done.returncode == ExitCode.REGRESSION, done.stdout + done.stderr
+    (case,) = json.loads((folder / "out" / "verdict.json").read_text())["cases"]
+    assert (case["name"], case["verdict"]) == ("small-sgd-cpu-b32-i16", "regression")
+    assert case["low"] > 0.1
+    assert "regression: the only case is slower" in done.stdout
