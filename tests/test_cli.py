@@ -204,7 +204,7 @@ def test_a_wrong_list_is_one_sentence(stepmark, arguments, parts):
 # report
 
 
-def test_a_report_is_one_page_and_its_path_is_told(stepmark, record, tmp_path):
+def test_a_report_is_one_page_and_its_path_is_printed(stepmark, record, tmp_path):
     done = stepmark("report", record, "-o", "page.html")
     assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
     page = (tmp_path / "page.html").read_text()
@@ -234,7 +234,7 @@ def test_an_export_goes_to_standard_output(stepmark, record):
     assert {row["outcome"] for row in rows} == {"measured", "skipped", "failed"}
 
 
-def test_an_export_goes_to_a_file_whose_path_is_told(stepmark, record, tmp_path):
+def test_an_export_goes_to_a_file_whose_path_is_printed(stepmark, record, tmp_path):
     done = stepmark("export", record, "--format", "pytest-benchmark", "-o", "rounds.json")
     assert (done.returncode, done.stdout, done.stderr) == (0, "rounds.json\n", "")
     measured = [one.case.id for one in made_runs.quick_run().cases if one.outcome == "measured"]
@@ -254,7 +254,7 @@ WRITERS = [("report",), ("export", "--format", "csv")]
 
 
 @pytest.mark.parametrize("command", WRITERS, ids=lambda command: command[0])
-def test_what_is_no_record_is_one_sentence(stepmark, tmp_path, command):
+def test_a_file_that_is_no_record_is_refused_in_one_sentence(stepmark, tmp_path, command):
     (tmp_path / "notes.txt").write_text("precious\n")
     (tmp_path / "empty").mkdir()
     assert_refused(stepmark(*command, "notes.txt", "-o", "out"), "notes.txt is no record of stepmark")
@@ -298,7 +298,7 @@ def test_a_wrong_command_line_is_exit_code_2(stepmark, arguments):
     assert "Traceback" not in done.stderr
 
 
-def test_the_version_is_told(stepmark):
+def test_the_version_is_printed(stepmark):
     done = stepmark("--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, "stepmark")
 
@@ -344,7 +344,7 @@ def test_the_first_line_of_a_list_can_be_taken_alone(stepmark):
     ],
     ids=lambda arguments: "-".join((arguments[0], arguments[-1])),
 )
-def test_what_measures_nothing_imports_no_torch(stepmark, record, arguments):
+def test_commands_that_measure_nothing_import_no_torch(stepmark, record, arguments):
     done = stepmark(*arguments, python=("-X", "importtime"))
     assert done.returncode == 0, done.stderr
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
@@ -377,7 +377,7 @@ def test_a_comparison_that_cannot_be_printed_keeps_its_exit_code(tmp_path, end):
 @pytest.mark.parametrize(
     "begin", ["PYTHONIOENCODING=ascii", "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"], ids=["ascii", "C"]
 )
-def test_what_an_ascii_output_lacks_is_written_by_its_code(tmp_path, record, begin):
+def test_characters_that_an_ascii_output_lacks_are_written_by_their_code(tmp_path, record, begin):
     done = in_shell(tmp_path, "report", record, "-o", "\u00fc.html", begin=begin)
     assert done.returncode == 0, done.stderr
     assert done.stdout in ("\\xfc.html\n", "\\udcc3\\udcbc.html\n"), "of UTF-8, or of bytes that the locale cannot read"

@@ -64,7 +64,7 @@ def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: 
 
 @pytest.mark.alone
 @pytest.mark.slow
-def test_each_visit_tells_what_others_did_to_the_machine(desk: Desk) -> None:
+def test_each_visit_records_the_load_of_other_processes(desk: Desk) -> None:
     with neighbour(BUSY):
         done = desk.run("--profile", "tiny", "-k", "tiny-adam", "--record", "here")
     assert done.code == 0, done.out + done.err

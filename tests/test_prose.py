@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 import suite
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, TESTS
 
 ROOT = Path(suite.__file__).parent
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
@@ -257,6 +257,20 @@ def test_a_page_has_short_sentences_in_plain_words(page):
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_has_lines_that_fit_a_screen(page):
     judge(f"decisions/{page.stem}", list(wide_lines(page.read_text(encoding="utf-8"))))
+
+
+TEST_NAME = re.compile(r"^ *def (test_\w+)", re.MULTILINE)
+UNCLEAR_NAME = re.compile(
+    r"^test (?:what|where|whoever|of|else|it) |\b(?:told|tells?|beside|likewise|settled|matters?|taken out|looked into"
+    r"|of (?:its|their) own|as it is)\b"
+)
+"""Names of tests that open with a clause or have a banned word: a failing line names the behaviour that broke."""
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.rglob("test_*.py")), ids=lambda file: file.stem)
+def test_names_of_tests_say_plainly_which_behaviour_broke(file):
+    names = TEST_NAME.findall(file.read_text(encoding="utf-8"))
+    assert [name for name in names if UNCLEAR_NAME.search(name.replace("_", " "))] == []
 
 
 def test_every_text_that_waits_is_there():

@@ -140,7 +140,7 @@ def loaded(folder: Path, *plugins: str) -> dict:
     return json.loads(done.stdout)
 
 
-def test_a_plug_in_adds_levels_beside_those_of_the_project(tmp_path):
+def test_a_plug_in_adds_levels_to_those_of_the_project(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from suite.registry import OPTIMIZERS, OptimizerSpec\n"
         "OPTIMIZERS.add(OptimizerSpec('mine_sgd', 'torch.optim.SGD', {'lr': 0.1}, source='a test'))\n"

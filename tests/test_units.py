@@ -48,7 +48,7 @@ def test_zero_is_written_in_the_base_unit(unit, written):
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_is_written_as_a_dash(value):
+def test_a_value_that_is_no_number_is_written_as_a_dash(value):
     assert text(value, "s") == "–"
     assert interval(0.0, value or float("nan"), "s") == "–"
 

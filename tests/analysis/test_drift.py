@@ -49,7 +49,7 @@ def errors(records: list[RunRecord]) -> list[float]:
     return [math.log(value / number) for number, value in enumerate(medians(records), 1)]
 
 
-def test_what_slows_all_cases_alike_is_taken_out():
+def test_a_slowdown_of_all_cases_is_corrected():
     made = run(random.Random(3), 12, 40, machine=0.15, own=0.04)
     before, after = errors(made), errors(steadied(made))
     differences = [[a - b for a in found for b in found if a < b] for found in (before, after)]
@@ -128,19 +128,19 @@ def test_cases_that_vary_each_by_itself_keep_their_medians():
     assert max(map(abs, moved)) < 0.02
 
 
-def test_what_a_case_does_by_itself_stays():
+def test_a_change_of_one_case_alone_is_not_corrected():
     steady = [record(f"c{number}", [[1.0] * 20]) for number in range(6)]
     jumps = record("jumps", [[1.0] * 10 + [2.0] * 10])
     assert steadied([*steady, jumps])[-1] == jumps
 
 
 @pytest.mark.parametrize(("cases", "turns"), [(MIN_OTHERS, 40), (12, MIN_TURNS // 3)])
-def test_too_few_others_or_turns_leave_all_as_it_is(cases, turns):
+def test_too_few_other_cases_or_turns_correct_nothing(cases, turns):
     made = run(random.Random(7), cases, turns, machine=0.2, own=0.05)
     assert steadied(made) == made
 
 
-def test_cases_in_other_minutes_tell_nothing():
+def test_cases_of_other_minutes_do_not_correct_a_case():
     made = run(random.Random(9), 12, 40, machine=0.2, own=0.05)
     apart = [
         RunRecord(one.case, "measured", measurement=moved(one.measurement, 1000.0 * number))
@@ -171,7 +171,7 @@ def test_only_step_times_change_and_only_those_of_measured_cases():
         assert after.measurement.visits == before.measurement.visits
 
 
-def test_cases_that_learn_are_told_as_they_were_and_tell_nothing():
+def test_learning_cases_are_neither_corrected_nor_used_to_correct_others():
     made = run(random.Random(15), 12, 40, machine=0.2, own=0.05)
     learning = [replace(one, case=replace(one.case, mode="learn")) for one in made]
     assert steadied(learning) == learning

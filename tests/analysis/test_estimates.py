@@ -155,7 +155,7 @@ def test_no_end_falls_when_every_value_climbs_and_keeps_its_rank(groups):
 
 @settings(deadline=None)
 @given(groups=GROUPS.filter(any), seed=st.integers(0, 5))
-def test_neither_the_order_of_turns_nor_that_within_a_turn_matters(groups, seed):
+def test_an_estimate_does_not_depend_on_the_order_of_turns_or_rounds(groups, seed):
     groups = [group for group in groups if group]
     shuffled = [
         random.Random(seed).sample(group, len(group)) for group in random.Random(seed).sample(groups, len(groups))
@@ -290,7 +290,7 @@ def test_quantiles_interpolate():
     assert quantile([1.0, 2.0, 4.0, 8.0], 0.5) == 3.0
 
 
-def test_a_warm_up_has_settled_once_two_successive_stretches_agree():
+def test_a_warm_up_is_steady_once_two_successive_stretches_agree():
     assert settled([1.0], [1.0 + SETTLED_WITHIN * 0.99])
     assert settled([1.0, 1.0, 50.0], [1.0])
     assert not settled([1.0], [1.0 + SETTLED_WITHIN * 1.01])

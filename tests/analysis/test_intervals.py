@@ -68,7 +68,7 @@ def test_processes_that_do_not_differ_widen_the_intervals_of_many_cases_by_a_qua
     assert typical <= 1.25 * 1.96 * 1.2533 * 0.04 / math.sqrt(120)
 
 
-def test_the_median_is_that_of_all_rounds_that_count_whichever_cases_are_beside_it():
+def test_the_median_is_that_of_all_kept_rounds_whatever_the_other_cases():
     records, _ = measured(Setting("spells of 3 s, 30 %, +15 %", cases=8), np.random.default_rng(2))
     alone, together = estimates(records[:1])["c0-sgd-cpu"], estimates(records)["c0-sgd-cpu"]
     assert alone.median == together.median == median(records[0].measurement.values("step_time"))
@@ -97,7 +97,7 @@ def test_visits_that_do_not_overlap_are_replicates():
     assert found.high > 1.02
 
 
-def test_what_all_cases_do_between_windows_does_not_widen_their_intervals():
+def test_a_change_of_all_cases_between_windows_does_not_widen_intervals():
     """The machine's level in a window is part of the truth of the run, as far as each case was there."""
     records, _ = measured(Setting(cases=8), np.random.default_rng(6))
     stepped = [
@@ -138,7 +138,7 @@ def test_intervals_scale_with_the_step_times(power, seed, cases):
 
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 99), cases=st.integers(1, 6), passes=st.integers(1, 5))
-def test_neither_the_order_of_visits_nor_that_of_cases_matters(seed, cases, passes):
+def test_an_interval_does_not_depend_on_the_order_of_visits_or_cases(seed, cases, passes):
     records, _ = measured(
         Setting("slow: 100 s, 6 %", cases, 0.01, passes=passes, turns=12), np.random.default_rng(seed)
     )

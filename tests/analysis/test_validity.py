@@ -66,7 +66,7 @@ def test_a_case_that_nothing_disturbed_is_steady():
     assert verdict([]) == "steady"
 
 
-def test_a_case_of_a_record_that_tells_nothing_of_the_machine_is_judged_by_its_rounds_alone():
+def test_a_record_without_readings_of_the_machine_is_judged_by_its_rounds():
     assert doubts(replace(steady(), per_visit=())) == []
 
 
@@ -92,7 +92,7 @@ def test_a_step_time_that_goes_one_way_in_most_visits_is_drifting(way):
     assert kinds(made([drifts[0], scattered(source), scattered(source)])) == [], "one visit of three is not most"
 
 
-def test_a_step_with_two_levels_is_bimodal_and_both_are_told():
+def test_a_step_with_two_levels_is_bimodal_and_the_text_gives_both():
     source = random.Random(4)
     visits = [[value * source.choice((1.0, 1.3)) for value in scattered(source, tail=0.0)] for _ in range(3)]
     (found,) = doubts(made(visits))
@@ -117,7 +117,7 @@ def test_turns_are_those_of_their_visits():
 
 
 @given(count=st.integers(1, FEWEST_TURNS - 1), level=st.floats(0.5, 2.0))
-def test_few_turns_tell_of_no_levels(count, level):
+def test_few_turns_show_no_two_levels(count, level):
     assert kinds(made([[0.01, 0.01 * level] * count][:1])) in ([], ["bimodal"] if 2 * count >= FEWEST_TURNS else [])
 
 
@@ -132,7 +132,7 @@ def test_few_turns_tell_of_no_levels(count, level):
         ({"others_faults": 2.3e5}, "memory-hungry neighbour", "others took 230 k pages a second"),
     ],
 )
-def test_what_was_read_of_the_machine_is_named(changes, kind, text):
+def test_the_text_of_an_issue_names_the_reading(changes, kind, text):
     (found,) = doubts(steady(**changes))
     assert (found.kind, found.text) == (kind, text)
 
@@ -179,7 +179,7 @@ def test_an_allocator_that_was_measured_to_cost_much_is_named_with_what_to_set()
 
 
 @pytest.mark.parametrize(("usual_s", "faults"), [(0.0102, 1657.0), (0.016, 2.0)])
-def test_it_is_not_where_it_costs_little_or_the_difference_is_not_faults(usual_s, faults):
+def test_the_allocator_is_no_issue_if_it_costs_little_or_maps_no_more_pages(usual_s, faults):
     assert doubts(allocators(usual_s, faults)) == []
 
 
@@ -189,7 +189,7 @@ def test_a_device_slowed_by_heat_is_throttled():
     assert found.text == "heat or power lowered the clock of gpu0 in 50% of the looks"
 
 
-def test_a_summary_counts_what_is_the_matter():
+def test_a_summary_counts_the_issues():
     load, throttled = doubts(steady(others_cores=0.9)), doubts(steady(throttled=0.3, others_cores=0.9))
     assert summary([[], load, throttled]) == "1 of 3 measured cases steady; loaded 2, throttled 1"
     assert summary([[], []]) == "2 of 2 measured cases steady"

@@ -74,7 +74,7 @@ def test_identical_code_hardly_ever_alarms_whatever_the_machine_did_to_all():
     assert alarms <= 4, "of 100: 1 expected, 5 in two of a thousand tries"
 
 
-def test_a_large_slowdown_of_one_case_is_found_and_told_from_what_all_have_in_common():
+def test_a_large_slowdown_of_one_case_is_found_apart_from_the_common_change():
     source = random.Random(3)
     slow = CASES[5].id
     found = compare(made(source), made(source, {slow: math.log(1.2)}, shift=0.04), LIMITS)
@@ -182,7 +182,7 @@ def test_a_case_that_its_own_allocator_slows_in_both_runs_is_compared():
     assert set(verdicts(compare(slowed, slowed, LIMITS)).values()) == {"no change"}
 
 
-def test_what_cannot_be_compared_is_listed_with_the_reason():
+def test_cases_that_cannot_be_compared_are_listed_with_the_reason():
     source = random.Random(8)
     before, after = made(source, cases=CASES[:-1]), made(source, cases=CASES[1:])
     failed = RunRecord(CASES[3], "failed", "it broke")

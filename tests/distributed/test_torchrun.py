@@ -119,7 +119,7 @@ def greeting(said: bytes) -> int | None:
 
 
 @pytest.mark.parametrize("said", [b"1 guessed\n", b"1\n", "1 geh\u00e9im\n".encode(), b"\xff\xfe", b"one secret\n"])
-def test_whoever_does_not_know_the_token_is_no_rank(said):
+def test_a_connection_without_the_token_is_no_rank(said):
     assert greeting(said) is None
 
 

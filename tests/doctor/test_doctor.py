@@ -47,7 +47,7 @@ def written(root: Path, **files: str) -> Path:
         (siblings, f"{CORES}/CORE/topology/thread_siblings_list", "0-1", "disturbs"),
     ],
 )
-def test_what_a_machine_is_set_to_is_read_from_its_kernel(tmp_path, check, file, text, state):
+def test_settings_of_the_machine_are_read_from_its_kernel(tmp_path, check, file, text, state):
     if state == "disturbs" and check is siblings and len(allowed_cores()) < 2:
         pytest.skip("needs two cores")
     finding = check(written(tmp_path, **{file: text}))
@@ -56,7 +56,7 @@ def test_what_a_machine_is_set_to_is_read_from_its_kernel(tmp_path, check, file,
 
 
 @pytest.mark.parametrize("check", [governor, turbo, huge_pages, siblings])
-def test_what_a_machine_does_not_tell_is_unknown(tmp_path, check):
+def test_a_missing_reading_of_the_machine_is_unknown(tmp_path, check):
     assert check(tmp_path).state == "unknown"
 
 
@@ -91,7 +91,7 @@ def test_a_busy_process_is_named():
     assert f"process {pid})" in finding.found
 
 
-def test_steal_and_load_are_told_as_shares():
+def test_steal_and_load_are_given_as_shares():
     quiet = Interference(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
     assert load(quiet).state == steal(quiet).state == "fine"
     assert steal(replace(quiet, stolen=0.25)).found.startswith("25.0% of the time")
@@ -136,13 +136,13 @@ def test_a_machine_without_a_driver_has_one_finding_about_devices():
     assert found[0].state == "fine"
 
 
-def test_what_goes_on_is_looked_at_in_this_order():
+def test_checks_of_the_load_run_in_this_order():
     assert [one.name for one in moment()] == ["other load", "steal", "CPU pressure", "throttling"]
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("arguments", [[], ["--format", "json"]], ids=["table", "json"])
-def test_the_command_tells_all_of_it_and_measures_the_noise_floor(arguments):
+def test_the_command_prints_every_check_and_measures_the_noise_floor(arguments):
     before = {file: file.read_text() for file in Path("/sys/devices/system/cpu/cpu0/cpufreq").glob("*_governor")}
     done = subprocess.run(
         [sys.executable, "-m", "suite.cli", "doctor", *arguments],

@@ -96,7 +96,7 @@ def test_runs_begun_in_the_same_second_have_a_folder_each(tmp_path):
     assert {record.read_bytes().count(b"\n") for record in records} == {1}
 
 
-def test_of_runs_begun_in_the_same_folder_one_goes_on_and_the_others_say_why_not(tmp_path):
+def test_one_of_several_runs_in_a_folder_goes_on_and_the_others_are_refused(tmp_path):
     said = let_loose(
         tmp_path,
         """

@@ -81,7 +81,7 @@ def test_xdist_that_is_switched_off_is_no_obstacle(desk: Desk) -> None:
         ({"benchmark_skip": None}, False, "the cases need pytest-benchmark"),
     ],
 )
-def test_what_other_plug_ins_were_asked_for_is_judged_by_its_effect(monkeypatch, options, is_worker, said):
+def test_options_of_other_plug_ins_are_judged_by_their_effect(monkeypatch, options, is_worker, said):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     found = refusal({"benchmark_skip": False, **options}.get, is_worker=is_worker)
     assert found.startswith(said)

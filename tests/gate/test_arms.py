@@ -84,7 +84,7 @@ def test_a_level_that_is_not_registered_is_refused(tmp_path):
         make_ready(parse("set:optimizer=none"), tmp_path, tmp_path)
 
 
-def test_a_revision_has_a_checkout_of_its_own_and_its_own_plugins(repository):
+def test_a_revision_has_a_separate_checkout_with_its_plugins(repository):
     side = make_ready(parse("rev:first"), repository, repository / "bench")
     checkout = repository / ".stepmark" / "checkouts" / git(repository, "rev-parse", "first")[:12]
     assert (checkout / "bench" / "mine.py").read_text() == "WIDTH = 1\n"
@@ -231,7 +231,7 @@ def test_another_interpreter_searches_its_own_folders(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_environment_of_its_own_is_made_where_the_lock_is_another(repository, monkeypatch):
+def test_another_lock_gets_a_separate_environment(repository, monkeypatch):
     """A lock of what is asked for never takes no download. Comments make no difference."""
     never = f'torch==1.0 ; python_version < "3" \\\n    --hash=sha256:{"0" * 64}\n'
     repositories.write(repository, {"requirements.lock": "# ours\n"})
@@ -263,7 +263,7 @@ def test_a_lock_that_is_neither_stepmarks_nor_pins_torch_makes_no_environment_an
 
 
 @pytest.mark.slow
-def test_an_environment_that_cannot_be_made_is_told_by_what_pip_said(repository):
+def test_an_environment_that_cannot_be_made_is_refused_with_the_message_of_pip(repository):
     lock = repository / "requirements.lock"
     lock.write_text("no such thing at all\n")
     with pytest.raises(StepmarkError, match="pip said"):

@@ -84,13 +84,13 @@ def parametrized(layouts: dict[str, Layout]) -> list:
 
 
 @pytest.mark.parametrize("layout", parametrized(SEPARABLE))
-def test_each_side_loads_the_package_of_its_own_checkout_in_every_layout(layout, backend, tmp_path):
+def test_each_side_loads_the_package_of_its_checkout_in_every_layout(layout, backend, tmp_path):
     own = laid(layout, tmp_path, backend)
     assert loaded(own, layout.module, tmp_path) == [(extra, "") for extra in EXTRA]
 
 
 @pytest.mark.parametrize("layout", parametrized(INSEPARABLE))
-def test_where_the_baseline_has_no_code_of_its_own_the_file_that_it_loads_is_named(layout, backend, tmp_path):
+def test_a_baseline_without_code_is_refused_with_the_file_that_it_loads(layout, backend, tmp_path):
     own = laid(layout, tmp_path, backend)
     (baseline, file), (candidate, also) = loaded(own, layout.module, tmp_path)
     assert (baseline, candidate) == (EXTRA[1], EXTRA[1]), "both sides would be the same code"

@@ -85,7 +85,7 @@ def test_a_suspicion_is_confirmed_by_blocks_that_all_point_its_way(again, confir
     assert is_confirmed(Suspicion("net0", -0.04, 2), [-one for one in again], TOLERANCE) is confirmed
 
 
-def test_a_single_control_block_and_cases_that_told_nothing_raise_no_suspicion():
+def test_one_control_block_or_cases_without_ratios_raise_no_suspicion():
     assert suspicions([dict.fromkeys(CASES, 0.5)], {}, TOLERANCE, ALPHA) == []
     assert suspicions([dict.fromkeys(CASES, math.nan)] * 3, {}, TOLERANCE, ALPHA) == []
     assert suspicions([], {}, TOLERANCE, ALPHA) == []

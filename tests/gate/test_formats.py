@@ -129,7 +129,7 @@ def test_a_bound_is_never_rounded_down(ruled_out):
     assert 100 * ruled_out <= shown * (1 + 1e-12) <= 100 * ruled_out + 0.1001
 
 
-def test_what_grows_is_said_to_be_larger_and_what_takes_time_to_be_slower():
+def test_a_larger_memory_is_called_larger_and_a_longer_time_slower():
     assert bound(made.memory(ruled_out=0.02)) == "growth above 2.0 % is ruled out"
 
 
@@ -141,7 +141,7 @@ def test_a_change_that_is_compared_exactly_has_no_interval():
     assert change(made.memory(change=0.25)) == "+25.0 %"
 
 
-def test_a_change_from_nothing_is_told_by_both_counts():
+def test_a_change_from_zero_is_shown_by_both_counts():
     one = made.memory(change=math.inf, metric="host_reads", unit="count", baseline_median=0.0, candidate_median=2.0)
     assert change(one) == "0 to 2"
     verdict = made.verdict(replace(one, verdict="regression", ruled_out=math.inf), culprits=(one.name,))
@@ -200,7 +200,7 @@ def test_memory_is_blamed_all_the_same_where_the_control_alarmed():
 
 
 @pytest.mark.parametrize("fmt", ["table", "markdown", "page", "junit"])
-def test_what_a_level_explains_says_so(fmt):
+def test_a_case_that_a_level_explains_names_the_level(fmt):
     assert "explained by optimizer adam" in written(fmt, made.regression_of_a_level())
 
 
@@ -340,7 +340,7 @@ def test_a_case_that_fails_in_the_candidate_is_an_error_with_its_reason():
     assert told_by(made.failed(), "error") == {"step_time seed_cnn-lion-cpu": "ZeroDivisionError: division by zero"}
 
 
-def test_what_is_not_known_is_skipped_with_what_is_known_of_it():
+def test_junit_skips_inconclusive_cases_with_their_bound_and_missing_cases_with_their_reason():
     skipped = told_by(made.inconclusive(), "skipped")
     assert skipped["step_time seed_cnn-adam-cpu"] == "inconclusive: a slowdown above 8.1 % is ruled out"
     assert skipped["step_time big0-adam-cuda"] == "there is no CUDA device"
@@ -352,7 +352,7 @@ def test_an_alarm_and_an_early_end_are_skipped_tests():
     assert "gate whole budget" in told_by(made.interrupted(), "skipped")
 
 
-def test_properties_tell_the_arms_limits_and_blocks():
+def test_junit_properties_give_the_arms_limits_and_blocks():
     told = {one.get("name"): one.get("value") for one in junit(made.no_change()).iter("property")}
     assert told["baseline"] == "main (revision 1a2b3c4, interpreter /usr/bin/python3.11, torch 2.11.0)"
     assert {"candidate", "limits", "blocks"} <= told.keys()
@@ -489,7 +489,7 @@ def test_the_tables_hold_the_numbers_behind_the_drawing():
     ]
 
 
-def test_tables_are_told_to_those_who_listen():
+def test_tables_and_plot_have_captions_and_titles_for_screen_readers():
     parsed = page(made.inconclusive())
     assert {one.attributes.get("scope") for one in parsed.all("th")} == {"col", "row"}
     assert len(parsed.all("caption")) == len(parsed.all("table")) == 2
@@ -498,7 +498,7 @@ def test_tables_are_told_to_those_who_listen():
     assert "Change of step time with its 95 % interval, 5 rows" in parsed.words("forest-title")
 
 
-def test_blocks_that_told_nothing_are_counted():
+def test_blocks_without_a_ratio_are_counted():
     assert page(made.inconclusive()).rows("cases")[1][-1] == "2 of 11"
 
 

@@ -229,7 +229,7 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
-def test_what_cannot_be_gated_is_told_in_one_sentence(arguments, code, found, tmp_path, monkeypatch, capsys):
+def test_wrong_arguments_of_a_gate_are_refused_in_one_sentence(arguments, code, found, tmp_path, monkeypatch, capsys):
     from suite.cli import main
 
     monkeypatch.chdir(tmp_path)

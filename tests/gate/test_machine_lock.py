@@ -56,7 +56,7 @@ def test_the_turn_of_a_process_that_is_killed_is_free(tmp_path):
         assert told == []
 
 
-def test_where_no_lock_can_be_made_a_gate_measures_all_the_same_and_says_so(tmp_path):
+def test_a_gate_that_cannot_make_its_lock_measures_with_a_warning(tmp_path):
     (tmp_path / NAME).symlink_to(tmp_path / "elsewhere")
     told: list[str] = []
     with turn(print, told.append, tmp_path), turn(print, told.append, tmp_path / "gone"):

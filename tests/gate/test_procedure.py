@@ -77,7 +77,7 @@ def test_identical_sides_alarm_in_no_more_than_one_percent_of_gates(draw, spread
 
 
 @pytest.mark.parametrize(("cases", "slower", "gates"), [(8, 6, 80), (24, 18, 40)])
-def test_what_is_not_slower_is_not_called_so_whatever_else_is(cases, slower, gates, monkeypatch):
+def test_an_unchanged_case_is_not_called_slower_whatever_else_is(cases, slower, gates, monkeypatch):
     """The study's gates: the others are slower by the tolerance itself. Such gates called one of these a regression in
     16 and 32 %, by a rule for the members of a slowed level.
     """
@@ -103,7 +103,7 @@ def test_a_slowdown_of_three_percent_in_one_case_is_that_case():
         assert [one for one in found(procedure, "regression") if one in NAMES] == [NAMES[5]]
 
 
-def test_what_the_first_look_leaves_open_is_found_at_a_later_one_and_not_only_when_the_time_is_up():
+def test_a_slowdown_that_the_first_look_leaves_open_is_found_at_a_later_look():
     """24 cases, one slower by twice the tolerance: most gates need a second or third look at it."""
     rows = [
         Row(f"{name} {more}", row.baseline, row.candidate, together=True)
@@ -221,14 +221,14 @@ def test_more_blocks_and_less_noise_find_smaller_slowdowns():
     assert smallest(0.005, 20, LIMITS, 35) == 2 * LIMITS.tolerance < sizes[3]
 
 
-def test_a_settled_case_is_measured_no_more_and_keeps_its_verdict():
+def test_a_decided_case_leaves_the_blocks_and_keeps_its_verdict():
     procedure = run(np.random.default_rng(14), {NAMES[0]: math.log1p(0.012)}, spread=0.006)
     blocks = {name: procedure.known()[name].blocks for name in NAMES}
     assert blocks[NAMES[1]] == 10
     assert procedure.settled[NAMES[1]].blocks == 10
 
 
-def test_a_block_that_tells_nothing_of_a_case_is_not_counted():
+def test_a_block_without_a_ratio_for_a_case_is_not_counted():
     procedure = Procedure(NAMES[:2], {}, LIMITS)
     for number in range(10):
         procedure.add({NAMES[0]: 0.001 * (number % 3), NAMES[1]: math.nan if number < 5 else 0.001})

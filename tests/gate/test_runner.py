@@ -111,13 +111,13 @@ def test_a_speed_up_is_an_improvement_and_ends_with_0(gated):
     assert verdict.exit_code == 0
 
 
-def test_a_verdict_read_again_is_the_one_that_was_told(gated, tmp_path):
+def test_a_stored_gate_gives_the_same_verdict_again(gated, tmp_path):
     verdict = gated(FakeSides(slower={FIRST: 0.05}))
     again = judge(read_gate(tmp_path / "gate"))
     assert asdict(again) == asdict(verdict)
 
 
-def test_what_was_measured_before_an_interruption_stays_and_is_gone_on_with(tmp_path):
+def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
     wanted = planned()
 
     def stop(block: int) -> None:
@@ -160,7 +160,7 @@ def test_a_case_that_fails_in_the_baseline_is_left_out(gated):
     assert verdict.left_out[0].side == "baseline"
 
 
-def test_where_every_case_fails_in_the_baseline_nothing_was_shown_and_the_exit_code_is_12(gated):
+def test_a_gate_whose_cases_all_fail_in_the_baseline_ends_with_12(gated):
     reason = "StepmarkError: structure 'new' is not known"
     verdict = gated(FakeSides(fails={(0, case.id): reason for case in CASES}))
     assert verdict.cases == ()
@@ -226,7 +226,7 @@ def test_a_value_less_that_a_step_reads_is_an_improvement(gated):
     assert verdict.exit_code == 0
 
 
-def test_what_the_code_of_one_side_cannot_tell_is_said_once_and_compared_in_no_case(gated):
+def test_a_metric_that_one_side_does_not_have_is_reported_once_and_compared_in_no_case(gated):
     verdict = gated(FakeSides(reads={(0, case.id): None for case in CASES}))
     assert of(verdict, "host_reads") == {}
     assert [(one.name, one.reason) for one in verdict.left_out] == [
@@ -242,7 +242,7 @@ def test_memory_alone_can_be_gated(gated, tmp_path):
     assert verdict.exit_code == 10
 
 
-def test_where_the_machine_tells_identical_sides_apart_no_step_time_counts(gated):
+def test_a_machine_that_favours_one_side_voids_all_step_times(gated):
     verdict = gated(FakeSides(second_place=0.05), budget_s=3600.0)
     assert "differs from itself by +5." in verdict.control_alarm
     assert set(of(verdict).values()) == {"inconclusive"}
@@ -250,7 +250,7 @@ def test_where_the_machine_tells_identical_sides_apart_no_step_time_counts(gated
     assert verdict.exit_code == 11
 
 
-def test_a_control_that_differs_by_chance_is_looked_into_and_costs_no_verdict(gated, tmp_path):
+def test_a_control_that_differs_by_chance_is_measured_again_and_voids_no_verdict(gated, tmp_path):
     """Trial, reading of memory, four comparisons and the control: blocks 6 and 11 are the first controls."""
     verdict = gated(FakeSides(off={(6, 1, FIRST): 0.052, (11, 1, FIRST): 0.048}, slower={CASES[1].id: 0.05}))
     again = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "recheck"]
@@ -365,7 +365,7 @@ def test_identical_arms_are_not_measured(gated, tmp_path):
     assert verdict.exit_code == 0
 
 
-def test_every_block_and_reading_is_measured_in_a_turn_of_its_own(tmp_path):
+def test_every_block_and_reading_takes_the_machine_lock_anew(tmp_path):
     turns: list[str] = []
 
     @contextmanager

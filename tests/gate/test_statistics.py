@@ -242,7 +242,7 @@ def test_the_signs_of_the_first_look_can_show_what_it_may_claim():
     assert 2.0**-spending.FIRST < 0.01 * spending.FIRST_SHARE
 
 
-def test_what_favours_a_side_in_one_order_is_gone_from_the_ratio():
+def test_an_advantage_of_one_order_cancels_in_the_ratio():
     chance = np.random.default_rng(2)
     first, second = chance.normal(0.03 + 0.2, 0.01, 41), chance.normal(0.03 - 0.2, 0.01, 35)
     assert balanced(first, second) == pytest.approx(0.03, abs=0.005)

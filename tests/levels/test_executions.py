@@ -517,7 +517,7 @@ def test_a_run_with_ranks_is_measured_and_leaves_no_process(desk: Desk):
     ],
     ids=lambda one: one.id if isinstance(one, Case) else "",
 )
-def test_what_ranks_cannot_share_is_refused(case, said):
+def test_cases_that_ranks_cannot_share_are_refused(case, said):
     assert EXECUTIONS[case.execution].strategy.refusal(case) == said
 
 
@@ -534,7 +534,7 @@ def test_without_a_gpu_its_executions_are_refused(execution, said):
     assert EXECUTIONS[execution].strategy.refusal(case_of(execution)) == said
 
 
-def test_refusals_and_device_types_are_told_without_torch():
+def test_refusals_and_device_types_need_no_torch():
     code = """
 import sys
 from suite.records import Case

@@ -206,7 +206,7 @@ def test_a_batch_may_be_larger_than_what_is_held_otherwise():
     assert len(images) == loader.IMAGES + 1
 
 
-def test_of_large_images_fewer_are_held(monkeypatch):
+def test_fewer_large_images_are_held_in_memory(monkeypatch):
     monkeypatch.setattr(loader, "IMAGES_BYTES", 3 * SIZE**2 * 20)
     epochs = [torch.sort(images.flatten(1)[:, 0])[0] for images, _ in take("loader_w0", 3, batch_size=20)]
     assert torch.equal(epochs[0], epochs[1]), "each batch is an epoch of the 20 that are held"
@@ -311,7 +311,7 @@ class Slow(Loader):
         return slow
 
 
-def test_what_workers_would_prepare_in_a_pause_is_not_there_after_it():
+def test_loader_workers_prepare_no_batches_in_a_pause():
     """Without the hold four batches would be there for nothing, and a turn of four rounds would wait for none."""
     with closing(Slow()) as pipeline:
         batches = pipeline.batches(case_of("loader_w2"), on_cpu())
@@ -337,7 +337,7 @@ def test_loader_workers_end_with_a_killed_parent(doing):
     assert becomes(lambda: all(state_of(pid) in ("", "Z") for pid in workers))
 
 
-def test_what_cannot_be_fed_is_refused_with_a_sentence(monkeypatch):
+def test_a_case_that_an_input_cannot_feed_is_refused_with_a_sentence(monkeypatch):
     def refusal(name: str, device: str = "cpu", **others) -> str:
         return INPUTS[name].pipeline.refusal(case_of(name, **others), device)
 

@@ -40,7 +40,7 @@ def test_a_busy_process_of_somebody_else_is_seen_and_named():
     assert found.busiest == found.neighbours[0].name != ""
 
 
-def test_what_this_run_s_own_processes_use_is_not_others():
+def test_cpu_time_of_this_run_s_processes_is_not_load_of_others():
     child = subprocess.Popen(of_this_test(BUSY))
     try:
         time.sleep(0.2)
@@ -56,14 +56,14 @@ def test_what_this_run_s_own_processes_use_is_not_others():
     assert child.pid not in {one.pid for one in difference(before, after).neighbours}
 
 
-def test_what_an_ended_child_used_stays_this_run_s_own():
+def test_cpu_time_of_an_ended_child_is_not_load_of_others():
     before = read_counters()
     subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.8: pass"], check=True)
     assert read_counters().own_cpu_s - before.own_cpu_s >= 0.75
 
 
 @pytest.mark.slow
-def test_what_a_killed_worker_s_children_used_stays_this_run_s_own():
+def test_cpu_time_of_a_killed_worker_s_children_is_not_load_of_others():
     """Loader workers die with their worker; the zygote adopts them."""
     with Launcher(Plan(threads=1)) as launcher:
         launcher.start()
@@ -123,7 +123,7 @@ def test_shares_are_of_the_time_that_passed():
     assert found.busiest == ""
 
 
-def test_a_machine_without_the_kernel_s_files_tells_nothing(monkeypatch, tmp_path):
+def test_a_machine_without_the_kernel_s_files_has_no_readings(monkeypatch, tmp_path):
     for module in (interference, procfs):
         monkeypatch.setattr(module, "PROC", tmp_path)
     assert read_counters() is None

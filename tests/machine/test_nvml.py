@@ -44,7 +44,7 @@ with driver():
 """
 
 
-def test_what_a_device_tells_is_in_base_units(library):
+def test_readings_of_a_device_are_in_base_units(library):
     (found,) = told(library, READ)
     assert set(found) == ALL
     assert found["utilization"] == 0.41
@@ -63,12 +63,12 @@ def test_a_device_whose_clock_is_lowered_by_heat_is_slowed(library):
 @pytest.mark.parametrize(
     ("lacks", "missing"), [("energy", {"energy_j"}), ("mig", {"utilization"}), ("permission", {"power_w"})]
 )
-def test_what_a_device_does_not_tell_is_none_and_the_rest_is_there(library, lacks, missing):
+def test_a_missing_reading_of_a_device_is_none_and_the_others_stay(library, lacks, missing):
     (found,) = told(library, READ, NVML_LACKS=lacks)
     assert {name for name, value in found.items() if value is None} == missing
 
 
-def test_a_device_that_is_lost_half_way_tells_nothing_from_then_on(library):
+def test_a_device_that_is_lost_has_no_readings_from_then_on(library):
     (found,) = told(library, READ, NVML_LACKS="lost")
     assert [value is None for value in found.values()] == [False, False, True, True, True, True, True]
 
@@ -150,13 +150,13 @@ def test_memory_of_a_device_is_that_of_the_step_s_processes_where_the_driver_kno
     assert found == {"device_memory_by_process": 700 << 20}
 
 
-def test_where_it_does_not_it_is_what_is_used_more_than_before_and_says_so(library):
+def test_memory_of_a_device_is_otherwise_the_growth_of_its_use(library):
     found, more = told(library, f"import time\n{MEMORY}", NVML_LACKS="processes")
     assert more > 0
     assert found == {"device_memory_by_difference": more}
 
 
-def test_a_device_that_tells_nothing_of_its_memory_has_none(library):
+def test_a_device_without_readings_of_memory_has_no_memory_metric(library):
     assert told(
         library, f"import time\n{MEMORY.replace('used =', '#')}".replace(", max(used) - used[0]", ""), NVML_LACKS="lost"
     ) == [{}]

@@ -56,7 +56,7 @@ def test_a_worker_of_normal_priority_shares_with_others():
 @allowed
 @pytest.mark.nightly
 @pytest.mark.alone
-def test_rounds_are_quiet_beside_two_busy_processes_on_every_core():
+def test_rounds_are_undisturbed_by_two_busy_processes_on_every_core():
     loads = [
         subprocess.Popen(of_this_test(BUSY), start_new_session=True) for _ in range(2 * len(os.sched_getaffinity(0)))
     ]
@@ -79,7 +79,7 @@ def quiet_share(priority: str) -> float:
     return sum(calm) / len(calm)
 
 
-def test_a_machine_that_does_not_allow_it_is_left_as_it_is():
+def test_a_machine_that_permits_no_higher_priority_stays_unchanged():
     """In a process without the right to, asking changes nothing and raises nothing."""
     code = "import os, suite.machine.priority as p; os.setuid(65534); p.raise_priority(); print(p.process_nice())"
     if os.getuid() == 0:  # another user is such a process already, and so are all the tests

@@ -84,7 +84,7 @@ def test_a_reading_that_raises_is_unknown_and_leaves_a_note(notes, error):
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "no such file"), ProcessLookupError(3, "ended")])
-def test_what_is_not_there_leaves_no_note(notes, error):
+def test_a_missing_file_of_the_kernel_leaves_no_note(notes, error):
     assert known("pressure", raising(error)) is None
     assert notes == {}
 

@@ -141,7 +141,7 @@ def test_this_process_reads_its_own_limits():
     assert memory_limit() is None or memory_limit() > 0
 
 
-def test_what_the_processors_drew_is_the_sum_of_their_packages(tmp_path):
+def test_energy_of_the_processors_is_the_sum_of_their_packages(tmp_path):
     assert package_j(tmp_path) is None
     for number, drawn_uj in enumerate((1_500_000, 2_000_000)):
         folder = tmp_path / f"intel-rapl:{number}"

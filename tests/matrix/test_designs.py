@@ -98,7 +98,7 @@ def runs_in_parts(case):
 
 
 @given(MATRICES_WITH_REFUSALS, DESIGNS)
-def test_what_a_design_chooses_runs_here_and_stands_in_the_order_of_the_matrix(made, design):
+def test_chosen_cases_run_here_and_keep_the_order_of_the_matrix(made, design):
     cases, refusal = made
     runnable = [case for case in cases if not refusal(case)]
     assume(runnable)
@@ -112,7 +112,7 @@ def test_what_a_design_chooses_runs_here_and_stands_in_the_order_of_the_matrix(m
 
 
 @pytest.mark.parametrize("design", ["full", "pairwise", 0.01])
-def test_where_nothing_runs_here_every_case_stays_with_its_reason(design):
+def test_a_matrix_that_cannot_run_here_keeps_every_case_with_its_reason(design):
     cases = matrix((3, 2, 2, 1, 1, 1, 1, 1))
     assert choose(cases, design, runs_nowhere) == Choice(design, cases, 12)
 
@@ -206,7 +206,7 @@ def test_a_fraction_of_what_runs_here_is_drawn_rounded_up(made, thousandths):
 
 
 @pytest.mark.parametrize(("fraction", "count"), [(0.07, 7), (0.0701, 8), (1e-9, 1), (0.5, 50), (0.999, 100)])
-def test_a_fraction_is_taken_as_it_is_written(fraction, count):
+def test_a_fraction_is_exact_as_written(fraction, count):
     cases = matrix((5, 5, 4, 1, 1, 1, 1, 1))  # 0.07 * 100 is above 7 in binary
     assert len(choose(cases, fraction, runs_everywhere).cases) == count
 
@@ -222,7 +222,7 @@ def test_every_level_is_drawn_where_the_fraction_allows_it(made, fraction):
 
 
 @given(MATRICES, st.floats(0.001, 0.999))
-def test_of_a_whole_product_as_many_cases_as_the_largest_factor_has_levels_hold_every_level(cases, fraction):
+def test_as_many_cases_as_the_largest_factor_has_levels_contain_every_level(cases, fraction):
     chosen = choose(cases, fraction, runs_everywhere).cases
     largest = max(len({getattr(case, factor) for case in cases}) for factor in FACTORS)
     assert (levels_of(chosen) == levels_of(cases)) is (len(chosen) >= largest)
@@ -294,7 +294,7 @@ def test_the_record_and_the_page_say_which_design_it_was_and_how_many_of_how_man
     }
 
 
-def test_a_record_from_before_the_numbers_is_shown_as_it_is():
+def test_a_record_without_counts_of_its_design_is_shown_without_them():
     selection = {"profile": "quick", "design": "full", "shard": None}
     assert shown_selection(selection) == selection
 

@@ -88,7 +88,7 @@ def test_a_case_does_not_inherit_the_peak_of_the_one_before(launcher, tiny):
         assert abs(after[name] - tiny[name]) < 0.02 * BUFFER_BYTES
 
 
-def test_what_a_step_cannot_do_without_is_exact(launcher):
+def test_the_least_memory_of_a_step_is_exact(launcher):
     """One linear layer of 192 x 10 weights and 10 biases; forward saves the images (4 x 3 x 8 x 8) for the gradient of
     the weights, and what the loss needs: its logarithms (4 x 10), labels (4 of 8 bytes) and the sum of weights.
     """
@@ -158,7 +158,7 @@ def test_the_time_of_a_part_is_that_part_s(launcher):
     assert min(looked_at["bare_step_time"]) >= DOZE_S
 
 
-def test_copying_a_batch_is_told_from_waiting_for_it(launcher):
+def test_copying_a_batch_is_separate_from_waiting_for_it(launcher):
     """A loader yields images in the usual order of dimensions; channels_last copies them into another."""
     plain, copied = (
         median(anatomy(launcher, "tiny", input="loader_w0", batch_size=512, image_size=28, tuning=tuning)["part_copy"])
@@ -240,7 +240,7 @@ def test_ceilings_are_read_several_times(launcher):
 
 
 @pytest.mark.slow
-def test_what_the_usual_allocator_costs_is_measured_against_the_steady_one(monkeypatch):
+def test_the_usual_allocator_is_measured_against_the_steady_one(monkeypatch):
     """A block of 48 MiB is always a mapping of its own there: every page of it is a fault, step by step. Where the
     kernel gives huge pages to whoever maps, a page has 2 MiB.
     """
@@ -254,7 +254,7 @@ def test_what_the_usual_allocator_costs_is_measured_against_the_steady_one(monke
     assert looked_at["usual_allocator_step_time"] > looked_at["steady_allocator_step_time"] > 0
 
 
-def test_the_peak_of_the_control_group_is_told_where_there_is_one(tiny):
+def test_the_peak_of_the_control_group_is_given_if_there_is_one(tiny):
     assert tiny.get("group_memory_peak", 1e12) > tiny["memory_unique"]
 
 
@@ -281,7 +281,7 @@ needs_cuda = pytest.mark.skipif(not cuda_devices(), reason="no CUDA device")
 
 @pytest.mark.gpu
 @needs_cuda
-def test_memory_of_devices_is_told_for_every_phase(launcher):
+def test_memory_of_devices_is_given_for_every_phase(launcher):
     taken = found(launcher, "memory", CUDA)
     for phase in PEAKS:
         allocated = taken[f"device_memory_allocated_peak_{phase}"]
@@ -298,7 +298,7 @@ def test_values_of_a_device_that_a_step_reads_are_counted(launcher, structure, r
 
 @pytest.mark.gpu
 @needs_cuda
-def test_devices_are_sampled_beside_the_step_and_say_what_it_has_of_their_memory(launcher):
+def test_devices_are_sampled_during_the_step_and_give_its_memory(launcher):
     taken = found(launcher, "utilization", CUDA)
     assert taken["gpu0_utilization"] > 0
     assert taken.get("device_memory_by_process", taken.get("device_memory_by_difference", 0)) > 64 * MIB

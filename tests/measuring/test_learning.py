@@ -79,7 +79,7 @@ def test_an_epoch_takes_each_digit_once_in_an_order_of_its_seed():
     assert epochs(1)[0] != epochs(1)[1]
 
 
-def test_training_goes_on_from_round_to_round_until_the_digits_are_told():
+def test_training_continues_from_round_to_round_until_the_digits_are_learnt():
     with LearningStep(Case("mlp_d2w128", "adam", "cpu", **SMALL)) as step:
         (accuracy, loss) = (gauge.read for gauge in step.gauges)
         chance, before = accuracy(), loss()
@@ -141,7 +141,7 @@ def test_a_step_follows_its_schedule():
         ),
     ],
 )
-def test_what_cannot_learn_says_why(changes, reason):
+def test_a_case_that_cannot_learn_is_refused_with_the_reason(changes, reason):
     levels = {"structure": "seed_cnn", "optimizer": "sgd", "execution": "cpu", "mode": "learn"}
     assert refusal(Case(**{**levels, **changes})) == reason
 
@@ -166,7 +166,7 @@ def test_a_lesson_has_the_epochs_of_its_case_the_first_of_them_warms(epochs):
     assert shares == [pytest.approx((number + 1) / epochs) for number in range(epochs)]
 
 
-def test_each_pass_learns_from_a_seed_of_its_own():
+def test_each_pass_learns_from_another_seed():
     for index in range(3):
         made, workers = lesson(2, index)
         made.go_on()
@@ -196,7 +196,7 @@ def test_a_curve_begins_with_the_first_epoch():
     assert [curve.epochs_to(TARGET_ACCURACY) for curve in (first, second)] == [3, 2]
 
 
-def test_what_was_learnt_is_summed_up_over_the_seeds_that_reached_the_target():
+def test_a_summary_of_learning_covers_the_seeds_that_reached_the_target():
     found = summary(learnt([0.3, 0.9, 0.96], [0.2, 0.97, 0.94], [0.1, 0.2, 0.3]))
     assert (found["seeds"], found["seeds_that_reached"]) == (3, 2)
     assert (found["final_accuracy"], found["final_accuracy_low"], found["final_accuracy_high"]) == (0.94, 0.3, 0.96)

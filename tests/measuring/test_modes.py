@@ -12,7 +12,7 @@ load_levels()
 
 
 @pytest.mark.parametrize(("name", "told"), [("synthetic", True), ("loader_w2", False)])
-def test_queueing_is_told_where_the_step_leaves_its_own_threads_a_core_each(name, told):
+def test_queueing_is_measured_if_each_thread_of_the_step_has_a_core(name, told):
     before = torch.get_num_threads()
     torch.set_num_threads(affinity_cores())
     try:

@@ -130,7 +130,7 @@ def test_views_move_no_bytes_and_operators_read_and_write_each_tensor_once():
     assert sum(work.bytes.values()) == 3 * 400
 
 
-def test_an_operator_that_is_not_known_is_told():
+def test_an_unknown_operator_is_reported():
     work = OperatorCosts()
     with work:
         torch.fft.fft(torch.ones(8))

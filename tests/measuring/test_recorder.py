@@ -82,7 +82,7 @@ def test_every_probe_has_a_value_for_every_round():
     assert all(value >= 0 for one in series for value in one.values)
 
 
-def test_a_step_brings_probes_of_its_own():
+def test_a_step_brings_further_probes():
     step = Step([0.5] * 4)
     waited = Metric("data_wait", "s", "lower", "")
     step.probes = (Probe(waited, lambda: step.events.count("step") / 8),)

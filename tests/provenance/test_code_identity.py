@@ -57,7 +57,7 @@ def test_a_users_own_settings_of_git_change_no_hash(own, monkeypatch):
     assert diff(own) == before
 
 
-def test_where_git_says_nothing_the_reason_stands_in_the_facts(tmp_path, monkeypatch):
+def test_facts_of_an_unknown_commit_give_the_reason(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     (tmp_path / "folder").mkdir()
     nothing = dict.fromkeys(("revision", "branch", "dirty", "diff_sha256"))

@@ -43,7 +43,7 @@ def test_secrets_and_names_of_places_and_versions_are_left_out(name):
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5))
-def test_any_environment_gives_short_values_of_its_own(environment):
+def test_any_environment_gives_short_values(environment):
     found = moving_steps(environment)
     assert all(environment[name].startswith(value) and len(value) <= LONGEST for name, value in found.items())
 

@@ -49,7 +49,7 @@ def test_a_folder_of_another_user_is_refused_by_git_with_its_reason_and_what_all
     assert git.git(own, "rev-parse", "--show-toplevel") == str(own), "what continuous integration allows stays allowed"
 
 
-def test_what_git_cannot_do_is_said_for_what_it_is(own, tmp_path, monkeypatch):
+def test_a_refusal_of_git_is_reported_with_its_reason(own, tmp_path, monkeypatch):
     with pytest.raises(git.NoRevision, match="there is no such commit"):
         git.commit(own, "nowhere")
     with pytest.raises(git.GitRefused, match=r"git refused: .*unknown option"):

@@ -41,7 +41,7 @@ def test_facts_taken_twice_do_not_differ():
         (("torchrun",), {"nodes": 2}, "torchrun: None, now {'nodes': 2}"),
     ],
 )
-def test_what_differs_is_named_with_both_values(path, value, sentence):
+def test_a_difference_is_named_with_both_values(path, value, sentence):
     after = copy.deepcopy(ENVIRONMENT)
     part = after
     for key in path[:-1]:
@@ -51,7 +51,7 @@ def test_what_differs_is_named_with_both_values(path, value, sentence):
 
 
 @pytest.mark.parametrize("part", ["load_before", "commit", "threads", "allocator", "priority", "seed"])
-def test_what_may_change_within_a_run_is_no_difference(part):
+def test_facts_that_may_change_within_a_run_are_no_difference(part):
     assert differences(ENVIRONMENT, {**ENVIRONMENT, part: {"anything": 1}}) == []
 
 
@@ -80,7 +80,7 @@ def changed(path, value):
 
 
 @pytest.mark.parametrize("name", sorted({*compatibility.UNREAD, *compatibility.ADDED}))
-def test_what_one_of_two_runs_does_not_know_is_no_difference(name):
+def test_a_fact_that_one_of_two_runs_lacks_is_no_difference(name):
     """A record of before a fact was recorded can be resumed and compared, and so can one that could not read it."""
     part, _, key = name.partition(".")
     parts = (*TO_RESUME, *TO_COMPARE, *CODE)
@@ -115,7 +115,7 @@ def test_code_is_a_commit_its_differences_and_plug_ins_and_not_the_branch():
     assert compatibility.differences(mine, other, CODE) == ["plugins.mine: aa, now bb"]
 
 
-def test_what_an_older_record_does_not_say_is_named():
+def test_facts_that_an_older_record_lacks_are_named():
     assert compatibility.not_known(ENVIRONMENT, (*CODE, *TO_RESUME)) == ["plugins", "variables", "commit.diff_sha256"]
     whole = {**changed(["commit", "diff_sha256"], None), "plugins": {}, "variables": {}}
     assert compatibility.not_known(whole, (*CODE, *TO_RESUME)) == []

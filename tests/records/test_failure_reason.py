@@ -23,13 +23,13 @@ class Broken(Dataset):
         raise OSError(28, "No space left on device\nand more lines")
 
 
-def test_of_a_loader_s_worker_it_is_what_was_raised_there() -> None:
+def test_the_reason_of_a_loader_worker_is_its_exception() -> None:
     with pytest.raises(OSError, match="DataLoader worker") as caught:
         list(DataLoader(Broken(), num_workers=1, multiprocessing_context=multiprocessing.get_context("fork")))
     assert one_line(caught.value) == "OSError: [Errno 28] No space left on device"
 
 
-def test_of_a_chain_of_tracebacks_it_is_the_last() -> None:
+def test_the_reason_is_the_last_of_a_chain_of_tracebacks() -> None:
     program = "try:\n    1 / 0\nexcept ZeroDivisionError:\n    raise KeyError('lost')"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
     assert said.count("Traceback") == 2
@@ -45,7 +45,9 @@ def test_of_a_chain_of_tracebacks_it_is_the_last() -> None:
         (RuntimeError("x" * 10_000), None),
     ],
 )
-def test_else_it_is_the_first_line_with_what_a_colon_announces(error: Exception, reason: str | None) -> None:
+def test_the_reason_is_otherwise_the_first_line_with_the_line_that_it_announces(
+    error: Exception, reason: str | None
+) -> None:
     found = one_line(error)
     assert len(found) <= LONGEST_REASON
     assert "\n" not in found

@@ -143,7 +143,7 @@ def sentence(error: pytest.ExceptionInfo) -> str:
 
 @settings(max_examples=50)
 @given(header=HEADERS, records=st.lists(RECORDS, max_size=3, unique_by=lambda record: record.case.id), footer=FOOTERS)
-def test_what_is_written_is_read(tmp_path_factory, header, records, footer):
+def test_a_written_record_reads_as_the_same_values(tmp_path_factory, header, records, footer):
     file = write(tmp_path_factory.mktemp("runs") / "run", *records, header=header, footer=footer)
     for place in (file, file.parent):
         run = read_run(place)

@@ -86,7 +86,7 @@ def test_a_part_that_a_case_does_not_have_is_left_empty():
     assert only(cost([facts]).anatomy)[2:7] == ("", "3.00 ms", "", "", "")
 
 
-def test_memory_is_told_beyond_what_was_imported_and_between_steps():
+def test_memory_is_shown_beyond_imports_and_between_steps():
     assert only(cost([case()]).memory) == (
         *("470 MiB", "400 MiB", "70.0 MiB", "25.0 MiB"),
         *("430 MiB", "470 MiB", "460 MiB"),
@@ -95,14 +95,14 @@ def test_memory_is_told_beyond_what_was_imported_and_between_steps():
 
 
 @pytest.mark.parametrize("way", ["process", "difference"])
-def test_memory_of_devices_says_how_the_driver_told_it(way):
+def test_memory_of_devices_names_the_driver_s_reading(way):
     facts = case()
     told = Series(Metric(f"device_memory_by_{way}", "B", "lower", ""), (700.0 * MIB,))
     with_it = replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, told)))
     assert only(cost([with_it]).memory)[-1] == f"700 MiB by {way}"
 
 
-def test_where_gradients_are_more_than_what_is_saved_they_are_what_a_step_cannot_do_without():
+def test_gradients_larger_than_saved_tensors_are_the_least_memory_of_a_step():
     assert only(cost([case(saved_bytes=(1 * MIB,))]).memory)[7] == "8.00 MiB"
 
 
@@ -114,7 +114,7 @@ def test_the_best_reading_is_the_ceiling_and_the_lower_roof_counts():
     assert narrow[7:] == ("50.1%", "62.6%", "memory")
 
 
-def test_utilization_is_told_with_each_core():
+def test_utilization_is_shown_for_each_core():
     cells = only(cost([case()]).utilization)
     assert cells == ("49.0%", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
 

@@ -112,7 +112,7 @@ def test_outcomes_without_a_number_are_grouped_by_reason(quick: Page) -> None:
     assert "failed 1 case the loss is nan: the step does not train seed_cnn-lbfgs-cpu" in words
 
 
-def test_a_failed_case_tells_what_its_earlier_passes_measured(quick: Page) -> None:
+def test_a_failed_case_shows_the_figures_of_its_earlier_passes(quick: Page) -> None:
     assert "seed_cnn-rmsprop-cpu-b128 1 pass before it: 2.095 ms" in quick.words("left-out")
     assert not any("b128" in row[1] for row in quick.rows("ranked"))
 
@@ -152,7 +152,7 @@ def test_every_column_says_what_is_better(quick: Page) -> None:
     assert len(headers) - len(directed) == 3, "all but rank and case, the latter in two tables"
 
 
-def test_the_environment_is_told_in_full(quick: Page) -> None:
+def test_the_environment_is_shown_in_full(quick: Page) -> None:
     words = quick.words("environment")
     for expected in (
         "memory 16.00 GiB",
@@ -170,7 +170,7 @@ def test_the_environment_is_told_in_full(quick: Page) -> None:
     assert json.loads(quick.words("json")) == ENVIRONMENT
 
 
-def test_times_of_resuming_are_told() -> None:
+def test_times_of_resuming_are_shown() -> None:
     made = quick_run()
     assert made.footer
     footer = replace(made.footer, resumed=({"at": "2026-01-02T04:00:00+00:00", "load": {"load_1min": 0.5}},))
@@ -178,7 +178,7 @@ def test_times_of_resuming_are_told() -> None:
     assert "resumed 1 at 2026-01-02T04:00:00+00:00" in words
 
 
-def test_a_warning_about_the_record_is_told() -> None:
+def test_a_warning_about_the_record_is_shown() -> None:
     words = Page(report.render(replace(quick_run(), warnings=("the last line is torn",)))).words("quality")
     assert "Record: the last line is torn." in words
 
@@ -319,7 +319,7 @@ def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
     assert svg.Scale(1.0, 1.0).px(1.0) == 50
 
 
-def test_what_only_some_cases_have_to_show_stands_in_a_table_of_its_own():
+def test_metrics_that_only_some_cases_have_get_a_separate_table():
     compiled = golden(2)
     ranked = facts_of_run([record for record in compiled.cases if record.outcome == "measured"])
     table = beside(ranked)
@@ -328,7 +328,7 @@ def test_what_only_some_cases_have_to_show_stands_in_a_table_of_its_own():
     assert "31.75 s" in report.render(compiled)
 
 
-def test_a_run_with_nothing_beside_step_time_has_no_such_table():
+def test_a_run_with_step_times_alone_has_no_table_of_other_metrics():
     assert 'id="beside"' not in report.render(golden(1))
 
 
@@ -336,7 +336,7 @@ def golden(schema: int) -> Run:
     return read_run(GOLDEN / f"record_schema_{schema}")
 
 
-def test_what_was_learnt_has_a_section_where_something_was() -> None:
+def test_learning_has_a_section_if_a_case_learnt() -> None:
     page = report.render(golden(3))
     assert '<a href="#learnt">What was learnt</a>' in page
     assert "seed_cnn-adam-cpu-learn-cosine-e3<td>95.6%<td>[95.0, 96.2] %" in page

@@ -61,7 +61,7 @@ def test_a_worker_that_cannot_make_its_step_leaves_no_temporary_files(temporary)
         assert list(temporary.glob("stepmark_*")) == []
 
 
-def test_what_a_killed_process_left_is_removed_at_the_next_start_and_nothing_that_has_an_owner(temporary):
+def test_the_next_start_removes_files_of_killed_processes_and_no_others(temporary):
     killed, alive = (subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE) for _ in range(2))
     left, owned = (Path(os.fsdecode(one.stdout.readline().strip())) for one in (killed, alive))
     (left / "pymp-x").mkdir()

@@ -117,7 +117,7 @@ def test_a_failure_is_a_line_that_stays_and_does_not_share_the_live_one():
     assert screen.calls[kept - 1] == ("live", "")
 
 
-def test_a_failure_is_told_in_a_pipe_too():
+def test_a_failure_is_printed_in_a_pipe_too():
     screen = Screen()
     line = ProgressLine(1, screen.write_line)
     line.show(Progress(CASE, 0, 1.0, record=FAILED))
@@ -125,7 +125,7 @@ def test_a_failure_is_told_in_a_pipe_too():
 
 
 @pytest.mark.parametrize("outcome", ["measured", "skipped"])
-def test_what_did_not_fail_is_no_line(outcome):
+def test_a_case_that_did_not_fail_prints_no_line(outcome):
     screen = Screen()
     ProgressLine(1, screen.write_line, screen.rewrite).show(Progress(CASE, 0, 1.0, record=RunRecord(CASE, outcome)))
     assert screen.lines() == []

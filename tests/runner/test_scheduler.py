@@ -51,7 +51,7 @@ def test_a_pass_is_over_before_the_next_begins():
     assert passes == sorted(passes)
 
 
-def test_each_pass_has_an_order_of_its_own_and_the_same_seed_gives_the_same_orders():
+def test_each_pass_has_another_order_and_the_same_seed_gives_the_same_orders():
     first, again, other = (FakeWorkers() for _ in range(3))
     run(first)
     run(again)
@@ -90,7 +90,7 @@ def test_no_more_workers_live_than_are_allowed_abreast():
 
 
 @given(count=st.integers(0, 200), most=st.integers(1, 40))
-def test_groups_are_as_few_as_can_be_and_no_case_is_left_to_minutes_of_its_own(count, most):
+def test_groups_are_few_and_equally_large(count, most):
     cases = [Case(f"net{index}", "adam", "cpu") for index in range(count)]
     made = groups(cases, most)
     assert [case for group in made for case in group] == cases
@@ -182,7 +182,7 @@ def test_a_case_that_fails_at_once_has_no_measurement():
     assert found == RunRecord(CASES[0], "failed", "out of memory: 9 GiB")
 
 
-def test_what_the_user_can_mend_ends_the_run():
+def test_an_error_that_the_user_can_mend_ends_the_run():
     workers = FakeWorkers(errors={(CASES[0].id, 0, 0): StepmarkError("the zygote did not start.")})
     with pytest.raises(StepmarkError, match="the zygote did not start"):
         run(workers)
@@ -276,7 +276,7 @@ def test_without_surveys_no_case_goes_through_one():
     assert all(record.measurement.surveyed == () for record in found.values())
 
 
-def test_what_the_usual_allocator_costs_is_asked_where_workers_have_it():
+def test_the_usual_allocator_is_measured_if_workers_use_it():
     assert "allocator" not in SURVEYS
     workers = FakeWorkers()
     run(workers, replace(PLAN, allocator="default"), CASES[:1])
@@ -290,7 +290,7 @@ def looks(*others_s: float):
     return lambda: next(found)
 
 
-def test_each_visit_tells_what_others_did_from_the_start_of_its_group_to_its_end():
+def test_a_visit_records_other_load_from_the_start_of_its_group_to_its_end():
     plan = replace(PLAN, passes=2, surveys="none")
     workers = FakeWorkers()
     progress = list(Scheduler(plan, workers, look=looks(0.0, 0.5, 0.5, 2.5)).run(CASES[:1]))
@@ -299,7 +299,7 @@ def test_each_visit_tells_what_others_did_from_the_start_of_its_group_to_its_end
     assert all(len(series.values) == 2 for series in measurement.per_visit)
 
 
-def test_what_only_some_visits_tell_is_left_out():
+def test_a_metric_of_only_some_visits_is_omitted():
     progress = run(FakeWorkers(), replace(PLAN, surveys="none"), CASES[:1])
     first, *others = [one.visited for one in progress if one.visited]
     older = replace(first, per_visit=first.per_visit[:2])
@@ -308,7 +308,7 @@ def test_what_only_some_visits_tell_is_left_out():
     assert all(len(one.values) == PLAN.passes for one in told.per_visit)
 
 
-def test_where_the_kernel_tells_nothing_visits_tell_nothing_of_others():
+def test_visits_have_no_readings_of_other_load_without_the_kernel_s_files():
     found = records(list(Scheduler(PLAN, FakeWorkers(), look=lambda: None).run(CASES)))
     assert all(record.measurement.per_visit == () for record in found.values())
 

@@ -127,7 +127,7 @@ def test_a_round_holds_at_least_one_step_and_no_more_than_a_thousand(step_s, ste
     assert over(workers, Plan(passes=1, case_seconds=1.0, warmup_seconds=0.1)).visit.steps_per_round == steps
 
 
-def test_a_warm_up_ends_once_the_step_time_has_settled():
+def test_a_warm_up_ends_once_the_step_time_is_steady():
     result = over(FakeWorkers())
     assert result.visit.steady
     assert result.warnings == ()
