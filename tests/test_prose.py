@@ -63,7 +63,6 @@ WAITING: set[str] = {
     "gate.record",
     "gate.runner",
     "gate.verdict",
-    "levels",
     "machine",
     "matrix",
     "options",

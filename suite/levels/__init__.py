@@ -1,1 +1,1 @@
-"""What a case is made of: one file or one entry for each level of a factor, found by `suite.registry`."""
+"""Levels of the factors of a case: one file or entry each, in `suite.registry`."""

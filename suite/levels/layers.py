@@ -1,7 +1,7 @@
-"""Layers and blocks that structures are built of. Imports torch: structures import it when they build.
+"""Layers and blocks of structures, which import this module when they build.
 
-A layer stands where a 3x3 convolution would: (N, C_in, H, W) -> (N, C_out, H, W). It is given as a list of modules
-that ends before the activation, so that a shortcut can be added in between.
+Imports torch. A layer replaces a 3x3 convolution: (N, C_in, H, W) -> (N, C_out, H, W). It is a list of modules that
+ends before the activation, so that a shortcut can be added in between.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Layer = Callable[[int, int, str], list[nn.Module]]
 
 
 def convolution(inputs: int, outputs: int, normalisation: str, *, kernel: int = 3, groups: int = 1) -> list[nn.Module]:
-    """A convolution and its normalisation; it has a bias only where no normalisation follows.
+    """A convolution and its normalisation, with a bias only if there is none.
 
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition", section II A.
     """
@@ -34,7 +34,7 @@ def convolution(inputs: int, outputs: int, normalisation: str, *, kernel: int = 
 
 
 def separable(inputs: int, outputs: int, normalisation: str) -> list[nn.Module]:
-    """3x3 of each channel by itself, then 1x1 across the channels, and one normalisation after both.
+    """3x3 of each channel, then 1x1 across the channels, and one normalisation.
 
     Source: Chollet 2017, "Xception: deep learning with depthwise separable convolutions", sections 1.2 and 4.7 (no
         activation between the two); implementation: `SeparableConv2D` of Keras, which has no bias between them either.
@@ -44,7 +44,7 @@ def separable(inputs: int, outputs: int, normalisation: str) -> list[nn.Module]:
 
 
 def grouped(inputs: int, outputs: int, normalisation: str) -> list[nn.Module]:
-    """3x3 in `GROUPS` groups, each of which sees its own channels alone, and a normalisation.
+    """3x3 in `GROUPS` groups, each on its channels only, and a normalisation.
 
     Source: Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 3.5.
         Nothing mixes the groups between two such layers, where Xie et al. 2017, "Aggregated residual transformations
@@ -54,7 +54,9 @@ def grouped(inputs: int, outputs: int, normalisation: str) -> list[nn.Module]:
 
 
 def bottleneck(inputs: int, outputs: int, normalisation: str) -> list[nn.Module]:
-    """1x1 to a quarter of the channels, 3x3 among these, 1x1 to all; normalised each, ReLU after the first and second.
+    """1x1 to a quarter of the channels, 3x3 on these, 1x1 to all.
+
+    Each is normalised. ReLU follows the first and the second.
 
     Source: He et al. 2016, "Deep residual learning for image recognition", figure 5, right.
     """
@@ -102,7 +104,7 @@ NORMALISATIONS: dict[str, Callable[[int], list[nn.Module]]] = {
 
 
 class LayerPair(nn.Module):
-    """Two layers of equal width, each normalised, with or without a shortcut around them.
+    """Two normalised layers of equal width, with or without a shortcut around them.
 
     (N, C, H, W) -> (N, C, H, W).
 
@@ -128,11 +130,11 @@ class LayerPair(nn.Module):
 
 
 class DensePairs(nn.Module):
-    """Pairs of layers, each of which is given what went into the first and what came out of all before it.
+    """Pairs of layers, each on the first input and the outputs of all pairs before.
 
-    These are concatenated, (N, k*C, H, W) before pair k (counted from 1), and brought back to (N, C, H, W) by a 1x1
-    convolution with normalisation and ReLU; the first pair needs none. What comes out of all pairs is brought back
-    in the same way. (N, C, H, W) -> (N, C, H, W).
+    These are concatenated, (N, k*C, H, W) before pair k (counted from 1), and reduced to (N, C, H, W) by a 1x1
+    convolution with normalisation and ReLU; the first pair needs none. The outputs of all pairs are reduced in the same
+    way. (N, C, H, W) -> (N, C, H, W).
 
     Source: Huang et al. 2017, "Densely connected convolutional networks", equation 2 and section 3 (the 1x1
         convolution before a layer, and the transition after a dense block). Ours grows by the full width, connects
@@ -151,16 +153,16 @@ class DensePairs(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W)."""
-        found = [images]
+        outputs = [images]
         features = images
         for pair, transition in zip(self.pairs, self.transitions, strict=True):
-            found.append(pair(features))
-            features = transition(torch.cat(found, dim=1))
+            outputs.append(pair(features))
+            features = transition(torch.cat(outputs, dim=1))
         return features
 
 
 def blocks(count: int, *, width: int, connection: str, layer: str, normalisation: str) -> list[nn.Module]:
-    """`count` pairs of layers, joined as `connection` says: `plain`, `residual` or `dense`; none at all for 0.
+    """`count` pairs of layers with `plain`, `residual` or `dense` connections.
 
     (N, C, H, W) -> (N, C, H, W).
 
@@ -170,13 +172,15 @@ def blocks(count: int, *, width: int, connection: str, layer: str, normalisation
     if connection not in ("plain", "residual", "dense"):
         raise ValueError(f"connection is {connection!r}; allowed: plain, residual, dense.")
     if connection == "dense":
-        return [DensePairs(count, width, layer=layer, normalisation=normalisation)] * (count > 0)
+        return [DensePairs(count, width, layer=layer, normalisation=normalisation)] if count else []
     shortcut = connection == "residual"
     return [LayerPair(width, layer=layer, normalisation=normalisation, shortcut=shortcut) for _ in range(count)]
 
 
 def linears(sizes: list[int]) -> list[nn.Module]:
-    """Linear layers from each size to the next, with ReLU between them. (N, sizes[0]) -> (N, sizes[-1]).
+    """Linear layers from each size to the next, with ReLU between them.
+
+    (N, sizes[0]) -> (N, sizes[-1]).
 
     Source: Rumelhart et al. 1986, "Learning representations by back-propagating errors", with the rectifier of Nair
         and Hinton 2010 for its sigmoid.

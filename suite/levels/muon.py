@@ -1,4 +1,7 @@
-"""Muon for a network's hidden layers, AdamW for the rest. Imports torch: optimizers name it by its dotted path."""
+"""Muon for a network's hidden layers, AdamW for the rest.
+
+Imports torch: the optimizers' entry names it by its dotted path.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from torch import Tensor
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
-    """Muon on the weights of hidden layers, each as a matrix; AdamW on the first and last layer, biases and norms.
+    """Muon on hidden weights as matrices; AdamW on outer layers, biases and norms.
 
     A convolution's weights (O, I, H, W) count as a matrix (O, I*H*W). torch's own Muon takes matrices alone, so it is
     given views that share the weights' memory.
@@ -49,7 +52,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
 
 def as_matrix(weights: Tensor) -> Tensor:
-    """(O, I, H, W) or (O, I) -> a view (O, rest), whichever order the dimensions have in memory."""
+    """(O, I, H, W) or (O, I) -> a view (O, rest), in either memory format."""
     if weights.is_contiguous():
         return weights.view(len(weights), -1)
     return weights.permute(0, 2, 3, 1).view(len(weights), -1)

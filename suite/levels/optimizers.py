@@ -1,8 +1,9 @@
-"""Optimizer settings, one entry each. The implementation is pinned: torch's default differs between devices.
+"""Optimizer settings, one entry each, with a pinned implementation.
 
-A family's plain name is its `forloop` implementation: one kernel after the other for each parameter, which every device
-and release has. `_foreach` (the same operation on all parameters at once) and `_fused` (the whole update in one kernel)
-are levels of their own, as are learning rates (`_lr0p1` is 0.1).
+The implementation is pinned because torch's default differs between devices. A family's plain name is its `forloop`
+implementation: one kernel after the other for each parameter, which every device and release has. `_foreach` (the same
+operation on all parameters at once) and `_fused` (the whole update in one kernel) are separate levels, as are learning
+rates (`_lr0p1` is 0.1).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ FORLOOP, FOREACH, FUSED = "forloop", "foreach", "fused"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One class of `torch.optim` and the implementations of its step that it has on CPU and CUDA."""
+    """A class of `torch.optim`, and the implementations of its step on CPU and CUDA."""
 
     factory: str
     source: str
@@ -67,7 +68,7 @@ RPROP = Family(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A family with its keyword arguments, and the learning rates beside the first that are levels too."""
+    """A family with its keyword arguments, and further learning rates that are levels."""
 
     name: str
     family: Family
@@ -97,7 +98,7 @@ SETTINGS = (
 
 
 def specs(setting: Setting) -> list[OptimizerSpec]:
-    """The plain entry, then one for each other implementation, then one for each other learning rate."""
+    """Entries of a setting: the plain one, implementations, learning rates."""
     family, settings = setting.family, setting.settings
     plain = {**settings, **family.pin(FORLOOP)}
     variants = {setting.name: plain}

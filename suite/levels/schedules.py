@@ -1,4 +1,4 @@
-"""Schedules of the learning rate, one entry each; learning cases follow them step by step."""
+"""Schedules of the learning rate of learning cases, one entry each."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def cosine(optimizer: Optimizer, steps: int) -> LRScheduler:
 
 
 def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
-    """From 1/25 of the optimizer's rate up to it in the first 30 % of the steps, then down to nearly 0; momentum, where
-    there is one, goes the other way.
+    """From 1/25 of the optimizer's rate up to it, then down to nearly 0.
+
+    The rate rises in the first 30 % of the steps. Momentum, if there is one, goes the other way.
     """
     from torch.optim.lr_scheduler import OneCycleLR
 

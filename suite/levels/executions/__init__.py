@@ -1,4 +1,4 @@
-"""Executions, one strategy per file. A new file here that adds an `ExecutionSpec` is found by itself."""
+"""Executions, one a file. Adding an `ExecutionSpec` in a new file registers it."""
 
 import importlib
 import pkgutil

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Cuda(Execution):
-    """Plain PyTorch on the first CUDA device. Executions on several devices derive from this.
+    """Plain PyTorch on the first CUDA device; executions on several derive from it.
 
-    The device works behind the host: it is waited for at the two ends of a round, not at each step.
+    The device works behind the host. The clock waits for it at both ends of a round, not at each step.
 
     Source: PyTorch, "CUDA semantics", section "Asynchronous execution".
     """
@@ -29,11 +29,11 @@ class Cuda(Execution):
 
     @classmethod
     def refusal(cls, case: Case) -> str:
-        """The machine has no CUDA device."""
+        """No CUDA device."""
         return "" if cuda_devices() else f"{case.execution} needs a CUDA device, and this machine has none"
 
     def devices(self) -> list[torch.device]:
-        """Every device that takes part, the one where batches and labels go first."""
+        """All devices that take part; batches go to the first."""
         import torch
 
         return [torch.device("cuda", 0)]
@@ -43,7 +43,7 @@ class Cuda(Execution):
         return self.devices()[0]
 
     def clock(self) -> Clock:
-        """Wall time of the host once every device is done."""
+        """Wall time of the host after every device is done."""
         return WaitingClock(self._finish)
 
     def _finish(self) -> None:
@@ -53,7 +53,7 @@ class Cuda(Execution):
             torch.cuda.synchronize(device)
 
     def attributes(self) -> dict[str, Any]:
-        """What the first device calls itself, and its compute capability."""
+        """Name and compute capability of the first device."""
         import torch
 
         major, minor = torch.cuda.get_device_capability(self.device())

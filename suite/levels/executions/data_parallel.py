@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class DataParallel(Cuda):
-    """The batch split over all CUDA devices, the network copied to each of them in every forward.
+    """The batch split over all CUDA devices, with new replicas in every forward.
 
-    Losses, gradients and the optimizer's step are on the first device. Each replica normalises its own part of the
-    batch, and the running statistics of the first are kept. With one device it is the plain module, and says so.
+    Losses, gradients and the optimizer's step are on the first device. Each replica normalises its share of the batch,
+    and the running statistics of the first are kept. With one device it is the plain module, and its attributes say so.
 
     Source: PyTorch, `torch.nn.DataParallel`, which is kept for old code: `distributed` is what torch recommends.
         PyTorch, "torch.compiler frequently asked questions", which names DistributedDataParallel as what compiles.
@@ -26,13 +26,13 @@ class DataParallel(Cuda):
 
     @classmethod
     def refusal(cls, case: Case) -> str:
-        """No device, fewer images than devices, or a tuning that wants one device."""
-        devices, facts = cuda_devices(), TUNINGS[case.tuning].attributes
+        """No device, fewer images than devices, or a tuning for one network."""
+        devices, tuning = cuda_devices(), TUNINGS[case.tuning].attributes
         if not devices:
             return "DataParallel without accelerators is the plain module"
         if case.batch_size < devices:
             return f"{case.execution} shares a batch among {devices} devices, and {case.batch_size} images are fewer"
-        if facts.get("graph") or facts.get("compiled"):
+        if tuning.get("graph") or tuning.get("compiled"):
             return f"{case.tuning} wants one network, and {case.execution} makes new replicas in every forward"
         return ""
 
@@ -43,14 +43,14 @@ class DataParallel(Cuda):
         return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
 
     def place(self, network: nn.Module) -> nn.Module:
-        """The network on the first device, wrapped."""
+        """Wrap the network on the first device."""
         from torch import nn
 
         devices = self.devices()
         return nn.DataParallel(network.to(devices[0]), device_ids=list(devices))
 
     def attributes(self) -> dict[str, Any]:
-        """How many replicas there are."""
+        """Devices and replicas."""
         count = len(self.devices())
         replicas = "one for each device" if count > 1 else "one: the plain module"
         return {**super().attributes(), "devices": count, "replicas": replicas}

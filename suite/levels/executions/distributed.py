@@ -271,7 +271,7 @@ class Distributed(Execution):
 
 
 def refuse_threads() -> None:
-    """Refuse to fork while threads run that do not belong to torch's pool, which sleeps.
+    """Refuse to fork while threads run, other than torch's pool, which sleeps.
 
     Raises:
         RuntimeError: how many there are.

@@ -1,4 +1,4 @@
-"""DistributedDataParallel on the host's cores, with fixed numbers of ranks for scaling."""
+"""DistributedDataParallel on the host's cores, by fixed numbers of ranks."""
 
 from __future__ import annotations
 

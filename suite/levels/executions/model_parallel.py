@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 
 DEVICES = 2
 MICRO_BATCHES = 4
-"""Parts of a batch: the second device works on one while the first works on the next. More parts leave devices idle for
-less of a step and make each kernel smaller."""
+"""Micro-batches of a batch: the second device works on one while the first works on the next. With more of them devices
+are idle for less of a step, but each kernel is smaller."""
 
 
 class ModelParallel(Cuda):
-    """The first units of the network on one CUDA device and the rest on another, a batch passing in micro-batches.
+    """The network split over two CUDA devices, with micro-batches.
 
-    A unit is a child of the network, those of an nn.Sequential taken one by one; the split is where the weights of both
-    sides are closest to the same number of bytes. What a unit takes is moved to its device; a unit without weights
-    works wherever its input is. Micro-batches are issued one after the other, and since devices work behind
-    the host, they overlap. Logits go back to the first device, where labels are. Batch statistics are those of a
-    micro-batch, so that networks with batch normalisation do not compute what they compute on one device.
+    A unit is a child of the network, or a child of an nn.Sequential in its place. The first units are on one device,
+    the rest on the other; the split is where the weights of both sides are closest to the same number of bytes. The
+    inputs of a unit are moved to its device; a unit without weights works on the device of its input. Micro-batches are
+    issued one after the other, and since devices work behind the host, they overlap. Logits go back to the first
+    device, where the labels are. Batch statistics are those of a micro-batch, so the results of networks with batch
+    normalisation differ from those on one device.
 
     Source: PyTorch tutorials, "Single-machine model parallel best practices", section "Speed up by pipelining inputs";
         Huang et al. 2019, "GPipe: efficient training of giant neural networks using pipeline parallelism".
@@ -39,14 +40,14 @@ class ModelParallel(Cuda):
 
     @classmethod
     def refusal(cls, case: Case) -> str:
-        """Too few devices, too few images, or a tuning that wants one device."""
+        """Too few devices, too few images, or a tuning for one device."""
         if cuda_devices() < DEVICES:
             return f"{case.execution} needs {DEVICES} CUDA devices, and this machine has {cuda_devices() or 'none'}"
         return cls.misfit(case)
 
     @staticmethod
     def misfit(case: Case) -> str:
-        """Why a case cannot be split, whatever the machine; empty where it can."""
+        """Reason why a case cannot be split on any machine; empty if it can."""
         if case.batch_size < MICRO_BATCHES:
             return (
                 f"{case.execution} splits a batch into {MICRO_BATCHES} micro-batches, and {case.batch_size} images are "
@@ -63,31 +64,31 @@ class ModelParallel(Cuda):
         return [torch.device("cuda", index) for index in range(DEVICES)]
 
     def place(self, network: nn.Module) -> nn.Module:
-        """The network with its units on their devices, fed in micro-batches.
+        """Put the units on their devices, and feed the network in micro-batches.
 
         Raises:
             ValueError: it has fewer units with weights than there are devices.
         """
         devices = self.devices()
-        network.to(devices[0])  # what belongs to no unit
+        network.to(devices[0])  # tensors that belong to no unit
         weighted = [unit for unit in units(network) if size_bytes(unit)]
         if len(weighted) < DEVICES:
             raise ValueError(f"a network of {len(weighted)} units with weights cannot be split over {DEVICES} devices")
         cut = balanced_cut([size_bytes(unit) for unit in weighted])
         for index, unit in enumerate(weighted):
-            settle(unit, devices[index >= cut])
-        self._bytes = [sum(map(size_bytes, part)) for part in (weighted[:cut], weighted[cut:])]
+            move_unit(unit, devices[index >= cut])
+        self._bytes = [sum(map(size_bytes, side)) for side in (weighted[:cut], weighted[cut:])]
         return in_micro_batches(network, devices[0])
 
     def attributes(self) -> dict[str, Any]:
-        """How the network was split."""
+        """Bytes of each side, and the number of micro-batches."""
         first, second = self._bytes
         split = {"devices": DEVICES, "micro_batches": MICRO_BATCHES, "first_bytes": first, "second_bytes": second}
         return {**super().attributes(), **split}
 
 
 def units(network: nn.Module) -> Iterator[nn.Module]:
-    """Children in the order in which they were registered, those of an nn.Sequential in its place."""
+    """Children in registration order, those of an nn.Sequential in its place."""
     from torch import nn
 
     for child in network.children():
@@ -99,34 +100,40 @@ def units(network: nn.Module) -> Iterator[nn.Module]:
 
 def size_bytes(unit: nn.Module) -> int:
     """Bytes of a unit's parameters and buffers."""
-    return sum(held.numel() * held.element_size() for held in (*unit.parameters(), *unit.buffers()))
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*unit.parameters(), *unit.buffers()))
 
 
 def balanced_cut(sizes: list[int]) -> int:
-    """How many of at least two sizes go first, so that the larger side is as small as can be; 1 to len(sizes) - 1."""
+    """Number of sizes on the first side that makes the larger side smallest.
+
+    Of at least two sizes; 1 to len(sizes) - 1.
+    """
     total = sum(sizes)
     before = list(accumulate(sizes))
     return min(range(1, len(sizes)), key=lambda cut: max(before[cut - 1], total - before[cut - 1]))
 
 
-def settle(unit: nn.Module, device: torch.device) -> None:
-    """Move a unit to a device, and from now on its inputs with it."""
+def move_unit(unit: nn.Module, device: torch.device) -> None:
+    """Move a unit to a device, and its inputs at every forward."""
     import torch
 
-    def moved(value: Any) -> Any:
+    def to_device(value: Any) -> Any:
         return value.to(device) if isinstance(value, torch.Tensor) else value
 
     unit.to(device)
-    unit.register_forward_pre_hook(lambda _, inputs: tuple(map(moved, inputs)))
+    unit.register_forward_pre_hook(lambda _, inputs: tuple(map(to_device, inputs)))
 
 
 def in_micro_batches(network: nn.Module, last: torch.device) -> nn.Module:
-    """A network that passes images (N, 3, H, W) part by part and returns logits (N, K) on the device `last`."""
+    """Wrap a network so that it takes images (N, 3, H, W) in micro-batches.
+
+    It returns logits (N, K) on the device `last`.
+    """
     import torch
     from torch import nn
 
     class MicroBatched(nn.Module):
-        """Forward in parts."""
+        """Forward in micro-batches."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -134,7 +141,7 @@ def in_micro_batches(network: nn.Module, last: torch.device) -> nn.Module:
 
         def forward(self, images: Tensor) -> Tensor:
             """Logits of all images, in their order."""
-            return torch.cat([self.whole(part) for part in images.tensor_split(MICRO_BATCHES)]).to(last)
+            return torch.cat([self.whole(micro) for micro in images.tensor_split(MICRO_BATCHES)]).to(last)
 
     return MicroBatched().train(network.training)
 

@@ -1,4 +1,4 @@
-"""Input pipelines, one per file. A new file here that adds an `InputSpec` is found by itself."""
+"""Input pipelines, one a file. Adding an `InputSpec` in a new file registers it."""
 
 import importlib
 import pkgutil

@@ -1,10 +1,10 @@
-"""Random crop, flip and colour jitter on the way from memory: of each image for itself, or of a batch at once."""
+"""Random crop, flip and colour jitter while loading, of each image or of a batch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suite.levels.inputs.loader import Loader, Transform, attributes, normalisation
+from suite.levels.inputs.loader import Loader, Transform, attributes_of, normalisation
 from suite.registry import INPUTS, InputSpec
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ JITTER = 0.4
 
 
 class Augment(Loader):
-    """Random crop after padding by 4 pixels, horizontal flip and colour jitter of each image as it is fetched.
+    """Random crop after padding by 4 pixels, flip and colour jitter of each image.
 
-    Each image has draws of its own. The transforms work on uint8 (3, H, W), before conversion and normalisation.
+    They run when the image is fetched, with different draws for each image. The transforms work on uint8 (3, H, W),
+    before conversion and normalisation.
 
     Inside a step, and its wait for data: as with the plain loader, the transforms of all images of the batch counted
     to fetching it. Outside: as with the plain loader.
@@ -35,11 +36,11 @@ class Augment(Loader):
 
 
 class AugmentBatch(Loader):
-    """The same crop, flip and jitter on a whole batch at once, on the device that trains; one draw for all its images.
+    """The same crop, flip and jitter on a whole batch, on the device that trains.
 
-    Images are collated as they lie in memory, uint8, and copied so; then the batch (N, 3, H, W) is augmented,
-    converted and normalised. All images of a batch are cropped, flipped and coloured alike, as the transforms do with
-    a batch: less varied than `Augment`, in a few operations instead of N times as many.
+    Images are collated and copied as uint8; then the batch (N, 3, H, W) is augmented, converted and normalised. With a
+    batch, the transforms use one draw for all its images: less varied than `Augment`, in a few operations instead of N
+    times as many.
 
     Inside a step, and its wait for data: fetching, collation, the copy, and all transforms; on a CUDA device only
     their launch, since the step itself waits for them there. Outside: making the images.
@@ -50,8 +51,8 @@ class AugmentBatch(Loader):
 
     @staticmethod
     def of_image(image_size: int) -> Transform:  # noqa: ARG004 - nothing is done to one image
-        """The image as it lies in memory."""
-        return as_it_is
+        """The image as in memory."""
+        return unchanged
 
     @staticmethod
     def of_batch(image_size: int) -> Transform:
@@ -60,7 +61,7 @@ class AugmentBatch(Loader):
 
 
 def augmentation(image_size: int) -> Transform:
-    """Images uint8 (..., 3, H, W) -> float32, cropped, flipped, coloured and normalised; one draw for each call."""
+    """Images uint8 (..., 3, H, W) -> float32, augmented and normalised by one draw."""
     from torchvision.transforms import v2
 
     transform: Transform = v2.Compose(
@@ -74,11 +75,11 @@ def augmentation(image_size: int) -> Transform:
     return transform
 
 
-def as_it_is(image: Tensor) -> Tensor:
+def unchanged(image: Tensor) -> Tensor:
     """The same image."""
     return image
 
 
-INPUTS.add(InputSpec("augment_w0", Augment, attributes(workers=0, augmentation="image")))
-INPUTS.add(InputSpec("augment_w2", Augment, attributes(workers=2, augmentation="image")))
-INPUTS.add(InputSpec("augment_batch", AugmentBatch, attributes(workers=0, augmentation="batch")))
+INPUTS.add(InputSpec("augment_w0", Augment, attributes_of(workers=0, augmentation="image")))
+INPUTS.add(InputSpec("augment_w2", Augment, attributes_of(workers=2, augmentation="image")))
+INPUTS.add(InputSpec("augment_batch", AugmentBatch, attributes_of(workers=0, augmentation="batch")))

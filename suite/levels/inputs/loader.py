@@ -1,4 +1,4 @@
-"""Images in the host's memory through PyTorch's `DataLoader`, in the training process or in worker processes."""
+"""Images in the host's memory through PyTorch's `DataLoader`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 IMAGES = 2048
 """Images in memory: an epoch of 32 batches of 64, and far more than a processor's inner caches hold."""
 IMAGES_BYTES = 2**26
-"""Of large images fewer are held: every worker that measures makes its own, up to 32 side by side."""
+"""Limit for large images: every worker makes its own set, and up to 32 workers live at the same time."""
 MEAN, DEVIATION = 127.5 / 255, 73.9 / 255
-"""Of the images' values, which are uniform from 0 to 255: normalised, they are on the scale of `synthetic`."""
+"""Of the images' values, which are uniform from 0 to 255. Normalised values have the scale of `synthetic`."""
 AHEAD = 2
-"""Batches that each loader worker prepares before they are asked for: torch's default `prefetch_factor`."""
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the kernel keeps it, not a file of ours
+"""Batches that each loader worker prepares in advance: torch's default `prefetch_factor`."""
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's folder, not a file of ours
 """Loader workers pass their batches through it; a container may grant as little as 64 MB."""
 
 Transform = Callable[["Tensor"], "Tensor"]
@@ -44,7 +44,7 @@ class Images:
     Args:
         pixels: uint8 (images, 3, H, W).
         labels: one for each image.
-        transform: what is done to one image, uint8 (3, H, W), when it is asked for.
+        transform: applied to one image, uint8 (3, H, W), when it is fetched.
     """
 
     def __init__(self, pixels: Tensor, labels: list[int], transform: Transform) -> None:
@@ -60,14 +60,15 @@ class Images:
 
 
 class JointBatches:
-    """Endless batches of indices: epoch after epoch in an order of its own, each without its incomplete last batch.
+    """Endless batches of indices, shuffled anew in each epoch.
 
-    Every process that shares the batches draws the same orders from the same seed, and takes its part of each.
+    The incomplete last batch of an epoch is dropped. Ranks that share the batches draw the same orders from the same
+    seed, and take their share of each.
 
     Args:
-        images: how many there are, at least `batch_size`.
+        images: number of images, at least `batch_size`.
         batch_size: indices of a joint batch.
-        part: which of them this process takes.
+        part: this rank's share of them.
         seed: of the orders.
     """
 
@@ -88,10 +89,10 @@ class JointBatches:
 
 
 class OwnRandom:
-    """torch's random state on the host, exchanged for one of the pipeline's own while the pipeline draws.
+    """The pipeline's random state, which replaces torch's while the pipeline draws.
 
     So the same seed gives the same batches whatever the network draws, and the network's draws do not depend on the
-    pipeline. Costs some 20 us a batch.
+    pipeline. It costs about 20 us a batch.
     """
 
     def __init__(self, seed: int) -> None:
@@ -101,7 +102,7 @@ class OwnRandom:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Draw from the own state."""
+        """Draw from the pipeline's state."""
         import torch
 
         with torch.random.fork_rng(devices=()):
@@ -111,17 +112,17 @@ class OwnRandom:
 
 
 class Loader(InputPipeline):
-    """Shuffled batches of images in memory, each image converted and normalised when it is fetched, then collated.
+    """Shuffled batches of images in memory, converted and normalised image by image.
 
-    Images are made before the first step, uint8 (3, H, W) each, up to `IMAGES` of them. The entry's attributes say in
-    how many `workers` (processes forked from the one that trains, 0 for none) they are fetched, and whether batches
-    are copied to the device from `pinned` memory without waiting for the copy. Batches come endlessly: workers live
-    as long as the step and do not stop between epochs.
+    Images are made before the first step, uint8 (3, H, W) each, up to `IMAGES` of them. The entry's attribute `workers`
+    is the number of processes that fetch them, forked from the one that trains; with 0 that one fetches them. With the
+    attribute `pinned`, batches are copied to the device from pinned memory without waiting for the copy. Batches are
+    endless: workers live as long as the step and do not stop between epochs.
 
-    Inside a step, and its wait for data: with 0 workers fetching, conversion to float32 and normalisation of each
-    image, collation to (N, 3, H, W) and the copy to the device; with more the rest of that work which the workers
-    have not done meanwhile, taking the batch out of shared memory, and the copy (with pinned memory its start alone).
-    The workers' own time on cores is in no metric. Outside: making the images, starting the workers.
+    Inside a step, and its wait for data, with 0 workers: fetching, conversion to float32 and normalisation of each
+    image, collation to (N, 3, H, W) and the copy to the device. With more: that work as far as the workers have not
+    finished it, taking the batch out of shared memory, and the copy (with pinned memory only its start). The workers'
+    time on cores is in no metric. Outside: making the images, starting the workers.
 
     Source: PyTorch, `torch.utils.data`, sections "Single- and multi-process data loading" and "Memory pinning". Ours
         differs in that its epochs follow each other without a stop, and `pause` holds the workers.
@@ -133,54 +134,54 @@ class Loader(InputPipeline):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:
-        """No CUDA device to pin memory for, fewer cores than workers, or too little memory to pass batches through."""
-        facts = INPUTS[case.input].attributes
-        if facts.get("pinned") and device != "cuda":
+        """No CUDA device for pinned memory, too few cores, or too little shared memory."""
+        attributes = INPUTS[case.input].attributes
+        if attributes.get("pinned") and device != "cuda":
             return f"{case.input} pins memory for CUDA devices, and {case.execution} runs on {device}"
-        return refusal_of_workers(case, facts["workers"]) if facts.get("workers") else ""
+        return refusal_of_workers(case, attributes["workers"]) if attributes.get("workers") else ""
 
     @staticmethod
-    def of_image(image_size: int) -> Transform:  # noqa: ARG004 - transforms that crop look at it
-        """What is done to an image, uint8 (3, H, W), when it is fetched."""
+    def of_image(image_size: int) -> Transform:  # noqa: ARG004 - transforms that crop read it
+        """The transform of an image, uint8 (3, H, W), when it is fetched."""
         return normalisation()
 
     @staticmethod
-    def of_batch(image_size: int) -> Transform | None:  # noqa: ARG004 - likewise
-        """What is done to a collated batch (n, 3, H, W) on the device, if anything."""
+    def of_batch(image_size: int) -> Transform | None:  # noqa: ARG004 - transforms that crop read it
+        """The transform of a collated batch (n, 3, H, W) on the device; None for none."""
         return None
 
     def batches(self, case: Case, placement: Placement) -> Iterator[tuple[Tensor, Tensor]]:
-        """Start the workers; endless (images, labels), the same for the same seed, the part that the placement names.
+        """Start the workers; yield endless pairs of images and labels.
 
         The images and their order are the same for every pipeline of this family.
         """
         import torch
 
-        facts = INPUTS[case.input].attributes
+        attributes = INPUTS[case.input].attributes
         generator = torch.Generator().manual_seed(case.seed)
-        images = made(case, generator, self.of_image(case.image_size))
+        images = make_images(case, generator, self.of_image(case.image_size))
         order_seed, draws_seed = torch.randint(2**31, (2,), generator=generator).tolist()
         indices = JointBatches(len(images), case.batch_size, placement.part, order_seed)
-        draws_seed += placement.rank  # processes that share batches augment their parts differently
+        draws_seed += placement.rank  # ranks that share batches augment their shares differently
         before = multiprocessing.active_children()
-        loaded = load(images, indices, draws_seed, facts.get("workers", 0), pinned=facts.get("pinned", False))
+        loaded = load(images, indices, draws_seed, attributes.get("workers", 0), pinned=attributes.get("pinned", False))
         self._workers = [process for process in multiprocessing.active_children() if process not in before]
-        self._batches = placed(loaded, placement, self.of_batch(case.image_size), OwnRandom(draws_seed))
+        self._batches = to_device(loaded, placement, self.of_batch(case.image_size), OwnRandom(draws_seed))
         return self._batches
 
     def pause(self) -> None:
-        """Hold the workers where they are: nothing of what they would do now is in a round, and others are measured."""
+        """Stop the workers: their work would be in no round, and others are measured now."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let the workers go on where they were held."""
+        """Continue the workers."""
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """End the workers: of themselves once their batch is done, by force where an error holds on to the loader."""
+        """End the workers, by a signal if an error still holds the loader."""
         self.go_on()
         if self._batches is not None:
-            self._batches.close()  # it held the loader's iterator, whose end is that of the workers
+            self._batches.close()  # it holds the loader's iterator, which ends the workers
             self._batches = None
         for worker in self._workers:
             worker.terminate()
@@ -195,7 +196,7 @@ class Loader(InputPipeline):
 
 
 def refusal_of_workers(case: Case, workers: int) -> str:
-    """Why this machine is too small for the loader workers of `case`; empty where it is not."""
+    """Reason why this machine is too small for the loader workers; empty if it is not."""
     cores = affinity_cores()
     if cores < workers:
         return f"{case.input} starts {workers} loader workers, and this process may use {cores} of the machine's cores"
@@ -208,13 +209,13 @@ def refusal_of_workers(case: Case, workers: int) -> str:
 
 @optional_or(int)
 def shared_memory_bytes() -> int:
-    """Size of the shared memory; 0 where it is unknown, or not bounded."""
-    there = os.statvfs(SHARED_MEMORY)
-    return there.f_blocks * there.f_frsize
+    """Size of the shared memory; 0 if it is unknown or has no limit."""
+    status = os.statvfs(SHARED_MEMORY)
+    return status.f_blocks * status.f_frsize
 
 
-def made(case: Case, generator: torch.Generator, transform: Transform) -> Images:
-    """Uniformly distributed images of the case's size, and labels; at least one batch."""
+def make_images(case: Case, generator: torch.Generator, transform: Transform) -> Images:
+    """Make at least one batch of uniformly distributed images, and labels."""
     import torch
 
     count = max(case.batch_size, min(IMAGES, IMAGES_BYTES // (3 * case.image_size**2)))
@@ -224,7 +225,7 @@ def made(case: Case, generator: torch.Generator, transform: Transform) -> Images
 
 
 def normalisation() -> Transform:
-    """Images uint8 (..., 3, H, W) -> float32, of mean 0 and standard deviation 1 as far as they are uniform."""
+    """Images uint8 (..., 3, H, W) -> float32; uniform ones get mean 0 and deviation 1."""
     import torch
     from torchvision.transforms import v2
 
@@ -234,7 +235,7 @@ def normalisation() -> Transform:
 
 
 def load(images: Images, indices: JointBatches, seed: int, workers: int, *, pinned: bool) -> Iterator[Any]:
-    """The iterator of a `DataLoader`, its workers started; they end with it, and with this process however it ends."""
+    """Start the workers of a `DataLoader`; they end with its iterator or this process."""
     import torch
     from torch.utils.data import DataLoader
 
@@ -252,14 +253,17 @@ def load(images: Images, indices: JointBatches, seed: int, workers: int, *, pinn
 
 
 def end_with_parent(parent: int, worker: int) -> None:  # noqa: ARG001 - torch numbers its workers
-    """Ask the kernel to end this loader worker with its parent: torch's own watch wakes every 5 s, and not if held."""
+    """Ask the kernel to end this loader worker with its parent.
+
+    torch's own watch wakes every 5 s, and never while the worker is stopped.
+    """
     die_with_parent(parent)
 
 
-def placed(
+def to_device(
     loaded: Iterator[Any], placement: Placement, transform: Transform | None, random: OwnRandom
 ) -> Generator[tuple[Tensor, Tensor]]:
-    """Loaded batches on the device, images (n, 3, H, W) after the batch's transform."""
+    """Put loaded batches on the device, images (n, 3, H, W) transformed."""
     while True:
         with random():
             images, labels = next(loaded)
@@ -269,11 +273,11 @@ def placed(
         yield placement.put(images, labels, non_blocking=non_blocking)
 
 
-def attributes(workers: int, *, pinned: bool = False, augmentation: str = "none") -> dict[str, Any]:
-    """What a pipeline of this family is made of."""
+def attributes_of(workers: int, *, pinned: bool = False, augmentation: str = "none") -> dict[str, Any]:
+    """The attributes of a pipeline of this family."""
     return {"augmentation": augmentation, "workers": workers, "pinned": pinned}
 
 
-INPUTS.add(InputSpec("loader_w0", Loader, attributes(workers=0)))
-INPUTS.add(InputSpec("loader_w2", Loader, attributes(workers=2)))
-INPUTS.add(InputSpec("pinned_w2", Loader, attributes(workers=2, pinned=True)))
+INPUTS.add(InputSpec("loader_w0", Loader, attributes_of(workers=0)))
+INPUTS.add(InputSpec("loader_w2", Loader, attributes_of(workers=2)))
+INPUTS.add(InputSpec("pinned_w2", Loader, attributes_of(workers=2, pinned=True)))

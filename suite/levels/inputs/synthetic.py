@@ -1,4 +1,4 @@
-"""Images made before the first step: what the step costs when input costs nothing."""
+"""Images made before the first step: the cost of the step without input."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCHES = 4
-"""Different batches, in turn: one alone would stay in a cache that a training run never finds warm."""
+"""Different batches, in turn: a single one would stay in a cache that is never warm in a training run."""
 
 
 class Synthetic(InputPipeline):
-    """Normally distributed images (N, 3, H, W) and uniform labels (N,), in turn from a fixed set on the device.
+    """A fixed set of normally distributed images (N, 3, H, W) and uniform labels (N,).
 
-    Inside a step: nothing but taking the next pair. Outside: making it.
+    They are on the device. Inside a step: taking the next pair. Outside: making it.
 
     Source: the synthetic mode of TorchBench and of the MLPerf training reference implementations.
     """
 
     def batches(self, case: Case, placement: Placement) -> Iterator[tuple[Tensor, Tensor]]:
-        """Endless (images, labels), the same for the same seed; the part of each that the placement names."""
+        """Endless pairs of images and labels of the placement's share."""
         import torch
 
         generator = torch.Generator().manual_seed(case.seed)
         shape = (case.batch_size, 3, case.image_size, case.image_size)
-        made = [
+        joint = [
             (torch.randn(shape, generator=generator), torch.randint(NUM_CLASSES, shape[:1], generator=generator))
             for _ in range(BATCHES)
         ]
-        return cycle([placement.put(images[placement.part], labels[placement.part]) for images, labels in made])
+        return cycle([placement.put(images[placement.part], labels[placement.part]) for images, labels in joint])
 
 
 INPUTS.add(InputSpec("synthetic", Synthetic, {"augmentation": "none"}))

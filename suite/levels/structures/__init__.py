@@ -1,6 +1,7 @@
-"""Network structures, one family per file. A new file here with `@STRUCTURES.register(...)` is found by itself.
+"""Network structures, one family a file.
 
-Files import torch inside their builders only, so that the matrix can be listed without it.
+A builder with `@STRUCTURES.register(...)` in a new file is registered. Files import torch inside their builders only,
+so that the matrix can be listed without it.
 """
 
 import importlib

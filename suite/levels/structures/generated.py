@@ -1,9 +1,9 @@
-"""The generated family: its attributes are levels of their own, told apart in its names.
+"""The generated family: each attribute is a word in the name.
 
 `<connection>[_<layer>][_<normalisation>][_<head>]_d<depth>w<width>`; the words for an ordinary convolution, batch
 normalisation and global average pooling are left out: `residual_d8w32`, `dense_grouped_nonorm_fc_d16w64`. Members
-whose names differ in one word differ in nothing but what it says. What the words mean stands at the tables below, and
-in `suite.levels.layers` with the sources. A selection is listed; any other member is found by its name.
+whose names differ in one word differ in that attribute only. The tables below define the words, and
+`suite.levels.layers` has the sources. A selection is listed; any other member is found by its name.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ DEPTHS = (2, 4, 8, 16)
 WIDTHS = (16, 32, 64)
 """Channels of every layer in the body."""
 CONNECTIONS = ("plain", "residual", "dense")
-"""What a block is given: what came out of the block before; the same, which is also added to what comes out of it; or
-what came out of all blocks since the last pooling, concatenated and brought back to the width by a 1x1 convolution."""
+"""The input of a block: the output of the block before; the same, which is also added to the block's output; or the
+outputs of all blocks since the last pooling, concatenated and reduced to the width by a 1x1 convolution."""
 LAYERS = {"": "convolution", "separable": "separable", "grouped": "grouped", "bottleneck": "bottleneck"}
 """Word in a name -> what a layer is: 3x3; 3x3 by channel, then 1x1; 3x3 in four groups; 1x1 to a quarter of the width,
 3x3, 1x1 to the width. The first convolution, from the images, is always an ordinary one."""
@@ -41,7 +41,7 @@ MIN_IMAGE_SIZE = 4
 
 SELECTION = {
     *(f"{connection}_d{depth}w{width}" for connection, depth, width in product(CONNECTIONS[:2], DEPTHS, WIDTHS)),
-    # one thing after the other changed in residual_d4w32
+    # residual_d4w32 with one attribute changed
     "dense_d4w32",
     "residual_separable_d4w32",
     "residual_grouped_d4w32",
@@ -50,7 +50,7 @@ SELECTION = {
     "residual_groupnorm_d4w32",
     "residual_fc_d4w32",
 }
-"""Members that are listed, and so part of every profile that does not name its structures."""
+"""Members that are listed, and so in every profile that does not name its structures."""
 
 
 def generated(

@@ -1,4 +1,4 @@
-"""Fully connected networks: what a step costs without a convolution. `mlp_d<depth>w<width>`, such as `mlp_d2w128`."""
+"""Fully connected networks, without convolutions: `mlp_d<depth>w<width>`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 DEPTHS = (1, 2, 4, 8)
 """Hidden layers."""
 WIDTHS = (64, 128, 256, 512)
-"""Units of each; 128 as between the linear layers of the seed CNN."""
+"""Units of each hidden layer; 128 as between the linear layers of the seed CNN."""
 SELECTION = {"mlp_d2w128", "mlp_d4w128", "mlp_d2w512"}
-"""Members that are listed, and so part of every profile that does not name its structures."""
+"""Members that are listed, and so in every profile that does not name its structures."""
 
 
 def mlp(num_classes: int, image_size: int, *, depth: int, width: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The seed of the matrix, a small CNN, and its variations: more or fewer layers, or layers of another type.
+"""The seed of the matrix, a small CNN, and variations of its layers.
 
 `seed_cnn[_<layer>]_c<blocks>l<linear layers>`, such as `seed_cnn_c3l2` and `seed_cnn_separable_c2l2`. `seed_cnn` is
 `seed_cnn_c2l2` by its usual name.
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 CHANNELS = (16, 32, 64)
-"""Channels that come out of the blocks: twice as many in each."""
+"""Output channels of the blocks: twice as many in each."""
 LINEARS = (1, 2, 3)
 """Linear layers, with `HIDDEN` units between them."""
 HIDDEN = 128
 LAYERS = {"": "convolution", "separable": "separable", "grouped": "grouped", "bottleneck": "bottleneck"}
-"""Word in a name -> what a layer is, see `layers`. The first one, which is given three channels, is always an
-ordinary convolution, so that one block has no other layer type."""
+"""Word in a name -> type of layer, see `suite.levels.layers`. The first layer, on three channels, is always an ordinary
+convolution, so that a network of one block has no other type."""
 SELECTION = {
-    # one thing after the other changed in seed_cnn
+    # seed_cnn with one attribute changed
     "seed_cnn_c1l2",
     "seed_cnn_c3l2",
     "seed_cnn_c2l1",
@@ -33,7 +33,7 @@ SELECTION = {
     "seed_cnn_grouped_c2l2",
     "seed_cnn_bottleneck_c2l2",
 }
-"""Variations that are listed, and so part of every profile that does not name its structures."""
+"""Variations that are listed, and so in every profile that does not name its structures."""
 
 
 def seed_cnn(
@@ -64,7 +64,7 @@ def seed_cnn(
 
 
 def seed(name: str, *, depth: int, linear_layers: int, layer: str) -> StructureSpec:
-    """The entry for one variation; its smallest image has one pixel left after the last pooling."""
+    """The entry of a variation; the smallest image has one pixel after all poolings."""
     made_of: dict[str, Any] = {"depth": depth, "linear_layers": linear_layers, "layer": layer}
     fixed = {"family": "seed_cnn", "width": CHANNELS[0], "connection": "plain", "normalisation": "none", "head": "fc"}
     return StructureSpec(name, partial(seed_cnn, **made_of), fixed | made_of, 2**depth)

@@ -1,8 +1,9 @@
-"""Networks of torchvision, with fresh weights: what a result here means for the networks that people train.
+"""Networks of torchvision, with fresh weights, one entry each.
 
-One entry each. Below its smallest image size a network fails; or, where it would run at any size, it would halve
-maps of a single pixel in front of its last stage, and in a small batch the gradients through so many batch
-normalisations of so few values grow beyond all bounds (1e15 and more at 16 pixels and 2 images; finite at 17).
+They show whether results of small networks hold for networks that people train. Below its smallest image size a network
+fails. Some would run at any size, but halve maps of a single pixel before their last stage. In a small batch, the
+gradients through so many batch normalisations of so few values then grow without bounds (1e15 and more at 16 pixels and
+2 images; finite at 17).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def entry(name: str, paper: str, min_image_size: int, alone: int = 1, **attribut
 
     Args:
         name: torchvision's name for it, and ours.
-        paper: where it was described.
-        min_image_size: pixels a side from which it really trains, found by trial.
-        alone: pixels a side from which it trains on one image, by trial too; below, its last maps have one pixel.
-        attributes: what it is made of. `depth` is the number in its name or in its paper's table, where there is one.
+        paper: its description.
+        min_image_size: pixels a side from which it trains, found by trial.
+        alone: pixels a side from which it trains on one image, found by trial; below, its last maps have one pixel.
+        attributes: its properties. `depth` is the number in its name or in its paper's table, if there is one.
     """
     STRUCTURES.add(
         StructureSpec(

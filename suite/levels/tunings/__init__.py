@@ -1,4 +1,4 @@
-"""Tunings: ways of running the same step. A new file here that adds a `TuningSpec` is found by itself.
+"""Tunings. Adding a `TuningSpec` in a new file registers it.
 
 Each undoes what it sets. Files import torch only when a tuning is in use.
 """

@@ -28,11 +28,10 @@ CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 class Compile(Tuning):
-    """The network compiled by torch.compile with its default backend; loss and optimizer stay eager.
+    """The network compiled by torch.compile; loss and optimizer stay eager.
 
-    Cold compilation, warm compilation and step time are told apart: the first steps run with an empty cache on disk,
-    then again, after what was compiled is forgotten, with the cache filled. Both are values of the visit, before the
-    warm-up.
+    The backend is the default one. Cold and warm compilation are separate metrics of the visit, before the warm-up: the
+    first steps run with an empty cache on disk, then again with the cache filled, after the compiled code was dropped.
 
     Source: Ansel et al. 2024, "PyTorch 2: faster machine learning through dynamic Python bytecode transformation and
         graph compilation"; PyTorch, "Compile time caching in torch.compile".
@@ -40,11 +39,11 @@ class Compile(Tuning):
 
     agrees_within = 1e-3
     FIRST_STEPS = 2
-    """The second call may compile once more, for shapes or strides that turned out to differ."""
+    """The second call may compile again, for shapes or strides that differ from the first."""
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - inductor writes C++ for its wrappers on any device
-        """There is no C++ compiler."""
+        """No C++ compiler."""
         compilers = [os.environ.get("CXX", ""), "g++", "clang++"]
         if any(shutil.which(compiler) for compiler in compilers if compiler):
             return ""
@@ -52,7 +51,7 @@ class Compile(Tuning):
 
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """An empty cache of its own, and no pool of processes that compile."""
+        """A new, empty cache, and no pool of processes that compile."""
         import torch._inductor.config as inductor
 
         before, threads = os.environ.get(CACHE_VARIABLE), inductor.compile_threads
@@ -69,7 +68,7 @@ class Compile(Tuning):
                     os.environ[CACHE_VARIABLE] = before
 
     def prepare(self, network: nn.Module) -> nn.Module:
-        """The network, compiled at its first call."""
+        """Compile the network at its first call."""
         import torch
 
         compiled: nn.Module = torch.compile(network)  # type: ignore[assignment]
@@ -94,16 +93,17 @@ class Compile(Tuning):
 
 
 class CudaGraph(CudaOnly):
-    """The whole step captured once as a CUDA graph and replayed: one launch instead of hundreds.
+    """The whole step as a CUDA graph: one launch instead of hundreds.
 
-    Inside a step: copying the batch into the graph's own images and labels, and the replay.
+    The first step captures the graph, later ones replay it. Inside a step: copying the batch into the graph's own
+    images and labels, and the replay.
 
     Source: PyTorch, "CUDA semantics", section "Whole-network capture".
     """
 
     frees_gradients = False
     WARMUP_STEPS = 3
-    """Steps on a side stream before the capture, as torch's documentation asks for."""
+    """Steps on a side stream before the capture, as torch's documentation requires."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
@@ -112,8 +112,8 @@ class CudaGraph(CudaOnly):
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:
         """No CUDA device, or an optimizer whose step reads back from the device."""
-        facts = OPTIMIZERS[case.optimizer].attributes
-        capturable = case.mode == INFER or facts["family"] == "sgd" or facts.get("capturable")
+        optimizer = OPTIMIZERS[case.optimizer].attributes
+        capturable = case.mode == INFER or optimizer["family"] == "sgd" or optimizer.get("capturable")
         return super().refusal(case, device) or (
             "" if capturable else f"{case.optimizer} is not capturable in a CUDA graph"
         )

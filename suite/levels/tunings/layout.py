@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 class ChannelsLast(Tuning):
-    """Images and weights of convolutions in memory as (N, H, W, C), the order that vectorised kernels prefer.
+    """Images and weights of convolutions as (N, H, W, C) in memory.
+
+    Vectorised kernels prefer this order.
 
     Source: PyTorch tutorials, "Channels last memory format in PyTorch".
     """

@@ -1,4 +1,4 @@
-"""Numbers of fewer bits: mixed precision, and coarser products of float32."""
+"""Fewer bits: mixed precision, and coarser products of float32."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SKIPPED_STEPS = Metric(
 
 
 class Bf16(Tuning):
-    """Forward and loss under autocast to bfloat16; weights, gradients and optimizer stay float32.
+    """Forward and loss in bfloat16; weights, gradients and optimizer stay float32.
 
     Source: PyTorch, "Automatic mixed precision package"; Kalamkar et al. 2019, "A study of BFLOAT16 for deep learning
         training" (no scaling of the loss is needed).
@@ -40,9 +40,10 @@ class Bf16(Tuning):
 
 
 class Fp16(CudaOnly):
-    """Forward and loss under autocast to float16, with a scaled loss; steps whose gradients overflow are skipped.
+    """Forward and loss in float16, with a scaled loss.
 
-    Skipped steps are counted, since a skipped step is not a fast step: each lowers the scale once.
+    Steps whose gradients overflow are skipped, and each lowers the scale once. Skipped steps are counted, since a
+    skipped step is not a fast step.
 
     Source: Micikevicius et al. 2018, "Mixed precision training"; PyTorch, "Automatic mixed precision package".
     """
@@ -51,7 +52,7 @@ class Fp16(CudaOnly):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:
-        """No CUDA device, or an optimizer that would take scaled gradients for those of its loss."""
+        """No CUDA device, or an optimizer that would use scaled gradients as they come."""
         evaluates = case.mode != INFER and OPTIMIZERS[case.optimizer].closure
         return super().refusal(case, device) or (
             f"{case.optimizer} evaluates loss and gradients itself, and {case.tuning} scales them" if evaluates else ""
@@ -72,11 +73,11 @@ class Fp16(CudaOnly):
         return torch.autocast(self.device, torch.float16)
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients of the scaled loss."""
+        """Compute the gradients of the scaled loss."""
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def update(self, optimizer: torch.optim.Optimizer) -> None:
-        """The optimizer's step, unless a gradient is infinite or NaN."""
+        """Take the optimizer's step, unless a gradient is infinite or NaN."""
         self.scaler.step(optimizer)
         self.scaler.update()
 
@@ -95,7 +96,10 @@ class Fp16(CudaOnly):
         return (Probe(SKIPPED_STEPS, self._count_skipped),)
 
     def _count_skipped(self) -> float:
-        """Read outside the rounds, for it waits for the device. A round in which the scale also grew shows fewer."""
+        """Skipped steps so far, counted by the decreases of the scale.
+
+        Read outside the rounds, since reading waits for the device. A round in which the scale also grew shows fewer.
+        """
         scale, before = self.scaler.get_scale(), self._scale
         while self._scale and scale < before:
             self.skipped += 1
@@ -105,7 +109,9 @@ class Fp16(CudaOnly):
 
 
 class Tf32(CudaOnly):
-    """Matrix products and convolutions of float32 in TensorFloat-32: 10 bits of mantissa instead of 23.
+    """Products and convolutions of float32 in TensorFloat-32.
+
+    It has 10 bits of mantissa instead of 23.
 
     Source: PyTorch, "CUDA semantics", section "TensorFloat-32 (TF32) on Ampere (and later) devices".
     """
@@ -114,7 +120,7 @@ class Tf32(CudaOnly):
 
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """Allow TF32 in both."""
+        """Allow TF32 in products and convolutions."""
         import torch
 
         before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32

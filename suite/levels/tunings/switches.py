@@ -1,4 +1,4 @@
-"""Settings of torch that change how the same operations are carried out."""
+"""Settings of torch that change how it runs the same operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from suite.registry import TUNINGS, TuningSpec
 
 
 class Threads(Tuning):
-    """A number of threads within each operation, whatever the run allows.
+    """A number of threads within each operation, whatever the run's `--threads`.
+
+    Attributes:
+        threads: the number.
 
     Source: PyTorch, "CPU threading and TorchScript inference", `torch.set_num_threads`.
     """
@@ -24,14 +27,14 @@ class Threads(Tuning):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - threads prepare the work of every device
-        """Fewer cores than threads, or a limit of OpenMP's below them."""
+        """Fewer cores than threads, or a lower limit of OpenMP."""
         if cls.threads <= affinity_cores():
             return threads.refusal(cls.threads)
         return f"{case.tuning} has {cls.threads} threads, and this process may use {affinity_cores()} cores"
 
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """That many threads."""
+        """Set the number of threads."""
         import torch
 
         before = torch.get_num_threads()
@@ -44,14 +47,28 @@ class Threads(Tuning):
             torch.set_num_threads(before)
 
 
-def of_threads(name: str, threads: int) -> TuningSpec:
-    """The entry of a number of threads."""
-    strategy = type(f"Threads{threads}", (Threads,), {"__doc__": Threads.__doc__, "threads": threads})
-    return TuningSpec(name, strategy, {"compiled": False, "dtype": "float32", "threads": threads})
+class TwoThreads(Threads):
+    """Two threads within each operation. Source: as `Threads`."""
+
+    threads = 2
+
+
+class FourThreads(Threads):
+    """Four threads within each operation. Source: as `Threads`."""
+
+    threads = 4
+
+
+class EightThreads(Threads):
+    """Eight threads within each operation. Source: as `Threads`."""
+
+    threads = 8
 
 
 class FlushDenormal(Tuning):
-    """Denormal results become zero: numbers below 1.2e-38, many times slower than others on some processors.
+    """Denormal results, numbers below 1.2e-38, become zero.
+
+    Some processors compute with them many times slower than with others.
 
     Source: PyTorch, `torch.set_flush_denormal`; Intel, "Intel 64 and IA-32 architectures software developer's manual",
         volume 1, section 10.2.3.3.
@@ -59,7 +76,7 @@ class FlushDenormal(Tuning):
 
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """Flush, on this thread and those that it starts."""
+        """Flush denormal results on this thread and those that it starts."""
         import torch
 
         before = sys.float_info.min / 2 == 0.0
@@ -73,14 +90,14 @@ class FlushDenormal(Tuning):
 
 
 class CudnnBenchmark(CudaOnly):
-    """cuDNN tries its algorithms on the first batch of each shape and keeps the fastest.
+    """cuDNN tries its algorithms on the first batch of a shape and keeps the fastest.
 
     Source: PyTorch, "Performance tuning guide", section "Enable cuDNN auto-tuner".
     """
 
     @contextmanager
     def setting(self) -> Iterator[None]:
-        """Let it search."""
+        """Let cuDNN try its algorithms."""
         import torch
 
         before = torch.backends.cudnn.benchmark
@@ -109,8 +126,13 @@ class InferenceMode(Tuning):
         return torch.inference_mode()
 
 
-for _name, _threads in (("one_thread", 1), ("two_threads", 2), ("four_threads", 4), ("eight_threads", 8)):
-    TUNINGS.add(of_threads(_name, _threads))
+for _name, _strategy in (
+    ("one_thread", Threads),
+    ("two_threads", TwoThreads),
+    ("four_threads", FourThreads),
+    ("eight_threads", EightThreads),
+):
+    TUNINGS.add(TuningSpec(_name, _strategy, {"compiled": False, "dtype": "float32", "threads": _strategy.threads}))
 TUNINGS.add(TuningSpec("flush_denormal", FlushDenormal, {"compiled": False, "dtype": "float32"}))
 TUNINGS.add(TuningSpec("cudnn_benchmark", CudnnBenchmark, {"compiled": False, "dtype": "float32"}))
 TUNINGS.add(TuningSpec("inference_mode", InferenceMode, {"compiled": False, "dtype": "float32"}))
