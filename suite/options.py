@@ -133,7 +133,7 @@ class Option:
 
     @property
     def dest(self) -> str:
-        """The attribute under which a parser keeps it; pytest's plug-ins share one namespace."""
+        """A parser's attribute for it; the plug-ins of pytest share one namespace."""
         return f"stepmark_{self.field}"
 
     @property
@@ -157,7 +157,7 @@ class Option:
 
 
 def planned(name: str, value: str, meaning: str, kind: Kind, *, in_profile: bool = False) -> Option:
-    """An option that sets the field of the plan with its name, and has that field's default."""
+    """An option that sets the plan's field of its name, with that field's default."""
     default = kind.write(getattr(DEFAULTS, name.replace("-", "_")))
     return Option(name, value, meaning, default, kind=kind, in_profile=in_profile)
 
@@ -276,7 +276,7 @@ def default_texts(options: Iterable[Option]) -> dict[str, str]:
 
 
 def refuse_with_resume(given: Iterable[str]) -> None:
-    """Refuse options beside `--resume`.
+    """Refuse other options together with `--resume`.
 
     Raises:
         StepmarkError: one was given.

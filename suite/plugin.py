@@ -36,7 +36,7 @@ from suite.records.atomic_files import refusal_of
 from suite.records.failure_reason import attempted
 from suite.runner.progress import ProgressLine
 from suite.runner.session import LiveRun
-from suite.runner.settings import Settings, machine_defaults, settle
+from suite.runner.settings import Settings, machine_defaults, resolve_options
 
 """Exit code for what the user can mend."""
 RUNS_FOLDER = Path("reports", "runs")
@@ -98,7 +98,7 @@ def bench_of(config: pytest.Config) -> Bench:
         if world and world.rank:
             pytest.exit("under torchrun start `stepmark run`, in which all ranks take part.", ExitCode.WRONG_USAGE)
         with sentence():
-            config.stash[BENCH] = Bench(settle(given_options(config.option, OPTIONS), machine_defaults()))
+            config.stash[BENCH] = Bench(resolve_options(given_options(config.option, OPTIONS), machine_defaults()))
     return config.stash[BENCH]
 
 

@@ -29,7 +29,7 @@ from suite.options import (
 from suite.plugin import pytest_addoption, resume_command
 from suite.records import SURVEYS, Plan, StepmarkError
 from suite.report.provenance import command
-from suite.runner.settings import settle
+from suite.runner.settings import resolve_options
 from tests.fakes import made_runs
 
 POSITIVE = st.floats(min_value=1e-6, max_value=1e6)
@@ -78,12 +78,12 @@ def profiles(tmp_path_factory) -> Path:
 
 @given(typed=TYPED, machine=st.tuples(COUNTS, COUNTS))
 def test_the_command_to_measure_again_makes_the_same_plan_on_any_machine(profiles, typed, machine):
-    first = settle(
+    first = resolve_options(
         {"profile": "mine", "profiles": str(profiles), **typed}, {"threads": machine[0], "abreast": machine[1]}
     )
     selection = {"profile": first.profile.name, "profiles_file": str(first.profile.file)}
     line = command(made_runs.run([], plan=first.plan, selection=selection), "a-b-cpu")
-    again = settle(parsed(line), {"threads": 1, "abreast": 1})
+    again = resolve_options(parsed(line), {"threads": 1, "abreast": 1})
     assert again.plan == first.plan
     assert again.profile == first.profile
 

@@ -1,4 +1,4 @@
-"""What cannot be read and has to be measured: the allocator's part in a step, and how much identical cases differ."""
+"""Measured checks: the allocator's share of a step, and the noise floor."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from suite.runner.worker_handle import ForkedWorker, WorkerFailed
 CASE = Case("residual_d4w32", "sgd_momentum", "cpu")
 """A network between small and large."""
 SMALL = Case("seed_cnn", "sgd_momentum", "cpu")
-"""One of which the allocator is a larger part."""
+"""A network in whose step the allocator has a larger share."""
 WORKERS = 4
 TURNS = 8
 TURN_S = 0.1
 WARMUP_S = 0.5
 MUCH_LONGER = 1.05
-"""Step time with the usual allocator over that with the steady one from which it is worth a word."""
+"""Ratio of step times, default allocator to steady one, from which there is advice."""
 IDENTICAL = 8
 """Identical cases, which make 28 pairs."""
 SECONDS_EACH = 1.5
@@ -34,33 +34,34 @@ MUCH_NOISE = 0.03
 """Half of the pairs differ by less than a median; 3 % is the change that a gate is to find."""
 
 
-def allocator() -> Finding:
-    """How much longer a step takes with glibc's usual allocator, and how many pages it maps in: in several workers, for
-    what it does depends on the history of a heap, and is chance.
+def measure_allocator() -> Finding:
+    """Measure how much longer a step takes with glibc's default allocator.
+
+    Several workers take part, since the allocator's work depends on the history of a heap.
     """
     plan = Plan(threads=default_threads(), surveys="none")
     with Launcher(replace(plan, allocator="default")) as usual, Launcher(plan) as steady:
         try:
-            step_s, faults = compared([launcher.fork(SMALL) for launcher in (usual, steady) for _ in range(WORKERS)])
+            step_s, faults = take_turns([launcher.fork(SMALL) for launcher in (usual, steady) for _ in range(WORKERS)])
         except WorkerFailed as failed:
             return unknown("allocator", f"{SMALL.id} does not run: {failed}")
     if steady.allocator not in (None, "steady"):
-        found = f"the steady one does not hold here: workers have {steady.allocator}"
+        found = f"the steady allocator has no effect here: workers have {steady.allocator}"
         return disturbs("allocator", found, "unset LD_PRELOAD")
     best_s = median(step_s[WORKERS:])
     ratios = sorted(one / best_s for one in step_s[:WORKERS])
     found = (
-        f"with glibc's usual one a step of {SMALL.id} takes {ratios[0]:.2f} to {ratios[-1]:.2f} times as long in "
-        f"{WORKERS} workers, and maps in up to {max(faults[:WORKERS]):.0f} pages"
+        f"with glibc's default allocator a step of {SMALL.id} takes {ratios[0]:.2f} to {ratios[-1]:.2f} times as long "
+        f"as with the steady one, in {WORKERS} workers, and maps in up to {max(faults[:WORKERS]):.0f} pages"
     )
     if ratios[-1] < MUCH_LONGER:
         return fine("allocator", found)
     settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
-    return disturbs("allocator", found, f"cases have a steady one; for training of your own set {settings}")
+    return disturbs("allocator", found, f"cases use the steady one; for other training set {settings}")
 
 
-def compared(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
-    """Medians of step time and of pages mapped in of workers that take turns."""
+def take_turns(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
+    """Medians of step time and of mapped pages, by worker. Workers take turns."""
     found: list[dict[str, list[float]]] = [{} for _ in workers]
     for worker in workers:
         worker.measure(seconds=WARMUP_S, steps_per_round=1, min_rounds=3)
@@ -71,30 +72,32 @@ def compared(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
     return [median(one["step_time"]) for one in found], [median(one["minor_faults"]) for one in found]
 
 
-def noise_floor() -> Finding:
-    """How much cases differ that are the same but for the seed, measured as a run measures them."""
+def measure_noise_floor() -> Finding:
+    """Measure how much cases differ that have another seed and are otherwise equal."""
     plan = Plan(threads=default_threads(), abreast=IDENTICAL, case_seconds=SECONDS_EACH, surveys="none")
     cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
     with Launcher(plan) as launcher:
         records = [one.record for one in Scheduler(plan, launcher).run(cases) if one.record]
     medians = [step_s for record in steadied(records) if (step_s := step_time(record))]
     if len(medians) < 2:
-        return unknown("noise floor", f"{CASE.id} does not run: {records[0].reason if records else 'nothing came'}")
+        return unknown(
+            "noise floor", f"{CASE.id} does not run: {records[0].reason if records else 'no case was measured'}"
+        )
     apart = [max(pair) / min(pair) - 1 for pair in combinations(medians, 2)]
     found = (
         f"identical cases differ by {units.text(median(apart), 'ratio', 2)}, the median of {len(apart)} pairs of "
         f"{CASE.id} with {SECONDS_EACH:g} s each, and by {units.text(max(apart), 'ratio', 2)} at most"
     )
     if median(apart) < MUCH_NOISE:
-        return fine("noise floor", f"{found}; a run that measures longer knows more")
-    return disturbs("noise floor", found, "see to what disturbs above; raise --case-seconds and --passes")
+        return fine("noise floor", f"{found}; longer runs are more precise")
+    return disturbs("noise floor", found, "follow the advice above; raise --case-seconds and --passes")
 
 
 def step_time(record: RunRecord) -> float | None:
-    """A record's median; None where it has none."""
+    """A record's median step time; None if it was not measured."""
     known = estimate(counted(record.measurement)) if record.measurement else None
     return known.median if known else None
 
 
-TRIALS = (allocator, noise_floor)
-"""What is measured, in this order."""
+EXPERIMENTS = (measure_allocator, measure_noise_floor)
+"""Experiments in the order in which they run."""

@@ -1,4 +1,4 @@
-"""What an examination comes to."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ State = Literal["fine", "disturbs", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: what was looked at.
-        state: `disturbs` where it makes step times differ from run to run, or from those of another machine, by more
-            than a little.
-        found: what it is here.
-        advice: what to do about it; empty where nothing is to be done.
+        name: the subject of the check.
+        state: `disturbs` if it makes step times differ from run to run, or from those of another machine.
+        found: the value on this machine, as text.
+        advice: a command or change that helps; empty if nothing is to be done.
     """
 
     name: str
@@ -27,15 +26,15 @@ class Finding:
 
 
 def fine(name: str, found: str) -> Finding:
-    """Nothing is to be done."""
+    """A finding that needs no action."""
     return Finding(name, "fine", found)
 
 
 def disturbs(name: str, found: str, advice: str) -> Finding:
-    """Something may be done."""
+    """A finding with advice."""
     return Finding(name, "disturbs", found, advice)
 
 
 def unknown(name: str, found: str) -> Finding:
-    """The machine does not tell."""
+    """A finding about a value that this machine does not give."""
     return Finding(name, "unknown", found)

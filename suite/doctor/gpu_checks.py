@@ -1,4 +1,4 @@
-"""How NVIDIA devices are set up, asked of their driver."""
+"""Settings and load of NVIDIA devices, from their driver."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from suite.machine.readings import NOTES, known
 
 NAME = "NVIDIA devices"
 HOT_C = 80
-"""Degrees from which many devices lower their clock."""
+"""Degrees Celsius from which many devices lower their clock."""
 
 
-def devices() -> Iterator[Finding]:
-    """What disturbs on each device; one finding where there is no driver, or none that can be asked."""
+def check_devices() -> Iterator[Finding]:
+    """One finding for each device, or a single one if no driver answers."""
     found = known(NAME, findings)
     yield from [unknown(NAME, f"could not be read: {NOTES.get(NAME)}")] if found is None else found
 
 
 def findings() -> list[Finding]:
-    """The finding of each device."""
+    """The finding of each device; one that there is none, without a driver."""
     try:
         with nvml.driver():
-            return [device(index) for index in range(pynvml.nvmlDeviceGetCount())]
+            return [check_device(index) for index in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError as error:
         return [fine(NAME, f"none: {error}")]
 
 
-def device(index: int) -> Finding:
-    """Persistence, clocks and heat of one device; what it does not tell is left out."""
+def check_device(index: int) -> Finding:
+    """Check persistence, clocks and temperature of one device."""
     name = f"GPU {index}"
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)

@@ -1,4 +1,4 @@
-"""What goes on right now: two looks at the kernel's counters, a little while apart."""
+"""Load during the next seconds, from two readings of the kernel's counters."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from suite.machine.interference import Interference
 
 WINDOW_S = 2.0
 MUCH_LOAD = 0.05
-"""Share of the allowed cores that others use from which they are in the way."""
+"""Share of the allowed cores from which the use by others disturbs."""
 MUCH_STEAL = 0.01
-"""Share of the allowed cores that the hypervisor gives to others from which it is in the way."""
+"""Share of the allowed cores' time from which steal by the hypervisor disturbs."""
 MUCH_PRESSURE = 0.05
-"""Share of the time for which some process waited for a core, over the last ten seconds."""
+"""Share of the last ten seconds with a process waiting for a core from which that disturbs."""
 SHOWN_PROCESSES = 3
 UNREADABLE = "the kernel's counters could not be read"
 PRESSURE = Path("/proc/pressure/cpu")
 
 
-def moment() -> Iterator[Finding]:
-    """What is in the way over the next seconds."""
+def check_load() -> Iterator[Finding]:
+    """Check load, steal, pressure and throttling over the next seconds."""
     before = interference.read_counters()
     time.sleep(WINDOW_S)
     after = interference.read_counters()
@@ -35,13 +35,13 @@ def moment() -> Iterator[Finding]:
     if seen is None:
         yield unknown("other load", UNREADABLE)
         return
-    yield load(seen)
-    yield steal(seen)
-    yield pressure()
-    yield throttling(seen, after.throttled_s)
+    yield check_other_load(seen)
+    yield check_steal(seen)
+    yield check_pressure()
+    yield check_throttling(seen, after.throttled_s)
 
 
-def load(seen: Interference) -> Finding:
+def check_other_load(seen: Interference) -> Finding:
     """Whether other processes use the cores that this one may use."""
     if seen.others_cores is None:
         return unknown("other load", UNREADABLE)
@@ -50,19 +50,25 @@ def load(seen: Interference) -> Finding:
         return fine("other load", f"{share:.1%} of the cores that this process may use")
     most = (seen.neighbours or ())[:SHOWN_PROCESSES]
     named = ", ".join(f"{one.name} (process {one.pid}) {one.cores:.0%} of a core" for one in most)
-    return disturbs("other load", f"{share:.0%} of the cores that this process may use: {named}", "end it, or wait")
+    return disturbs(
+        "other load", f"{share:.0%} of the cores that this process may use: {named}", "stop these processes, or wait"
+    )
 
 
-def steal(seen: Interference) -> Finding:
+def check_steal(seen: Interference) -> Finding:
     """Whether the hypervisor gives this machine's cores to others."""
     if seen.stolen is None:
         return unknown("steal", UNREADABLE)
     if seen.stolen < MUCH_STEAL:
         return fine("steal", f"{seen.stolen:.2%} of the time of its cores")
-    return disturbs("steal", f"{seen.stolen:.1%} of the time of its cores goes to other machines", "a host of its own")
+    return disturbs(
+        "steal",
+        f"the hypervisor gives {seen.stolen:.1%} of the time of its cores to other machines",
+        "use a dedicated host",
+    )
 
 
-def pressure(file: Path = PRESSURE) -> Finding:
+def check_pressure(file: Path = PRESSURE) -> Finding:
     """Whether processes wait for cores.
 
     Source: Linux, Documentation/accounting/psi.rst.
@@ -71,18 +77,24 @@ def pressure(file: Path = PRESSURE) -> Finding:
         some = dict(part.split("=") for part in file.read_text().splitlines()[0].split()[1:])
         share = float(some["avg10"]) / 100
     except (OSError, KeyError, ValueError, IndexError):
-        return unknown("CPU pressure", "not told")
+        return unknown("CPU pressure", "unknown: the kernel has no /proc/pressure/cpu")
     if share < MUCH_PRESSURE:
         return fine("CPU pressure", f"{share:.1%} of the last ten seconds")
     return disturbs(
-        "CPU pressure", f"for {share:.0%} of the last ten seconds a process waited for a core", "as of load"
+        "CPU pressure",
+        f"for {share:.0%} of the last ten seconds a process waited for a core",
+        "stop other processes, or wait",
     )
 
 
-def throttling(seen: Interference, since_start_s: float | None) -> Finding:
-    """Whether the quota of the container was used up meanwhile."""
+def check_throttling(seen: Interference, since_start_s: float | None) -> Finding:
+    """Whether the CPU quota throttled the container in this time."""
     if seen.throttled is None or since_start_s is None:
         return unknown("throttling", UNREADABLE)
     if seen.throttled == 0:
         return fine("throttling", f"none now; {since_start_s:.1f} s since the container began")
-    return disturbs("throttling", f"held back for {seen.throttled:.0%} of the time", "a larger quota, or whole cores")
+    return disturbs(
+        "throttling",
+        f"throttled by the CPU quota for {seen.throttled:.0%} of the time",
+        "raise the quota, or request whole cores",
+    )

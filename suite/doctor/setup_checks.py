@@ -1,4 +1,4 @@
-"""How the machine is set up: what stays as it is until somebody changes it."""
+"""Settings of the machine that disturb measurements: clocks, memory, limits."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from suite.machine.threads import default_threads
 SYSTEM = Path("/sys")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's, not a file of ours
 ENOUGH_SHARED_BYTES = 1 << 30
-"""Of shared memory for the batches of loader workers: Docker grants 64 MiB unless told else."""
+"""Of shared memory for the batches of loader workers: Docker grants 64 MiB by default."""
 SPARE_BYTES = 2 << 30
-"""Of memory for some workers."""
+"""Memory that some workers need."""
 
 
 @optional_or(list)
-def words(file: Path) -> list[str]:
-    """The words of a file of the kernel; none where there is no such file."""
+def read_words(file: Path) -> list[str]:
+    """The words of a file of the kernel; none if there is no such file."""
     return file.read_text().split()
 
 
-def governor(system: Path = SYSTEM) -> Finding:
+def check_governor(system: Path = SYSTEM) -> Finding:
     """Whether the cores' clock follows the load.
 
     Source: Linux, Documentation/admin-guide/pm/cpufreq.rst, `scaling_governor`.
@@ -40,41 +40,41 @@ def governor(system: Path = SYSTEM) -> Finding:
     found = [
         word
         for core in allowed_cores()
-        for word in words(system / f"devices/system/cpu/cpu{core}/cpufreq/scaling_governor")
+        for word in read_words(system / f"devices/system/cpu/cpu{core}/cpufreq/scaling_governor")
     ]
     if not found or not all(word.isalpha() for word in found):
-        return unknown("clock governor", "not told, as on most virtual machines")
+        return unknown("clock governor", "the kernel does not say, as on most virtual machines")
     if set(found) == {"performance"}:
         return fine("clock governor", "performance")
     return disturbs("clock governor", ", ".join(sorted(set(found))), "sudo cpupower frequency-set -g performance")
 
 
-def turbo(system: Path = SYSTEM) -> Finding:
+def check_turbo(system: Path = SYSTEM) -> Finding:
     """Whether a core may run above the clock that all of them can hold.
 
     Source: Linux, Documentation/admin-guide/pm/intel_pstate.rst, `no_turbo`, and cpufreq.rst, `boost`.
     """
     pstate, boost = system / "devices/system/cpu/intel_pstate/no_turbo", system / "devices/system/cpu/cpufreq/boost"
     for file, off in ((pstate, "1"), (boost, "0")):
-        said = words(file)
+        said = read_words(file)
         if said in (["0"], ["1"]):
             if said[0] == off:
                 return fine("turbo", "off")
             return disturbs(
-                "turbo", "on: the clock depends on heat and on other cores", f"echo {off} | sudo tee {file}"
+                "turbo", "on: the clock depends on temperature and on other cores", f"echo {off} | sudo tee {file}"
             )
-    return unknown("turbo", "not told, as on most virtual machines")
+    return unknown("turbo", "the kernel does not say, as on most virtual machines")
 
 
-def huge_pages(system: Path = SYSTEM) -> Finding:
-    """Whether the kernel makes huge pages of any memory, which it does when it finds the time.
+def check_huge_pages(system: Path = SYSTEM) -> Finding:
+    """Whether the kernel makes huge pages of any memory, at times of its choice.
 
     Source: Linux, Documentation/admin-guide/mm/transhuge.rst.
     """
     file = system / "kernel/mm/transparent_hugepage/enabled"
-    chosen = next((word.strip("[]") for word in words(file) if word.startswith("[")), "")
+    chosen = next((word.strip("[]") for word in read_words(file) if word.startswith("[")), "")
     if not chosen:
-        return unknown("transparent huge pages", "not told")
+        return unknown("transparent huge pages", "the kernel does not say")
     if chosen != "always":
         return fine("transparent huge pages", chosen)
     return disturbs(
@@ -82,22 +82,22 @@ def huge_pages(system: Path = SYSTEM) -> Finding:
     )
 
 
-def siblings(system: Path = SYSTEM) -> Finding:
-    """Whether cores that this process may use are threads of one core, which share its units."""
+def check_siblings(system: Path = SYSTEM) -> Finding:
+    """Whether allowed cores are hardware threads of one physical core."""
     files = {core: system / f"devices/system/cpu/cpu{core}/topology/thread_siblings_list" for core in allowed_cores()}
-    groups = Counter(" ".join(said) for file in files.values() if (said := words(file)))
+    groups = Counter(" ".join(said) for file in files.values() if (said := read_words(file)))
     if not groups:
-        return unknown("threads of one core", "not told")
+        return unknown("threads of one core", "the kernel does not say")
     together = [group for group, count in groups.items() if count > 1]
     if not together:
-        return fine("threads of one core", "none: each core that this process may use is one of its own")
+        return fine("threads of one core", "none: each core that this process may use is a physical core")
     found = f"{len(together)} cores with two threads that this process may use: {', '.join(together[:4])}"
     firsts = ",".join(group.replace("-", ",").split(",")[0] for group in together)
     return disturbs("threads of one core", found, f"taskset -c {firsts} make bench, or --threads {len(groups)}")
 
 
-def quota() -> Finding:
-    """Whether a container's quota stops its processes for the rest of a period once it is used up."""
+def check_quota() -> Finding:
+    """Whether a CPU quota can throttle the processes of this container."""
     granted, cores = cpu_quota(), len(allowed_cores())
     if granted is None:
         return fine("CPU quota", "none")
@@ -105,19 +105,19 @@ def quota() -> Finding:
     return disturbs("CPU quota", found, "docker run --cpuset-cpus instead of --cpus, or request whole cores")
 
 
-def memory() -> Finding:
-    """Whether memory is left for workers, and none of it was swapped out."""
+def check_memory() -> Finding:
+    """Whether memory is free for workers, and none is swapped out."""
     available, swapped = positive(psutil.virtual_memory().available), psutil.swap_memory().used
     limit = memory_limit()
     held = min(available, limit) if limit else available
-    found = f"{units.text(float(held), 'B', 3)} to be had, {units.text(float(swapped), 'B', 3)} swapped out"
+    found = f"{units.text(float(held), 'B', 3)} free, {units.text(float(swapped), 'B', 3)} swapped out"
     if held < SPARE_BYTES or swapped > SPARE_BYTES:
-        return disturbs("memory", found, "end what is not needed, or measure with --interleave 1")
+        return disturbs("memory", found, "stop other processes, or measure with --interleave 1")
     return fine("memory", found)
 
 
-def shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
-    """Whether loader workers can hand over their batches."""
+def check_shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
+    """Whether shared memory has room for the batches of loader workers."""
     try:
         state = os.statvfs(folder)
     except OSError:
@@ -128,15 +128,27 @@ def shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
     return disturbs("shared memory", f"{units.text(total, 'B', 3)} at {folder}", "docker run --shm-size=1g")
 
 
-def priority() -> Finding:
-    """Whether workers can go before other processes; asked in a process that ends, of a session of its own."""
+def check_priority() -> Finding:
+    """Whether workers may run before other processes.
+
+    A short-lived process in a new session tries it.
+    """
     code = "from suite.machine import priority as p; p.raise_priority(); print(p.current_priority()['nice'])"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
     if done.stdout.strip() == str(HIGHEST):
-        return fine("priority", "workers may go before other processes")
-    return disturbs("priority", "workers share cores with everything else", "run as root, or grant CAP_SYS_NICE")
+        return fine("priority", "workers run before other processes")
+    return disturbs("priority", "workers share cores with all other processes", "run as root, or grant CAP_SYS_NICE")
 
 
-FIXED = (governor, turbo, huge_pages, siblings, quota, memory, shared_memory, priority)
-"""What is looked at, in this order."""
+SETUP_CHECKS = (
+    check_governor,
+    check_turbo,
+    check_huge_pages,
+    check_siblings,
+    check_quota,
+    check_memory,
+    check_shared_memory,
+    check_priority,
+)
+"""Checks in the order in which they run."""

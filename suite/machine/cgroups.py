@@ -55,7 +55,7 @@ def lines_of_membership() -> list[tuple[str, str]]:
 
 
 @optional_or(list)
-def words(folder: Path, name: str) -> list[str]:
+def read_words(folder: Path, name: str) -> list[str]:
     """The words of a group's file; none where it has no such file."""
     return (folder / name).read_text().split()
 
@@ -68,7 +68,10 @@ def cpu_quota() -> float | None:
 @optional
 def quota_of(folder: Path) -> float | None:
     """Cores' worth of time that one group grants; None where it sets no quota."""
-    granted = words(folder, "cpu.max") or [*words(folder, "cpu.cfs_quota_us"), *words(folder, "cpu.cfs_period_us")]
+    granted = read_words(folder, "cpu.max") or [
+        *read_words(folder, "cpu.cfs_quota_us"),
+        *read_words(folder, "cpu.cfs_period_us"),
+    ]
     if len(granted) != 2 or granted[0] in ("max", "-1"):
         return None
     return positive(int(granted[0]) / int(granted[1]))
@@ -83,7 +86,7 @@ def memory_limit() -> int | None:
 @optional
 def limit_of(folder: Path, name: str) -> int | None:
     """Bytes in one file of a group; None where it sets no limit."""
-    limits = [positive(int(word)) for word in words(folder, name) if word != "max"]
+    limits = [positive(int(word)) for word in read_words(folder, name) if word != "max"]
     return min((limit for limit in limits if limit < UNLIMITED_BYTES), default=None)
 
 
@@ -92,7 +95,7 @@ def memory_peak() -> int | None:
     """The most bytes that the group of this process has had since it was made; None where it does not tell."""
     for folder in groups("memory"):
         for name in ("memory.peak", "memory.max_usage_in_bytes"):
-            if found := words(folder, name):
+            if found := read_words(folder, name):
                 return int(found[0])
     return None
 
@@ -104,7 +107,7 @@ def throttled_s() -> float:
     """
     found = 0.0
     for folder in dict.fromkeys(groups("cpu")):
-        said = words(folder, "cpu.stat")
+        said = read_words(folder, "cpu.stat")
         counts = dict(zip(said[::2], said[1::2], strict=False))
         found += int(counts.get("throttled_usec", 0)) / 1e6 + int(counts.get("throttled_time", 0)) / 1e9
     return found

@@ -1,4 +1,4 @@
-"""A profile's cases: the product of its levels, or what its design chooses of that."""
+"""A profile's cases: the product of its levels, or those that a design chooses."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from suite.registry import REGISTRIES, load_levels
 
 
 def cases_of(profile: Profile) -> list[Case]:
-    """The cases that a profile's design chooses, in the order of its levels; raises as `matrix_of` does."""
+    """Cases that a profile's design chooses, in order; raises as `matrix_of`."""
     return choice_of(profile).cases
 
 
 def choice_of(profile: Profile) -> Choice:
-    """What a profile's design chooses of its matrix; raises as `matrix_of` does."""
+    """The choice of a profile's design from its matrix; raises as `matrix_of`."""
     return choose(matrix_of(profile), profile.design, refusal)
 
 
 def matrix_of(profile: Profile) -> list[Case]:
-    """Every combination of a profile's levels, in their order; imports the profile's plug-ins first.
+    """Every combination of a profile's levels, in their order.
 
-    An optimizer has no part in inferring, so that cases of that mode take the profile's first optimizer alone: with
-    each of them the same thing would be measured under many names. Schedules and epochs are for cases that learn;
-    others take the defaults.
+    The profile's plug-ins are imported first. Inference has no optimizer: cases of that mode take the profile's first
+    one, since the others would repeat them under other names. Schedules and epochs are for learning cases; others take
+    the defaults.
 
     Raises:
         StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
@@ -38,7 +38,7 @@ def matrix_of(profile: Profile) -> list[Case]:
     if profile.plugins:
         sys.path.insert(0, str(profile.file.parent))
     load_levels(profile.plugins)
-    crossed = {factor.name: levels_in(profile, factor) for factor in FACTORS if not factor.mode}
+    crossed = {factor.name: profile_levels(profile, factor) for factor in FACTORS if not factor.mode}
     cases = [
         case
         for combination in product(*crossed.values())
@@ -49,7 +49,7 @@ def matrix_of(profile: Profile) -> list[Case]:
     return cases
 
 
-def levels_in(profile: Profile, factor: Factor) -> list[Any]:
+def profile_levels(profile: Profile, factor: Factor) -> list[Any]:
     """A profile's levels of a factor, each once.
 
     Raises:
@@ -64,13 +64,15 @@ def levels_in(profile: Profile, factor: Factor) -> list[Any]:
 
 
 def learning_variants(case: Case, profile: Profile) -> list[Case]:
-    """A case by each level of the factors that cases of its mode alone have; any other case as it is."""
-    own = {factor.name: levels_in(profile, factor) for factor in FACTORS if factor.mode == case.mode}
+    """A learning case with each schedule and number of epochs; other cases once."""
+    own = {factor.name: profile_levels(profile, factor) for factor in FACTORS if factor.mode == case.mode}
     return [replace(case, **dict(zip(own, combination, strict=True))) for combination in product(*own.values())]
 
 
 def reject_duplicate_ids(cases: list[Case]) -> None:
-    """Refuse two cases with one id, as a tuning named `b128` beside a batch size of 128 would make.
+    """Refuse two cases with one id.
+
+    A tuning named `b128` and a batch size of 128 would make them.
 
     Raises:
         StepmarkError: the id, and what the cases are.

@@ -1,4 +1,4 @@
-"""Designs: which cases of a matrix are measured where not all of them shall be. Imports no torch."""
+"""Designs: which cases of a matrix are measured, if not all of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ P = TypeVar("P", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a design chose of a matrix.
+    """The cases that a design chose from a matrix.
 
     Attributes:
         cases: the chosen ones, in the order of the matrix.
@@ -44,7 +44,7 @@ class Choice:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a record keeps of it, as plain values."""
+        """The numbers of the choice for a record, as plain values."""
         return {"design": self.design, "design_cases": len(self.cases), "matrix_cases": self.matrix_cases}
 
 
@@ -54,7 +54,7 @@ def is_design(value: object) -> bool:
 
 
 def choose(cases: list[Case], design: Design, refusal: Callable[[Case], str]) -> Choice:
-    """What a design chooses of a matrix: all cases, or some of those that can run here.
+    """Choose from a matrix: all cases, or some of those that can run here.
 
     A design that leaves cases out takes none that would be skipped: a refused case covers nothing. Where no case runs
     here it chooses all of them, so that the record says of each why not.
@@ -68,7 +68,7 @@ def choose(cases: list[Case], design: Design, refusal: Callable[[Case], str]) ->
     runnable = [case for case, reason in zip(cases, reasons, strict=True) if not reason]
     if design == FULL or not runnable:
         return Choice(design, cases, len(cases))
-    chosen = set(pairwise(runnable) if isinstance(design, str) else drawn(runnable, design))
+    chosen = set(pairwise(runnable) if isinstance(design, str) else random_fraction(runnable, design))
     return Choice(
         design,
         [case for case in runnable if case.id in chosen],
@@ -77,8 +77,10 @@ def choose(cases: list[Case], design: Design, refusal: Callable[[Case], str]) ->
     )
 
 
-def drawn(cases: Sequence[Case], fraction: float) -> Iterator[str]:
-    """Ids of a random fraction of the cases, rounded up; every level is among them where the number allows it.
+def random_fraction(cases: Sequence[Case], fraction: float) -> Iterator[str]:
+    """Ids of a random fraction of the cases, rounded up.
+
+    Every level is among them, if the number allows it.
 
     Cases are drawn in the order of a hash of their ids: the same on every machine, in every run and in every order of
     the levels, and a larger fraction draws the same cases and more. The cases that between them hold every level move
@@ -92,20 +94,20 @@ def drawn(cases: Sequence[Case], fraction: float) -> Iterator[str]:
     order = sorted((case.id for case in cases), key=place_in_draw)
     levels = {case.id: set(enumerate(levels_of(case, NAMES))) for case in cases}
     wanted: set[Placed] = set().union(*levels.values())
-    first = covering(order, levels, wanted)
+    first = greedy_cover(order, levels, wanted)
     return iter(list(dict.fromkeys([*first, *order]))[:count])
 
 
 def place_in_draw(case_id: str) -> bytes:
-    """A number from an id as a die would throw it; Python's own `hash` is another one in every process."""
+    """A random-looking key from an id. Python's `hash` differs between processes."""
     return hashlib.sha256(f"{DRAW_SEED} {case_id}".encode()).digest()
 
 
 def pairwise(cases: Sequence[Case]) -> Iterator[str]:
-    """Ids of few cases that hold every pair of levels of two factors which any of the cases holds.
+    """Ids of few cases with every pair of levels of two factors that any case has.
 
-    The array comes from covertable, which is told of pairs that no case holds. It may hold combinations that are no
-    case for a reason of three factors, and then miss pairs; the cases that bring these are added.
+    The array comes from covertable, which gets the pairs that no case holds as constraints. A combination of three
+    factors may still be no case. Pairs that the array then misses come from further cases.
 
     Source: https://github.com/walkframe/covertable, a greedy one-row-at-a-time construction; what it misses is
     covered greedily as well.
@@ -120,11 +122,11 @@ def pairwise(cases: Sequence[Case]) -> Iterator[str]:
     array = covering_array(list(rows.values()), wanted)
     chosen = [case_id for case_id, row in rows.items() if row in array]
     yield from chosen
-    yield from covering(list(rows), pairs, wanted.difference(*(pairs[case_id] for case_id in chosen)))
+    yield from greedy_cover(list(rows), pairs, wanted.difference(*(pairs[case_id] for case_id in chosen)))
 
 
 def covering_array(rows: Sequence[tuple[Level, ...]], pairs: Set[Pair]) -> set[tuple[Level, ...]]:
-    """Combinations of the rows' levels that hold each of `pairs`, so far as the library finds them.
+    """Combinations of levels that hold each of `pairs`, if the library finds them.
 
     Args:
         rows: every combination that is a case.
@@ -151,8 +153,10 @@ def levels_of(case: Case, factors: Iterable[str]) -> tuple[Level, ...]:
     return tuple(getattr(case, name) for name in factors)
 
 
-def covering(ids: Sequence[str], parts: Mapping[str, Set[P]], wanted: Set[P]) -> Iterator[str]:
-    """Ids that hold every wanted part between them: again and again the first of those that bring most.
+def greedy_cover(ids: Sequence[str], parts: Mapping[str, Set[P]], wanted: Set[P]) -> Iterator[str]:
+    """Ids that together hold every wanted part, chosen greedily.
+
+    Again and again the first of those that bring most is taken:
 
         for news in the most that any id brings, ..., 2, 1:
             every id that still brings as many is taken, and what it brings is wanted no longer

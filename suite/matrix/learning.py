@@ -34,7 +34,7 @@ def has_digits() -> bool:
 
 
 def refusal_of_levels(case: Case) -> str:
-    """Reason why execution or tuning cannot train from the first step on, in one process."""
+    """Reason why execution or tuning cannot train in one process from step one on."""
     tuning = TUNINGS[case.tuning].attributes
     if tuning.get("compiled") or tuning.get("graph"):
         return f"{case.tuning} takes steps before the first one that would count"

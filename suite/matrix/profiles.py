@@ -1,4 +1,4 @@
-"""Profiles -> cases: reading, product, design, validity, selection, shard. Imports no torch."""
+"""Profiles: tables of a TOML file with the levels to cross and the plan."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ PLAN_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A table of a profiles file: which levels are crossed, and what the plan is unless the command line says else.
+    """A table of a profiles file: levels to cross, and values of the plan.
+
+    Options of the command line replace values of the plan.
 
     Attributes:
         file: where the profile was read; its folder is searched for plug-ins.

@@ -1,4 +1,4 @@
-"""Reasons why a case cannot run here. A refused case is listed with its reason, and not measured."""
+"""Reasons why a case cannot run here. Such a case is listed and not measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
 
 
 def refusal(case: Case) -> str:
-    """Why `case` cannot run on this machine, or at all; empty where it can."""
+    """Reason why `case` cannot run on this machine, or at all; empty if it can."""
     smallest = STRUCTURES[case.structure].min_image_size
     if case.image_size < smallest:
         return f"{case.structure} needs images of at least {smallest} pixels a side, not {case.image_size}"
@@ -24,7 +24,7 @@ def refusal(case: Case) -> str:
 
 
 def refusal_alone(case: Case, ranks: int) -> str:
-    """Why one image a rank is too few for a structure's batch norms at that size; empty where it is not."""
+    """Reason why one image a rank is too few for batch norms; empty if it is not."""
     smallest = STRUCTURES[case.structure].min_image_size_alone
     if case.mode == INFER or case.batch_size // ranks != 1 or case.image_size >= smallest:
         return ""

@@ -19,7 +19,7 @@ Test = Callable[[str], bool]
 
 
 def shard(cases: Sequence[Case], text: str) -> list[Case]:
-    """Part I of N of the cases: every N-th, so that each part has some of every structure.
+    """Part I of N of the cases: every N-th, so that a part has all structures.
 
     Args:
         cases: all of them, the same for every part.

@@ -1,1 +1,1 @@
-"""What a run was made with: its code, software, machine and environment, as plain values. No torch."""
+"""Facts about a run's code, software, machine and environment. No torch."""

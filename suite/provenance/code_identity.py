@@ -1,6 +1,6 @@
-"""What a measurement ran: the commit, what differs from it, the lock, and the files of plug-ins, as plain values.
+"""Identity of the measured code: commit, changes, lock and files of plug-ins.
 
-Two measurements ran the same code where all of these are equal. A hash is SHA-256 in hexadecimal.
+Two measurements ran the same code if all of these are equal. A hash is SHA-256 in hexadecimal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from suite.provenance.git import GitFailed, commit, git, raw
 
 LOCK = "requirements.lock"
 MOST_FILES = 20_000
-"""Modules of a folder without git that are hashed, at most; a folder with more is no project."""
+"""Most modules of a folder without git that are hashed; a folder with more is no project."""
 CODE = tuple(suffix for suffix in all_suffixes() if suffix not in BYTECODE_SUFFIXES)
 """Ends of the names of files that Python imports as they are written."""
 
@@ -35,21 +35,23 @@ def of_checkout(folder: Path) -> dict[str, Any]:
     try:
         top = Path(git(folder, "rev-parse", "--show-toplevel"))
         revision = commit(top)
-        known, new = differing(top)
+        known, new = changed_files(top)
         return {
             "revision": revision,
             "branch": git(top, "rev-parse", "--abbrev-ref", "HEAD"),
             "dirty": bool(known),
-            "diff_sha256": hashed(top, known + new),
+            "diff_sha256": hash_of(top, known + new),
         }
     except GitFailed as failed:
         return {"revision": None, "branch": None, "dirty": None, "diff_sha256": None, "reason": str(failed)}
 
 
-def differing(top: Path) -> tuple[list[str], list[str]]:
-    """Files, from the top, that differ from the commit: those that git knows, and modules that it does not know.
+def changed_files(top: Path) -> tuple[list[str], list[str]]:
+    """Files that differ from the commit: tracked ones, and untracked modules.
 
-    What git ignores is no difference. Other new files are none either: results are among them.
+    Paths start at the top of the checkout.
+
+    Ignored files are no difference. Neither are other untracked files: results are among them.
 
     Raises:
         GitFailed: git refused.
@@ -60,13 +62,20 @@ def differing(top: Path) -> tuple[list[str], list[str]]:
 
 
 def of_folder(folder: Path) -> str | None:
-    """Hash of all modules in a folder that git does not keep; None where there are none, or more than `MOST_FILES`."""
+    """Hash of all modules in a folder without git.
+
+    Returns:
+        None for no modules, or more than `MOST_FILES`.
+    """
     found = list(islice(modules_in(folder), MOST_FILES + 1))
-    return None if len(found) > MOST_FILES else hashed(folder, found)
+    return None if len(found) > MOST_FILES else hash_of(folder, found)
 
 
 def modules_in(folder: Path) -> Iterator[str]:
-    """Modules in a folder and below, and locks, by their paths from it; without environments and hidden folders."""
+    """Paths of modules and locks in a folder and below.
+
+    Virtual environments and hidden folders are skipped.
+    """
     for where, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__"))]
         if "pyvenv.cfg" in files:
@@ -81,18 +90,18 @@ def names(listed: bytes) -> list[str]:
     return os.fsdecode(listed).split("\0")[:-1]
 
 
-def hashed(top: Path, files: Sequence[str]) -> str | None:
+def hash_of(top: Path, files: Sequence[str]) -> str | None:
     """Hash of the names and the present contents of files; None where there are none."""
     if not files:
         return None
     total = hashlib.sha256()
     for name in sorted(files):
-        total.update(os.fsencode(name) + b"\0" + content(top / name).encode() + b"\0")
+        total.update(os.fsencode(name) + b"\0" + content_mark(top / name).encode() + b"\0")
     return total.hexdigest()
 
 
-def content(path: Path) -> str:
-    """What stands for a file's contents: a hash, a link's target, a submodule's state, or that it is not there."""
+def content_mark(path: Path) -> str:
+    """A hash of a file, the target of a link, or the state of a submodule."""
     if path.is_symlink():
         return f"link to {path.readlink()}"
     if path.is_dir():
@@ -116,7 +125,7 @@ def of_lock(folder: Path) -> str | None:
 
 
 def of_plugins(modules: Iterable[str], path: Sequence[str] | None = None) -> dict[str, str | None]:
-    """Hash of the files of each plug-in: of its module, or of every module in its package.
+    """Hash of the files of each plug-in: its module, or all in its package.
 
     Args:
         modules: names as a profile has them. No module is imported.
@@ -133,7 +142,7 @@ def files_of(module: str, path: Sequence[str] | None) -> list[Path]:
     where, spec = path, None
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):
-        spec = found(".".join(parts[:depth]), where)
+        spec = find_module(".".join(parts[:depth]), where)
         if spec is None:
             return []
         where = list(spec.submodule_search_locations or ())
@@ -142,8 +151,8 @@ def files_of(module: str, path: Sequence[str] | None) -> list[Path]:
     return [Path(spec.origin)] if spec and spec.origin else []
 
 
-def found(module: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    """Where a module is, in these folders or wherever this process would find it."""
+def find_module(module: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """The location of a module, in these folders or on this process's path."""
     if path is not None:
         return PathFinder.find_spec(module, list(path))
     with suppress(ValueError):  # a module that was made by hand
@@ -152,8 +161,8 @@ def found(module: str, path: Sequence[str] | None) -> ModuleSpec | None:
 
 
 def of_files(files: Sequence[Path]) -> str | None:
-    """Hash of files and of their names from the folder that holds them all; None where there are none."""
+    """Hash of files and of their paths from their common folder; None for no files."""
     if not files:
         return None
     above = Path(os.path.commonpath([file.parent for file in files]))
-    return hashed(above, [str(file.relative_to(above)) for file in files])
+    return hash_of(above, [str(file.relative_to(above)) for file in files])

@@ -1,4 +1,4 @@
-"""Facts about host, software, container and commit, as nested plain values. Imports no torch."""
+"""Facts about host, software, container and commit, as plain values."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def facts(
     allocator: str | None = None,
     plugins: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Everything that a reader needs to judge a number, or to measure it again.
+    """Everything that a reader needs to judge a number or to measure it again.
 
     Args:
         plan: for threads, allocator and priority.
-        torch: what the zygote said of its torch.
-        priority: what it said of the nice values that it was given.
+        torch: facts of the zygote about its torch.
+        priority: the nice values that the zygote was given.
         allocator: which it has in effect (`suite.machine.allocators.in_effect`); None where it did not say.
         plugins: names of the modules that add levels.
     """
@@ -68,7 +68,7 @@ def facts(
 
 
 def ranks() -> dict[str, int] | None:
-    """The ranks that torchrun started, in all, on this node, and on how many; None without torchrun."""
+    """Number of ranks and nodes of torchrun; None without torchrun."""
     world = torchrun.world()
     return {"ranks": world.ranks, "local_ranks": world.local_ranks, "nodes": world.nodes} if world else None
 
@@ -129,30 +129,28 @@ def version(distribution: str) -> str | None:
 
 def container() -> dict[str, Any]:
     """Whether this is a container, of which kind, and the limits it sets."""
-    kind = os.environ.get("container") or known("environment.container", marked)  # noqa: SIM112 - systemd's spelling
+    kind = os.environ.get("container") or known("environment.container", kind_by_mark)  # noqa: SIM112 - systemd's spelling
     limits = {"cpu_quota_cores": cpu_quota(), "memory_limit_bytes": memory_limit()}
     return {"inside": kind is not None, "kind": kind, **limits}
 
 
-def marked() -> str | None:
+def kind_by_mark() -> str | None:
     """The kind of container whose mark is there."""
     return next((name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None)
 
 
 def commit() -> dict[str, Any]:
-    """The commit that is measured, and how the working tree differs from it (`code_identity.of_checkout`)."""
+    """Commit and changes of the project's checkout: `code_identity.of_checkout`."""
     return code_identity.of_checkout(PROJECT)
 
 
 def load() -> dict[str, Any]:
-    """How busy the machine is now: load averages, share of time lost to the hypervisor since boot, free memory; None
-    for what the system does not say.
-    """
+    """Load averages, steal since boot and free memory; None where unknown."""
     return {name: known(f"environment.{name}", read) for name, read in LOAD.items()}
 
 
 def steal_since_boot() -> float:
-    """Share of the time of all cores that the hypervisor gave to others since the machine started."""
+    """Share of all cores' time that the hypervisor gave to others since boot."""
     times = psutil.cpu_times()
     total_s = sum(times)
     return getattr(times, "steal", 0.0) / total_s if total_s else 0.0

@@ -1,6 +1,7 @@
-"""Variables of the environment that can move a step time: recorded with a run, and compared between runs.
+"""Environment variables that can change a step time.
 
-They are found by the beginning of their names, so that a new one of a library is recorded without an edit here.
+They are recorded with a run and compared between runs. Most are found by the beginning of their names, so that a
+library's new variable is recorded without an edit here.
 """
 
 from __future__ import annotations
@@ -20,19 +21,19 @@ NAMES = (
     *("PYTHONMALLOC", "PYTHONDEVMODE", "PYTHONOPTIMIZE", "PYTHONHASHSEED", "PYTHONTRACEMALLOC", "PYTHON_GIL"),
     *("PYTHON_JIT", "PYTHONPERFSUPPORT"),
 )
-"""Of glibc, its loader, and Python."""
+"""Variables of glibc, its loader and Python."""
 PLACES = re.compile(
     r".*_(HOME|PATH|DIR|VERSION|ROOT|CACHE|ARCH_LIST|FILE|BUILD_ID|PRODUCT_NAME)|NVIDIA_(REQUIRE_.*|DRIVER_CAPABILITIES)"
 )
-"""Variables that say where something is or which version an image has; versions are recorded as those of packages."""
+"""Variables for a place, or for an image's version; versions of packages are recorded elsewhere."""
 SECRETS = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH")
-"""Within a name: its value is nobody's business."""
+"""Words in the name of a variable with a secret value."""
 LONGEST = 1000
 """Characters of a value that are recorded."""
 
 
 def moving_steps(environment: Mapping[str, str]) -> dict[str, str]:
-    """Variables of an environment that can move a step time, by name; those of secrets and places are left out."""
+    """Variables that can change a step time, by name, without secrets and places."""
     return {name: environment[name][:LONGEST] for name in sorted(environment) if can_move_steps(name)}
 
 

@@ -1,4 +1,4 @@
-"""The one place that runs git: in a folder that is named, whatever a hook or a shell has put into the environment.
+"""Calls of git in a named folder, whatever variables a hook or shell has set.
 
 A hook of git has variables that name an index, a folder `.git` or a work tree. A git that inherits them works on those
 and not on the folder that it is given. Our calls run no hook of the user's, start no monitor and write no index.
@@ -32,7 +32,7 @@ OWNERSHIP = "dubious ownership"
 
 
 class GitFailed(StepmarkError):
-    """git did not do what it was asked. The text is the reason, without a period: it becomes part of a sentence."""
+    """git refused or failed. The text is a reason without a period, for a sentence."""
 
 
 class NoGit(GitFailed):
@@ -52,7 +52,7 @@ class GitRefused(GitFailed):
 
 
 def git(folder: Path, *arguments: str, guarded: bool = False) -> str:
-    """The text that git writes for a command in a folder, without white space around it.
+    """The stripped output of a git command in a folder.
 
     One that may take long is `guarded`: it ends with this process.
 
@@ -109,7 +109,7 @@ def failure(folder: Path, said: str, status: int) -> GitFailed:
 
 
 def environment() -> dict[str, str]:
-    """The environment of our calls: no variable that names another place, and messages in English."""
+    """The environment of our calls: no variables of another place, English texts."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in KEPT}
     safe = safe_folders(tuple((name, os.environ[name]) for name in sorted(os.environ) if name.startswith(OF_COMMAND)))
     settings = {"GIT_CONFIG_COUNT": str(len(safe))} if safe else {}
@@ -120,7 +120,7 @@ def environment() -> dict[str, str]:
 
 @cache
 def safe_folders(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """The folders that settings of one command declare safe, as git itself reads those variables."""
+    """Folders that `git -c` settings declare safe, as git reads those variables."""
     if not variables:
         return ()
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

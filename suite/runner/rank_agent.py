@@ -17,7 +17,7 @@ from suite.distributed.rendezvous import is_over
 from suite.machine.torchrun import World
 from suite.options import OPTIONS, add_options, given_options
 from suite.runner.launcher import Launcher
-from suite.runner.settings import machine_defaults, settle
+from suite.runner.settings import machine_defaults, resolve_options
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
 
 
@@ -34,7 +34,7 @@ def follow(arguments: Sequence[str], world: World) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_options(parser.add_argument, OPTIONS)
     given = given_options(parser.parse_known_args(arguments)[0], OPTIONS)
-    settings = settle(given, machine_defaults())
+    settings = resolve_options(given, machine_defaults())
     with Launcher(settings.plan, settings.profile.plugins) as launcher:
         attend_all(launcher, world)
 

@@ -40,7 +40,7 @@ class Settings:
     resume: Run | None = None
 
 
-def settle(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Settings:
+def resolve_options(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Settings:
     """Options by name as typed, None or absent where not given -> settings.
 
     Args:
@@ -52,7 +52,7 @@ def settle(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Set
     """
     given = {name: value for name, value in options.items() if value is not None}
     if "resume" in given:
-        return resumed(given)
+        return resolve_resumed(given)
     profile = load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles"))
     typed = {option.field: option.parse(given[name]) for name, option in PLAN_OPTIONS.items() if name in given}
     defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
@@ -73,7 +73,7 @@ def workers_in_memory() -> int:
     return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
 
 
-def resumed(given: Mapping[str, str]) -> Settings:
+def resolve_resumed(given: Mapping[str, str]) -> Settings:
     """The settings of an interrupted run; nothing else may be asked for beside `--resume`."""
     refuse_with_resume(f"--{name}" for name in given if name != "resume")
     folder = Path(given["resume"])

@@ -10,9 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from suite.doctor.gpu_checks import devices
-from suite.doctor.load_checks import load, moment, pressure, steal
-from suite.doctor.setup_checks import FIXED, governor, huge_pages, shared_memory, siblings, turbo
+from suite.doctor.gpu_checks import check_devices
+from suite.doctor.load_checks import check_load, check_other_load, check_pressure, check_steal
+from suite.doctor.setup_checks import (
+    SETUP_CHECKS,
+    check_governor,
+    check_huge_pages,
+    check_shared_memory,
+    check_siblings,
+    check_turbo,
+)
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import Interference, difference, read_counters
 from tests.conftest import PROJECT
@@ -35,47 +42,47 @@ def written(root: Path, **files: str) -> Path:
 @pytest.mark.parametrize(
     ("check", "file", "text", "state"),
     [
-        (governor, f"{CORES}/CORE/cpufreq/scaling_governor", "performance", "fine"),
-        (governor, f"{CORES}/CORE/cpufreq/scaling_governor", "powersave", "disturbs"),
-        (turbo, f"{CORES}/intel_pstate/no_turbo", "1", "fine"),
-        (turbo, f"{CORES}/intel_pstate/no_turbo", "0", "disturbs"),
-        (turbo, f"{CORES}/cpufreq/boost", "0", "fine"),
-        (turbo, f"{CORES}/cpufreq/boost", "1", "disturbs"),
-        (huge_pages, "kernel/mm/transparent_hugepage/enabled", "always [madvise] never", "fine"),
-        (huge_pages, "kernel/mm/transparent_hugepage/enabled", "[always] madvise never", "disturbs"),
-        (siblings, f"{CORES}/CORE/topology/thread_siblings_list", "CORE", "fine"),
-        (siblings, f"{CORES}/CORE/topology/thread_siblings_list", "0-1", "disturbs"),
+        (check_governor, f"{CORES}/CORE/cpufreq/scaling_governor", "performance", "fine"),
+        (check_governor, f"{CORES}/CORE/cpufreq/scaling_governor", "powersave", "disturbs"),
+        (check_turbo, f"{CORES}/intel_pstate/no_turbo", "1", "fine"),
+        (check_turbo, f"{CORES}/intel_pstate/no_turbo", "0", "disturbs"),
+        (check_turbo, f"{CORES}/cpufreq/boost", "0", "fine"),
+        (check_turbo, f"{CORES}/cpufreq/boost", "1", "disturbs"),
+        (check_huge_pages, "kernel/mm/transparent_hugepage/enabled", "always [madvise] never", "fine"),
+        (check_huge_pages, "kernel/mm/transparent_hugepage/enabled", "[always] madvise never", "disturbs"),
+        (check_siblings, f"{CORES}/CORE/topology/thread_siblings_list", "CORE", "fine"),
+        (check_siblings, f"{CORES}/CORE/topology/thread_siblings_list", "0-1", "disturbs"),
     ],
 )
 def test_settings_of_the_machine_are_read_from_its_kernel(tmp_path, check, file, text, state):
-    if state == "disturbs" and check is siblings and len(allowed_cores()) < 2:
+    if state == "disturbs" and check is check_siblings and len(allowed_cores()) < 2:
         pytest.skip("needs two cores")
     finding = check(written(tmp_path, **{file: text}))
     assert finding.state == state
     assert bool(finding.advice) == (state == "disturbs")
 
 
-@pytest.mark.parametrize("check", [governor, turbo, huge_pages, siblings])
+@pytest.mark.parametrize("check", [check_governor, check_turbo, check_huge_pages, check_siblings])
 def test_a_missing_reading_of_the_machine_is_unknown(tmp_path, check):
     assert check(tmp_path).state == "unknown"
 
 
 def test_little_shared_memory_disturbs_and_none_is_unknown(tmp_path):
-    assert shared_memory(tmp_path / "nowhere").state == "unknown"
+    assert check_shared_memory(tmp_path / "nowhere").state == "unknown"
     small = tmp_path / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(small)]
     if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
         pytest.skip("mounting is not permitted here")
     try:
-        finding = shared_memory(small)
+        finding = check_shared_memory(small)
     finally:
         subprocess.run(["umount", str(small)], check=True)
     assert (finding.state, finding.found.split(" at ")[0]) == ("disturbs", "64.0 MiB")
     assert "--shm-size" in finding.advice
 
 
-@pytest.mark.parametrize("check", FIXED, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", SETUP_CHECKS, ids=lambda check: check.__name__)
 def test_every_check_comes_to_something_on_this_machine(check):
     finding = check()
     assert finding.found
@@ -86,24 +93,24 @@ def test_a_busy_process_is_named():
     with neighbour(BUSY) as pid:
         before = read_counters()
         time.sleep(1.0)
-        finding = load(difference(before, read_counters()))
+        finding = check_other_load(difference(before, read_counters()))
     assert finding.state == "disturbs"
     assert f"process {pid})" in finding.found
 
 
 def test_steal_and_load_are_given_as_shares():
     quiet = Interference(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
-    assert load(quiet).state == steal(quiet).state == "fine"
-    assert steal(replace(quiet, stolen=0.25)).found.startswith("25.0% of the time")
+    assert check_other_load(quiet).state == check_steal(quiet).state == "fine"
+    assert check_steal(replace(quiet, stolen=0.25)).found.startswith("the hypervisor gives 25.0% of the time")
 
 
 def test_pressure_is_that_of_the_last_ten_seconds(tmp_path):
     file = tmp_path / "cpu"
     file.write_text("some avg10=12.50 avg60=0.07 avg300=1.37 total=6\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
-    assert pressure(file).found == "for 12% of the last ten seconds a process waited for a core"
+    assert check_pressure(file).found == "for 12% of the last ten seconds a process waited for a core"
     file.write_text("some avg10=0.10 avg60=0.07 avg300=1.37 total=6\n")
-    assert pressure(file).state == "fine"
-    assert pressure(tmp_path / "nowhere").state == "unknown"
+    assert check_pressure(file).state == "fine"
+    assert check_pressure(tmp_path / "nowhere").state == "unknown"
 
 
 IN_A_GROUP = """
@@ -129,7 +136,7 @@ def test_a_quota_is_named_and_so_is_its_being_used_up(control_group):  # noqa: F
 
 
 def test_a_machine_without_a_driver_has_one_finding_about_devices():
-    found = list(devices())
+    found = list(check_devices())
     if any(one.name.startswith("GPU") for one in found):
         pytest.skip("a driver is here")
     assert [one.name for one in found] == ["NVIDIA devices"]
@@ -137,7 +144,7 @@ def test_a_machine_without_a_driver_has_one_finding_about_devices():
 
 
 def test_checks_of_the_load_run_in_this_order():
-    assert [one.name for one in moment()] == ["other load", "steal", "CPU pressure", "throttling"]
+    assert [one.name for one in check_load()] == ["other load", "steal", "CPU pressure", "throttling"]
 
 
 @pytest.mark.nightly

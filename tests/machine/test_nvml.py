@@ -164,8 +164,8 @@ def test_a_device_without_readings_of_memory_has_no_memory_metric(library):
 
 DOCTOR = """
 from dataclasses import asdict
-from suite.doctor.gpu_checks import devices
-print(json.dumps([asdict(one) for one in devices()]))
+from suite.doctor.gpu_checks import check_devices
+print(json.dumps([asdict(one) for one in check_devices()]))
 """
 
 

@@ -160,9 +160,9 @@ def test_a_run_on_a_machine_of_which_nothing_can_be_read_is_measured(desk: Desk,
 @pytest.mark.parametrize("faults", ["raise", "nothing", "nonsense"])
 def test_the_doctor_says_of_each_check_what_could_not_be_read(faults):
     code = (
-        "from itertools import islice; from suite.doctor import FIXED, examine, load_checks;"
+        "from itertools import islice; from suite.doctor import SETUP_CHECKS, examine, load_checks;"
         "load_checks.WINDOW_S = 0.1;"
-        "[print(one.state, one.name, one.found) for one in islice(examine(), len(FIXED) + 2)]"
+        "[print(one.state, one.name, one.found) for one in islice(examine(), len(SETUP_CHECKS) + 2)]"
     )
     variables = {**os.environ, "FAULTS": faults, "PYTHONPATH": os.pathsep.join([str(FAULTY), str(PROJECT)])}
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)

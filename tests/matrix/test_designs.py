@@ -15,7 +15,7 @@ from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.attribution import levels_of as explaining
 from suite.gate.record.values import Row
 from suite.matrix.cases import matrix_of
-from suite.matrix.designs import Choice, choose, covering, is_design
+from suite.matrix.designs import Choice, choose, greedy_cover, is_design
 from suite.matrix.profiles import load_profile
 from suite.records import LEARN, Case
 from suite.records.factors import FACTORS as TABLE
@@ -255,13 +255,13 @@ def test_a_draw_prefers_no_level():
 
 def test_the_one_that_brings_most_is_taken_first_and_of_equals_the_first():
     parts = {"a": {1, 2}, "b": {3, 4, 5}, "c": {4, 5, 6}, "d": {6, 9}, "e": {1}}
-    assert list(covering(list(parts), parts, {1, 2, 3, 4, 5, 6})) == ["b", "a", "c"]
+    assert list(greedy_cover(list(parts), parts, {1, 2, 3, 4, 5, 6})) == ["b", "a", "c"]
 
 
 @given(st.lists(st.frozensets(st.integers(0, 9)), max_size=12), st.frozensets(st.integers(0, 9)))
 def test_each_step_takes_one_that_brings_as_much_as_any(sets, wanted):
     parts = {str(number): held for number, held in enumerate(sets)}
-    for one in covering(list(parts), parts, wanted):
+    for one in greedy_cover(list(parts), parts, wanted):
         assert len(parts[one] & wanted) == max(len(held & wanted) for held in sets) > 0
         wanted -= parts[one]
     assert not wanted & frozenset().union(*sets)
