@@ -1,7 +1,8 @@
-"""The process that has imported torch once and forks a worker for each visit: `python -P zygote.py FD SETTINGS`.
+"""The zygote: imports torch once and forks the workers.
 
-It never computes with torch itself, so that no thread pool exists when it forks. Its memory allocator is set
-by its environment, before it starts. When the process that started it dies, so do it and all its workers.
+It is started as `python -P zygote.py FD SETTINGS`. It never computes with torch, so that no thread pool exists when it
+forks. Its environment sets its memory allocator before it starts. If the process that started it dies, the zygote and
+all its workers die too.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Any
 
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 OOM_SCORE_WORKER = "1000"
-"""The kernel ends a worker first when memory runs out, never the process that keeps the record."""
+"""If memory runs out, the kernel kills a worker first, not the process that keeps the record."""
 
 
 def main() -> None:
-    """Import torch, torchvision and the user's plug-ins; say `ready`; fork on request until the link closes."""
+    """Import torch, torchvision and the plug-ins; report; fork until the link closes."""
     settings = json.loads(sys.argv[2])
     sys.path[:] = settings["path"]
     from suite.machine.priority import current_priority, raise_priority
@@ -42,13 +43,13 @@ def main() -> None:
         return
     try:
         load(settings["plugins"])
-        facts = import_torch()
+        build = import_torch()
     except StepmarkError as error:
         link.send({"failed": str(error)})
         return
     gc.collect()
     gc.freeze()
-    link.send({"ready": VERSION, "torch": facts, "priority": current_priority(), "allocator": allocator()})
+    link.send({"ready": VERSION, "torch": build, "priority": current_priority(), "allocator": ask_allocator()})
     with contextlib.suppress(Closed):
         while True:
             message, fds = link.receive_fds(2)
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def load(plugins: list[str]) -> None:
-    """Import the project's levels, then each plug-in, which has to leave this process such that it can be forked.
+    """Import the project's levels, then each plug-in.
 
     Raises:
         StepmarkError: a plug-in does not import, or leaves threads or a device open.
@@ -74,12 +75,12 @@ def load(plugins: list[str]) -> None:
         if obstacle := left_by_fork():
             raise StepmarkError(
                 f"plug-in {plugin!r} leaves {obstacle} when it is imported, which the forked workers would wait for; "
-                "move what computes, starts threads or opens devices into the builder of the level."
+                "move code that computes, starts threads or opens devices into the builder of the level."
             )
 
 
 def import_torch() -> dict[str, Any]:
-    """Import what every worker needs and say which torch it is."""
+    """Import the modules of every worker; return the properties of this torch."""
     import torch
     import torchvision  # noqa: F401 - imported once here instead of in every worker
 
@@ -89,9 +90,9 @@ def import_torch() -> dict[str, Any]:
     import suite.measuring.instruments.memory
     import suite.measuring.instruments.roofline
     import suite.measuring.instruments.utilization
-    import suite.measuring.worker  # noqa: F401 - likewise
+    import suite.measuring.worker  # noqa: F401 - imported once here instead of in every worker
 
-    torch.manual_seed(0)  # each worker does so first; what Python looks up and keeps meanwhile it then finds there
+    torch.manual_seed(0)  # each worker does so first, and then finds what Python cached here
     torch.nn.Conv2d(1, 1, 1, device="meta")
 
     return {
@@ -109,26 +110,28 @@ def import_torch() -> dict[str, Any]:
     }
 
 
-def allocator() -> str | None:
-    """The allocator that workers have in effect (`allocators.in_effect`), asked in a fork, which ends with it."""
+def ask_allocator() -> str | None:
+    """The allocator in effect in workers, found in a fork, since finding it allocates."""
     from suite.machine.allocators import in_effect
+    from suite.machine.child import fork_child
 
-    answers, end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(end, (in_effect() or "").encode())
-        finally:
-            os._exit(0)
-    os.close(end)
-    with os.fdopen(answers, "rb") as file:
+    child = fork_child(lambda _, answers: os.write(answers, (in_effect() or "").encode()))
+    os.close(child.commands)
+    with os.fdopen(child.answers, "rb") as file:
         answer = file.read().decode()
-    os.waitpid(pid, 0)
+    os.waitpid(child.pid, 0)
     return answer or None
 
 
 def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:
-    """Fork a worker that serves `order` on the first descriptor, the second being its standard error; return its id."""
+    """Fork a worker for `order`; return its process id.
+
+    Args:
+        order: the worker's task (`suite.measuring.worker.work`), and `scratch`, its folder for temporary files.
+        fds: the worker's end of its link, and its standard error; closed here.
+        control: the zygote's link, which the worker closes.
+        priority: `high` or `normal`.
+    """
     from suite.machine.priority import raise_priority
     from suite.machine.process_lifetime import die_with_parent
 
@@ -139,7 +142,7 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         return pid
     status = 1
     try:
-        os.dup2(fds[1], sys.stdout.fileno())  # first of all: whatever fails from here on leaves its reason there
+        os.dup2(fds[1], sys.stdout.fileno())  # first: the reason of any failure from here on goes there
         os.dup2(fds[1], sys.stderr.fileno())
         die_with_parent(parent)
         os.setsid()
@@ -161,22 +164,22 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
 
 
 def be_killed_first() -> None:
-    """Let the kernel end this process before others when memory runs out, where it lets us say so."""
+    """Let the kernel kill this process before others if memory runs out, if we may."""
     with contextlib.suppress(OSError):
         OOM_SCORE.write_text(OOM_SCORE_WORKER)
 
 
 def end(pid: int) -> int:
-    """End a worker and every process that it started; return its exit status, negative for a signal.
+    """Kill a worker and every process that it started; return its exit status.
 
-    A worker that is gone already gives the status that it left.
+    The status is negative for a signal. That of a worker that has ended before is its own.
     """
     for kill in (os.kill, os.killpg):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
     try:
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    except ChildProcessError:  # it was ended before
+    except ChildProcessError:  # it was waited for before
         return 0
     finally:
         with contextlib.suppress(ChildProcessError):

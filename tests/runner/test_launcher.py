@@ -16,9 +16,7 @@ from suite.runner.launcher import Launcher
 from suite.runner.worker_handle import WorkerFailed
 from tests.conftest import move_temporary_files
 
-OWNER = (
-    "import time; from suite.machine import temp_dirs as scratch; print(scratch.folder(), flush=True); time.sleep(600)"
-)
+OWNER = "import time; from suite.machine import temp_dirs; print(temp_dirs.create(), flush=True); time.sleep(600)"
 FED = Case("seed_cnn", "sgd", "cpu", input="loader_w2", batch_size=4)
 
 
