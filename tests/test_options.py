@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from suite.analysis.thresholds import Limits, limits_of
 from suite.cli import main
 from suite.errors import ExitCode
+from suite.frontend.bench import resume_command
 from suite.frontend.cli_options import parser
 from suite.gate import planning
 from suite.machine.allocators import ALLOCATORS
@@ -26,7 +27,7 @@ from suite.options import (
     default_texts,
     given_options,
 )
-from suite.plugin import pytest_addoption, resume_command
+from suite.plugin import pytest_addoption
 from suite.records import SURVEYS, Plan, StepmarkError
 from suite.report.provenance import command
 from suite.runner.settings import resolve_options

@@ -63,7 +63,6 @@ WAITING: set[str] = {
     "gate.runner",
     "gate.verdict",
     "machine",
-    "plugin",
     "protocol",
     "records",
     "report",

@@ -1,0 +1,74 @@
+"""The state of a pytest session that measures cases, and the lines of its summary."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.analysis.run_validity import doubts_of
+from suite.analysis.settings_in_effect import without_effect
+from suite.analysis.validity import summary
+from suite.matrix.cases import cases_of, matrix_of
+from suite.matrix.profiles import CASES_FOLDER
+from suite.matrix.selection import shard
+from suite.records import Case, RunRecord
+from suite.records.failure_reason import attempted
+from suite.runner.session import LiveRun
+from suite.runner.settings import Settings
+
+
+@dataclass(slots=True)
+class Bench:
+    """A session's settings and cases, and its run once that has begun.
+
+    Attributes:
+        cases: by id; pytest selects among them.
+        run: None until the first case is due.
+        page: path of the page, or the reason why there is none.
+        is_complete: whether every case has an outcome.
+        signal_code: exit code if a signal ended the session; else 0.
+    """
+
+    settings: Settings
+    cases: dict[str, Case]
+    run: LiveRun | None = None
+    page: str = ""
+    is_complete: bool = False
+    signal_code: int = 0
+
+
+def bench_for(settings: Settings) -> Bench:
+    """A bench with the cases of a profile, of a shard of it, or of an interrupted run."""
+    if settings.resume is not None:
+        planned = set(settings.resume.header.planned)
+        cases = [case for case in matrix_of(settings.profile) if case.id in planned]
+    else:
+        cases = cases_of(settings.profile)
+        if settings.shard is not None:
+            cases = shard(cases, settings.shard)
+    return Bench(settings, {case.id: case for case in cases})
+
+
+def summary_lines(bench: Bench, run: LiveRun) -> Iterator[str]:
+    """Paths of what was written, validity of the cases, and the command that continues."""
+    yield f"record  {run.folder / 'record.jsonl'}"
+    yield f"report  {bench.page}"
+    yield f"trust   {attempted(lambda: validity_of(list(run.outcomes.values())))}"
+    yield from (f"note    {text}" for text in without_effect(run.environment))
+    if not bench.is_complete:
+        missing = len(run.cases) - len(run.outcomes)
+        yield f"interrupted: {missing} cases have no outcome; continue with: {resume_command(run.folder)}"
+
+
+def validity_of(outcomes: list[RunRecord]) -> str:
+    """Number of steady cases, and of cases with each doubt."""
+    doubted = doubts_of(outcomes)
+    return summary([doubted[one.case.id] for one in outcomes if one.outcome == "measured" and one.measurement])
+
+
+def resume_command(folder: Path) -> str:
+    """The shell command that continues an interrupted run from the present folder."""
+    start = ["pytest", "cases"] if Path("cases").resolve() == CASES_FOLDER else ["stepmark", "run"]
+    return shlex.join([*start, "--resume", str(folder)])
