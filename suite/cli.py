@@ -1,12 +1,13 @@
-"""The stepmark command; the only module that prints. Imports what a command needs when it runs."""
+"""The stepmark command. Each subcommand imports its modules when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, partial
@@ -26,14 +27,11 @@ from suite.records.redaction import is_asked as is_private
 if TYPE_CHECKING:
     from suite.gate.measuring.sides import BothSides
     from suite.gate.record.store import Gate, Ledger
-    from suite.matrix.designs import Choice
-
-SHOWN_REASONS = 5
-"""Reasons quoted for cases that a design could not choose, the most frequent first; more would bury the list."""
+    from suite.records import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; a `StepmarkError` becomes its one sentence and its exit code."""
+    """Run the command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     with forgiving() as output:
         if given[:1] == ["run"]:  # everything behind it is pytest's
@@ -48,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def guarded(command: Callable[[], int]) -> int:
-    """The command's exit code, or an error's and its one sentence."""
+    """Run a command; an error becomes one sentence and an exit code."""
     try:
         with as_interruptions():
             code = command()
@@ -69,10 +67,7 @@ def guarded(command: Callable[[], int]) -> int:
 
 
 def run(arguments: list[str]) -> int:
-    """Become `pytest cases`, with 2 for a wrong command line.
-
-    Under torchrun the process of rank 0 does so, and the others do its bidding.
-    """
+    """Become `pytest cases`; under torchrun only as rank 0, which the others follow."""
     from suite.frontend.pytest_command import pytest_line
     from suite.machine import torchrun
     from suite.matrix.profiles import CASES_FOLDER
@@ -84,99 +79,72 @@ def run(arguments: list[str]) -> int:
         follow(arguments, world)
         return ExitCode.SUCCESS
     if not CASES_FOLDER.is_dir():
-        raise StepmarkError(f"no benchmark cases at {CASES_FOLDER}; run this from a checkout of stepmark.")
+        raise StepmarkError(f"there are no benchmark cases at {CASES_FOLDER}; run stepmark from a checkout.")
     sys.stdout.flush()
     line = pytest_line(arguments, Path.cwd())
     return os.execv(line[0], line)  # noqa: S606 - no shell is meant
 
 
 def list_cases(options: argparse.Namespace) -> int:
-    """Print every case that a run would plan: a table for a person, or one JSON object a line.
+    """Print the cases that a run would plan.
 
-    What a design left out is said behind the table, or on standard error beside JSON.
+    With JSON, the lines about the design go to standard error.
     """
-    from suite.matrix.cases import choice_of
-    from suite.matrix.profiles import load_profile
-    from suite.matrix.refusals import refusal
-    from suite.matrix.selection import selector, shard
-    from suite.options import DEFAULT_PROFILE, LIST_OPTIONS, given_options
-    from suite.records import INFER
-    from suite.records.factors import FACTORS
+    from suite.frontend import case_list
+    from suite.options import LIST_OPTIONS, given_options
 
-    given = given_options(options, LIST_OPTIONS)
-    selects = selector(options.expression or "")
-    choice = choice_of(load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles")))
-    cases = shard(choice.cases, given["shard"]) if "shard" in given else choice.cases
-    chosen = [(case, refusal(case)) for case in cases if selects(case.id)]
+    listing = case_list.list_of(given_options(options, LIST_OPTIONS), options.expression or "")
     if options.format == "json":
-        for case, reason in chosen:
-            levels = {factor.name: factor.level_of(case) for factor in FACTORS}
-            print(json.dumps({"id": case.id, **levels, "runnable": not reason, "reason": reason}))
-        print_left_out(choice, sys.stderr)
-        return ExitCode.SUCCESS
-    width = max((len(case.id) for case, _ in chosen), default=0)
-    for case, reason in chosen:
-        print(f"{case.id:<{width}}  {reason or 'runs here'}")
-    print_left_out(choice, sys.stdout)
-    if any(case.mode == INFER for case, _ in chosen):
-        print("an optimizer has no part in inferring: those cases take the profile's first")
-    refused = sum(bool(reason) for _, reason in chosen)
-    print(f"{len(chosen)} of {len(choice.cases)} cases listed, {len(chosen) - refused} run here, {refused} do not")
+        print_lines(case_list.json_lines(listing))
+        print_lines(case_list.design_lines(listing.choice), sys.stderr)
+    else:
+        print_lines(case_list.table_lines(listing))
     return ExitCode.SUCCESS
 
 
-def print_left_out(choice: Choice, stream: TextIO) -> None:
-    """Say how many cases a design chose of how many, and why others could not be chosen; nothing of a full matrix."""
-    if choice.design == "full":
-        return
-    refused = sum(choice.refused.values())
-    print(
-        f"design {choice.design}: {len(choice.cases)} of {choice.matrix_cases} cases chosen; "
-        f"{choice.matrix_cases - len(choice.cases) - refused} more run here, {refused} do not",
-        file=stream,
-    )
-    for reason, count in list(choice.refused.items())[:SHOWN_REASONS]:
-        print(f"  {count} not here: {reason}", file=stream)
-    if len(choice.refused) > SHOWN_REASONS:
-        print(f"  and {len(choice.refused) - SHOWN_REASONS} more reasons", file=stream)
+def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    """Print lines, to standard output by default."""
+    for line in lines:
+        print(line, file=stream)
 
 
 def report(options: argparse.Namespace) -> int:
     """Write the page of one record."""
     if len(options.record) > 1:
-        raise StepmarkError(f"{len(options.record)} records were given; a page shows one record at present.")
+        raise StepmarkError(
+            f"{len(options.record)} records were given; allowed: one; run `stepmark report` for each record."
+        )
     from suite import report as pages
-    from suite.records.store import read_run
 
     record, private = options.record[0], is_private(options.private)
-    run = read_run(record)
-    if private:
-        run = without_names(run, [host_of(run.header.environment)])
-    path = pages.write(run, options.output, record_path="" if private else str(record))
-    print(path)
+    print(pages.write(read_record(record, private=private), options.output, record_path="" if private else str(record)))
     return ExitCode.SUCCESS
 
 
 def export(options: argparse.Namespace) -> int:
     """Write a record in another format to a file or to standard output."""
     from suite.exports.formats import export as exported
-    from suite.records.store import read_run
 
-    run = read_run(options.record)
-    if is_private(options.private):
-        run = without_names(run, [host_of(run.header.environment)])
-    text = exported(run, options.format)
+    text = exported(read_record(options.record, private=is_private(options.private)), options.format)
     if options.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
-        return ExitCode.SUCCESS
-    write_whole(options.output, text)
-    print(options.output)
+    else:
+        write_whole(options.output, text)
+        print(options.output)
     return ExitCode.SUCCESS
 
 
+def read_record(path: Path, *, private: bool) -> Run:
+    """Read a record; a private one loses the names of host and folders."""
+    from suite.records.store import read_run
+
+    run = read_run(path)
+    return without_names(run, [host_of(run.header.environment)]) if private else run
+
+
 def compare(options: argparse.Namespace) -> int:
-    """Print what changed from one run to another."""
+    """Print the changes from one run to another."""
     from suite.analysis.thresholds import limits_of, share
     from suite.comparison import formats
     from suite.comparison.changes import compare as compared
@@ -236,12 +204,13 @@ def resumable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        error.args = (f"{str(error) or 'interrupted'}; `stepmark gate --resume {folder}` continues",)
+        command = shlex.join(["stepmark", "gate", "--resume", str(folder)])
+        error.args = (f"{str(error) or 'interrupted'}; `{command}` continues",)
         raise
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Print each finding as soon as it is known: lines for a person, or one JSON object a line."""
+    """Print each finding when it is known: as text, or as one JSON object a line."""
     from suite.doctor import examine
 
     disturbing = 0
@@ -266,7 +235,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "gate": gate,
     "doctor": doctor,
 }
-"""Name of a command -> what does it; `run` hands its arguments to pytest as they are."""
+"""Command -> its function. `run` hands its arguments to pytest unchanged."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -145,7 +145,7 @@ def test_a_list_of_a_design_says_how_many_it_chose_and_why_others_could_not_be(s
     assert [line.partition("  ")[2].strip() for line in lines[:3]] == ["runs here"] * 3
     assert lines[3:] == [
         *left_out,
-        "an optimizer has no part in inferring: those cases take the profile's first",
+        "inference cases have no optimizer; each is listed once, under the profile's first optimizer",
         "3 of 3 cases listed, 3 run here, 0 do not",
     ]
     listed = stepmark(*mine, "--format", "json")

@@ -47,11 +47,9 @@ LONGEST_SENTENCE = 35
 WAITING: set[str] = {
     "__init__",
     "analysis",
-    "cli",
     "comparison",
     "errors",
     "exports",
-    "frontend",
     "gate.__init__",
     "gate.arms",
     "gate.deciding",

@@ -1,1 +1,1 @@
-"""What the doors `suite.cli` and `suite.plugin` need of a shell, a terminal and pytest."""
+"""The parts of `suite.cli` and `suite.plugin` that deal with shell and terminal."""

@@ -52,7 +52,7 @@ def bench_for(settings: Settings) -> Bench:
 
 
 def summary_lines(bench: Bench, run: LiveRun) -> Iterator[str]:
-    """Paths of what was written, validity of the cases, and the command that continues."""
+    """Paths of the results, validity of the cases, and the command that continues."""
     yield f"record  {run.folder / 'record.jsonl'}"
     yield f"report  {bench.page}"
     yield f"trust   {attempted(lambda: validity_of(list(run.outcomes.values())))}"

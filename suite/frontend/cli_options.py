@@ -1,4 +1,4 @@
-"""Parsers of the stepmark commands. `suite.cli` runs the commands, and `run` hands its arguments to pytest."""
+"""Parsers of the stepmark commands, which `suite.cli` runs."""
 
 from __future__ import annotations
 

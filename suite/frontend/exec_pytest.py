@@ -1,7 +1,7 @@
-"""What `stepmark run` becomes: pytest with Stepmark's exit codes, as `python exec_pytest.py ARGUMENTS`.
+"""pytest with Stepmark's exit codes: `python exec_pytest.py ARGUMENTS`.
 
-It takes the place of the command in the same process, so that a signal to the one ends the other. It is run by its
-path: pytest has to find the package `suite` before anything has imported it.
+`stepmark run` becomes this program in the same process, so that a signal to one ends the other. It runs by its path:
+pytest has to find the package `suite` before anything imports it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOTHING_SELECTED = "stepmark: no case was selected; `stepmark list` shows the ca
 
 
 def main() -> int:
-    """Run pytest as `python -m pytest` does; its exit code, 2 where the command line was wrong."""
+    """Run pytest as `python -m pytest` does; return its exit code, 2 for wrong usage."""
     if not sys.flags.safe_path:  # the first entry is this file's folder; with `-m` it is the current one
         sys.path[0] = str(Path.cwd())
     try:
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def end_ranks() -> None:
-    """Let the other ranks of torchrun end; where that fails, its agent ends them with this one."""
+    """Let torchrun's other ranks end; if that fails, its agent ends them."""
     from suite.distributed.rendezvous import announce_end
     from suite.machine import torchrun
     from suite.records import StepmarkError

@@ -1,4 +1,4 @@
-"""Options of other plug-ins of pytest under which no case can be measured or replayed."""
+"""Options of other pytest plug-ins that prevent measuring or replaying cases."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ FORBIDDEN = {
     "forked": "would replay each case in a process from which pytest-benchmark gets no rounds",
     "codspeed": "takes the fixture `benchmark` for a clock other than the cases'",
 }
-"""Options that a flag switches on, and what they would do."""
+"""Flags that are refused, and their effect."""
 WORKER_OF_XDIST = "PYTEST_XDIST_WORKER"
 """Variable in the processes in which pytest-xdist runs tests, and in those that these start."""
 
 
 def refusal(option: Callable[[str], Any], *, is_worker: bool) -> str:
-    """Why cases cannot be measured in this session of pytest, as a sentence; empty where they can.
+    """Reason why this session cannot measure cases, as a sentence; empty if it can.
 
     Args:
         option: the value of an option by its name; None where no plug-in has such.
-        is_worker: whether pytest-xdist has started this process to run tests.
+        is_worker: whether pytest-xdist started this process to run tests.
     """
     for name, reason in FORBIDDEN.items():
         if option(name):
@@ -33,7 +33,7 @@ def refusal(option: Callable[[str], Any], *, is_worker: bool) -> str:
 
 
 def side_by_side(option: Callable[[str], Any], *, is_worker: bool) -> str:
-    """What asks pytest-xdist to run tests side by side; empty where nothing does.
+    """The option that makes pytest-xdist run tests in parallel; empty for none.
 
     Source: pytest-xdist 3.8.0, `xdist.plugin.pytest_cmdline_main`, which turns every other spelling into `--dist`.
     """

@@ -1,4 +1,4 @@
-"""The command line of pytest that `stepmark run` becomes: our cases, under our configuration."""
+"""The pytest command line of `stepmark run`: our cases, our configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS_FOLLOW = {"-k", "-m", *OWN_CONFIGURATION, *(flag for option in OPTIONS for
 
 
 def pytest_line(arguments: Sequence[str], here: Path) -> list[str]:
-    """What `stepmark run` becomes for its arguments.
+    """The command line that `stepmark run` becomes.
 
     The cases are added where no argument names one of them. pytest takes its configuration from the first folder above
     what it is given; ours is named, so that it is not that of a project which this checkout, or the profile, lies in.

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP as interruptions: a CI job that is cancelled is tidied up after as one that Ctrl-C ends."""
+"""SIGTERM and SIGHUP as interruptions, so that a cancelled CI job cleans up."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Terminated(KeyboardInterrupt):
 
 
 def exit_code_of(error: KeyboardInterrupt) -> int:
-    """The exit code that a shell would give: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
+    """The exit code of a shell: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
     return error.exit_code if isinstance(error, Terminated) else SHELL_BASE + signal.SIGINT
 
 
 @contextmanager
 def as_interruptions() -> Iterator[None]:
-    """Within it the first SIGTERM or SIGHUP raises `Terminated`; the next one ends the process at once.
+    """Raise `Terminated` at the first SIGTERM or SIGHUP; the next ends the process.
 
-    A signal that is ignored (`nohup`) or handled by somebody else stays so, and so do all in a thread of its own.
+    A signal that is ignored (`nohup`) or handled elsewhere stays so. Outside of the main thread all signals stay.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

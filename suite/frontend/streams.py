@@ -1,6 +1,6 @@
-"""Standard output and standard error that a command can write to whatever they are: closed, full, a closed pipe, ASCII.
+"""Standard streams that never raise: closed, on a full disk, a closed pipe, ASCII.
 
-A command's exit code is often its result, so that a stream that cannot be written must not end the command.
+The exit code of a command is often its result, so a stream that refuses must not end the command.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ STANDARD = (0, 1, 2)
 
 
 class Stream(io.RawIOBase):
-    """Writes to a descriptor until that refuses; from then on it takes everything and writes nothing.
+    """Writes to a descriptor until that refuses, and drops everything afterwards.
 
     Attributes:
         refusal: why it refused; None while it does not.
@@ -52,7 +52,7 @@ class Stream(io.RawIOBase):
 
 
 def open_closed() -> None:
-    """Open what is closed of standard input, output and error to nowhere, here and for programs that are started.
+    """Open closed standard streams to /dev/null, here and for started programs.
 
     A file that is opened later would else get its number, and what is written to standard output with it.
     """
@@ -65,7 +65,7 @@ def open_closed() -> None:
 
 @contextmanager
 def forgiving() -> Iterator[Stream]:
-    """Within it standard output and standard error can be written to in any case; the former's stream.
+    """Let standard output and standard error never raise; yield the output's stream.
 
     Streams that somebody has replaced, such as a test, stay.
     """
@@ -85,7 +85,7 @@ def forgiving() -> Iterator[Stream]:
 
 
 def text_of(stream: Stream, before: io.TextIOBase | None) -> io.TextIOWrapper:
-    """Text for a stream, in the encoding that it had; what that lacks is written by its code."""
+    """A text layer for a stream, in its encoding; other characters become escapes."""
     encoding = getattr(before, "encoding", None)
     return io.TextIOWrapper(
         io.BufferedWriter(stream), encoding, "backslashreplace", line_buffering=stream.isatty() or stream.fileno() == 2
