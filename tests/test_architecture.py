@@ -221,6 +221,21 @@ def test_modules_and_files_that_a_text_names_are_there(file):
     assert [name for name in NAMED.findall(text) + DOCUMENT.findall(text) if not is_there(name)] == []
 
 
+NAMED_IN = re.compile(r"`(\w+)`(?: and `(\w+)`)? in `(suite/[\w/]+\.py)`")
+
+
+def test_names_that_contributing_gives_are_in_the_files_that_it_gives():
+    found = NAMED_IN.findall((PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    missing = [
+        (name, file)
+        for *names, file in found
+        for name in filter(None, names)
+        if not re.search(rf"\b{name}\b", (PROJECT / file).read_text(encoding="utf-8"))
+    ]
+    assert found
+    assert missing == []
+
+
 def anchors(file: Path) -> set[str]:
     """Ends of links to the headings of a page, as GitHub makes them."""
     headings = HEADING.findall(file.read_text(encoding="utf-8"))

@@ -66,7 +66,6 @@ WAITING: set[str] = {
     "report",
     "runner",
     "units",
-    "CONTRIBUTING.md",
 }
 """Rooms and pages that are not clean yet. A clean one fails while it stands here, so the list only gets shorter."""
 

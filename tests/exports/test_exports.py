@@ -60,8 +60,8 @@ def benchmarks(run: Run) -> list[dict]:
 def test_an_unknown_format_is_answered_with_those_allowed():
     with pytest.raises(StepmarkError) as error:
         export(run_of(), "xml")
-    assert str(error.value) == "export format 'xml' is not known; allowed: csv, pytest-benchmark."
-    assert list(FORMATS) == ["csv", "pytest-benchmark"]
+    assert str(error.value) == f"export format 'xml' is not known; allowed: {', '.join(FORMATS)}."
+    assert {"csv", "pytest-benchmark"} <= FORMATS.keys()
 
 
 def test_csv_has_a_row_for_every_case_whatever_became_of_it():

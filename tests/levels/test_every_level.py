@@ -413,7 +413,7 @@ def test_the_operators_of_an_optimizer_can_all_be_counted(name):
 def test_the_operators_of_a_structure_can_all_be_counted(name):
     found = {one.metric.name: one.values for one in count_work(case_of(structure=name, batch_size=2))}
     assert found["unknown_operators"] == (0.0,)
-    assert found["flops_backward"][0] > found["flops_forward"][0] > 0
+    assert found["flops_backward"][0] > found["flops_forward"][0] / 2 > 0, "the images need no gradient"
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name.endswith("_fused")])

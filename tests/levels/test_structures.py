@@ -31,7 +31,7 @@ WORDS = {
     "fc": "_fc",
 }
 """Attribute -> how it stands in a name."""
-VISION = [name for name in STRUCTURES if STRUCTURES[name].attributes["family"] == "torchvision"]
+VISION = [name for name in STRUCTURES if STRUCTURES[name].attributes.get("family") == "torchvision"]
 SMALL = [name for name in STRUCTURES if name not in VISION]
 UNLISTED = [
     "dense_grouped_groupnorm_fc_d16w64",
