@@ -1,4 +1,7 @@
-"""Does the cheaper step still learn? Training on real digits, several seeds (`pytest cases --profile learning`)."""
+"""Whether the cheaper step still learns: training on real digits, with several seeds.
+
+Run it with `stepmark run --profile learning`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from suite.records import Case, RunRecord
 @pytest.mark.learning
 @pytest.mark.benchmark(timer=replay_clock)
 def test_learning(case: Case, replay: Callable[[Case], RunRecord], benchmark: Any) -> None:
-    """An epoch a round; accuracy on digits that were not trained on goes with pytest-benchmark's record."""
+    """One epoch a round; the test accuracy goes into pytest-benchmark's record."""
     record = replay(case)
     assert record.outcome == "measured"
     benchmark.extra_info["learning"] = summary(record.measurement)

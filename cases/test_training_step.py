@@ -1,4 +1,7 @@
-"""The main job: what one training step costs, for every case of the profile (`pytest cases --profile NAME`)."""
+"""The cost of one training step, for every case of a profile.
+
+Run it with `stepmark run --profile NAME`.
+"""
 
 from __future__ import annotations
 

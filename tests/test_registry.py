@@ -10,6 +10,7 @@ import pytest
 
 from suite import registry
 from suite.records import StepmarkError
+from suite.records.factors import FACTORS
 from suite.registry import SHOWN_NAMES, OptimizerSpec, Registry, StructureRegistry
 
 PROJECT = Path(registry.__file__).parents[1]
@@ -172,3 +173,19 @@ def test_a_plug_in_that_is_missing_is_named(tmp_path):
     assert loaded(tmp_path, "not_there")["error"] == (
         "plug-in 'not_there' does not import: ModuleNotFoundError: No module named 'not_there'."
     )
+
+
+ORDER = """
+import json
+from suite.registry import REGISTRIES, load_levels
+load_levels()
+print(json.dumps({factor: next(iter(registry)) for factor, registry in REGISTRIES.items()}))
+"""
+
+
+def test_the_default_level_of_a_factor_comes_first_since_the_order_of_levels_is_that_of_cases():
+    first = json.loads(subprocess.run([sys.executable, "-c", ORDER], capture_output=True, check=True).stdout)
+    defaults = {
+        factor.name: factor.default for factor in FACTORS if factor.name in registry.REGISTRIES and factor.default
+    }
+    assert defaults.items() <= first.items()

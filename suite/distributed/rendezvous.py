@@ -105,7 +105,7 @@ def accept_ranks(listener: socket.socket, world: World, token: str) -> dict[int,
             for connection in connections.values():
                 connection.close()
             missing = ", ".join(str(rank) for rank in range(1, world.ranks) if rank not in connections)
-            raise TimeoutError(f"no word from rank {missing} within {RENDEZVOUS_S:g} s") from None
+            raise TimeoutError(f"rank {missing} did not connect within {RENDEZVOUS_S:g} s; see its output") from None
         rank = authenticate(connection, token)
         if rank is None:
             connection.close()

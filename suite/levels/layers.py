@@ -29,8 +29,8 @@ def convolution(inputs: int, outputs: int, normalisation: str, *, kernel: int = 
     Source: LeCun et al. 1998, "Gradient-based learning applied to document recognition", section II A.
     """
     bias = normalisation == "none"
-    made = nn.Conv2d(inputs, outputs, kernel_size=kernel, padding=kernel // 2, groups=groups, bias=bias)
-    return [made, *NORMALISATIONS[normalisation](outputs)]
+    layer = nn.Conv2d(inputs, outputs, kernel_size=kernel, padding=kernel // 2, groups=groups, bias=bias)
+    return [layer, *NORMALISATIONS[normalisation](outputs)]
 
 
 def separable(inputs: int, outputs: int, normalisation: str) -> list[nn.Module]:

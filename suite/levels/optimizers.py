@@ -97,7 +97,7 @@ SETTINGS = (
 )
 
 
-def specs(setting: Setting) -> list[OptimizerSpec]:
+def entries_of(setting: Setting) -> list[OptimizerSpec]:
     """Entries of a setting: the plain one, implementations, learning rates."""
     family, settings = setting.family, setting.settings
     plain = {**settings, **family.pin(FORLOOP)}
@@ -110,7 +110,7 @@ def specs(setting: Setting) -> list[OptimizerSpec]:
 
 
 for _setting in SETTINGS:
-    for _spec in specs(_setting):
+    for _spec in entries_of(_setting):
         OPTIMIZERS.add(_spec)
 
 OPTIMIZERS.add(

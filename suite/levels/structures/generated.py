@@ -99,7 +99,7 @@ for _connection, _layer, _normalisation, _head, _depth, _width in product(
 ):
     _words = (_connection, _layer, _normalisation, _head, f"d{_depth}w{_width}")
     _name = "_".join(filter(None, _words))
-    _made_of: dict[str, Any] = {
+    _attributes: dict[str, Any] = {
         "depth": _depth,
         "width": _width,
         "layer": LAYERS[_layer],
@@ -110,8 +110,8 @@ for _connection, _layer, _normalisation, _head, _depth, _width in product(
     STRUCTURES.add(
         StructureSpec(
             _name,
-            partial(generated, **_made_of),
-            {"family": "generated", **_made_of},
+            partial(generated, **_attributes),
+            {"family": "generated", **_attributes},
             MIN_IMAGE_SIZE,
             min_image_size_alone=2 * MIN_IMAGE_SIZE if _depth > 2 and NORMALISATIONS[_normalisation] == "batch" else 1,
         ),

@@ -34,14 +34,14 @@ def mlp(num_classes: int, image_size: int, *, depth: int, width: int) -> nn.Modu
 
 
 for _depth, _width in product(DEPTHS, WIDTHS):
-    _made_of = {"depth": _depth, "width": _width}
+    _attributes = {"depth": _depth, "width": _width}
     STRUCTURES.add(
         StructureSpec(
             name=f"mlp_d{_depth}w{_width}",
-            build=partial(mlp, **_made_of),
+            build=partial(mlp, **_attributes),
             attributes={
                 "family": "mlp",
-                **_made_of,
+                **_attributes,
                 "layer": "fully_connected",
                 "connection": "plain",
                 "normalisation": "none",

@@ -63,17 +63,17 @@ def seed_cnn(
     return nn.Sequential(*modules, nn.Flatten(), *linears([flat, *[HIDDEN] * (linear_layers - 1), num_classes]))
 
 
-def seed(name: str, *, depth: int, linear_layers: int, layer: str) -> StructureSpec:
+def entry_of(name: str, *, depth: int, linear_layers: int, layer: str) -> StructureSpec:
     """The entry of a variation; the smallest image has one pixel after all poolings."""
-    made_of: dict[str, Any] = {"depth": depth, "linear_layers": linear_layers, "layer": layer}
+    attributes: dict[str, Any] = {"depth": depth, "linear_layers": linear_layers, "layer": layer}
     fixed = {"family": "seed_cnn", "width": CHANNELS[0], "connection": "plain", "normalisation": "none", "head": "fc"}
-    return StructureSpec(name, partial(seed_cnn, **made_of), fixed | made_of, 2**depth)
+    return StructureSpec(name, partial(seed_cnn, **attributes), fixed | attributes, 2**depth)
 
 
-STRUCTURES.add(seed("seed_cnn", depth=2, linear_layers=2, layer="convolution"))
+STRUCTURES.add(entry_of("seed_cnn", depth=2, linear_layers=2, layer="convolution"))
 for _layer, _depth, _linears in product(LAYERS, range(1, len(CHANNELS) + 1), LINEARS):
     if _depth > 1 or not _layer:
         _name = "_".join(filter(None, ("seed_cnn", _layer, f"c{_depth}l{_linears}")))
         STRUCTURES.add(
-            seed(_name, depth=_depth, linear_layers=_linears, layer=LAYERS[_layer]), listed=_name in SELECTION
+            entry_of(_name, depth=_depth, linear_layers=_linears, layer=LAYERS[_layer]), listed=_name in SELECTION
         )

@@ -25,7 +25,7 @@ def vision(num_classes: int, image_size: int, *, name: str) -> nn.Module:
     return network
 
 
-def entry(name: str, paper: str, min_image_size: int, alone: int = 1, **attributes: Any) -> None:
+def register(name: str, paper: str, min_image_size: int, alone: int = 1, **attributes: Any) -> None:
     """Register a network of torchvision.
 
     Args:
@@ -47,7 +47,7 @@ def entry(name: str, paper: str, min_image_size: int, alone: int = 1, **attribut
     )
 
 
-entry(
+register(
     "alexnet",
     'Krizhevsky 2014, "One weird trick for parallelizing convolutional neural networks"',
     63,
@@ -57,7 +57,7 @@ entry(
     normalisation="none",
     head="fc",
 )
-entry(
+register(
     "vgg11_bn",
     'Simonyan and Zisserman 2015, "Very deep convolutional networks for large-scale image recognition", table 1, '
     "configuration A, with batch normalisation after each convolution",
@@ -68,7 +68,7 @@ entry(
     normalisation="batch",
     head="fc",
 )
-entry(
+register(
     "resnet18",
     'He et al. 2016, "Deep residual learning for image recognition", table 1',
     17,
@@ -80,7 +80,7 @@ entry(
     normalisation="batch",
     head="gap",
 )
-entry(
+register(
     "resnet50",
     'He et al. 2016, "Deep residual learning for image recognition", table 1, with the stride in the 3x3 convolution',
     17,
@@ -92,7 +92,7 @@ entry(
     normalisation="batch",
     head="gap",
 )
-entry(
+register(
     "densenet121",
     'Huang et al. 2017, "Densely connected convolutional networks", table 1',
     29,
@@ -103,7 +103,7 @@ entry(
     normalisation="batch",
     head="gap",
 )
-entry(
+register(
     "mobilenet_v3_small",
     'Howard et al. 2019, "Searching for MobileNetV3", table 2',
     17,
@@ -113,7 +113,7 @@ entry(
     normalisation="batch",
     head="gap",
 )
-entry(
+register(
     "shufflenet_v2_x1_0",
     'Ma et al. 2018, "ShuffleNet V2: practical guidelines for efficient CNN architecture design", table 5',
     17,
@@ -123,7 +123,7 @@ entry(
     normalisation="batch",
     head="gap",
 )
-entry(
+register(
     "squeezenet1_1",
     'Iandola et al. 2016, "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", and version 1.1 of its '
     "authors' repository",
@@ -134,7 +134,7 @@ entry(
     normalisation="none",
     head="gap",
 )
-entry(
+register(
     "efficientnet_b0",
     'Tan and Le 2019, "EfficientNet: rethinking model scaling for convolutional neural networks", table 1',
     17,
@@ -144,7 +144,7 @@ entry(
     normalisation="batch",
     head="gap",
 )
-entry(
+register(
     "convnext_tiny",
     'Liu et al. 2022, "A ConvNet for the 2020s", section 2 and table 9',
     32,
@@ -153,7 +153,7 @@ entry(
     normalisation="layer",
     head="gap",
 )
-entry(
+register(
     "regnet_y_400mf",
     'Radosavovic et al. 2020, "Designing network design spaces", section 4 (RegNetY-400MF)',
     17,
