@@ -27,12 +27,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-setup: $(READY) ## make .venv with everything that requirements.lock names
+setup: $(READY) ## make .venv from requirements.lock
 
 bench: $(READY) ## measure PROFILE, write a record and a report under reports/runs, print their paths
 	$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS)
 
-gate: $(READY) ## the working tree against the revision BASE; or PROFILE measured now against the stored run BASELINE
+gate: $(READY) ## compare the working tree with the revision BASE; or PROFILE, measured now, with the stored run BASELINE
 	@test -n '$(BASE)$(BASELINE)' || { echo "nothing to gate against; set BASE to a git revision, or BASELINE to a run"; exit 2; }
 ifneq ($(BASE),)
 	$(BIN)/stepmark gate --baseline 'rev:$(BASE)' --candidate dir:. --profile $(GATE_PROFILE) $(if $(K),-k '$(K)') $(ARGS)
@@ -43,21 +43,21 @@ else
 		$(BIN)/stepmark compare '$(BASELINE)' $$candidate
 endif
 
-gate-study: $(READY) ## error and power of the gate, live and dealt anew, beside its rivals: hours; goes on where it was; STUDY=short
+gate-study: $(READY) ## error and power of the gate and of rival tools, live and resampled: hours; continues; STUDY=short
 	$(BIN)/python docs/studies/gate/study.py
 	$(BIN)/python docs/studies/gate/redealt.py
 	$(BIN)/python docs/studies/gate/page.py
 
-test: $(READY) ## the tests that every change has to pass; SIDE=0 runs one at a time
+test: $(READY) ## the fast tests, a short gate among them, within 6 minutes; SIDE=0 runs one at a time
 	$(PYTEST) -m 'not slow and not nightly' $(if $(K),-k '$(K)') $(ARGS)
 
-test-slow: $(READY) ## the slower tests that CI runs: kills, signals, resumed runs, ranks of torchrun, odd worlds, live gates
+test-slow: $(READY) ## the slower tests of CI: kills, signals, resumed runs, ranks of torchrun, odd machines, live gates
 	$(PYTEST) -m slow $(if $(K),-k '$(K)') $(ARGS)
 
 test-nightly: $(READY) ## the slowest: 50 kills at random moments, all tunings compiled, two hosts; property tests with new examples
 	$(BIN)/python -m pytest tests -m 'nightly or hypothesis' --hypothesis-profile searching $(if $(K),-k '$(K)') $(ARGS)
 
-test-gpu: $(READY) ## the tests that need CUDA devices, then the profile of everything that does
+test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu
 	$(BIN)/python -m pytest tests -m gpu $(ARGS)
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 		then $(BIN)/python -m pytest cases --profile gpu; \
@@ -68,45 +68,45 @@ check: $(READY) ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY) ## let ruff format and mend what it can
+format: $(READY) ## format, and let ruff fix simple faults
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-report: $(READY) ## pages anew for every record under reports/
+report: $(READY) ## write the page of every record under reports/ again
 	@for record in $$(find reports -name record.jsonl); do \
 		$(BIN)/stepmark report $$record -o $$(dirname $$record)/report.html || exit; done
 
-overhead: $(READY) ## what a visit costs, and the suite's step time against loops; goes on where it was; ARGS=--short
+overhead: $(READY) ## overhead of a visit, and the suite's step time against loops; continues; ARGS=--short
 	$(if $(findstring --short,$(ARGS)),,$(BIN)/python docs/studies/overhead.py)
 	$(BIN)/python docs/studies/hot_loop.py $(ARGS)
 
 scale: $(READY) ## 10,000 cases: listing and collecting against an empty pytest parametrisation
 	$(BIN)/python docs/studies/scale.py
 
-twins: $(READY) ## two names for one network while another process loads a core half of the time
+twins: $(READY) ## one network under two names while another process loads a core half of the time
 	$(BIN)/python docs/studies/twins.py
 
-inputs: $(READY) ## what each input pipeline costs, and how much of it is waiting
+inputs: $(READY) ## step time of each input pipeline, and the wait in it
 	$(BIN)/python docs/studies/inputs.py
 
-sampling: $(READY) ## what looking at a step costs: the sampler and the stopwatch, on against off
+sampling: $(READY) ## cost of the sampler and of the stopwatch, on against off
 	$(BIN)/python docs/studies/sampling.py
 
-validity: $(READY) ## is a load, a quota, a hungry neighbour, the allocator named by its verdict, and a quiet run not accused
+validity: $(READY) ## labels of runs with a load, a quota, a neighbour that takes memory, another allocator, and none
 	$(BIN)/python docs/studies/validity.py
 
-coverage: $(READY) ## how often intervals hold the truth of a run, by simulation on machines unlike each other
+coverage: $(READY) ## share of intervals that contain the truth of a run, by simulation
 	$(BIN)/python docs/studies/coverage.py
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py
 
-full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half; goes on where it was
+full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half; continues
 	$(BIN)/python docs/studies/full.py
 
-lock: $(READY) ## resolve requirements.lock anew; add ARGS='--upgrade-package NAME' to move one
+lock: $(READY) ## resolve requirements.lock again; ARGS='--upgrade-package NAME' upgrades one
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 		--no-header --quiet -o requirements.lock $(ARGS)
 
-clean: ## remove what was generated, but no record
+clean: ## remove generated files, but no record
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -96,7 +96,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Desk:
-    """A user's folder from which `pytest cases` is run for real, in a process of its own."""
+    """A user's folder from which `pytest cases` is run for real, in a separate process."""
 
     folder: Path
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)

@@ -120,7 +120,7 @@ def imports(nodes: Iterator[ast.AST]) -> set[str]:
 
 
 def own(found: set[str]) -> set[str]:
-    """Of imported names, those of the project, without its prefix."""
+    """Those of imported names that are the project's, without its prefix."""
     return {name.removeprefix("suite.") for name in found if name.split(".")[0] == "suite"}
 
 

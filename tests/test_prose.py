@@ -15,6 +15,8 @@ from tests.conftest import PROJECT, TESTS
 
 ROOT = Path(suite.__file__).parent
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
+COMMANDS = ["Makefile", *(str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".ci/*")))]
+COMMANDS += [str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".github/workflows/*.yml"))]
 DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
 
 BANNED = {
@@ -139,13 +141,18 @@ def banned_words(texts: Iterator[Text]) -> Iterator[str]:
             yield f"{text.line + text.words[: match.start()].count(chr(10))}: {' '.join(match[0].split())}"
 
 
-def first_lines(tree: ast.AST) -> Iterator[Text]:
-    """First lines of the docstrings of a module, its classes and functions."""
+def docstrings(tree: ast.AST) -> Iterator[Text]:
+    """Docstrings of a module, its classes and functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node)
             if docstring:
-                yield Text(node.body[0].lineno, docstring.splitlines()[0])
+                yield Text(node.body[0].lineno, docstring)
+
+
+def first_lines(tree: ast.AST) -> Iterator[Text]:
+    """Their first lines."""
+    yield from (Text(line, words.splitlines()[0]) for line, words in docstrings(tree))
 
 
 def unclear_docstrings(tree: ast.AST) -> Iterator[str]:
@@ -261,6 +268,20 @@ UNCLEAR_NAME = re.compile(
 def test_names_of_tests_say_plainly_which_behaviour_broke(file):
     names = TEST_NAME.findall(file.read_text(encoding="utf-8"))
     assert [name for name in names if UNCLEAR_NAME.search(name.replace("_", " "))] == []
+
+
+@pytest.mark.parametrize("file", sorted(TESTS.rglob("*.py")), ids=lambda file: str(file.relative_to(TESTS)))
+def test_docstrings_and_comments_of_tests_use_plain_words(file):
+    source = file.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    opened = [words for _, words in first_lines(tree) if OPENING.match(words)]
+    assert opened == []
+    assert list(banned_words(iter([*comments(source), *docstrings(tree)]))) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_makefile_and_scripts_of_ci_use_plain_words(name):
+    assert list(banned_words(iter([Text(1, (PROJECT / name).read_text(encoding="utf-8"))]))) == []
 
 
 def test_every_text_that_waits_is_there():

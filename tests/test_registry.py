@@ -124,7 +124,7 @@ PATH = f"{__name__}.Counted"
 
 
 def loaded(folder: Path, *plugins: str) -> dict:
-    """What `load_levels` does with plug-ins of `folder`, in a process of its own."""
+    """Output of `load_levels` with plug-ins of `folder`, in a separate process."""
     code = (
         "import json, sys\n"
         f"sys.path[:0] = [{str(folder)!r}, {str(PROJECT)!r}]\n"

@@ -31,8 +31,9 @@ def record(name: str, visits: list[list[float]]) -> RunRecord:
 
 
 def run(source: random.Random, cases: int, turns: int, *, machine: float, own: float) -> list[RunRecord]:
-    """Cases of 1, 2, 3 ... s in three passes: the machine's speed varies between turns, each case's beside it; both are
-    standard deviations of the log.
+    """Cases of 1, 2, 3 ... s in three passes: the machine's speed varies between turns, and each case's in addition.
+
+    Both are standard deviations of the log.
     """
     speeds = [[source.gauss(0.0, machine) for _ in range(turns)] for _ in range(3)]
     return [
@@ -118,7 +119,7 @@ def test_turns_of_a_replaced_worker_are_paired_with_those_of_the_same_seconds():
 
 
 def unplaced(measurement: Measurement) -> Measurement:
-    """A measurement as records from before tell it: turns are counted from the worker's own first."""
+    """A measurement as older records give it: turns are counted from the worker's own first."""
     return replace(measurement, visits=tuple(replace(visit, first_turn=0) for visit in measurement.visits))
 
 

@@ -1,4 +1,4 @@
-"""What other cases say of a doubt: a trend that most share stays, two levels that all share are the machine's."""
+"""Issues in the light of other cases: a trend that most share stays, two levels that all share are the machine's."""
 
 import numpy as np
 import pytest

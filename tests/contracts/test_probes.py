@@ -1,4 +1,4 @@
-"""What is read around a round, from the kernel that runs the tests."""
+"""Counters that are read around a round, from the kernel that runs the tests."""
 
 import threading
 from contextlib import suppress

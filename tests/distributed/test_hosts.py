@@ -1,4 +1,4 @@
-"""Several hosts: agents of torchrun in network namespaces of their own, which nothing but a cable joins."""
+"""Several hosts: agents of torchrun in separate network namespaces, which nothing but a cable joins."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Several nodes: real agents of torchrun on this host, each with processes of its own, over the loopback interface."""
+"""Several nodes: real agents of torchrun on this host, each with its processes, over the loopback interface."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What disturbs a measurement is named, and what does not is not."""
+"""The doctor names what disturbs a measurement, and nothing else."""
 
 import json
 import os

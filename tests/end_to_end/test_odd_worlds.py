@@ -78,7 +78,7 @@ def a_commit_under_way(folder: Path) -> None:
 
 
 def nothing(folder: Path) -> None:
-    """Leave the user's folder as it is."""
+    """Leave the user's folder unchanged."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class World:
     command: tuple[str, ...] = ("pytest", str(CASES_FOLDER))
 
 
-NOEXEC = "/tmp/stepmark-noexec"  # noqa: S108 - seen by one command alone, with a mount of its own
+NOEXEC = "/tmp/stepmark-noexec"  # noqa: S108 - seen by one command alone, in its mount namespace
 IN_A_HOOK = {"GIT_DIR": ".git", "GIT_INDEX_FILE": ".git/index", "GIT_PREFIX": "", "GIT_EXEC_PATH": "/usr/lib/git-core"}
 WORLDS = {
     "a user without a name or a home": World(UNNAMED, {"HOME": None, "USER": None, "LOGNAME": None}),
@@ -166,5 +166,5 @@ def test_a_case_is_measured_in(folder: Path, name: str) -> None:
 
 
 def can_mount() -> bool:
-    """Whether a process here may have mounts of its own."""
+    """Whether a process here may have a mount namespace."""
     return subprocess.run([*mounted("true"), "true"], capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Two processes at the same thing at the same time: each gets its own, or one of them is told so."""
+"""Two processes that want the same thing at the same time: each gets one, or one of them is refused."""
 
 import errno
 import fcntl
@@ -76,7 +76,7 @@ for letter in "bcdefghij":
 
 
 def let_loose(folder: Path, body: str, rounds: int = ROUNDS) -> str:
-    """What several processes print that do the same `rounds` times, each time let loose together."""
+    """Lines that several processes print, which do the same `rounds` times, each time at once."""
     code = TOGETHER.format(body=textwrap.indent(textwrap.dedent(body), "    "), rounds=rounds, processes=PROCESSES)
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -42,12 +42,12 @@ class FakeSides:
 
     Attributes:
         slower: relative slowdown of a case's candidate.
-        second_place: likewise of whatever is measured in the second place, identical code too.
+        second_place: the same of the second of two workers, also of identical code.
         noise: standard deviation of a worker's log step time.
         off: (block of any kind from 0, side, case id) -> relative slowdown of that worker, as a neighbour may bring.
         raises: (block of any kind from 0, side, case id) -> what its worker raises when it is asked for rounds.
         fails: (side, case id) -> why its worker cannot make the step.
-        memory: (side, case id) -> bytes of the peak beside 100 MB; a number's own noise is 0.1 %.
+        memory: (side, case id) -> bytes of the peak above 100 MB; a number's own noise is 0.1 %.
         reads: (side, case id) -> values that its step reads; None where its code does not count them.
         before_block: called with the block's number before it is measured.
         requests: all rounds that workers were asked for, in order.
@@ -75,7 +75,7 @@ class FakeSides:
 
 @dataclass
 class FakeLauncher:
-    """Where the fake workers of one side come from, in one block."""
+    """The source of one side's fake workers in one block."""
 
     sides: FakeSides
     place: int

@@ -20,11 +20,11 @@ Times = Callable[[Case, int], Iterator[float]]
 
 
 class FakeWorkers:
-    """Where fake workers come from.
+    """The source of fake workers.
 
     Args:
         times: the step times that workers return, in order; a constant 10 ms where left out.
-        attributes: what workers say of themselves once they are made, beside the structure's name.
+        attributes: of workers once they are made, with the structure's name.
         errors: what to raise instead of an answer, by (case id, worker of that case from 0, answer of that worker from
             0); the fork is answer 0. By (case id, attempt from 0, name) for a survey.
 

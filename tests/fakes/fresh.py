@@ -13,7 +13,7 @@ PRELOADED = ["torch", "torchvision", "suite.measuring.modes"]
 
 
 def in_fresh_process(function: Callable[..., Any], *arguments: Any, timeout_s: float = 60) -> Any:
-    """What a function of a module returns there; arguments and result are plain values.
+    """Call a function of a module in that process; arguments and result are plain values.
 
     Raises:
         AssertionError: it raised, ended without a word, or took too long; with what it raised.

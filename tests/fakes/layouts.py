@@ -46,7 +46,7 @@ FLIT = '[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.bui
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a package is, and how an interpreter gets to know of it.
+    """The place of a package, and how an interpreter finds it.
 
     Attributes:
         package: path of the module that makes the network.

@@ -82,7 +82,7 @@ MACHINES: dict[str, Speed] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured, on what.
+    """Simulated cases and the machine that measures them.
 
     Attributes:
         own: standard deviation of the log of single rounds.

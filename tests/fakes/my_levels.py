@@ -58,7 +58,7 @@ def buffers(num_classes: int, image_size: int):
 
 @STRUCTURES.register("mappings")
 def mappings(num_classes: int, image_size: int):
-    """Likewise, of 48 MiB: more than the 32 MiB up to which glibc may come to keep a block. Source: none."""
+    """The same with 48 MiB: more than the 32 MiB up to which glibc may come to keep a block. Source: none."""
     return filling(num_classes, image_size, 48 * 2**20)
 
 
@@ -93,7 +93,7 @@ def reads_no_value(num_classes: int, image_size: int):
 
 @STRUCTURES.register("reads_a_size")
 def reads_a_size(num_classes: int, image_size: int):
-    """As tiny, with a selection in each forward, whose size only its values tell. Source: none."""
+    """As tiny, with a selection in each forward, whose size depends on its values. Source: none."""
     return reading(num_classes, image_size, lambda images: images[images > 1].numel())
 
 

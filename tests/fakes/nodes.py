@@ -1,4 +1,4 @@
-"""Nodes for the tests: real agents of torchrun, on this host or on hosts with networks of their own."""
+"""Nodes for the tests: real agents of torchrun, on this host or on hosts with separate networks."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ OPTIONS = ("--profiles=profiles.toml", "--profile=nodes", "--record=here", "--th
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where a node runs: the interface and the address by which others reach it, and the namespace that it is in."""
+    """A node's host: the interface and address by which others reach it, and its network namespace."""
 
     interface: str
     address: str
@@ -40,7 +40,7 @@ class Host:
 
     @property
     def enter(self) -> list[str]:
-        """What goes before a command that runs there."""
+        """Words before a command that runs there."""
         return ["ip", "netns", "exec", self.namespace] if self.namespace else []
 
     def cut(self) -> None:
@@ -53,7 +53,7 @@ HERE = Host("lo", "127.0.0.1")
 
 @contextmanager
 def two_hosts() -> Iterator[list[Host]]:
-    """Two network namespaces, each with a loopback interface of its own, joined by a pair of virtual interfaces."""
+    """Two network namespaces, each with a loopback interface, joined by a pair of virtual interfaces."""
     names = [f"sm{os.getpid()}{end}" for end in "ab"]
     hosts = [Host(name, f"10.77.0.{number}", name) for number, name in enumerate(names, 1)]
     with ExitStack() as undo:
@@ -125,5 +125,5 @@ def nodes(
 
 
 def outcomes(desk: Desk) -> dict[str, RunRecord]:
-    """What became of each case, by its id."""
+    """Record of each case, by its id."""
     return {record.case.id: record for record in read_run(desk.folder / "here").cases}

@@ -10,7 +10,7 @@ NAMED = ("-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "init.defaultBranc
 
 
 def git(folder: Path, *arguments: str, **variables: str) -> str:
-    """What git says, without what the process that runs the tests has inherited."""
+    """Output of git, without variables that the tests' process has inherited."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), *NAMED, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**own, **variables})

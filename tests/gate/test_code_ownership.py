@@ -1,4 +1,4 @@
-"""Each side of a gate runs the code of its own checkout, and where it does not, the gate says so and ends."""
+"""Each side of a gate runs the code of its checkout; the gate refuses a side that does not."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ FETCH_S = 90
 
 @pytest.fixture(scope="session")
 def backend(tmp_path_factory):
-    """Where a build backend is; fetched once."""
+    """Folder of a build backend by its name; fetched once."""
     folder = tmp_path_factory.mktemp("backends")
 
     @cache
@@ -65,7 +65,7 @@ def backend(tmp_path_factory):
 
 
 def loaded(own: Laid, module: str, tmp_path: Path, *arms: str) -> list[tuple[str, str]]:
-    """Of each side: the number that tells the commits apart, and the file of a module that is another checkout's."""
+    """For each side: the number that differs between the commits, and the file of a module of another checkout."""
     (tmp_path / "probe.py").write_text(PROBE)
     code = LOADED.format(module=module, arms=arms or ("rev:HEAD~1", "dir:."), probe=str(tmp_path / "probe.py"))
     done = own.run("-c", code)

@@ -26,7 +26,7 @@ with turn(lambda text: print(text, flush=True), print, Path(sys.argv[1])):
 
 
 def holder(folder: Path, *user_and_umask: int) -> subprocess.Popen[str]:
-    """Another process that takes the turn, says so, and keeps it until it is told to go on, or ended."""
+    """Another process that takes the lock, prints so, and keeps it until it reads a line or is killed."""
     return subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(folder), *map(str, user_and_umask)],
         stdin=subprocess.PIPE,

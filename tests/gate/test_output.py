@@ -1,4 +1,4 @@
-"""Where a verdict goes, and that no file, summary or annotation that cannot be made costs the verdict."""
+"""Files, summary and annotations of a verdict; none that cannot be made costs the verdict."""
 
 import pytest
 

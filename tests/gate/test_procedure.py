@@ -45,7 +45,7 @@ def run(
     most: int = 40,
     draw: Draw = normal,
 ) -> Procedure:
-    """A whole gate of blocks in which cases have something in common, and noise of their own."""
+    """A whole gate of blocks in which cases have common and separate noise."""
     procedure = Procedure(NAMES, levels_of(ROWS), LIMITS, seed=1)
     while procedure.open and procedure.blocks < most:
         common = 0.5 * spread * draw(chance)
@@ -148,7 +148,7 @@ def test_a_case_that_seems_slower_with_its_level_is_not_called_no_change_when_th
 
 
 def test_a_level_of_which_every_case_is_slower_by_itself_is_slower_too():
-    """Of ten blocks three are off in one of its cases, which hides the level's mean and not the other cases."""
+    """One case is off in three of ten blocks, which hides the level's mean and not the other cases."""
     adam = [row.id for row in ROWS if row.baseline.optimizer == "adam"]
     chance = np.random.default_rng(5)
     procedure = Procedure(NAMES, levels_of(ROWS), LIMITS, seed=1)
@@ -255,7 +255,7 @@ def test_one_case_alone_is_judged_by_its_own_noise():
 
 
 def test_the_bound_of_one_case_is_that_of_a_one_sided_t_interval():
-    """Of fewer than five blocks none is trimmed: it is Student's own."""
+    """Fewer than five blocks are not trimmed: the interval is Student's."""
     values = np.random.default_rng(9).normal(0.01, 0.02, 4)
     procedure = Procedure(NAMES[:1], {}, LIMITS)
     for value in values:

@@ -104,7 +104,7 @@ def test_a_joint_p_value_is_no_smaller_than_that_of_the_column_alone_and_of_one_
 
 
 def test_columns_that_do_not_differ_are_rejected_in_their_share_whatever_the_others_do():
-    """2,000 tables of nine blocks: three columns of correlated noise beside five that are far above 0."""
+    """2,000 tables of nine blocks: three columns of correlated noise, and five that are far above 0."""
     chance = np.random.default_rng(8)
     means = np.array([0.0] * 3 + [5.0] * 5)
     wrong = 0

@@ -80,7 +80,7 @@ def test_both_arms_of_every_condition_have_the_plug_in(module):
 
 @pytest.mark.nightly
 def test_the_dose_of_a_step_with_much_more_work_is_measured_above_nothing():
-    """The dose as the study measures it, in a process of its own that no variable changes."""
+    """The dose as the study measures it, in a separate process that no variable changes."""
     case, work = "mlp_d2w128-adam-cpu-b32", "5000"
     done = subprocess.run(
         [sys.executable, str(STUDY / "dose.py"), "measure", case, "1", "0.5", work],

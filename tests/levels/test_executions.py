@@ -355,7 +355,7 @@ def test_ranks_obey_and_fail_and_leave_neither_process_nor_descriptor():
 
 
 def step_with(what: str) -> tuple[str, float]:
-    """What is said, and after how long, when something happens to rank 1 in its third forward."""
+    """The error, and the seconds to it, after something happens to rank 1 in its third forward."""
     faults = {
         "raises": lambda: (_ for _ in ()).throw(ValueError("the forward broke\nin two lines")),
         "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
@@ -441,7 +441,7 @@ case_seconds = 8
 
 
 def running_with_ranks(desk: Desk, *words: str) -> tuple[subprocess.Popen[bytes], int, int]:
-    """A real run, its worker, and the worker's other rank, in the middle of its rounds."""
+    """A real run, its worker, and the worker's other rank, during its rounds."""
     with (desk.folder / "profiles.toml").open("a") as profiles:
         profiles.write(PROFILE)
     running = desk.start("--profile", "ranks", "--record", "here", *words)

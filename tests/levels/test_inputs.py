@@ -1,4 +1,4 @@
-"""Input pipelines: what their batches are, whose part a process gets, what a step waits for, and that none is left."""
+"""Input pipelines: their batches, each rank's share, the wait of a step, and processes that end."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_a_pipeline_and_a_network_do_not_take_each_others_random_numbers(name):
 
 
 def test_images_are_augmented_one_by_one_and_a_batch_alike(monkeypatch):
-    """Of equal images, crops, flips and colours of each for itself differ, and those of a batch do not."""
+    """Equal images differ after an augmentation of each, and not after one of the batch."""
     equal = torch.randint(256, (3, SIZE, SIZE), dtype=torch.uint8)
     monkeypatch.setattr(loader.Images, "__getitem__", lambda images, _: (images._transform(equal), 0))
     assert len(torch.unique(take("augment_w0", 1)[0][0], dim=0)) == 16
@@ -364,7 +364,7 @@ def test_asking_for_a_refusal_imports_no_torch():
 
 @pytest.fixture(scope="module")
 def fed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunRecord]:
-    """What a real run brought, by input; no process of it is left."""
+    """Records of a real run, by input; no process of it is left."""
     folder = tmp_path_factory.mktemp("fed")
     (folder / "profiles.toml").write_text(PROFILES)
     (folder / "my_inputs.py").write_text(MY_INPUTS)

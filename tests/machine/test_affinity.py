@@ -58,7 +58,7 @@ end.set()
 
 
 def said(code: str, *arguments: str) -> list[str]:
-    """What a process prints."""
+    """Words that a process prints."""
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
     assert not done.returncode, done.stderr
     return done.stdout.split()

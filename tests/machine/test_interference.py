@@ -1,4 +1,4 @@
-"""What others did to the machine is told from what this run did itself."""
+"""Load of other processes is separate from this run's own."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ WINDOW_S = 1.0
 
 
 def seen(seconds: float = WINDOW_S) -> Interference:
-    """What happens within the next second."""
+    """Interference within the next second."""
     before = read_counters()
     time.sleep(seconds)
     after = read_counters()

@@ -26,7 +26,7 @@ def library(tmp_path_factory) -> Path:
 
 
 def told(library: Path, code: str, **variables: str):
-    """What a fresh process says with the stand-in in place of the driver."""
+    """Output of a fresh process with the stand-in in place of the driver."""
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
     environment |= {"LD_LIBRARY_PATH": str(library), **variables}
     command = [sys.executable, "-c", f"import json\n{code}"]

@@ -20,7 +20,7 @@ CASE = Case("seed_cnn", "sgd", "cpu", batch_size=16)
 
 
 def is_allowed() -> bool:
-    """Whether a process here may go before others; asked in one that ends, of a session of its own."""
+    """Whether a process here may go before others; asked in one that ends, in a new session."""
     code = "from suite.machine import priority as p; p.raise_priority(); print(set(p.current_priority().values()))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, start_new_session=True).stdout
     return said.strip() == str({HIGHEST})

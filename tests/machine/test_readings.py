@@ -172,7 +172,7 @@ def test_the_doctor_says_of_each_check_what_could_not_be_read(faults):
 
 
 def private(commands: str, *arguments: str) -> list[str]:
-    """A command that runs in a mount namespace of its own once these commands have changed its files."""
+    """A command that runs in a new mount namespace once these commands have changed its files."""
     return ["unshare", "-m", "sh", "-ec", f'{commands}\nexec "$@"', "sh", *arguments]
 
 

@@ -1,4 +1,4 @@
-"""What is seen of processes from outside, against what they know of themselves."""
+"""Readings of processes from outside, against their own."""
 
 import json
 import os
@@ -52,7 +52,7 @@ ASLEEP = "work = lambda until_s: time.sleep(until_s - time.perf_counter())"
 
 
 def watched(work: str, *, child: bool = False, seconds: float = 1.0, into: Path | None = None):
-    """What a fresh process sees of itself through a sampler, in a control group where one is named."""
+    """Samples that a fresh process takes of itself, in a control group if one is given."""
     code = WATCHED.replace("WORK", work).replace("CHILD", str(child)).replace("SECONDS", str(seconds))
     if into is not None:
         code = f"from pathlib import Path; Path({str(into / 'cgroup.procs')!r}).write_text('0')\n" + code
@@ -101,7 +101,7 @@ def test_writing_to_storage_is_seen(tmp_path):
 
 @pytest.fixture
 def control_group():
-    """A group of its own that grants half a core and 3 GiB, in whichever version is here."""
+    """A new group that grants half a core and 3 GiB, in the version of this machine."""
     folders = [path for path in (ROOT / "cpu", ROOT / "memory") if path.is_dir()] or [ROOT]
     mine = [next(groups(path.name if path != ROOT else "cpu"), path) / f"stepmark-{os.getpid()}" for path in folders]
     try:

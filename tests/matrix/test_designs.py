@@ -1,4 +1,4 @@
-"""Designs: every pair of levels that runs here is covered, a fraction is drawn alike everywhere, both are told."""
+"""Designs: every pair of levels that runs here is covered, a fraction is drawn alike everywhere, records name both."""
 
 import math
 import subprocess

@@ -52,7 +52,7 @@ def written(tree, brackets=False):
 
 
 def holds(tree, case_id):
-    """What an expression tree says of an id, told without Python's own operators on text."""
+    """Value of an expression tree for an id, without Python's own operators on text."""
     if isinstance(tree, str):
         return case_id.lower().find(tree.lower()) >= 0
     operator, *parts = tree

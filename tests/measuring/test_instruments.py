@@ -1,4 +1,4 @@
-"""What surveys find in real workers, against what is known of the case."""
+"""Instruments in real workers, against known values of the case."""
 
 import os
 from pathlib import Path
@@ -53,7 +53,7 @@ def buffers(launcher: Launcher) -> dict[str, float]:
 
 
 def of_a_step(memory: dict[str, float]) -> float:
-    """What a step takes beside what stays."""
+    """Bytes that a step takes and gives back."""
     return memory["memory_peak_steady"] - memory["memory_before_steady"]
 
 
@@ -204,7 +204,7 @@ PLAIN = Case("seed_cnn", "sgd", "cpu", batch_size=4)
 
 @pytest.fixture(scope="module")
 def plain_work() -> tuple[object, ...]:
-    """What is counted of the plain case in this process."""
+    """Operations of the plain case, counted in this process."""
     from suite.measuring.instruments.roofline import count_work
     from suite.registry import load_levels
 
@@ -223,7 +223,7 @@ def plain_work() -> tuple[object, ...]:
     ids=lambda case: case.id,
 )
 def test_work_is_the_same_however_it_is_shared_compiled_or_fed(case, plain_work):
-    """Of the equivalent that is counted; what runs it needs no device."""
+    """The equivalent is counted; it needs no device."""
     from suite.measuring.instruments.roofline import count_work, eager_equivalent
 
     assert eager_equivalent(case) == PLAIN
@@ -241,8 +241,8 @@ def test_ceilings_are_read_several_times(launcher):
 
 @pytest.mark.slow
 def test_the_usual_allocator_is_measured_against_the_steady_one(monkeypatch):
-    """A block of 48 MiB is always a mapping of its own there: every page of it is a fault, step by step. Where the
-    kernel gives huge pages to whoever maps, a page has 2 MiB.
+    """A block of 48 MiB is always a separate mapping there: every page of it is a fault in every step. With huge pages
+    a page has 2 MiB.
     """
     monkeypatch.syspath_prepend(str(FAKES))
     with Launcher(Plan(threads=1, allocator="default"), ("my_levels",)) as usual:

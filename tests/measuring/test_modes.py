@@ -1,4 +1,4 @@
-"""What a step tells of itself, beside what every level is tested for in `test_every_level.py`."""
+"""Metrics of modes that `test_every_level.py` does not test."""
 
 import pytest
 import torch

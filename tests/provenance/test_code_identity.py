@@ -1,4 +1,4 @@
-"""What code was measured: equal where nothing differs, another where anything does that could be imported."""
+"""Identity of measured code: it changes if and only if a file changes that could be imported."""
 
 import os
 

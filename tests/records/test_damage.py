@@ -33,7 +33,7 @@ Path_ = tuple[Any, ...]
 
 
 def places(node: Any, path: Path_ = ()) -> Iterator[Path_]:
-    """Where each value within a value is."""
+    """Path of each value within a value."""
     if path:
         yield path
     inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -74,7 +74,7 @@ def changed(lines: list[dict[str, Any]], place: tuple[int, Path_], change: str, 
 
 
 def held(lines: list[dict[str, Any]], place: tuple[int, Path_]) -> Any:
-    """What a record has at a place."""
+    """The value of a record at a place."""
     number, way = place
     found: Any = lines[number]
     for key in way:

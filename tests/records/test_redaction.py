@@ -1,4 +1,4 @@
-"""What is published with `--private` names neither the machine nor a folder."""
+"""A page with `--private` names neither the machine nor a folder."""
 
 import subprocess
 import sys

@@ -101,7 +101,7 @@ def measurements(draw) -> Measurement:
 
 @st.composite
 def visited(draw) -> Visited:
-    """What one visit brought."""
+    """A visit's result."""
     visit, warnings = draw(VISITS), st.lists(TEXT, max_size=2).map(tuple)
     return Visited(visit, draw(series(visit.rounds)), draw(series(visit.warmup_rounds)), draw(FACTS), draw(warnings))
 

@@ -22,7 +22,7 @@ FED = Case("seed_cnn", "sgd", "cpu", input="loader_w2", batch_size=4)
 
 @pytest.mark.slow
 def test_a_worker_takes_its_temporary_files_away_though_it_is_ended_by_a_signal(temporary):
-    """Loader workers leave sockets in a folder of their own; compilation leaves a cache."""
+    """Loader workers leave sockets in a separate folder; compilation leaves a cache."""
     with Launcher(Plan()) as launcher:
         worker = launcher.fork(FED)
         worker.measure(seconds=0.0, steps_per_round=1, min_rounds=3)

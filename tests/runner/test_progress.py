@@ -1,4 +1,4 @@
-"""What a person sees while a run is measured: a live line at a terminal, plain lines elsewhere."""
+"""Progress of a run on the screen: a live line at a terminal, plain lines elsewhere."""
 
 import contextlib
 import errno
@@ -166,7 +166,7 @@ def test_an_output_that_cannot_be_written_does_not_end_the_measuring():
 
 
 def at_a_terminal(desk, *arguments, **variables):
-    """What `pytest cases` draws at a terminal of its own, and its exit code."""
+    """Output of `pytest cases` at a terminal, and its exit code."""
     unset = ("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "CI", "COLUMNS")
     environment = {key: value for key, value in os.environ.items() if key not in unset}
     ours, theirs = pty.openpty()

@@ -284,7 +284,7 @@ def test_the_usual_allocator_is_measured_if_workers_use_it():
 
 
 def looks(*others_s: float):
-    """What a look finds, one after the other: how long others have kept cores busy."""
+    """Successive counters: seconds for which others have kept cores busy."""
     start = read_counters()
     found = iter([replace(start, at_s=start.at_s + place, busy_s=start.busy_s + s) for place, s in enumerate(others_s)])
     return lambda: next(found)

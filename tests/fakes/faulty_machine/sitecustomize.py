@@ -55,7 +55,7 @@ def error_of(name, *, of_kernel=True):
 
 
 def is_ours():
-    """Whether this project asks, itself or through the standard library or psutil: torch has needs of its own."""
+    """Whether this project asks, itself or through the standard library or psutil: torch's own calls go through."""
     frame = sys._getframe(2)
     while frame is not None:
         name, file = frame.f_globals.get("__name__", ""), frame.f_code.co_filename
