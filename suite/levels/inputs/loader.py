@@ -203,7 +203,10 @@ def refusal_of_workers(case: Case, workers: int) -> str:
     needed = (workers * AHEAD + 1) * case.batch_size * 3 * case.image_size**2 * 4
     size = shared_memory_bytes()
     if 0 < size < needed:
-        return f"{case.input} holds {needed} bytes of batches in {SHARED_MEMORY}, which is {size} bytes large"
+        return (
+            f"{case.input} holds {needed} bytes of batches in {SHARED_MEMORY}, which is {size} bytes large; "
+            "enlarge it, in a container by --shm-size"
+        )
     return ""
 
 

@@ -47,7 +47,7 @@ class Compile(Tuning):
         compilers = [os.environ.get("CXX", ""), "g++", "clang++"]
         if any(shutil.which(compiler) for compiler in compilers if compiler):
             return ""
-        return f"{case.tuning} needs a C++ compiler, and neither $CXX nor g++ nor clang++ is there"
+        return f"{case.tuning} needs a C++ compiler, and neither $CXX nor g++ nor clang++ is installed"
 
     @contextmanager
     def setting(self) -> Iterator[None]:
