@@ -43,8 +43,8 @@ OPENING = re.compile(r"(?:What|Where|Whoever|Of|That which)\b")
 
 LONGEST_FIRST_LINE = 80
 LONGEST_LINE = 120
-LONGEST_SENTENCE = 35
-"""Characters of a docstring's first line and of a line of Markdown; words of a sentence. Style: 25 words."""
+LONGEST_SENTENCE = 25
+"""Characters of a docstring's first line and of a line of Markdown; words of a sentence."""
 
 WAITING: set[str] = {
     "__init__",
