@@ -11,11 +11,13 @@ import pytest
 
 from suite import registry
 from suite.frontend.cli_options import parser
+from suite.gate.formats import table
 from suite.matrix.profiles import CASES_FOLDER
 from suite.options import GATE_OPTIONS, OPTIONS, add_options
 from suite.records import Plan
 from suite.registry import load_levels
 from tests.conftest import PROJECT, Desk
+from tests.fakes import made_verdicts
 
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -119,6 +121,20 @@ def test_the_levels_that_the_tables_name_are_registered():
             kind = getattr(registry, f"{factor.upper()}S", None)
             levels = [one for one in re.findall(r"`(\w+)`", examples) if not one.startswith("_")]
             assert kind is None or [one for one in levels if one not in kind] == []
+
+
+def test_the_validity_labels_of_the_method_are_those_of_the_code():
+    source = (PROJECT / "suite" / "analysis" / "validity.py").read_text(encoding="utf-8")
+    labels = [label.strip("`") for label, _ in rows("docs/method.md", "### Validity")]
+    assert labels
+    assert [label for label in labels if f'"{label}"' not in source] == []
+
+
+def test_the_messages_of_the_gate_s_page_are_those_of_the_gate():
+    messages = [re.findall("`([^`]+)`", row[0]) for row in rows("docs/gate.md", "## Read the verdict")]
+    printed = table.render(made_verdicts.control_alarm()) + table.render(made_verdicts.dependent())
+    assert any(messages)
+    assert [message for found in messages for message in found if message not in printed] == []
 
 
 def test_the_example_of_the_readme_runs(desk: Desk):
