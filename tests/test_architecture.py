@@ -198,6 +198,7 @@ NAMED = re.compile(r"`((?:suite|tests)(?:/\w+)+(?:\.py)?|suite(?:\.\w+)+)[`/]")
 DOCUMENT = re.compile(r"\bdocs/[\w/-]+\.(?:md|py)\b")
 TEXTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *(PROJECT / "docs").glob("*.md"), *MODULES.values()]
 PAGES = [*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")]
+PROGRAMS = [*sorted(TESTS.rglob("*.py")), *sorted((PROJECT / "docs").rglob("*.py")), *MODULES.values()]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -219,6 +220,35 @@ def is_there(name: str) -> bool:
 def test_modules_and_files_that_a_text_names_are_there(file):
     text = file.read_text(encoding="utf-8")
     assert [name for name in NAMED.findall(text) + DOCUMENT.findall(text) if not is_there(name)] == []
+
+
+IMPORT_IN_TEXT = re.compile(r"from suite((?:\.\w+)*) import (\w+(?: as \w+)?(?:, \w+(?: as \w+)?)*)")
+
+
+def defined(name: str) -> set[str]:
+    """Names that a module defines or imports, and the modules of a package."""
+    found = {other.removeprefix(f"{name}.") for other in MODULES if other.startswith(f"{name}.")}
+    for node in ast.walk(TREES[name]):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(alias.asname or alias.name for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("file", PROGRAMS, ids=lambda file: str(file.relative_to(PROJECT)))
+def test_programs_within_texts_import_names_that_are_there(file):
+    missing = [
+        f"{node.lineno}: suite{module}.{name}"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for module, names in IMPORT_IN_TEXT.findall(node.value)
+        for name in (one.split(" as ")[0] for one in names.split(", "))
+        if module and (module[1:] not in MODULES or name not in defined(module[1:]))
+    ]
+    assert missing == []
 
 
 NAMED_IN = re.compile(r"`(\w+)`(?: and `(\w+)`)? in `(suite/[\w/]+\.py)`")

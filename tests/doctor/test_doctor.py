@@ -116,12 +116,12 @@ def test_pressure_is_that_of_the_last_ten_seconds(tmp_path):
 IN_A_GROUP = """
 import json, threading
 from dataclasses import asdict
-from suite.doctor.setup_checks import quota
-from suite.doctor.load_checks import moment
+from suite.doctor.setup_checks import check_quota
+from suite.doctor.load_checks import check_load
 def busy():
     while True: pass
 threading.Thread(target=busy, daemon=True).start()
-print(json.dumps([asdict(one) for one in (quota(), *moment())]))
+print(json.dumps([asdict(one) for one in (check_quota(), *check_load())]))
 """
 
 

@@ -13,12 +13,12 @@ CORES = sorted(os.sched_getaffinity(0))
 needs_two_cores = pytest.mark.skipif(len(CORES) < 2, reason="needs two cores")
 COMPUTE = """
 import os, sys, torch
-from suite.machine.affinity import Cores, tasks
+from suite.machine.affinity import Cores, thread_ids
 
 threads, cores = int(sys.argv[1]), sorted(os.sched_getaffinity(0))
 torch.set_num_threads(threads)
 mine = Cores()
-masks = lambda: sorted(tuple(sorted(os.sched_getaffinity(task))) for task in tasks())
+masks = lambda: sorted(tuple(sorted(os.sched_getaffinity(task))) for task in thread_ids())
 values = torch.rand(2**20)
 for _ in range(3):
     with mine.one_each(threads) as bound:
@@ -31,7 +31,7 @@ for _ in range(3):
 """
 SECOND_POOL = """
 import os, sys, threading
-from suite.machine.affinity import Cores, tasks
+from suite.machine.affinity import Cores, thread_ids
 
 threads, cores = len(os.sched_getaffinity(0)), os.sched_getaffinity(0)
 end = threading.Event()
@@ -51,7 +51,7 @@ while turns < 6 or ("late" in sys.argv and turns < 60 and not bound[-1]):
         sum(range(2_000_000))
     bound.append(here)
     turns += 1
-    print(all(os.sched_getaffinity(task) == cores for task in tasks()))
+    print(all(os.sched_getaffinity(task) == cores for task in thread_ids()))
 print(any(bound[:3]), any(bound[3:]))
 end.set()
 """
