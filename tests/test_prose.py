@@ -62,7 +62,6 @@ WAITING: set[str] = {
     "gate.record",
     "gate.runner",
     "gate.verdict",
-    "machine",
     "protocol",
     "records",
     "report",

@@ -1,1 +1,1 @@
-"""The machine that measures: what kernel, drivers and torchrun say of it, and what is asked of them. No torch."""
+"""The machine that measures: facts of kernel and drivers, and settings. No torch."""

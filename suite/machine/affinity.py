@@ -1,4 +1,4 @@
-"""Cores and the threads that compute on them: a core for each while rounds are taken.
+"""Cores, and the threads that compute on them: one core each during rounds.
 
 Torch's threads wait for each other some hundred times a step, and spin while they wait. Where another process takes a
 core, the kernel may put two of them on the one that is left; each then spins through the other's time, and a step was
@@ -20,7 +20,7 @@ AT_WORK = 0.2
 
 
 class Cores:
-    """The threads of this process that compute, and a core for each of them while rounds are taken.
+    """Binds each computing thread of this process to a core during rounds.
 
     Make it after torch was given its number of threads and before it computes. A thread that exists by then, but for
     the main one, is none that computes: torch 2.11 keeps a second pool, whose threads spin for some 20 ms after it was
@@ -34,7 +34,7 @@ class Cores:
 
     @contextmanager
     def one_each(self, threads: int) -> Iterator[bool]:
-        """Bind each computing thread to a core of its own; every thread is free again when the context ends.
+        """Bind each computing thread to a separate core, until the context ends.
 
         The first context binds nothing and finds the threads that compute in it. They are looked for again until two
         contexts agree, and anew once a thread was born or has ended. Nothing is bound, and False given, where the
@@ -61,7 +61,10 @@ class Cores:
                 self._found, self._sure = [], False
 
     def _bind(self, cores: list[int]) -> bool:
-        """Give each thread that was found its core; whether all have theirs. If not, all are free and found anew."""
+        """Bind each found thread to its core; return whether all are bound.
+
+        Otherwise all threads are free, and the next context finds them anew.
+        """
         if all(bind(thread, {core}) for thread, core in zip(self._found, cores, strict=True)):
             return True
         bind_all(cores)
@@ -81,24 +84,27 @@ class Cores:
 
 @optional_or(lambda: [os.getpid()])
 def thread_ids() -> list[int]:
-    """Ids of the threads of this process, in order; the main one alone where the kernel lists none."""
+    """Ids of this process's threads, in order; only the main one if none are listed."""
     return sorted(int(task.name) for task in TASKS.iterdir())
 
 
 @optional_or(list)
 def allowed_cores() -> list[int]:
-    """Numbers of the cores that this process may use; none where the system does not say."""
+    """Numbers of the cores that this process may use; empty if unknown."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def affinity_cores() -> int:
-    """Number of cores in this process's affinity; a CPU quota may grant less (`threads.granted_cores`)."""
+    """Number of cores in this process's affinity.
+
+    A CPU quota may grant less: `threads.granted_cores`.
+    """
     return len(allowed_cores()) or os.cpu_count() or 1
 
 
 @optional_or(dict)
 def thread_times_ns() -> dict[int, int]:
-    """Time on cores of each thread of this process, by its id; nothing where the kernel does not tell.
+    """CPU time of each thread of this process, by id; empty if unknown.
 
     Source: Linux, Documentation/scheduler/sched-stats.rst, `/proc/<pid>/task/<tid>/schedstat`, first field.
     """
@@ -110,7 +116,7 @@ def thread_times_ns() -> dict[int, int]:
 
 
 def bind(thread: int, cores: set[int]) -> bool:
-    """Let a thread run on these cores alone; whether the kernel now says so. One that has ended needs none."""
+    """Restrict a thread to these cores; return whether the kernel confirms it."""
     try:
         os.sched_setaffinity(thread, cores)
         return os.sched_getaffinity(thread) == cores
@@ -119,6 +125,6 @@ def bind(thread: int, cores: set[int]) -> bool:
 
 
 def bind_all(cores: Iterable[int]) -> None:
-    """Let every thread of this process run on these cores alone, one too that was born on another."""
+    """Restrict every thread of this process to these cores, new ones included."""
     for thread in thread_ids():
         bind(thread, set(cores))

@@ -1,4 +1,4 @@
-"""Settings of the memory allocator with which workers run, and which allocator a process has in effect."""
+"""Settings of the workers' memory allocator, and the allocator in effect."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FEW_FAULTS = 8
 
 
 def environment(allocator: str) -> dict[str, str]:
-    """This process's environment with the allocator set, free of settings that would set it otherwise."""
+    """This process's environment with the allocator set, and no other settings of one."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     others = without_malloc(kept.pop(TUNABLES, ""))
     return {**kept, **({TUNABLES: others} if others else {}), **ALLOCATORS[allocator]}
@@ -54,10 +54,13 @@ def without_malloc(tunables: str) -> str:
 
 
 def in_effect() -> str | None:
-    """Which allocator this process has: another library's name, or `steady` or `default` by what glibc's does with
-    freed memory; None where neither is known.
+    """The allocator in effect: `steady`, `default`, or the name of another library.
 
-    Ask in a process that ends afterwards: what it allocates may stay in the heap.
+    Whether glibc's allocator keeps freed memory decides between the first two. Call it in a process that ends
+    afterwards, since its allocations may stay in the heap.
+
+    Returns:
+        None if it is unknown.
     """
     library = loaded()
     if library:
@@ -68,7 +71,7 @@ def in_effect() -> str | None:
 
 @optional
 def loaded() -> str:
-    """The library that replaces glibc's allocator in this process; empty where none does."""
+    """The library that replaces glibc's allocator here; empty for none."""
     found = OTHERS.search(MAPS.read_text(errors="replace"))
     return found[1] if found else ""
 

@@ -1,7 +1,7 @@
-"""What the control groups of this process allow it and tell of it: of a container, not of its host.
+"""Limits and counters of control groups: of the container, not of its host.
 
-A limit of any group above holds too, so that the least of them counts. Both versions are read: of the first each
-controller has a hierarchy of its own.
+A limit of any group above holds too, so the lowest one counts. Both versions are read; in version 1 each controller has
+a separate hierarchy.
 
 Source: Linux, Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst and scheduler/sched-bwc.rst.
 """
@@ -20,7 +20,7 @@ UNLIMITED_BYTES = 1 << 60
 
 
 def groups(controller: str) -> Iterator[Path]:
-    """Folders of the groups that this process is in, as far as a controller is concerned, and of all above them.
+    """Folders of this process's groups for a controller, and of all groups above.
 
     In a container the path may be the host's, of which only the end is there, or the root alone.
     """
@@ -38,7 +38,7 @@ def is_there(folder: Path) -> bool:
 
 
 def memberships(controller: str) -> Iterator[tuple[Path, str]]:
-    """Where the hierarchies of a controller are mounted, and the path of this process's group in each."""
+    """Mount points of a controller's hierarchies, and this process's path in each."""
     for controllers, path in lines_of_membership():
         if not controllers:
             yield ROOT, path
@@ -49,7 +49,7 @@ def memberships(controller: str) -> Iterator[tuple[Path, str]]:
 
 @optional_or(list)
 def lines_of_membership() -> list[tuple[str, str]]:
-    """The controllers of each hierarchy that this process is in, and the path of its group there."""
+    """Controllers of each hierarchy, and the path of this process's group in it."""
     fields = (line.split(":", 2) for line in MEMBERSHIP.read_text().splitlines())
     return [(controllers, path) for _, controllers, path in fields]
 
@@ -92,7 +92,7 @@ def limit_of(folder: Path, name: str) -> int | None:
 
 @optional
 def memory_peak() -> int | None:
-    """The most bytes that the group of this process has had since it was made; None where it does not tell."""
+    """Peak memory of this process's group since its start; None if unknown."""
     for folder in groups("memory"):
         for name in ("memory.peak", "memory.max_usage_in_bytes"):
             if found := read_words(folder, name):
@@ -102,8 +102,10 @@ def memory_peak() -> int | None:
 
 @optional
 def throttled_s() -> float:
-    """Seconds for which the groups of this process were throttled since they were made, because of their quota; None
-    where a group's file cannot be read, 0.0 where no group has one.
+    """Seconds for which a CPU quota throttled this process's groups since their start.
+
+    Returns:
+        None if a group's file cannot be read, 0.0 if no group has one.
     """
     found = 0.0
     for folder in dict.fromkeys(groups("cpu")):

@@ -1,4 +1,4 @@
-"""CUDA devices that torch can use here, by the driver and by torch's files. No torch is imported."""
+"""CUDA devices that torch can use here. No torch is imported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cuda_devices() -> int:
 
 
 def visible_devices(installed: int) -> list[int | str]:
-    """Devices that a process started here sees, in its order: an index or a UUID for each.
+    """Index or UUID of each device that a process started here sees, in its order.
 
     The first invalid entry of `CUDA_VISIBLE_DEVICES` ends the list. A device that is named twice empties it.
 

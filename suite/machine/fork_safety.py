@@ -1,4 +1,7 @@
-"""Whether this process can be forked: a child has none of its parent's threads, and waits for ever for one it needs."""
+"""Whether this process can be forked.
+
+A child has none of its parent's threads, and waits for ever for one that it needs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ ENDING_S = 0.5
 
 
 def left_by_fork(pool: int = 0) -> str:
-    """What a child of this process would miss, as in "has 2 threads running"; empty where it would miss nothing.
+    """The obstacle to a fork, as in "has 2 threads running"; empty for none.
 
     Libraries that are made for it, such as OpenBLAS, end their threads before a fork and start them anew: a child that
     ends at once shows which threads stay.

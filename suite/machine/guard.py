@@ -1,8 +1,7 @@
-"""A process between a program and whoever started it: `python -I -S guard.py FD COMMAND...`.
+"""Run a program that ends with its starter: `python -I -S guard.py FD COMMAND...`.
 
-It runs the command and ends with its exit code. When the pipe that FD reads from is closed, because the process at its
-other end wants so or was killed, it ends itself with the command and all that the command has started.
-It imports nothing of Stepmark.
+It ends with the exit code of the command. When the other end of the pipe FD closes, since its process was killed or
+wants so, it kills itself, the command and all that the command has started. It imports nothing of Stepmark.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ NOT_FOUND = 127
 
 
 def main() -> int:
-    """Run the command, which leads no session: this process does, and everything below it is in the same group."""
+    """Run the command. This process leads the session and the group of all below it."""
     alive, command = int(sys.argv[1]), sys.argv[2:]
     try:
         running = subprocess.Popen(command)

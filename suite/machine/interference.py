@@ -1,7 +1,7 @@
-"""What others did to this machine while a case was measured: two looks at the kernel's counters, before and after.
+"""Interference from other processes, between two readings of kernel counters.
 
-This run is a tree of processes; what they use, and what those of them used that have ended, is its own. All else that
-kept a core busy was others', in this container or beside it.
+This run is a tree of processes. Its use is that of all of them, ended ones included. Any other use of a core is by
+others, inside or outside of this container.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from suite.records import Metric, Series
 
 CORES = Path("/sys/devices/system/cpu")
 LEAST_NAMED_CORES = 0.05
-"""Cores' worth of time from which the busiest of the other processes is named."""
+"""Cores' worth of time from which the busiest other process is named."""
 
 OTHERS_CORES = Metric(
-    "others_cores", "1", "lower", "Cores' worth of time, of those allowed, that others than this run used meanwhile."
+    "others_cores", "1", "lower", "Cores' worth of time, of those allowed, that other processes used in this time."
 )
 STOLEN = Metric(
     "stolen_share", "ratio", "lower", "Share of the allowed cores' time that the hypervisor gave to other machines."
 )
 THROTTLED = Metric(
-    "throttled_share", "ratio", "lower", "Share of the time for which the quota of the container held processes back."
+    "throttled_share", "ratio", "lower", "Share of the time for which the CPU quota throttled processes."
 )
 CPU_PRESSURE = Metric("cpu_pressure", "ratio", "lower", "Share of the time for which some process waited for a core.")
 MEMORY_PRESSURE = Metric(
     "memory_pressure", "ratio", "lower", "Share of the time for which some process waited for memory."
 )
-HEAT = Metric("heat_events", "count", "lower", "Times that heat lowered the clock of an allowed core meanwhile.")
-CLOCK = Metric("core_clock", "Hz", "neither", "Clock of the fastest of the allowed cores afterwards; 0 where not told.")
+HEAT = Metric("heat_events", "count", "lower", "Times that heat lowered the clock of an allowed core in this time.")
+CLOCK = Metric("core_clock", "Hz", "neither", "Clock of the fastest of the allowed cores afterwards; 0 if unknown.")
 OTHERS_FAULTS = Metric("others_faults", "count", "lower", "Pages that others than this run mapped in, in a second.")
 NEIGHBOUR_CORES = Metric(
     "neighbour_cores", "1", "lower", "Cores' worth of time that the busiest of the other processes used."
@@ -49,12 +49,12 @@ NEIGHBOUR_MEMORY = Metric("neighbour_memory", "B", "lower", "Resident set of tha
 
 @dataclass(frozen=True, slots=True)
 class CounterSnapshot:
-    """The kernel's counters at one time, all since the machine started; None for what could not be read.
+    """The kernel's counters since the start of the machine; None where unreadable.
 
     Attributes:
         at_s: when, by the monotonic clock.
-        total_s, busy_s, stolen_s: of the allowed cores together: all of their time, what somebody used, and what the
-            hypervisor gave to others.
+        total_s, busy_s, stolen_s: of the allowed cores together: all of their time, the used part, and the part that
+            the hypervisor gave to others.
         throttled_s: for which this process's groups were throttled.
         cpu_waited_s, memory_waited_s: for which some process waited for a core or for memory.
         heat_events: times that heat lowered the clock of an allowed core.
@@ -81,7 +81,7 @@ class CounterSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A process of somebody else, and what it used between two looks."""
+    """Another process, and its use of cores and memory between two readings."""
 
     pid: int
     name: str
@@ -91,7 +91,10 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Interference:
-    """What happened between two looks; see the metrics above. None is unknown. Neighbours are busiest first."""
+    """The difference of two readings, by the metrics above; None is unknown.
+
+    Neighbours are busiest first.
+    """
 
     others_cores: float | None
     stolen: float | None
@@ -105,7 +108,7 @@ class Interference:
 
     @property
     def busiest(self) -> str:
-        """Name of the busiest neighbour; empty where none did much."""
+        """Name of the busiest neighbour; empty if none was busy."""
         first = (self.neighbours or ())[:1]
         return first[0].name if first and first[0].cores >= LEAST_NAMED_CORES else ""
 
@@ -131,7 +134,7 @@ NOBODY = Neighbour(0, "", 0.0, 0)
 
 
 def read_counters() -> CounterSnapshot | None:
-    """Read the counters; None where this is no Linux. A thousand processes take some 20 ms."""
+    """Read the counters, about 20 ms for 1000 processes; None if this is no Linux."""
     if not is_linux():
         return None
     at_s = time.monotonic()
@@ -162,7 +165,7 @@ def is_linux() -> bool:
 
 @optional
 def core_times() -> tuple[float, float, float] | None:
-    """All time of the allowed cores, what somebody used of it, and what the hypervisor gave to others; seconds."""
+    """Seconds of the allowed cores: all, the used ones, and those given to others."""
     every = psutil.cpu_times(percpu=True)
     cores = [every[core] for core in allowed_cores() if core < len(every)]
     if not cores:
@@ -174,7 +177,7 @@ def core_times() -> tuple[float, float, float] | None:
 
 @optional
 def run_and_others() -> tuple[float, int, dict[tuple[int, int], Process]]:
-    """Seconds on cores and faults of this run's processes, under torchrun of all ranks; and the others."""
+    """CPU seconds and faults of this run (all local ranks), and the other processes."""
     own, others = split_by_ancestor(all_processes(), os.getppid() if torchrun.world() else os.getpid())
     return (
         sum(one.cpu_s + one.reaped_s for one in own),
@@ -185,7 +188,7 @@ def run_and_others() -> tuple[float, int, dict[tuple[int, int], Process]]:
 
 @optional
 def difference(before: CounterSnapshot, after: CounterSnapshot) -> Interference:
-    """What happened from one look to the next; None where nothing can be said of it."""
+    """The interference between two readings; None if it cannot be computed."""
     passed_s = max(after.at_s - before.at_s, 1e-9)
     busy_s, own_s = growth(before.busy_s, after.busy_s), growth(before.own_cpu_s, after.own_cpu_s)
     mapped, own_mapped = growth(before.faults, after.faults), growth(before.own_faults, after.own_faults)
@@ -207,12 +210,12 @@ Count = TypeVar("Count", int, float)
 
 
 def growth(before: Count | None, after: Count | None) -> Count | None:
-    """By how much a counter has grown; None where it is unknown at either time, and 0 where it fell."""
+    """Growth of a counter; None if either value is unknown, 0 if it fell."""
     return None if before is None or after is None else max(after - before, 0)
 
 
 def remainder(whole: float | None, part: float | None) -> float | None:
-    """The rest; None where either is unknown, and 0.0 where the part is more."""
+    """The whole without the part; None if either is unknown, at least 0.0."""
     return None if whole is None or part is None else max(whole - part, 0.0)
 
 
@@ -224,7 +227,7 @@ def share(spent_s: float | None, passed_s: float) -> float | None:
 def neighbours(
     before: dict[tuple[int, int], Process] | None, after: dict[tuple[int, int], Process] | None, passed_s: float
 ) -> tuple[Neighbour, ...] | None:
-    """What others used, busiest first; None where it is unknown."""
+    """The other processes, busiest first; None if unknown."""
     if before is None or after is None:
         return None
     found = (neighbour(before.get(key), one, passed_s) for key, one in after.items())
@@ -232,7 +235,7 @@ def neighbours(
 
 
 def neighbour(before: Process | None, after: Process, passed_s: float) -> Neighbour:
-    """What a process used, and the most that it was seen to hold. It may be new."""
+    """A process's use of cores, and the larger of its two resident sets."""
     spent_s = after.cpu_s - (before.cpu_s if before else 0.0)
     held_bytes = max(after.resident_bytes, before.resident_bytes if before else 0)
     return Neighbour(after.pid, after.name, spent_s / passed_s, held_bytes)

@@ -1,7 +1,7 @@
-"""What the driver of NVIDIA devices tells of each: how busy, how full, how hot, and what it draws.
+"""Readings of NVIDIA devices from their driver: utilization, memory, heat, power.
 
-A device that does not tell one thing tells others: MIG has no utilization, older ones no energy counter. A device that
-is lost tells nothing from then on, and fails nothing.
+Devices support different readings: MIG has no utilization, older devices no energy counter. An unsupported reading is
+None, and so is every reading of a lost device.
 
 Source: NVIDIA, "NVML API reference". Utilization is the share of time in which any kernel ran, over 1/6 to 1 s: fair
     over a window, and meaningless for one step. Memory by version 2, of which the driver's own is not a part.
@@ -27,7 +27,7 @@ READINGS: dict[str, Callable[[Any], float]] = {
     "temperature_c": lambda device: pynvml.nvmlDeviceGetTemperature(device, pynvml.NVML_TEMPERATURE_GPU),
     "slowed": lambda device: float(bool(slowdown_reasons(device))),
 }
-"""What is read of a device, by name. `slowed` is 1 while something lowers its clock."""
+"""Readings of a device, by name. `slowed` is 1 while a slowdown reason is active."""
 
 SLOWED = {
     pynvml.nvmlClocksThrottleReasonSwPowerCap: "power cap",
@@ -71,7 +71,7 @@ def handles() -> list[Any]:
 
 
 def read(device: Any) -> dict[str, float | None]:
-    """What a device tells now; None for what it does not tell."""
+    """All readings of a device now; None for unsupported ones."""
     return {name: reading_of(device, reading) for name, reading in READINGS.items()}
 
 
@@ -83,8 +83,9 @@ def reading_of(device: Any, reading: Callable[[Any], float]) -> float:
 
 @optional
 def memory_of(device: Any, pids: list[int]) -> float | None:
-    """Bytes of a device that processes have; None where the driver lists none of them, as where it knows them by ids of
-    another namespace: a container's host.
+    """Bytes of a device that processes hold; None if the driver lists none of them.
+
+    In a container it may know them by the host's process ids.
     """
     running = pynvml.nvmlDeviceGetComputeRunningProcesses(device)
     own = [one.usedGpuMemory for one in running if one.pid in pids and one.usedGpuMemory is not None]
@@ -92,10 +93,10 @@ def memory_of(device: Any, pids: list[int]) -> float | None:
 
 
 def slowdown_reasons(device: Any) -> list[str]:
-    """What lowers a device's clock now.
+    """Active reasons for a lower clock of a device.
 
     Raises:
-        pynvml.NVMLError: it does not tell.
+        pynvml.NVMLError: the device does not support it.
     """
     bits = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(device)
     return [text for bit, text in SLOWED.items() if bits & bit]

@@ -1,7 +1,7 @@
-"""How the kernel shares cores between a worker and everything else: ahead of it, where the machine allows.
+"""Scheduling priority: workers run before other processes, if that is allowed.
 
-A step whose threads wait for each other is stopped by a process that takes a core from one of them. What runs beside a
-measurement is no part of what a step costs, so that workers go first where they may (docs/decisions/0010).
+A process that takes a core from one thread of a step stops the threads that wait for it. Other processes are no part of
+a step's cost, so workers run first (docs/decisions/0010).
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from suite.machine.readings import optional
 
 PRIORITIES = ("high", "normal")
 HIGHEST = -20
-"""The nice value of what goes first; a thread of nice 0 beside it gets some hundredth of the core."""
+"""The nice value of workers; a thread of nice 0 on the same core gets about a hundredth of it."""
 SESSION = Path("/proc/self/autogroup")
-"""Where the kernel shares cores between sessions first, the nice value of this process's session."""
+"""Nice value of this process's session, on kernels that first share cores between sessions."""
 
 
 def raise_priority() -> None:
-    """Let this process, and what it starts from now on, go before others; quietly not, where that is not allowed.
+    """Run this process and its future children before others, if that is allowed.
 
-    A new session has a value of its own: it asks again.
+    A new session starts with the default value, and has to call this again.
 
     Source: Linux, sched(7), "The autogroup feature" and "The nice value and group scheduling".
     """
@@ -33,7 +33,7 @@ def raise_priority() -> None:
 
 
 def current_priority() -> dict[str, int | None]:
-    """The nice value of this process, None where it is unknown, and of its session where the kernel has such."""
+    """Nice values of this process and, if the kernel has one, of its session."""
     session = session_nice()
     return {"nice": process_nice(), **({} if session is None else {"session_nice": session})}
 
@@ -46,7 +46,7 @@ def process_nice() -> int:
 
 @optional
 def session_nice() -> int | None:
-    """The nice value of this process's session; None where the kernel groups this process with no session.
+    """The nice value of this process's session; None if it is in none.
 
     The file of such a process is empty: one outside of sessions, or one that a control group places.
     """

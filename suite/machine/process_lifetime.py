@@ -1,4 +1,4 @@
-"""Ties a process to the one that forked it, and orphans to this one, by the kernel. Imports no torch."""
+"""Processes that end with the one that started them, by the kernel. No torch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 """`prctl` option: the signal that this process gets when its parent dies (linux/prctl.h)."""
 PR_SET_CHILD_SUBREAPER = 36
-"""Likewise: this process becomes the parent of its descendants whose own has died."""
+"""`prctl` option: this process becomes the parent of orphans among its descendants."""
 
 GUARD = str(Path(__file__).with_name("guard.py"))
 
 
 def die_with_parent(parent: int = 0) -> None:
-    """Ask the kernel to end this process when its parent dies; where it cannot, the closed link ends it.
+    """Let the kernel end this process when its parent dies; else the closed link does.
 
     Args:
         parent: id of the process that forked this one, where it is known. It may have died before the kernel was asked,
@@ -34,7 +34,9 @@ def die_with_parent(parent: int = 0) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own dies, so that what they used is counted here and none stays a zombie.
+    """Become the parent of orphaned descendants.
+
+    Their use of cores then counts here, and none stays a zombie.
 
     Source: prctl(2), PR_SET_CHILD_SUBREAPER.
     """
@@ -51,7 +53,7 @@ def set_process_option(option: int, value: int) -> None:
 def run_guarded(
     command: Sequence[str], *, timeout_s: float | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program that may take long; it ends with this process, and so does everything that it has started.
+    """Run a long program that ends with this process, and all that it has started.
 
     Where it takes longer than `timeout_s`, or this process is interrupted, all of that is ended too.
 

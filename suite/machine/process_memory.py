@@ -1,4 +1,4 @@
-"""The memory of this process as the kernel counts it, and settings of its allocator, one of which makes that exact."""
+"""Memory of this process by the kernel, and settings of its allocator for that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KIBIBYTE = 1024
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -2, -3, -4
 GIVE_BACK = {M_TRIM_THRESHOLD: 0, M_TOP_PAD: 0, M_MMAP_THRESHOLD: 128 * KIBIBYTE, M_MMAP_MAX: 1 << 16}
-"""Settings of glibc's allocator by which a block of 128 KiB or more is a mapping of its own, gone once it is freed.
+"""Settings of glibc's allocator by which a block of 128 KiB or more is a separate mapping, gone once it is freed.
 
 Source: mallopt(3); numbers from glibc's malloc.h.
 """
@@ -27,16 +27,16 @@ KEEP_ALL = {M_TRIM_THRESHOLD: -1, M_TOP_PAD: 64 * KIBIBYTE**2, M_MMAP_MAX: 0}
 """What `allocators` sets by the environment for processes that start: freed memory is never given back."""
 
 
-def give_back_at_once() -> None:
-    """From now on freed memory leaves the resident set, so that this holds what is in use, not what once was.
+def return_freed_memory() -> None:
+    """From now on return freed memory, so that the resident set is what is in use.
 
     Other allocators than glibc's are left as they are.
     """
     set_allocator(GIVE_BACK)
 
 
-def keep_all() -> None:
-    """From now on freed memory is kept for the next that is asked for."""
+def keep_freed_memory() -> None:
+    """From now on keep freed memory for the next allocations."""
     set_allocator(KEEP_ALL)
 
 
@@ -55,7 +55,7 @@ def trim() -> None:
 
 
 def reset_peak() -> bool:
-    """Let the highest resident set begin anew at the present one; whether this kernel lets a process do so."""
+    """Reset the peak of the resident set; return whether this kernel allows it."""
     try:
         CLEAR.write_text(RESET_PEAK)
     except OSError:
@@ -79,7 +79,7 @@ def proportional_bytes() -> int:
 
 
 def unique_bytes() -> int:
-    """The unique set: pages that no other process has, which would be free were this one not there."""
+    """The unique set: pages that no other process has."""
     return field_bytes(ROLLUP, "Private_Clean") + field_bytes(ROLLUP, "Private_Dirty")
 
 

@@ -1,4 +1,4 @@
-"""Processes of this machine as the kernel tells of them: one short file each, which is cheap enough to read often."""
+"""Processes of this machine, from one short file of the kernel for each."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Process:
     """One process at one time.
 
     Attributes:
-        started: in ticks since the machine was: with the id, it tells a process from a later one of that id.
+        started: in ticks since the machine started; with the id it identifies a process, since ids are reused.
         cpu_s: that it has spent on cores.
-        reaped_s: that those of its children have spent for which it has waited, and theirs.
-        faults, reaped_faults: pages mapped in, likewise.
+        reaped_s: spent by ended children for which it has waited, and by theirs.
+        faults, reaped_faults: pages mapped in by itself and by those children.
     """
 
     pid: int
@@ -38,7 +38,9 @@ class Process:
 
 
 def read_file(path: str) -> str:
-    """A short file of the kernel. `Path.read_text` takes ten times as long, and this is read beside a step.
+    """Read a short file of the kernel, ten times as fast as `Path.read_text`.
+
+    Steps run at the same time.
 
     Raises:
         OSError: there is none, or its process has ended.
@@ -51,7 +53,7 @@ def read_file(path: str) -> str:
 
 
 def list_dir(folder: Path | str) -> list[str]:
-    """What is in a folder; without a path for each, as for `contents`."""
+    """Names in a folder, without a `Path` for each, which would be slower."""
     return os.listdir(folder)  # noqa: PTH208
 
 
@@ -67,7 +69,7 @@ def split_by_ancestor(every: list[Process], root: int) -> tuple[list[Process], l
     for one in every:
         by_parent.setdefault(one.parent, []).append(one)
     own = [one for one in every if one.pid == root]
-    for one in own:  # which grows meanwhile
+    for one in own:  # which grows in the loop
         own += by_parent.get(one.pid, [])
     mine = {one.pid for one in own}
     return own, [one for one in every if one.pid not in mine]
@@ -84,7 +86,7 @@ def all_processes() -> list[Process]:
 
 
 def parse_stat(line: str) -> Process:
-    """A process from the kernel's line about it. Its name may hold anything, brackets and spaces too.
+    """A process from its line in `stat`. Its name may hold brackets and spaces.
 
     Source: proc(5), `/proc/pid/stat`.
     """
@@ -106,14 +108,14 @@ def parse_stat(line: str) -> Process:
 
 
 def descendants(root: int) -> list[int]:
-    """Ids of the process `root` and its descendants; `root` alone where the kernel does not say.
+    """Ids of the process `root` and its descendants; `root` alone if unknown.
 
     Source: proc(5), `/proc/pid/task/tid/children`, which not every kernel has; then all processes are looked through.
     """
     if not lists_children():
         return descendants_by_scan(root)
     found = [root]
-    for pid in found:  # which grows meanwhile
+    for pid in found:  # which grows in the loop
         found += children(pid)
     return found
 
@@ -125,13 +127,13 @@ def lists_children() -> bool:
 
 
 def descendants_by_scan(root: int) -> list[int]:
-    """As `family`, found among all processes."""
+    """As `descendants`, found among all processes."""
     every = known_or("procfs.all_processes", all_processes, list)
     return [one.pid for one in split_by_ancestor(every, root)[0]] or [root]
 
 
 def children(pid: int) -> list[int]:
-    """Ids of the processes that a process has started and that are there; none where it has ended itself."""
+    """Ids of a process's running children; none if it has ended."""
     return [child for task in thread_names(pid) for child in children_of(pid, task)]
 
 
@@ -143,5 +145,5 @@ def thread_names(pid: int) -> list[str]:
 
 @optional_or(list)
 def children_of(pid: int, task: str) -> list[int]:
-    """Ids of the processes that one thread of a process has started; none where it has ended."""
+    """Ids of the children that one thread has started; none if it has ended."""
     return [int(word) for word in read_file(f"{PROC}/{pid}/task/{task}/children").split()]

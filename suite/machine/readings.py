@@ -1,4 +1,4 @@
-"""Readings of the machine that a measurement can do without: one that fails gives a stand-in, and a note in the record.
+"""Optional readings of the machine: a failed one has a stand-in and leaves a note.
 
 A file that is not there is the usual case on some machines and leaves no note. Any other failure leaves one: a file of
 nonsense, a refused right, a library that raises, or a fault of this code. Libraries raise anything here: psutil has
@@ -29,7 +29,7 @@ LONGEST_NOTE = 200
 
 
 def known_or(name: str, read: Callable[[], T], stand_in: Callable[[], D]) -> T | D:
-    """What a reading gives. A number that is not finite counts as a failure.
+    """The result of a reading, or of its stand-in. A number has to be finite.
 
     Args:
         name: under which a failure is noted.
@@ -49,7 +49,7 @@ def known_or(name: str, read: Callable[[], T], stand_in: Callable[[], D]) -> T |
 
 
 def known(name: str, read: Callable[[], T]) -> T | None:
-    """What a reading gives; None where it fails. The arguments are those of `known_or`."""
+    """The result of a reading; None if it fails. Arguments as for `known_or`."""
     return known_or(name, read, nothing)
 
 

@@ -1,4 +1,4 @@
-"""A process that looks at another and its children at an interval, while that one works. Imports no torch.
+"""A process that samples another and its children at an interval. No torch.
 
 What it reads is stamped by the monotonic clock, which all processes of a machine share: by it samples and steps are
 set side by side.
@@ -39,8 +39,8 @@ class Sample:
         at_s: when, by the monotonic clock (`time.perf_counter`).
         cpu_s: time on cores of all processes looked at, since they started.
         resident_bytes: their resident sets added up; pages that several share count for each.
-        devices: what each NVIDIA device tells (`nvml.READINGS`, and what of its memory these processes have);
-            nothing where none was asked for, or is there.
+        devices: readings of each NVIDIA device (`nvml.READINGS`, and the memory that these processes hold); empty if
+            none was asked for, or is there.
     """
 
     at_s: float
@@ -51,13 +51,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is read before the first look and after the last alone.
+    """Counters that are read before the first sample and after the last one.
 
     Attributes (None for what could not be read):
         switches, involuntary: changes of context of all processes looked at, all and those that the kernel forced.
         read_bytes, written_bytes: what they had of storage.
         busy_s: seconds for which each core of the machine was busy since it started, whoever it was.
-        package_j: what the processors have drawn since some time; None where they do not tell this user.
+        package_j: energy of the processors since some time; None if this user may not read it.
     """
 
     switches: float | None
@@ -69,7 +69,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """All samples between `go` and `stop`, at least two, and the totals around them."""
 
     samples: list[Sample]
@@ -78,7 +78,9 @@ class Seen:
 
 
 class Sampler:
-    """Looks at this process and its children from a process of its own, between `go` and `stop`. A context.
+    """Samples this process and its children between `go` and `stop`. A context.
+
+    A separate process does it.
 
     Make it before anything has started a thread: its process is forked.
 
@@ -104,7 +106,7 @@ class Sampler:
         """Look from now on."""
         os.write(self._commands, GO)
 
-    def stop(self) -> Seen:
+    def stop(self) -> Observation:
         """Look once more, and return all that was seen since `go`."""
         os.write(self._commands, STOP)
         text = b""
@@ -113,11 +115,15 @@ class Sampler:
             if not piece:
                 raise ChildProcessError("the process that samples has ended")
             text += piece
-        told = json.loads(text)
-        return Seen([Sample(**one) for one in told["samples"]], Totals(**told["before"]), Totals(**told["after"]))
+        found = json.loads(text)
+        samples = [Sample(**one) for one in found["samples"]]
+        return Observation(samples, Totals(**found["before"]), Totals(**found["after"]))
 
     def close(self) -> None:
-        """End the process that looks. It is told to: others that were forked since hold its commands open too."""
+        """End the sampling process by a command.
+
+        Closing its pipe is not enough: later forks hold it open too.
+        """
         os.write(self._commands, QUIT)
         os.close(self._commands)
         os.close(self._answers)
@@ -126,30 +132,30 @@ class Sampler:
 
 def serve(watched: int, interval_s: float, commands: int, answers: int, *, devices: bool) -> None:
     """Look at a process on command, in the child, until the command to quit."""
-    with opened(wanted=devices) as seen:
-        obey(Tree(watched, seen), interval_s, commands, answers)
+    with nvidia_devices(wanted=devices) as seen:
+        run_commands(ProcessTree(watched, seen), interval_s, commands, answers)
 
 
 @contextmanager
-def opened(*, wanted: bool) -> Iterator[list[Any]]:
-    """The NVIDIA devices that this process sees, where they are wanted; none where there is no driver."""
+def nvidia_devices(*, wanted: bool) -> Iterator[list[Any]]:
+    """The NVIDIA devices that this process sees, if wanted; none without a driver."""
     with ExitStack() as stack:
-        yield entered(stack) if wanted else []
+        yield open_devices(stack) if wanted else []
 
 
 @optional_or(list)
-def entered(stack: ExitStack) -> list[Any]:
+def open_devices(stack: ExitStack) -> list[Any]:
     """The devices of a driver that stays open as long as the stack."""
     stack.enter_context(nvml.driver())
     return nvml.handles()
 
 
-def obey(tree: Tree, interval_s: float, commands: int, answers: int) -> None:
-    """Look when told to, and send what was seen."""
+def run_commands(tree: ProcessTree, interval_s: float, commands: int, answers: int) -> None:
+    """Sample from each command to go until the next one, and send the samples."""
     while os.read(commands, 1) == GO:
         before = tree.totals()
         samples = collect(tree.look, interval_s, commands)
-        os.write(answers, json.dumps(asdict(Seen(samples, before, tree.totals()))).encode() + b"\n")
+        os.write(answers, json.dumps(asdict(Observation(samples, before, tree.totals()))).encode() + b"\n")
 
 
 def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> list[Sample]:
@@ -165,7 +171,7 @@ def collect(look: Callable[[], Sample], interval_s: float, commands: int) -> lis
         due_s += interval_s
 
 
-class Tree:
+class ProcessTree:
     """A process and its descendants, but not the one that looks, and devices."""
 
     def __init__(self, pid: int, devices: list[Any]) -> None:
@@ -173,17 +179,17 @@ class Tree:
         self._devices = devices
 
     def look(self) -> Sample:
-        """What all of them have used and hold now. One that has just ended counts no more."""
+        """CPU time and memory of all of them now. Ended ones do not count."""
         now_s, members = time.perf_counter(), self._members()
         found = [one for one in map(read_process, members) if one]
         seen = [{**nvml.read(device), "own_memory_bytes": nvml.memory_of(device, members)} for device in self._devices]
         return Sample(now_s, sum(one.cpu_s for one in found), sum(one.resident_bytes for one in found), seen)
 
     def totals(self) -> Totals:
-        """What is worth two readings, not one each interval."""
+        """Counters that are read twice, not at each interval."""
         members = self._members()
-        switches, involuntary = added(map(switches_of, members))
-        read_bytes, written_bytes = added(map(storage_of, members))
+        switches, involuntary = sum_pairs(map(switches_of, members))
+        read_bytes, written_bytes = sum_pairs(map(storage_of, members))
         return Totals(switches, involuntary, read_bytes, written_bytes, busy_s(), package_j())
 
     def _members(self) -> list[int]:
@@ -191,10 +197,10 @@ class Tree:
 
 
 Pair = tuple[float, float]
-ENDED: Pair = (0.0, 0.0)
+NO_USE: Pair = (0.0, 0.0)
 
 
-def added(found: Iterable[Pair | None]) -> Pair | tuple[None, None]:
+def sum_pairs(found: Iterable[Pair | None]) -> Pair | tuple[None, None]:
     """The sum over processes; nothing where one of them could not be read."""
     pairs = list(found)
     known = [pair for pair in pairs if pair is not None]
@@ -205,34 +211,34 @@ def added(found: Iterable[Pair | None]) -> Pair | tuple[None, None]:
 
 @optional
 def switches_of(pid: int) -> Pair:
-    """Changes of context of one process, and those of them that the kernel forced; zeros where it has ended."""
+    """Context switches of a process, all and forced ones; zeros if it has ended."""
     try:
         switches = psutil.Process(pid).num_ctx_switches()
     except psutil.NoSuchProcess:
-        return ENDED
+        return NO_USE
     return switches.voluntary + switches.involuntary, switches.involuntary
 
 
 @optional
 def storage_of(pid: int) -> Pair:
-    """Bytes that one process has read from storage and written there; zeros where it has ended."""
+    """Bytes that a process has read from storage and written; zeros if it has ended."""
     try:
         storage = psutil.Process(pid).io_counters()
     except psutil.NoSuchProcess:
-        return ENDED
+        return NO_USE
     return storage.read_bytes, storage.write_bytes
 
 
 @optional
 def busy_s() -> list[float]:
-    """Seconds for which each core was busy: neither idle, nor waiting for storage, nor taken by the hypervisor."""
+    """Busy seconds of each core, without idle time, waits for storage and steal."""
     unused = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests count as user too
     return [sum(one) - sum(getattr(one, name) for name in unused) for one in psutil.cpu_times(percpu=True)]
 
 
 @optional
 def package_j(folder: Path = POWERCAP) -> float | None:
-    """What the processors have drawn, all packages together; None where the kernel or its rights do not tell.
+    """Energy of all processor packages; None if it cannot be read.
 
     Source: Linux, Documentation/power/powercap/powercap.rst.
     """

@@ -1,4 +1,4 @@
-"""Where a worker puts its temporary files, so that they can be removed after it: it is ended by a signal.
+"""Temporary folders of workers, which are removed after a worker was killed.
 
 The process that starts the worker locks its folder. A folder whose lock is free has no owner any more: it was left by a
 process that was killed, and the next one to start a worker removes it.

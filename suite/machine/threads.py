@@ -1,4 +1,4 @@
-"""How many threads torch may compute with: every limit that is set outside of this program, in one place.
+"""The number of threads of torch, within every limit from outside this program.
 
 Imports no torch. A limit of OpenMP's is hard: torch and oneDNN wait for as many threads as they have asked for, so that
 a backward pass hangs where OpenMP starts fewer. Cores, quota and wishes bound the default alone.
@@ -36,7 +36,7 @@ def granted_cores() -> int:
 
 
 def default_threads() -> int:
-    """Threads of torch unless the user says otherwise: one for each physical core, within every limit and wish."""
+    """Default threads of torch: one for each physical core, within all limits."""
     granted = granted_cores()
     physical = known("environment.cores_physical", partial(cores_of, logical=False))
     return min(granted, physical or granted, *wishes(), *openmp_limits().values())
@@ -63,7 +63,7 @@ def wishes() -> Iterator[int]:
 
 
 def openmp_limits(variables: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Threads that OpenMP may start at least, by the setting that limits them; nothing where none does.
+    """Threads that OpenMP can start in any case, by the setting that limits them.
 
     Args:
         variables: of the environment; those of this process by default.
@@ -83,7 +83,7 @@ def openmp_limits(variables: Mapping[str, str] | None = None) -> dict[str, int]:
 
 
 def refusal(threads: int, variables: Mapping[str, str] | None = None) -> str:
-    """Why torch would hang with so many threads, and what to change; empty where it would not."""
+    """Reason why torch would hang with so many threads, and a remedy; or empty."""
     for setting, limit in openmp_limits(variables).items():
         if threads > limit:
             name = setting.partition("=")[0]
@@ -95,6 +95,6 @@ def refusal(threads: int, variables: Mapping[str, str] | None = None) -> str:
 
 
 def number(text: str) -> int:
-    """The whole number above 0 that a variable of OpenMP begins with, as `4` or `4,2`; else 0."""
+    """The first whole number of an OpenMP variable such as `4` or `4,2`; else 0."""
     first = text.split(",")[0].strip()
     return int(first) if first.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""The user that this process runs as, who need not have a name or a home: `docker run --user 1234`.
+"""This process's user, who may have no name and no home: `docker run --user 1234`.
 
 Libraries ask for both when they are imported, and end where neither the system's list of users nor the environment
 says: torch 2.11 for the name, altair for the home.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def missing_variables() -> dict[str, str]:
-    """Environment variables that answer such a library; none where the system knows the user."""
+    """Environment variables that replace a missing name or home; usually none."""
     found = {}
     try:
         getpass.getuser()

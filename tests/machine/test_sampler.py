@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from suite.machine.cgroups import ROOT, cpu_quota, groups, memory_limit
-from suite.machine.sampler import Sample, Seen, Totals, package_j
+from suite.machine.sampler import Observation, Sample, Totals, package_j
 from suite.measuring.instruments.utilization import host_energy
 from tests.conftest import PROJECT
 
@@ -152,9 +152,9 @@ def test_energy_of_the_processors_is_the_sum_of_their_packages(tmp_path):
 
 
 def test_energy_of_the_host_is_left_out_where_its_counter_began_anew():
-    def seen(first_j: float | None, last_j: float | None) -> Seen:
+    def seen(first_j: float | None, last_j: float | None) -> Observation:
         before, after = (Totals(0, 0, 0, 0, [], drawn_j) for drawn_j in (first_j, last_j))
-        return Seen([Sample(0.0, 0, 0), Sample(1.0, 0, 0)], before, after)
+        return Observation([Sample(0.0, 0, 0), Sample(1.0, 0, 0)], before, after)
 
     assert host_energy(seen(10.0, 14.0), steps=2)[0].values == (2.0,)
     assert host_energy(seen(10.0, 3.0), steps=2) == ()

@@ -70,7 +70,7 @@ def steady_child(case: Case) -> Iterator[Child]:
 
 def serve(case: Case, commands: int, answers: int) -> None:
     """In the child: become steady, then take a turn at each command."""
-    process_memory.keep_all()
+    process_memory.keep_freed_memory()
     os.write(answers, GO)
     taken = turns(case)
     while os.read(commands, 1):

@@ -45,7 +45,7 @@ PEAKS = {
 class HostMemory:
     """The resident set of this process, which must return freed memory at once.
 
-    `process_memory.give_back_at_once` makes it do so.
+    `process_memory.return_freed_memory` makes it do so.
     """
 
     names = ("memory",)
@@ -168,7 +168,7 @@ def measure(case: Case) -> tuple[Series, ...]:
 
     No series if the kernel does not let a process reset its peak.
     """
-    process_memory.give_back_at_once()
+    process_memory.return_freed_memory()
     if not process_memory.reset_peak():
         return ()
     on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"

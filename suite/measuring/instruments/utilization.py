@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from suite.machine.affinity import allowed_cores
 from suite.machine.cgroups import throttled_s
-from suite.machine.sampler import Sample, Sampler, Seen
+from suite.machine.sampler import Observation, Sample, Sampler
 from suite.machine.threads import granted_core_time
 from suite.records import Better, Case, Metric, Series
 from suite.registry import EXECUTIONS
@@ -70,7 +70,7 @@ class Window:
 
     started_s: float
     steps: int
-    seen: Seen
+    seen: Observation
     throttled_s: float | None
 
 
@@ -113,7 +113,7 @@ def timelines(samples: Sequence[Sample], started_s: float) -> tuple[Series, ...]
     )
 
 
-def totals(seen: Seen, steps: int) -> tuple[Series, ...]:
+def totals(seen: Observation, steps: int) -> tuple[Series, ...]:
     """Utilization, busy cores, context switches and storage over all samples."""
     before, after = seen.before, seen.after
     seconds = seen.samples[-1].at_s - seen.samples[0].at_s
@@ -146,7 +146,7 @@ def core_busy(before: list[float] | None, after: list[float] | None, seconds: fl
     return (Series(CORE_BUSY, shares),) if shares else ()
 
 
-def host_energy(seen: Seen, steps: int) -> tuple[Series, ...]:
+def host_energy(seen: Observation, steps: int) -> tuple[Series, ...]:
     """Energy of the processors; no series if it is unknown or their counter was reset."""
     first, last = seen.before.package_j, seen.after.package_j
     if first is None or last is None or last < first:
