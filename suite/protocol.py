@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 from suite.records import Metric, Series
@@ -21,6 +22,71 @@ VERSION = 4
 READ_BYTES = 1 << 16
 
 Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The zygote has imported torch.
+
+    Attributes:
+        torch: facts about torch.
+        priority: of the zygote, as nice values.
+        allocator: in effect; None where the zygote is of a revision that does not say it.
+    """
+
+    torch: dict[str, Any]
+    priority: dict[str, int | None]
+    allocator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """The zygote has forked a worker; `forked` is its process id."""
+
+    forked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The zygote has ended a worker; `ended` is its exit status, negative for a signal."""
+
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A worker has made its step.
+
+    Attributes:
+        made: facts about the step.
+        once: series with one value a visit.
+        metrics: of the columns of its rounds.
+    """
+
+    made: dict[str, Any]
+    once: tuple[Series, ...]
+    metrics: tuple[Metric, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A worker has measured; `rounds` is a column of values for each metric."""
+
+    rounds: tuple[tuple[int | float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """An instrument has measured; `surveyed` is its series."""
+
+    surveyed: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attends:
+    """A worker on another rank takes part in the visit that it waits for, or the run is over."""
+
+    attends: bool
 
 
 class Closed(ConnectionError):
@@ -88,23 +154,3 @@ class Link:
     def close(self) -> None:
         """Close this end; the other side reads the end of the stream."""
         self._socket.close()
-
-
-def pack(series: tuple[Series, ...]) -> list[dict[str, Any]]:
-    """Series as plain values for a message or a record."""
-    return [{"metric": describe(one.metric), "values": list(one.values)} for one in series]
-
-
-def describe(metric: Metric) -> dict[str, str]:
-    """A metric as plain values."""
-    return {
-        "name": metric.name,
-        "unit": metric.unit,
-        "better": metric.better,
-        "description": metric.description,
-    }
-
-
-def unpack(packed: list[dict[str, Any]]) -> tuple[Series, ...]:
-    """The inverse of `pack`."""
-    return tuple(Series(Metric(**one["metric"]), tuple(one["values"])) for one in packed)

@@ -41,12 +41,11 @@ LAYERS_OF_GATE = (
 )
 """The same of the rooms within the gate."""
 
-EXCEPTIONS = {
-    ("records.codec", "protocol"): "a record's metrics are described as on the wire; these functions move to the codec",
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """(Module, module of a room that it may not import) -> why it does."""
 
 MAY_NEED = {
+    "records.decoding": {"msgspec"},
     "machine": {"psutil", "pynvml"},
     "machine.torchrun": {"torch"},
     "provenance": {"psutil"},
@@ -342,6 +341,11 @@ def test_a_process_that_does_not_measure_never_holds_torch(name):
 @pytest.mark.parametrize("name", ["cli", "records.store", "exports.formats", "report"])
 def test_a_command_that_reads_starts_without_what_it_may_not_need(name):
     assert not {"numpy", "scipy", "pytest", "jinja2", "altair", "psutil"} & loaded_with(name)
+
+
+@pytest.mark.parametrize("name", ["cli", "measuring.worker", "zygote"])
+def test_what_reads_no_file_starts_without_what_checks_files(name):
+    assert "msgspec" not in loaded_with(name)
 
 
 def loaded_with(name: str) -> set[str]:

@@ -21,8 +21,9 @@ from suite.measuring.instruments import instrument_named
 from suite.measuring.modes import attributes_of, make_step
 from suite.measuring.recorder import metrics, record_rounds
 from suite.measuring.step import DivergedError
-from suite.protocol import Closed, Link, describe, pack
+from suite.protocol import Closed, Link
 from suite.records import DEFAULT_EPOCHS, DEFAULT_MODE, DEFAULT_SCHEDULE, LEARN, Case, Metric
+from suite.records.codec import encode_metric, encode_series
 from suite.records.failure_reason import cause, one_line
 from suite.records.json_values import plain
 from suite.registry import EXECUTIONS
@@ -51,8 +52,14 @@ def visit(link: Link, order: dict[str, Any]) -> None:
             gc.collect()
             gc.freeze()  # the step's objects stay, so the collection before each turn can leave them out
             check_units((*metrics(step), *(series.metric for series in step.visit_series)))
-            described = [describe(metric) for metric in metrics(step)]
-            link.send({"made": plain(attributes_of(case, step)), "once": pack(step.visit_series), "metrics": described})
+            described = [encode_metric(metric) for metric in metrics(step)]
+            link.send(
+                {
+                    "made": plain(attributes_of(case, step)),
+                    "once": encode_series(step.visit_series),
+                    "metrics": described,
+                }
+            )
             while True:
                 request, fds = link.receive_fds(1)
                 if fds:
@@ -81,7 +88,7 @@ def run_instrument(link: Link, order: dict[str, Any]) -> None:
         case = Case(**order["case"])
         set_threads(order["threads"])
         measured = instrument_named(order["survey"])(as_training(case))
-        link.send({"surveyed": pack(measured)})
+        link.send({"surveyed": encode_series(measured)})
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - as in `visit`

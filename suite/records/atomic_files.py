@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from itertools import count
@@ -37,6 +36,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         StepmarkError: the disk refuses; what was there stays.
     """
+    import tempfile  # not at the top: it takes 4 ms, and a command that only reads never needs it
+
     temporary = None
     try:
         if is_device(path):

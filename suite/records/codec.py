@@ -1,62 +1,85 @@
 """Values of a run as the plain lines of its record, and back: every schema ever written stays readable.
 
 Schema history:
-    1  `record.jsonl`: header, one line per case, footer. `visits.jsonl` beside it while the run lasts: one line per
-       visit of a case that is not finished yet, so that a killed run loses no more than the visits under way.
+    1  `record.jsonl`: header, one line per case, footer. `visits.jsonl` in the same folder while the run lasts: one
+       line per visit of a case that is not finished yet, so that a killed run loses only the visits under way.
     2  `per_visit` in the lines of cases and visits: series with one value a visit. Metrics `data_wait` and, with some
        tunings, others; attributes of the tuning.
     3  `priority` of the plan, which was `normal` before; `schedule` and `epochs` of a case, mode `learn`, whose rounds
        are epochs with the metrics `accuracy` and `test_loss`; a visit may have stopped by `epochs`.
-    4  `surveyed` in the lines of cases: series of what was found beside the step time, each with a length of its own;
-       `surveys` of the plan, of which there were none before.
-    5  `neighbour` of a visit; `per_visit` tells what others did to the machine meanwhile. Later also `first_turn` of a
-       visit, where it is not 0.
+    4  `surveyed` in the lines of cases: series that instruments measured, each with a length that is not that of the
+       rounds; `surveys` of the plan, of which there were none before.
+    5  `neighbour` of a visit; `per_visit` has the load of other processes during the visit. Later also `first_turn` of
+       a visit, where it is not 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from suite.protocol import pack
-from suite.records import Case, Footer, Header, Measurement, Outcome, RunRecord, Series, Visit, Visited
-from suite.records.decoding import typed
-from suite.records.invariants import refuse_header, refuse_measurement, refuse_record
+from suite.records import Case, Footer, Header, Measurement, Metric, RunRecord, Series, Visit, Visited
+from suite.records.decoding import convert
+from suite.records.invariants import check_header, check_measurement, check_record
 
 SCHEMA = 5
+BEFORE_KEYS = {"priority": "normal", "surveys": "none"}
+"""Keys that the plan of an older schema does not have, with what such a run did."""
 
 Line = dict[str, Any]
 
 
-def packed_visit(visited: Visited) -> Line:
-    """A visit as plain values."""
+def encode_metric(metric: Metric) -> dict[str, str]:
+    """A metric as plain values of a line or a message."""
     return {
-        "visit": packed_facts(visited.visit) if visited.visit else None,
-        "series": pack(visited.series),
-        "warmup": pack(visited.warmup),
-        "per_visit": pack(visited.per_visit),
+        "name": metric.name,
+        "unit": metric.unit,
+        "better": metric.better,
+        "description": metric.description,
+    }
+
+
+def encode_series(series: tuple[Series, ...]) -> list[Line]:
+    """Series as plain values of a line or a message."""
+    return [{"metric": encode_metric(one.metric), "values": list(one.values)} for one in series]
+
+
+def encode_visit(visit: Visit) -> Line:
+    """The facts of a visit; `first_turn` only where it is not 0, for readers that do not know it."""
+    line = asdict(visit)
+    return line if visit.first_turn else {name: value for name, value in line.items() if name != "first_turn"}
+
+
+def encode_visited(case: Case, visited: Visited) -> Line:
+    """A visit as its line of the journal."""
+    return {
+        "kind": "visit",
+        "id": case.id,
+        "visit": encode_visit(visited.visit) if visited.visit else None,
+        "series": encode_series(visited.series),
+        "warmup": encode_series(visited.warmup),
+        "per_visit": encode_series(visited.per_visit),
         "attributes": dict(visited.attributes),
         "warnings": list(visited.warnings),
     }
 
 
-def unpacked_visit(line: Line) -> Visited:
-    """The inverse of `packed_visit`; raises `WrongValue` where the line is none."""
-    where = f"a visit of {typed(str, line['id'], 'id of a visit')}"
-    visited = Visited(
-        visit=typed(Visit, line["visit"], where),
-        series=series_of(line["series"], f"series of {where}"),
-        warmup=series_of(line["warmup"], f"warmup of {where}"),
-        attributes=typed(dict[str, Any], line["attributes"], f"attributes of {where}"),
-        warnings=typed(tuple[str, ...], line["warnings"], f"warnings of {where}"),
-        per_visit=series_of(line.get("per_visit", []), f"per_visit of {where}"),
-    )
+def decode_visited(line: Line) -> tuple[str, Visited]:
+    """The id of a case and its visit, from a line of the journal.
+
+    Raises:
+        WrongValue: a value is not of its kind, or contradicts another.
+    """
+    case_id = convert(str, line["id"], "id of a visit")
+    where = f"the visit of {case_id}"
+    facts = part(line, needed=("visit", "series", "warmup", "attributes", "warnings"), later=("per_visit",))
+    visited = convert(Visited, facts, where)
     if visited.visit is not None:
-        refuse_measurement(Measurement(visited.series, visited.warmup, (visited.visit,)), where)
-    return visited
+        check_measurement(Measurement(visited.series, visited.warmup, (visited.visit,)), where)
+    return case_id, visited
 
 
-def packed_case(record: RunRecord) -> Line:
+def encode_case(record: RunRecord) -> Line:
     """A case as its line of the record."""
     line: Line = {
         "kind": "case",
@@ -68,59 +91,65 @@ def packed_case(record: RunRecord) -> Line:
         "series": [],
     }
     if record.measurement is not None:
-        line["series"] = pack(record.measurement.series)
-        line["warmup"] = pack(record.measurement.warmup)
-        line["per_visit"] = pack(record.measurement.per_visit)
-        line["surveyed"] = pack(record.measurement.surveyed)
-        line["visits"] = [packed_facts(visit) for visit in record.measurement.visits]
+        line["series"] = encode_series(record.measurement.series)
+        line["warmup"] = encode_series(record.measurement.warmup)
+        line["per_visit"] = encode_series(record.measurement.per_visit)
+        line["surveyed"] = encode_series(record.measurement.surveyed)
+        line["visits"] = [encode_visit(visit) for visit in record.measurement.visits]
         line["warnings"] = list(record.measurement.warnings)
     return line
 
 
-def unpacked_case(line: Line) -> RunRecord:
-    """The inverse of `packed_case`; raises `WrongValue` where the line is none."""
-    where = f"case {typed(str, line['id'], 'id of a case')}"
-    measurement = None
+def decode_case(line: Line) -> tuple[str, RunRecord]:
+    """The id of a case and its record, from a line of the record.
+
+    Raises:
+        WrongValue: a value is not of its kind, or contradicts another.
+    """
+    case_id = convert(str, line["id"], "id of a case")
+    where = f"case {case_id}"
+    record = convert(RunRecord, part(line, needed=("case", "outcome", "reason", "attributes")), where)
     if line["series"]:
-        measurement = Measurement(
-            series=series_of(line["series"], f"series of {where}"),
-            warmup=series_of(line["warmup"], f"warmup of {where}"),
-            visits=typed(tuple[Visit, ...], line["visits"], f"visits of {where}"),
-            warnings=typed(tuple[str, ...], line["warnings"], f"warnings of {where}"),
-            per_visit=series_of(line.get("per_visit", []), f"per_visit of {where}"),
-            surveyed=series_of(line.get("surveyed", []), f"surveyed of {where}"),
-        )
-    record = RunRecord(
-        case=typed(Case, line["case"], where),
-        outcome=typed(Outcome, line["outcome"], f"outcome of {where}"),  # type: ignore[arg-type]  # it is an annotation
-        reason=typed(str, line["reason"], f"reason of {where}"),
-        attributes=typed(dict[str, Any], line["attributes"], f"attributes of {where}"),
-        measurement=measurement,
-    )
-    refuse_record(record, where)
-    return record
+        rounds = part(line, needed=("series", "warmup", "visits", "warnings"), later=("per_visit", "surveyed"))
+        record = replace(record, measurement=convert(Measurement, rounds, where))
+    check_record(record, where)
+    return case_id, record
 
 
-def series_of(packed: Any, where: str) -> tuple[Series, ...]:
-    """Series from plain values."""
-    return typed(tuple[Series, ...], packed, where)
+def part(line: Line, needed: tuple[str, ...], later: tuple[str, ...] = ()) -> Line:
+    """The keys of one value in a line that holds several.
+
+    Args:
+        line: of a file.
+        needed: keys that every schema has.
+        later: keys that older schemas lack.
+
+    Raises:
+        KeyError: a needed key is missing.
+    """
+    return {key: line[key] for key in needed} | {key: line[key] for key in later if key in line}
 
 
-def packed_facts(visit: Visit) -> Line:
-    """A visit's facts as plain values; `first_turn` only where it says something, for readers that do not know it."""
-    line = asdict(visit)
-    return line if visit.first_turn else {name: value for name, value in line.items() if name != "first_turn"}
+def encode_header(header: Header) -> Line:
+    """The header as the first line of the record."""
+    return {"kind": "header", "schema": SCHEMA, **asdict(header)}
 
 
-def unpacked_header(line: Line) -> Header:
+def decode_header(line: Line) -> Header:
     """The header from its line; raises `WrongValue` where it is none."""
-    own = {key: value for key, value in line.items() if key not in ("kind", "schema")}
-    plan = typed(dict[str, Any], own.get("plan"), "plan of the header")
-    header = typed(Header, {**own, "plan": {"priority": "normal", "surveys": "none", **plan}}, "the header")
-    refuse_header(header)
+    facts = {key: value for key, value in line.items() if key not in ("kind", "schema")}
+    if isinstance(facts.get("plan"), dict):
+        facts["plan"] = {**BEFORE_KEYS, **facts["plan"]}
+    header = convert(Header, facts, "the header")
+    check_header(header)
     return header
 
 
-def unpacked_footer(line: Line) -> Footer:
+def encode_footer(footer: Footer) -> Line:
+    """The footer as the last line of the record."""
+    return {"kind": "footer", **asdict(footer)}
+
+
+def decode_footer(line: Line) -> Footer:
     """The footer from its line; raises `WrongValue` where it is none."""
-    return typed(Footer, {key: value for key, value in line.items() if key != "kind"}, "the footer")
+    return convert(Footer, {key: value for key, value in line.items() if key != "kind"}, "the footer")

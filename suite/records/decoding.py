@@ -1,13 +1,16 @@
-"""Values of JSON as the dataclasses that they are to be, each checked against its annotation: files are a border."""
+r"""JSON as typed values: its text is read by the standard library, its types are checked by msgspec.
+
+The text is not read by msgspec, which refuses the lone surrogates (`\udc80`) by which a record keeps a path that is
+not UTF-8, and reads whole numbers of any size (docs/decisions/0031-typed-files.md).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+import re
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 LONGEST_SHOWN = 60
 """Characters of a value that is quoted in a sentence."""
@@ -15,14 +18,33 @@ LARGEST_WHOLE = 2**63
 """Whole numbers of a record go into arithmetic with others; no count that is measured comes near."""
 LONGEST_WHOLE = len(str(-LARGEST_WHOLE))
 """Characters: longer ones Python may refuse to read at all."""
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+"""Types as msgspec names them -> as a sentence does."""
+STEP = r"\.(\w+)|\[(\d+|\.\.\.)\]"
+"""One step of a path as msgspec writes it: a field, a place in a list, or some key of an object."""
+MISSING = r"Object missing required field `(\w+)`"
+EXPECTED = r"Expected `([^`]*)`(.*?)(, got .*)?"
 T = TypeVar("T")
+Way = list[str | int]
 
 
 class WrongValue(ValueError):
     """A value that is not of its kind; says where, the value found and the kind allowed."""
 
 
-def parsed(text: str | bytes) -> Any:
+class TooLarge(ValueError):
+    """A whole number that can be read, and not computed with."""
+
+
+def parse(text: str | bytes) -> Any:
     """The value that a text of JSON has, without NaN and infinities, which Python reads and JSON does not have.
 
     Raises:
@@ -37,10 +59,6 @@ def refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-class TooLarge(ValueError):
-    """A whole number that can be read, and not computed with."""
-
-
 def whole_number(digits: str) -> int:
     """A whole number of at most 64 bits.
 
@@ -52,122 +70,85 @@ def whole_number(digits: str) -> int:
     return int(digits)
 
 
-def typed(kind: type[T], found: Any, where: str) -> T:
-    """`found` as a value of `kind`: a dataclass, a number, a text, or a tuple, list or mapping of those.
+def convert(kind: type[T], found: Any, where: str) -> T:
+    """`found`, as JSON gave it, as a value of `kind`: a dataclass, or a tuple or mapping of such.
 
-    Keys that the dataclass does not have are refused, keys with a default may be missing. A `float` may be written as
-    a whole number, and has to be finite.
+    A key with a default may be missing. A key that no field has is refused: its value would be lost.
 
     Args:
         kind: an annotation.
-        found: as JSON gave it.
-        where: what a sentence about it calls it.
+        found: of plain values.
+        where: the name of `found` in a sentence.
 
     Raises:
-        WrongValue: `turns[0] of a visit is 'x'; allowed: a whole number.`
+        WrongValue: `turns[0] of the visit is 'x'; allowed: a whole number.`
     """
-    made: T = reader(cast("Any", kind))(found, where)
+    import msgspec  # not at the top: it takes 10 ms, and a worker or a command that reads no file never needs it
+
+    try:
+        made = msgspec.convert(found, kind)
+    except msgspec.ValidationError as error:
+        raise WrongValue(sentence(str(error), kind, found, where)) from None
+    if stray := stray_key(made, found):
+        raise WrongValue(f"{where} has a key {stray!r}, which this version of stepmark does not know.")
     return made
 
 
-Reader = Callable[[Any, str], Any]
+def convert_known(kind: type[T], found: Any, where: str) -> T:
+    """As `convert`, without the keys that `kind` does not have: a process of a later revision may send them."""
+    known = getattr(kind, "__dataclass_fields__", ())
+    return convert(
+        kind, {key: found[key] for key in known if key in found} if isinstance(found, dict) else found, where
+    )
 
 
-@cache
-def reader(kind: Any) -> Reader:
-    """What reads values of an annotation."""
-    if is_dataclass(kind):
-        return dataclass_reader(kind)
-    if kind is Any:
-        return lambda found, _: found
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return lambda found, where: (
-            found if found in arguments else refuse(found, where, " or ".join(map(str, arguments)))
-        )
-    if origin in (tuple, list):
-        return sequence_reader(origin, reader(arguments[0]), number=arguments[0] is float)
-    if origin is dict:
-        return mapping_reader(reader(arguments[1]))
-    if origin is UnionType:
-        inner = reader(next(one for one in arguments if one is not NoneType))
-        return lambda found, where: None if found is None else inner(found, where)
-    return PLAIN[kind]
+def stray_key(made: Any, found: Any) -> str:
+    """The way to a key of `found` that no field of the dataclasses in `made` has; empty where there is none."""
+    if is_dataclass(made):
+        known = made.__dataclass_fields__
+        if strange := next((key for key in found if key not in known), ""):
+            return strange
+        inner = ((f"{key}.", getattr(made, key), value) for key, value in found.items())
+    elif isinstance(made, tuple) and made and is_dataclass(made[0]):
+        inner = ((f"[{place}].", one, found[place]) for place, one in enumerate(made))
+    elif isinstance(made, dict):
+        inner = ((f"{key}.", one, found[key]) for key, one in made.items() if is_dataclass(one))
+    else:
+        return ""
+    strays = ((way, stray_key(one, value)) for way, one, value in inner if isinstance(value, dict | list))
+    return next((f"{way}{stray}" for way, stray in strays if stray), "")
 
 
-def dataclass_reader(kind: Any) -> Reader:
-    """What reads a dataclass from a mapping by its fields."""
-    hints, name = get_type_hints(kind), kind.__name__.lower()
-    readers = {field.name: reader(hints[field.name]) for field in fields(kind)}
-    needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
-
-    def read(found: Any, where: str) -> Any:
-        if not isinstance(found, dict):
-            refuse(found, where, f"a {name} with {', '.join(readers)}")
-        if missing := needed - found.keys():
-            raise WrongValue(f"{where} has no {', '.join(sorted(missing))}.")
-        if unknown := found.keys() - readers.keys():
-            raise WrongValue(f"{where} has a key {min(unknown)!r}; allowed: {', '.join(readers)}.")
-        return kind(**{key: readers[key](value, f"{key} of {where}") for key, value in found.items()})
-
-    return read
+def sentence(fault: str, kind: Any, found: Any, where: str) -> str:
+    """The sentence about a fault that msgspec names, such as ``Expected `int`, got `str` - at `$.turns[0]```."""
+    what, _, path = fault.partition(" - at ")
+    way: Way = [name or (int(place) if place.isdecimal() else place) for name, place in re.findall(STEP, path)]
+    place = f"{path.strip('`').removeprefix('$').removeprefix('.')} of {where}" if way else where
+    if missing := re.fullmatch(MISSING, what):
+        return f"{place} has no {missing[1]}."
+    shown, expected = value_at(found, way), re.fullmatch(EXPECTED, what)
+    if expected is None:  # a text that is none of a few
+        return f"{place} is {shown}; allowed: {' or '.join(choices_at(kind, way))}."
+    allowed = " or ".join(KINDS.get(name, name) for name in expected[1].replace("int | float", "float").split(" | "))
+    return f"{place} is {shown}; allowed: {allowed}{expected[2]}."
 
 
-def sequence_reader(origin: type, inner: Reader, *, number: bool) -> Reader:
-    """What reads a tuple or list of one kind; numbers, of which there are many, without a call for each."""
-
-    def read(found: Any, where: str) -> Any:
-        if not isinstance(found, list):
-            refuse(found, where, "a list")
-        if number and all(type(one) is float for one in found) and not (found and max(map(abs, found)) > LARGEST):
-            return origin(found)
-        return origin(inner(one, f"{where}[{place}]") for place, one in enumerate(found))
-
-    return read
-
-
-def mapping_reader(inner: Reader) -> Reader:
-    """What reads a mapping from texts to one kind."""
-
-    def read(found: Any, where: str) -> Any:
-        if not isinstance(found, Mapping):
-            refuse(found, where, "an object")
-        return {key: inner(value, f"{key} of {where}") for key, value in found.items()}
-
-    return read
-
-
-def whole(found: Any, where: str) -> int:
-    """A whole number."""
-    return found if type(found) is int else refuse(found, where, "a whole number")
-
-
-def finite(found: Any, where: str) -> float:
-    """A number that is finite, whole ones too."""
-    if type(found) not in (int, float) or not abs(found) <= LARGEST:
-        refuse(found, where, "a number")
-    return found  # type: ignore[no-any-return]
-
-
-LARGEST = 1e100
-"""Beyond it a square of a sum of numbers need not be finite; nothing that is measured comes near."""
-
-
-def text(found: Any, where: str) -> str:
-    """A text."""
-    return found if isinstance(found, str) else refuse(found, where, "a text")
-
-
-def yes_or_no(found: Any, where: str) -> bool:
-    """True or false."""
-    return found if isinstance(found, bool) else refuse(found, where, "true or false")
-
-
-PLAIN: dict[Any, Reader] = {int: whole, float: finite, str: text, bool: yes_or_no}
-
-
-def refuse(found: Any, where: str, allowed: str) -> Any:
-    """Raise the sentence about a value that is not of its kind."""
+def value_at(found: Any, way: Way) -> str:
+    """The value at the end of a way, bounded in length; its type is all that is known of it behind `[...]`."""
+    for step in way:
+        if step == "...":
+            return "of another kind"
+        found = found[step]
     shown = repr(found)
-    shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN - 1]}…"
-    raise WrongValue(f"{where} is {shown}; allowed: {allowed}.")
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN - 1]}…"
+
+
+def choices_at(kind: Any, way: Way) -> tuple[str, ...]:
+    """The texts that a literal at the end of a way through an annotation allows."""
+    for step in way:
+        kind = get_args(kind)[0] if isinstance(kind, UnionType) else kind  # as in `Visit | None`
+        if isinstance(step, int) or step == "...":
+            kind = get_args(kind)[-1] if get_origin(kind) is dict else get_args(kind)[0]
+        else:
+            kind = get_type_hints(kind)[step]
+    return cast("tuple[str, ...]", get_args(kind))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable
 
 LONGEST_REASON = 400
@@ -49,6 +48,8 @@ def one_line(error: BaseException) -> str:
 def unexpected(error: BaseException) -> str:
     """The sentence about an error that is no user's: what it was, and how to see where."""
     if os.environ.get(TRACEBACK_VARIABLE):
+        import traceback  # not at the top: few errors are unexpected
+
         return "".join(traceback.format_exception(error)).rstrip()
     return f"{one_line(error).rstrip('.')}; {TRACEBACK_VARIABLE}=1 shows where."
 

@@ -1,13 +1,15 @@
-"""What the values of a record are to one another: rounds to visits, series to rounds, sizes to what they count."""
+"""Checks of a record's values against one another: equal lengths, known units and modes, numbers in their ranges."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from suite.records import MODES, Case, Header, Measurement, Plan, RunRecord, Series
-from suite.records.decoding import LARGEST, WrongValue
+from suite.records.decoding import WrongValue
 from suite.units import SCALES
 
+LARGEST = 1e100
+"""A square of a sum of larger numbers need not be finite; nothing that is measured comes near."""
 STEP_TIME = "step_time"
 DIVISORS = (STEP_TIME, "watched_step_time", "bare_step_time", "ceiling_flops", "ceiling_bandwidth")
 """Metrics by which others are divided."""
@@ -16,13 +18,13 @@ MAY_BE_UNKNOWN = ("allocator", "priority")
 """Groups of the environment that older records lack, or have as null."""
 
 
-def refuse_header(header: Header) -> None:
+def check_header(header: Header) -> None:
     """Refuse a plan that no run can have, and groups of the environment that are none.
 
     Raises:
         WrongValue: `passes of the plan is 0; allowed: a whole number from 1.`
     """
-    refuse_plan(header.plan)
+    check_plan(header.plan)
     for group in ("machine", "software", "container", "commit", "allocator", "priority"):
         found = header.environment.get(group, {})
         if not (isinstance(found, dict) or (found is None and group in MAY_BE_UNKNOWN)):
@@ -30,7 +32,7 @@ def refuse_header(header: Header) -> None:
     cores = header.environment.get("machine", {}).get("cores_usable")
     if cores is not None and (type(cores) is not int or cores < 1):
         raise WrongValue(f"cores_usable of the machine is {cores!r}; allowed: a whole number from 1.")
-    refuse_selection(header.selection)
+    check_selection(header.selection)
     design = header.selection.get("design", "full")
     for key in ("design_cases", "matrix_cases"):
         count = header.selection.get(key)
@@ -40,8 +42,8 @@ def refuse_header(header: Header) -> None:
             )
 
 
-def refuse_selection(selection: dict[str, Any]) -> None:
-    """Refuse names of a profile, its file or a shard that are no texts; raises as `refuse_header` does."""
+def check_selection(selection: dict[str, Any]) -> None:
+    """Refuse names of a profile, its file or a shard that are no texts; raises as `check_header` does."""
     for key in ("profile", "profiles_file", "profiles", "shard"):
         if not isinstance(selection.get(key), str | None):
             raise WrongValue(f"{key} of the selection is {selection[key]!r}; allowed: a text.")
@@ -49,15 +51,16 @@ def refuse_selection(selection: dict[str, Any]) -> None:
         raise WrongValue(f"profile of the selection is {selection['profile']!r}; allowed: a profile's name.")
 
 
-def refuse_plan(plan: Plan) -> None:
-    """Refuse counts and times that no run can have; raises as `refuse_header` does."""
+def check_plan(plan: Plan) -> None:
+    """Refuse counts and times that no run can have; raises as `check_header` does."""
+    check_finite(plan, "the plan")
     for name in ("passes", "abreast", "threads"):
-        at_least(getattr(plan, name), 1, f"{name} of the plan")
+        check_at_least(getattr(plan, name), 1, f"{name} of the plan")
     for name in ("target_precision", "case_seconds", "warmup_seconds", "round_seconds", "case_timeout"):
-        at_least(getattr(plan, name), 0, f"{name} of the plan")
+        check_at_least(getattr(plan, name), 0, f"{name} of the plan")
 
 
-def refuse_case(case: Case, where: str) -> None:
+def check_case(case: Case, where: str) -> None:
     """Refuse a mode that is not known, and sizes that count nothing.
 
     Raises:
@@ -66,16 +69,16 @@ def refuse_case(case: Case, where: str) -> None:
     if case.mode not in MODES:
         raise WrongValue(f"mode of {where} is {case.mode!r}; allowed: {', '.join(MODES)}.")
     for name in ("batch_size", "image_size", "epochs"):
-        at_least(getattr(case, name), 1, f"{name} of {where}")
+        check_at_least(getattr(case, name), 1, f"{name} of {where}")
 
 
-def refuse_record(record: RunRecord, where: str) -> None:
+def check_record(record: RunRecord, where: str) -> None:
     """Refuse an outcome that what was measured contradicts.
 
     Raises:
         WrongValue: `step_time of case a has 3 values; allowed: 4, one a counted round.`
     """
-    refuse_case(record.case, where)
+    check_case(record.case, where)
     execution = record.attributes.get("execution", {})
     ranks = execution.get("ranks", 1) if isinstance(execution, dict) else None
     if type(ranks) is not int or ranks < 1:
@@ -83,35 +86,37 @@ def refuse_record(record: RunRecord, where: str) -> None:
             f"the attributes of the execution in {where} are {execution!r}; allowed: an object, ranks from 1 in it."
         )
     if record.measurement is not None:
-        refuse_measurement(record.measurement, where)
+        check_measurement(record.measurement, where)
     if record.outcome == "measured" and not (record.measurement and record.measurement.values(STEP_TIME)):
         raise WrongValue(
             f"outcome of {where} is 'measured', but no round of {STEP_TIME} is there; allowed: skipped or failed."
         )
 
 
-def refuse_measurement(found: Measurement, where: str) -> None:
-    """Refuse series whose lengths are not those of the visits, and times that are none; raises as `refuse_record`."""
+def check_measurement(found: Measurement, where: str) -> None:
+    """Refuse series whose lengths are not those of the visits, and times that are none; raises as `check_record`."""
     for visit in found.visits:
+        check_finite(visit, f"visit {visit.index} of {where}")
         for turn in visit.turns:
-            at_least(turn, 0, f"a turn of {where}")
-        at_least(visit.warmup_rounds, 0, f"warmup_rounds of {where}")
-        at_least(visit.steps_per_round, 1, f"steps_per_round of {where}")
-        at_least(visit.seconds, 0, f"seconds of {where}")
+            check_at_least(turn, 0, f"a turn of {where}")
+        check_at_least(visit.warmup_rounds, 0, f"warmup_rounds of {where}")
+        check_at_least(visit.steps_per_round, 1, f"steps_per_round of {where}")
+        check_at_least(visit.seconds, 0, f"seconds of {where}")
     rounds, warmed = sum(visit.rounds for visit in found.visits), sum(visit.warmup_rounds for visit in found.visits)
     for one in found.series:
-        as_many(one, rounds, where, "counted round")
+        check_length(one, rounds, where, "counted round")
     for one in found.warmup:
-        as_many(one, warmed, where, "round of the warm-up")
+        check_length(one, warmed, where, "round of the warm-up")
     for one in found.per_visit:
-        as_many(one, len(found.visits), where, "visit")
+        check_length(one, len(found.visits), where, "visit")
     for one in (*found.series, *found.warmup, *found.per_visit, *found.surveyed):
+        check_bounded(one, where)
         if one.metric.unit not in SCALES:
             raise WrongValue(f"unit of {one.metric.name} is {one.metric.unit!r}; allowed: {', '.join(SCALES)}.")
         if one.metric.name in DIVISORS:
-            refuse_divisor(one, where)
-    refuse_incomplete(found.series, where)
-    refuse_incomplete(found.warmup, f"the warm-up of {where}")
+            check_divisor(one, where)
+    check_complete(found.series, where)
+    check_complete(found.warmup, f"the warm-up of {where}")
     timelines = {len(one.values) for one in found.surveyed if one.metric.name.startswith(TIMELINES)}
     if len(timelines) > 1:
         raise WrongValue(
@@ -119,7 +124,7 @@ def refuse_measurement(found: Measurement, where: str) -> None:
         )
 
 
-def as_many(series: Series, count: int, where: str, of_what: str) -> None:
+def check_length(series: Series, count: int, where: str, of_what: str) -> None:
     """Refuse a series of another length."""
     if len(series.values) != count:
         raise WrongValue(
@@ -127,21 +132,36 @@ def as_many(series: Series, count: int, where: str, of_what: str) -> None:
         )
 
 
-def refuse_incomplete(found: tuple[Series, ...], where: str) -> None:
+def check_complete(found: tuple[Series, ...], where: str) -> None:
     """Refuse series of rounds without the time that each round took."""
     names = {one.metric.name for one in found}
     if names and STEP_TIME not in names:
         raise WrongValue(f"{where} has {min(names)} and no {STEP_TIME}; allowed: a {STEP_TIME} of each round.")
 
 
-def refuse_divisor(series: Series, where: str) -> None:
+def check_divisor(series: Series, where: str) -> None:
     """Refuse what is zero, negative, or so small that its inverse is not finite."""
     least = min(series.values, default=1.0)
     if least < 1 / LARGEST:
         raise WrongValue(f"a {series.metric.name} of {where} is {least!r}; allowed: a number above 0.")
 
 
-def at_least(value: float, least: int, where: str) -> None:
+def check_at_least(value: float, least: int, where: str) -> None:
     """Refuse a smaller number."""
     if value < least:
         raise WrongValue(f"{where} is {value!r}; allowed: a number from {least}.")
+
+
+def check_finite(facts: Any, where: str) -> None:
+    """Refuse a number of a dataclass that is infinite, or too large to compute with."""
+    for name in facts.__dataclass_fields__:
+        value = getattr(facts, name)
+        if type(value) is float and not abs(value) <= LARGEST:
+            raise WrongValue(f"{name} of {where} is {value!r}; allowed: a number up to {LARGEST:g}.")
+
+
+def check_bounded(series: Series, where: str) -> None:
+    """Refuse a series with a value that is infinite, or too large to compute with."""
+    largest = max(map(abs, series.values), default=0.0)
+    if not largest <= LARGEST:
+        raise WrongValue(f"a {series.metric.name} of {where} is {largest!r}; allowed: a number up to {LARGEST:g}.")

@@ -118,7 +118,7 @@ class Series:
     """A metric and its raw values in base units, one per round, in the order in which they were taken."""
 
     metric: Metric
-    values: tuple[float, ...]
+    values: tuple[int | float, ...]
 
     @classmethod
     def single(cls, name: str, unit: str, value: float, description: str) -> Series:

@@ -15,45 +15,23 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from suite.machine import temp_dirs, threads
 from suite.machine.allocators import environment
 from suite.machine.user_account import missing_variables
-from suite.protocol import VERSION, Closed, Link
+from suite.protocol import VERSION, Closed, Ended, Forked, Link, Ready
 from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
+from suite.records.decoding import WrongValue, convert_known
 from suite.runner.import_watch import Watch
+from suite.runner.origin import HERE, Origin
 from suite.runner.worker_handle import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
 ZYGOTE_ANSWER_S = 60.0
 """Seconds for the zygote to fork a worker, or to reap one that was sent SIGKILL; both take some ten milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a zygote and its workers come from; this process's own interpreter and code unless said otherwise.
-
-    Attributes:
-        python: the interpreter.
-        suite: folder of the package `suite` whose code measures.
-        path: folders in which modules are searched, that of `suite` among them; empty for those of this process.
-        variables: of the environment, beside those of this process.
-        watched: what `import_witness` is to know of this side's checkout; None where nobody watches what is loaded.
-    """
-
-    python: str = sys.executable
-    suite: Path = Path(__file__).parent.parent
-    path: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
-    watched: Mapping[str, Any] | None = None
-
-
-HERE = Origin()
+T = TypeVar("T")
 
 
 class Launcher:
@@ -163,14 +141,14 @@ class Launcher:
             self.close()
             self.refuse_strays()
             raise StepmarkError(answer["failed"])
-        if answer["ready"] != VERSION:
+        if answer.get("ready") != VERSION:
             self.close()
-            where, spoken = self._origin.suite.parent, answer["ready"]
+            where, spoken = self._origin.suite.parent, answer.get("ready")
             raise NotComparableError(f"the code in {where} speaks protocol {spoken}, this one protocol {VERSION}.")
         self._stderr.close()
         self._stderr = None
-        self.torch, self.priority = answer["torch"], answer["priority"]
-        self.allocator = answer.get("allocator")  # None of an older revision's
+        ready = self._read(Ready, answer)
+        self.torch, self.priority, self.allocator = ready.torch, ready.priority, ready.allocator
         self.refuse_strays()
 
     def renew(self) -> None:
@@ -247,7 +225,7 @@ class Launcher:
         with theirs:
             try:
                 fds = theirs.fileno(), stderr.fileno()
-                pid = self._ask({"fork": {**order, "scratch": folder}}, fds)["forked"]
+                pid = self._ask(Forked, {"fork": {**order, "scratch": folder}}, fds).forked
             except BaseException:  # an interruption, too
                 ours.close()
                 stderr.close()
@@ -261,27 +239,34 @@ class Launcher:
     def reap(self, pid: int) -> int | None:
         """End a worker and return its exit status; None where the zygote is gone, and the worker with it."""
         try:
-            status: int = self._ask({"end": pid})["ended"]
+            return self._ask(Ended, {"end": pid}).ended
         except WorkerLost:
             return None
-        return status
 
     def forget(self, worker: ForkedWorker) -> None:
         """Take a worker that has ended off the books."""
         self._workers.remove(worker)
 
-    def _ask(self, message: dict[str, Any], fds: tuple[int, ...] = ()) -> dict[str, Any]:
+    def _ask(self, kind: type[T], message: dict[str, Any], fds: tuple[int, ...] = ()) -> T:
         if self._link is None:
             raise WorkerLost(ZYGOTE_LOST)
         try:
             self._link.send(message, fds)
-            return self._link.receive(ZYGOTE_ANSWER_S)
+            answer = self._link.receive(ZYGOTE_ANSWER_S)
         except (Closed, TimeoutError) as error:
             self.close()
             raise WorkerLost(ZYGOTE_LOST) from error
         except BaseException:  # an interruption: the answer, once it comes, would be taken for that to the next message
             self.close()
             raise
+        return self._read(kind, answer)
+
+    def _read(self, kind: type[T], answer: dict[str, Any]) -> T:
+        try:
+            return convert_known(kind, answer, "it")
+        except WrongValue as error:
+            self.close()
+            raise StepmarkError(f"the answer of the zygote in {self._origin.suite} cannot be read: {error}") from error
 
     def close(self) -> None:
         """End the zygote, and with it every worker. Harmless when nothing runs."""

@@ -16,6 +16,7 @@ from contextlib import suppress
 from suite.distributed.rendezvous import is_over
 from suite.machine.torchrun import World
 from suite.options import OPTIONS, add_options, given_options
+from suite.protocol import Attends
 from suite.runner.launcher import Launcher
 from suite.runner.settings import machine_defaults, resolve_options
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
@@ -50,7 +51,7 @@ def attend_all(launcher: Launcher, world: World) -> None:
         waiting = launcher.fork_follower(number)
         busy.append(waiting)
         with suppress(WorkerFailed):
-            attends = waiting.receive(within_limit=False)["attends"]
+            attends = waiting.receive(Attends, within_limit=False).attends
             number += 1
             if attends:
                 end_those_over(busy)

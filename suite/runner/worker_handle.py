@@ -7,11 +7,12 @@ import os
 import signal
 import socket
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 from suite.machine import temp_dirs
-from suite.protocol import Closed, Link, unpack
+from suite.protocol import Closed, Link, Made, Measured, Surveyed
 from suite.records import Metric, Series
+from suite.records.decoding import WrongValue, convert_known
 
 ZYGOTE_LOST = "the zygote that forks the workers was ended from outside"
 STDERR_TAIL_BYTES = 2000
@@ -19,6 +20,7 @@ STDERR_TAIL_BYTES = 2000
 
 ENDED_FROM_OUTSIDE = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Signals by which somebody ends processes, often all of a job at once; a step does not end itself by one."""
+T = TypeVar("T")
 
 
 class WorkerFailed(Exception):
@@ -78,12 +80,11 @@ class ForkedWorker:
             WorkerFailed, WorkerLost: as `Launcher.fork` does.
         """
         try:
-            made = self.receive()
+            made = self.receive(Made)
         except WorkerFailed:
             self.end()
             raise
-        self.attributes, self.once = made["made"], unpack(made["once"])
-        self.metrics = tuple(Metric(**described) for described in made["metrics"])
+        self.attributes, self.once, self.metrics = made.made, made.once, made.metrics
 
     def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
         """Ask for rounds; see `suite.measuring.recorder.record_rounds`.
@@ -112,20 +113,24 @@ class ForkedWorker:
 
     def rounds(self) -> tuple[Series, ...]:
         """The rounds that were asked for; raises as `measure` does."""
-        columns = self.receive()["rounds"]
-        return tuple(Series(metric, tuple(values)) for metric, values in zip(self.metrics, columns, strict=True))
+        columns = self.receive(Measured).rounds
+        if len(columns) != len(self.metrics) or len({len(values) for values in columns}) != 1:
+            raise self._misread(f"its columns have {sorted(map(len, columns))} rounds for {len(self.metrics)} metrics.")
+        return tuple(Series(metric, values) for metric, values in zip(self.metrics, columns, strict=True))
 
     def surveyed(self) -> tuple[Series, ...]:
         """What a survey has found; raises as `measure` does."""
-        return unpack(self.receive()["surveyed"])
+        return self.receive(Surveyed).surveyed
 
     @property
     def has_closed(self) -> bool:
         """Whether the worker has closed its link, as it does when it ends."""
         return self._ended or self._link.is_closed()
 
-    def receive(self, *, within_limit: bool = True) -> dict[str, Any]:
-        """The worker's next answer; raises as `measure` does, or waits for ever where no limit is set."""
+    def receive(self, kind: type[T], *, within_limit: bool = True) -> T:
+        """The worker's next answer, of a kind of `suite.protocol`; raises as `measure` does, or waits for ever where no
+        limit is set.
+        """
         if self._ended:  # with the zygote, while others took their turns
             raise WorkerLost(ZYGOTE_LOST)
         try:
@@ -136,8 +141,15 @@ class ForkedWorker:
         except Closed as error:
             raise self._lost() from error
         if "failed" in answer:
-            raise WorkerFailed(answer["failed"])
-        return answer
+            raise WorkerFailed(str(answer["failed"]))
+        try:
+            return convert_known(kind, answer, "it")
+        except WrongValue as error:
+            raise self._misread(str(error)) from error
+
+    def _misread(self, why: str) -> WorkerFailed:
+        self.end()
+        return WorkerFailed(f"the worker's answer cannot be read: {why.rstrip('.')}")
 
     def _lost(self) -> WorkerFailed:
         said = last_line(self._stderr)

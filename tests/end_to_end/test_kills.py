@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from suite import report
-from suite.records.codec import packed_facts
+from suite.records.codec import encode_visit
 from suite.records.store import read_run
 from tests.conftest import GOLDEN, Desk, alive, awaited, children, processes_below
 
@@ -178,7 +178,7 @@ def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_
     assert resumed.code == 0, resumed.out + resumed.err
     (record,) = read_run(desk.folder / "here").cases
     assert record.measurement is not None
-    assert {json.dumps(packed_facts(visit)) for visit in record.measurement.visits} == kept
+    assert {json.dumps(encode_visit(visit)) for visit in record.measurement.visits} == kept
     assert record.measurement.survey("memory_peak_steady")
     assert record.measurement.survey("flops_forward")
 

@@ -25,7 +25,8 @@ from suite.records import (
     Visited,
 )
 from suite.records.codec import SCHEMA
-from suite.records.store import JOURNAL_NAME, RECORD_NAME, LineFile, RunWriter, read_run, read_visits
+from suite.records.line_file import LineFile
+from suite.records.store import JOURNAL_NAME, RECORD_NAME, RunWriter, read_run, read_visits
 from suite.units import SCALES
 from tests.conftest import GOLDEN
 
@@ -194,7 +195,7 @@ def test_a_line_that_the_disk_did_not_take_is_taken_back(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "Input/output error")
 
     with RunWriter.create(tmp_path / "run", HEADER) as writer:
-        monkeypatch.setattr("suite.records.store.os.fsync", refuse)
+        monkeypatch.setattr("suite.records.line_file.os.fsync", refuse)
         with pytest.raises(StepmarkError, match=r"record\.jsonl: Input/output error\.$"):
             writer.case(MEASURED)
         monkeypatch.undo()

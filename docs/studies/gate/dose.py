@@ -132,7 +132,7 @@ def timed(run: Callable[[], object]) -> float:
 def counts_of(case_ids: list[str], share: float, threads: int) -> dict[str, int]:
     """Products a step that make a share of it, by case; each calibrated once."""
     from live import keep
-    from suite.records.store import read_lines
+    from suite.records.line_file import read_lines
 
     lines = read_lines(CALIBRATED)[0] if CALIBRATED.exists() else []
     known = {(one["case"], one["threads"]): one for one in lines}

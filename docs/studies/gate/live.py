@@ -32,7 +32,7 @@ from suite.gate.record.store import Gate, read_gate
 from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.records import StepmarkError
-from suite.records.store import LineFile
+from suite.records.line_file import LineFile
 
 HERE = Path(__file__).parent
 RAW = Path("reports/studies/gate.jsonl")

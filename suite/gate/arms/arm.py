@@ -20,7 +20,7 @@ from suite.records import Case, StepmarkError
 from suite.records.compatibility import differences
 from suite.records.factors import FACTORS
 from suite.registry import REGISTRIES
-from suite.runner.launcher import Origin
+from suite.runner.origin import Origin
 
 KINDS = ("rev", "dir", "python", "set", "env")
 ALLOWED = (

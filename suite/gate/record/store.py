@@ -15,12 +15,20 @@ from typing import Any, Self, cast
 
 from suite.analysis.thresholds import Limits
 from suite.gate.record.values import KINDS, WHO, Block, Mode, Paired, Reading, Row, Told
-from suite.protocol import pack
 from suite.records import Plan, Series, StepmarkError
 from suite.records.atomic_files import cannot_write
-from suite.records.decoding import WrongValue, typed
-from suite.records.invariants import STEP_TIME, refuse_case, refuse_divisor, refuse_plan, refuse_selection
-from suite.records.store import NO_LOCKS, LineFile, read_lines
+from suite.records.codec import encode_series
+from suite.records.decoding import WrongValue, convert
+from suite.records.invariants import (
+    STEP_TIME,
+    check_bounded,
+    check_case,
+    check_divisor,
+    check_finite,
+    check_plan,
+    check_selection,
+)
+from suite.records.line_file import NO_LOCKS, LineFile, read_lines
 
 LEDGER_NAME = "gate.jsonl"
 SCHEMA = 1
@@ -168,9 +176,13 @@ def read_gate(path: Path) -> Gate:
 
 def planned_of(line: dict[str, Any]) -> Planned:
     """The plan from a header's values; raises `WrongValue` where they are none."""
-    planned = typed(Planned, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header")
-    refuse_plan(planned.plan)
-    refuse_selection(planned.selection)
+    planned = convert(
+        Planned, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header"
+    )
+    check_finite(planned, "the header")
+    check_finite(planned.limits, "the limits")
+    check_plan(planned.plan)
+    check_selection(planned.selection)
     for key in ("profile", "profiles_file"):
         if not planned.selection.get(key):
             raise WrongValue(f"the selection has no {key}; allowed: its name.")
@@ -178,8 +190,8 @@ def planned_of(line: dict[str, Any]) -> Planned:
         if not isinstance(planned.arms.get(who, {}).get("text"), str):
             raise WrongValue(f"the arms have no text of the {who}; allowed: as typed, such as dir:.")
     for row in planned.rows:
-        refuse_case(row.baseline, f"row {row.id}")
-        refuse_case(row.candidate, f"row {row.id}")
+        check_case(row.baseline, f"row {row.id}")
+        check_case(row.candidate, f"row {row.id}")
     return planned
 
 
@@ -189,7 +201,7 @@ def packed_block(block: Block) -> dict[str, Any]:
         "kind": block.kind,
         "index": block.index,
         "seconds": block.seconds,
-        "surroundings": pack(block.surroundings),
+        "surroundings": encode_series(block.surroundings),
         "told": {
             row: {mode: packed_told(told) for mode, told in by_mode.items()} for row, by_mode in block.told.items()
         },
@@ -201,7 +213,7 @@ def packed_told(told: Told) -> dict[str, Any]:
     paired = told.paired
     if paired is None:
         return {"reason": told.reason, "side": told.side, "lost": told.lost}
-    sides = {"baseline": pack(paired.baseline), "candidate": pack(paired.candidate)}
+    sides = {"baseline": encode_series(paired.baseline), "candidate": encode_series(paired.candidate)}
     return {"mode": paired.mode, "orders": list(paired.orders), "steps_per_round": paired.steps_per_round, **sides}
 
 
@@ -209,22 +221,24 @@ def block_of(line: dict[str, Any]) -> Block:
     """The inverse of `packed_block`; raises `WrongValue` where the line is none."""
     where = f"block {line['index']}"
     index, seconds = (
-        typed(int, line["index"], f"index of {where}"),
-        typed(float, line["seconds"], f"seconds of {where}"),
+        convert(int, line["index"], f"index of {where}"),
+        convert(float, line["seconds"], f"seconds of {where}"),
     )
-    rows = typed(dict[str, dict[str, Any]], line["told"], f"told of {where}")
+    rows = convert(dict[str, dict[str, Any]], line["told"], f"told of {where}")
     told = {
         row: {mode: told_of(one, f"{row} in {where}") for mode, one in by_mode.items()} for row, by_mode in rows.items()
     }
-    surroundings = typed(tuple[Series, ...], line["surroundings"], f"surroundings of {where}")
+    surroundings = convert(tuple[Series, ...], line["surroundings"], f"surroundings of {where}")
+    for one in surroundings:
+        check_bounded(one, where)
     return Block(index, line["kind"], seconds, cast("dict[str, dict[Mode, Told]]", told), surroundings)
 
 
 def told_of(line: Any, where: str) -> Told:
     """The inverse of `packed_told`; raises `WrongValue` where the line is none."""
     if not isinstance(line, dict) or "reason" in line:
-        return typed(Told, line, where)
-    paired = typed(Paired, line, where)
+        return convert(Told, line, where)
+    paired = convert(Paired, line, where)
     pieces = len(paired.orders)
     if not {0, 1} >= set(paired.orders) or paired.steps_per_round < 1:
         raise WrongValue(f"orders of {where} are {paired.orders}; allowed: 0 and 1, and steps_per_round from 1.")
@@ -232,12 +246,13 @@ def told_of(line: Any, where: str) -> Told:
         if STEP_TIME not in {one.metric.name for one in series}:
             raise WrongValue(f"{where} has no {STEP_TIME}; allowed: one for each side.")
         for one in series:
+            check_bounded(one, where)
             if not pieces or not one.values or len(one.values) % pieces:
                 raise WrongValue(
                     f"{one.metric.name} of {where} has {len(one.values)} values; allowed: as many for each of {pieces}."
                 )
             if one.metric.name == STEP_TIME:
-                refuse_divisor(one, where)
+                check_divisor(one, where)
     return Told(paired)
 
 
@@ -245,10 +260,10 @@ def reading_of(line: dict[str, Any]) -> Reading:
     """A reading of memory from its line; raises `WrongValue` where the line is none."""
     where = f"reading {line['index']}"
     index, seconds = (
-        typed(int, line["index"], f"index of {where}"),
-        typed(float, line["seconds"], f"seconds of {where}"),
+        convert(int, line["index"], f"index of {where}"),
+        convert(float, line["seconds"], f"seconds of {where}"),
     )
-    found = typed(dict[str, tuple[dict[str, float], ...]], line["found"], f"found of {where}")
+    found = convert(dict[str, tuple[dict[str, int | float], ...]], line["found"], f"found of {where}")
     if any(len(sides) != len(WHO) for sides in found.values()):
         raise WrongValue(f"found of {where} has not two sides a row; allowed: baseline and candidate.")
     return Reading(index, seconds, {row: (sides[0], sides[1]) for row, sides in found.items()})

@@ -24,7 +24,7 @@ from parts import Part
 from rivals import rival_asv, rival_benchmatrix, rival_hyperfine, rival_pyperf, rival_pytest_benchmark
 from rivals.rival import Rival
 from rivals.steps import cases
-from suite.records.store import read_lines
+from suite.records.line_file import read_lines
 
 RAW = Path("reports/studies/rivals.jsonl")
 TRIAL_S = 600.0
