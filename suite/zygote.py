@@ -123,11 +123,11 @@ def ask_allocator() -> str | None:
     return answer or None
 
 
-def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:
-    """Fork a worker for `order`; return its process id.
+def fork(task: dict[str, Any], fds: list[int], control: Any, priority: str) -> int:
+    """Fork a worker for `task`; return its process id.
 
     Args:
-        order: the worker's task (`suite.measuring.worker.work`), and `scratch`, its folder for temporary files.
+        task: the worker's task (`suite.measuring.worker.work`), and `scratch`, its folder for temporary files.
         fds: the worker's end of its link, and its standard error; closed here.
         control: the zygote's link, which the worker closes.
         priority: `high` or `normal`.
@@ -149,12 +149,12 @@ def fork(order: dict[str, Any], fds: list[int], control: Any, priority: str) -> 
         if priority == "high":
             raise_priority()  # again: the session is new
         control.close()
-        os.environ["TMPDIR"] = tempfile.tempdir = order["scratch"]  # torch's own threads and children look it up
+        os.environ["TMPDIR"] = tempfile.tempdir = task["scratch"]  # torch's own threads and children look it up
         be_killed_first()
         from suite.measuring.worker import work
         from suite.protocol import Link
 
-        work(Link(socket.socket(fileno=fds[0])), order)
+        work(Link(socket.socket(fileno=fds[0])), task)
         status = 0
     finally:
         if status:

@@ -30,23 +30,28 @@ from suite.registry import EXECUTIONS
 from suite.units import SCALES
 
 
-def work(link: Link, order: dict[str, Any]) -> None:
-    """Do the task of this worker: a visit, an instrument, or another rank's visit."""
-    (follow_rank_0 if "follow" in order else run_instrument if "survey" in order else visit)(link, order)
+def work(link: Link, task: dict[str, Any]) -> None:
+    """Do the worker's task: a visit, an instrument, or another rank's visit."""
+    if "follow" in task:
+        follow_rank_0(link, task)
+    elif "survey" in task:
+        run_instrument(link, task)
+    else:
+        visit(link, task)
 
 
-def visit(link: Link, order: dict[str, Any]) -> None:
+def visit(link: Link, task: dict[str, Any]) -> None:
     """Make the step of a case, then measure rounds for each request.
 
     It ends when the link closes. Every error of the case is an answer, not a crash: the record shows it as the reason.
 
     Args:
         link: to the controller.
-        order: `case` and `threads`.
+        task: `case` and `threads`.
     """
     try:
-        case = Case(**order["case"])
-        set_threads(order["threads"])
+        case = Case(**task["case"])
+        set_threads(task["threads"])
         cores = Cores()
         with make_step(case) as step:
             gc.collect()
@@ -75,19 +80,19 @@ def visit(link: Link, order: dict[str, Any]) -> None:
         link.send({"failed": failure_reason(error)})
 
 
-def run_instrument(link: Link, order: dict[str, Any]) -> None:
+def run_instrument(link: Link, task: dict[str, Any]) -> None:
     """Send the series of one instrument.
 
     A learning case is measured as a training case, whose step is the same.
 
     Args:
         link: to the controller.
-        order: `case`, `threads`, and `survey`, the name of the instrument.
+        task: `case`, `threads`, and `survey`, the name of the instrument.
     """
     try:
-        case = Case(**order["case"])
-        set_threads(order["threads"])
-        measured = instrument_named(order["survey"])(as_training(case))
+        case = Case(**task["case"])
+        set_threads(task["threads"])
+        measured = instrument_named(task["survey"])(as_training(case))
         link.send({"surveyed": encode_series(measured)})
     except Closed:
         return
@@ -124,23 +129,23 @@ def as_training(case: Case) -> Case:
     return replace(case, mode=DEFAULT_MODE, schedule=DEFAULT_SCHEDULE, epochs=DEFAULT_EPOCHS)
 
 
-def follow_rank_0(link: Link, order: dict[str, Any]) -> None:
+def follow_rank_0(link: Link, task: dict[str, Any]) -> None:
     """On another rank of torchrun: wait for a visit, then follow rank 0's commands.
 
     Args:
         link: to the rank agent, which learns whether this worker attends a visit.
-        order: `follow`, the number of the visit; `threads`; `limit_s`, seconds that one command may take.
+        task: `follow`, the number of the visit; `threads`; `limit_s`, seconds that one command may take.
     """
     world = torchrun.world()
-    invitation = rendezvous.wait_for_invitation(order["follow"], world) if world else None
+    invitation = rendezvous.wait_for_invitation(task["follow"], world) if world else None
     link.send({"attends": invitation is not None})
     if world is None or invitation is None:
         return
-    set_threads(order["threads"])
+    set_threads(task["threads"])
     connection = rendezvous.accept_invitation(invitation, world).detach()
     execution = EXECUTIONS[invitation.case.execution].strategy()
     work = partial(execution.follow, invitation, partial(make_step, invitation.case))
-    follow_commands(work, connection, connection, order["limit_s"])
+    follow_commands(work, connection, connection, task["limit_s"])
 
 
 def failure_reason(error: Exception) -> str:
