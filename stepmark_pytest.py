@@ -1,4 +1,4 @@
-"""Stepmark's door into pytest. pytest loads it in every session of its environment, also in those of other projects.
+"""Stepmark's entry into pytest: every session of the environment loads it.
 
 It adds no option, fixture or marker, and imports nothing, until the arguments name Stepmark's cases; then it loads
 `suite.plugin`, which does. The door has a name that no other project has; `suite` may be taken
@@ -49,7 +49,7 @@ def pytest_load_initial_conftests(
 
 
 def names_cases(config: pytest.Config, args: list[str]) -> bool:
-    """Whether a session is asked for our cases: an argument, or else the folder it starts in, lies among them."""
+    """Whether a session names our cases, by an argument or by its folder."""
     here = config.invocation_params.dir
     if here.resolve().is_relative_to(CASES_FOLDER):
         return True
@@ -61,7 +61,7 @@ def names_cases(config: pytest.Config, args: list[str]) -> bool:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a path exists; what cannot be a path does not."""
+    """Whether a path exists; a text that cannot be a path does not."""
     try:
         return path.exists()
     except (OSError, ValueError):  # too long a name, or a null byte: the value of another option
@@ -84,7 +84,7 @@ def refuse_foreign_package() -> None:
 
 
 def clash(config: pytest.Config, option: str) -> str:
-    """The sentence about an option that another plug-in has as well, with the plug-in's name where it can be found."""
+    """A sentence about an option that another plug-in has too, with its name if known."""
     others = [name for name, plugin in config.pluginmanager.list_name_plugin() if plugin and adds(plugin, option)]
     name = next((name for name in others if name != PLUGIN), "")
     who = f"the pytest plug-in {name!r}" if name else "another pytest plug-in or a conftest.py"

@@ -193,7 +193,7 @@ OPTIONS = (
         PERCENT,
         in_profile=True,
     ),
-    planned("case-seconds", "S", "seconds of counted rounds of a case, over all passes", SECONDS, in_profile=True),
+    planned("case-seconds", "S", "seconds of kept rounds of a case, over all passes", SECONDS, in_profile=True),
     planned(
         "warmup-seconds", "S", "longest warm-up of a visit in seconds; at least three steps", SECONDS, in_profile=True
     ),

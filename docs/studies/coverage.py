@@ -1,4 +1,4 @@
-"""`make coverage`: how often do intervals hold the truth of a run, on machines that do not exist, before and now?
+"""`make coverage`: how often intervals hold the truth, on simulated machines.
 
 For each machine (tests/fakes/machines.py), number of cases and standard deviation between processes of one case: the
 share of intervals that hold the truth of the run, and the typical half-width, in four ways at the same measuring time:
@@ -58,7 +58,7 @@ def corrected(records: Sequence[RunRecord]) -> Bounds:
 
 
 def clipped_by_itself(own: Mapping[Moment, float], others: Mapping[Moment, float]) -> float:
-    """The coefficient of the correction before: each series is clipped by its own deviation."""
+    """Coefficient of the former correction, which clips each series by its deviation."""
 
     def clipped(values: list[float]) -> list[float]:
         middle = median(values)
@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def covered(setting: Setting, runs: int) -> list[str]:
-    """For each way the share of intervals that hold the truth of their run, and their typical half-width."""
+    """Share of intervals that hold the truth, and their typical half-width, by way."""
     held: dict[str, list[float]] = {way: [] for way in WAYS}
     widths: dict[str, list[float]] = {way: [] for way in WAYS}
     for number in range(runs):
@@ -123,7 +123,7 @@ def covered(setting: Setting, runs: int) -> list[str]:
 
 
 def apart(setting: Setting, runs: int) -> list[str]:
-    """How far cases lie from their common level, as measured and corrected, and how many a verdict accuses."""
+    """Distance of cases from their common level, and the share with a doubt."""
     before: list[float] = []
     after: list[float] = []
     accused = seen = 0

@@ -1,4 +1,4 @@
-"""`make full`: every case of the full profile once, with the shortest plan: each is measured, skipped or failed.
+"""`make full`: every case of the full profile once, with the shortest plan.
 
 Step times mean nothing here, so that as many shards run side by side as there are cores, one thread each. What became
 of the cases of a shard is kept in `reports/studies/full.jsonl`; a further sitting goes on with the shards that are
@@ -28,7 +28,7 @@ KEPT = Path("reports/studies/full.jsonl")
 
 
 def outcome(number: int) -> dict[str, Any]:
-    """What became of the cases of one shard."""
+    """Outcomes of the cases of one shard."""
     with tempfile.TemporaryDirectory() as name:
         record = Path(name, "record")
         chosen = ["--profile", "full", "--shard", f"{number}/{SHARDS}", "--priority", "normal"]
@@ -50,7 +50,7 @@ def outcome(number: int) -> dict[str, Any]:
 
 
 def kept() -> list[dict[str, Any]]:
-    """What earlier sittings found."""
+    """Outcomes of earlier sittings."""
     return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
 
 

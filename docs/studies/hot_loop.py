@@ -1,10 +1,10 @@
-"""`make overhead`, second half: the step time of the suite over that of an uninterrupted hot loop.
+"""`make overhead`, second half: step time of the suite over that of a hot loop.
 
 Processes of one step differ by where their memory lies, by more than what is looked for. So two ratios are taken within
 a process each, and their product is what the suite adds to a hot loop:
 
     worker of the suite     its turns, other workers taking a step each in between  /  its rounds without a pause
-    process of its own      rounds of the suite's recorder                          /  a bare loop over the step
+    a second process        rounds of the suite's recorder                          /  a bare loop over the step
 
 A repetition starts both processes anew and lets the four kinds alternate in bursts of the same wall time, there and
 back, while all else waits. The ratio of the turns to the bare loop of the other process is shown as well: it would show
@@ -103,7 +103,7 @@ OTHERS = tuple(
 
 
 class HotLoop:
-    """The other process: an uninterrupted loop over the case's step, bare or by the recorder, for a burst a request."""
+    """The other process: on each request, a burst of the case's steps without a pause."""
 
     def __init__(self, case: Case, threads: int) -> None:
         self._process = subprocess.Popen(
@@ -172,7 +172,7 @@ def bare_rounds(step: Step, steps: int) -> list[float]:
 
 
 def after_warm(rounds: Sequence[float], steps: int) -> list[float]:
-    """The rounds that began when `WARM_S` seconds were spent; at least all but the first."""
+    """Rounds that began after `WARM_S` seconds; at least all but the first."""
     ends_s = accumulate(value * steps for value in rounds)
     warming = 1 + sum(end_s < WARM_S for end_s in ends_s)
     return list(rounds[min(warming, len(rounds) - BURST_ROUNDS + 1) :])
@@ -190,7 +190,7 @@ def workers(case: Case, threads: int) -> Iterator[list[Worker]]:
 
 
 def turns(made: list[Worker], steps: int) -> tuple[list[float], list[float]]:
-    """First rounds and counted rounds of the case's turns, the others having theirs between; seconds of a step."""
+    """First rounds and kept rounds of the case's turns, in seconds of a step."""
     first: list[float] = []
     counted: list[float] = []
     while sum(counted) * steps < BURST_S or len(counted) < BURST_ROUNDS:
@@ -209,7 +209,7 @@ def uninterrupted(worker: Worker, steps: int) -> list[float]:
 
 
 def repetition(case: Case, threads: int) -> dict[str, float]:
-    """Medians of seconds of a step by kind, both processes fresh; `first_s` of the first rounds of turns."""
+    """Medians of seconds of a step by kind, with both processes new."""
     taken: dict[str, list[float]] = {f"{kind}_s": [] for kind in (*KINDS, "first")}
     with workers(case, threads) as made:
         loop = HotLoop(case, threads)
@@ -264,7 +264,7 @@ def main() -> None:
 
 
 def world_of() -> dict[str, str]:
-    """What repetitions have to have in common: the revision, the interpreter and torch."""
+    """Common facts of repetitions: revision, interpreter and torch."""
     return {
         "commit": str(environment.commit()["revision"]),
         "python": f"Python {platform.python_version()}",
@@ -279,7 +279,7 @@ def kept(world: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def added(line: dict[str, float]) -> float:
-    """What the suite adds to a hot loop, as a ratio: turns to rounds without a pause, and recorder to bare loop."""
+    """Ratios of the suite to a hot loop: turns, and recorder."""
     return line["turns_s"] / line["uninterrupted_s"] * line["recorder_s"] / line["bare_s"]
 
 

@@ -1,4 +1,6 @@
-"""What each input pipeline costs: step time and wait for data of the seed's step, in workers of their own, in turns.
+"""Cost of each input pipeline: step time and wait for data of the seed's step.
+
+Each has a worker, and workers take turns.
 
 Prints medians and means over the rounds of all turns; asserts nothing, since machines differ. `data wait` is the part
 of a step in which it waited for its batch; `rest` is the mean of what is left, which loader workers that compete for

@@ -1,4 +1,4 @@
-"""`make noise`: two runs of quick one after the other, three ways, with the same seconds per case.
+"""`make noise`: two runs of quick in succession, by three ways.
 
 For each way the median over cases of the absolute difference between the two runs' medians is printed, with the root
 mean square and the largest: the default plan; one pass, one case at a time with glibc's default allocator; and plain
@@ -76,7 +76,7 @@ def ours(plan: Plan) -> Figures:
 
 
 def plain() -> Figures:
-    """Medians from pytest-benchmark alone, with as many seconds a case; it gives no intervals."""
+    """Medians of pytest-benchmark alone in the same time; it gives no intervals."""
     with tempfile.TemporaryDirectory() as name:
         test = Path(name, "test_plain.py")
         test.write_text(PLAIN_TEST.format(threads=default_threads()))
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def agreement(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """For each way, over all pairs with half-widths: how many differences lie within them."""
+    """Share of differences within their half-widths, by way."""
     pairs: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for line in lines:
         if "half_widths" in line:

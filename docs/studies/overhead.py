@@ -1,4 +1,4 @@
-"""`make overhead`: what a visit costs beside its rounds, and whether the suite's step time is a bare loop's.
+"""`make overhead`: cost of a visit without its rounds, ratio to a bare loop.
 
 Prints medians and a ratio; asserts nothing, since machines differ. Inside the overhead: fork, making network, optimizer
 and batches, rewinding, telemetry, messages, end. Outside: the warm-up and the counted rounds.
@@ -65,7 +65,7 @@ def visits() -> None:
 
 
 def fresh_interpreters() -> None:
-    """The same up to the first step in an interpreter of its own."""
+    """The same up to the first step in a new interpreter."""
     taken = []
     for _ in range(FRESH_REPEATS):
         started = perf_counter()
@@ -76,7 +76,7 @@ def fresh_interpreters() -> None:
 
 
 def bare_loops() -> None:
-    """The ratio of a step through the suite to one of a hand-written loop, in several processes."""
+    """Ratio of a suite's step to a hand-written loop's, in several processes."""
     command = [sys.executable, __file__, ONE_PROCESS]
     told = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout for _ in range(PROCESSES)]
     ratios = sorted(map(float, told))
@@ -85,7 +85,7 @@ def bare_loops() -> None:
 
 
 def bare_loop() -> float:
-    """The seed's step through the suite and through a hand-written loop, over as many batches, a step each in turn."""
+    """The seed's step by the suite and by a hand-written loop, in turns."""
     import torch
     from torch import nn
 

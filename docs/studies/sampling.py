@@ -1,5 +1,7 @@
-"""What looking costs: steps with the sampler at its default interval against steps without, and with a stopwatch around
-each part against without, in turn within one worker's process; and what the process that samples itself uses.
+"""Cost of sampling: steps with the sampler or a stopwatch against steps without.
+
+The kinds take turns in one worker's process. The sampler runs at its default interval, the stopwatch around each phase.
+The CPU time of the sampling process is measured too.
 
 Prints, for each case, the median of the ratios of neighbouring stretches, and their middle half; asserts nothing, since
 machines differ. `python docs/studies/sampling.py [PAIRS]`.
@@ -40,7 +42,7 @@ def main(pairs: int = 20) -> None:
 
 
 def show(case: Case, threads: int, pairs: int) -> None:
-    """Measure a case in a process of its own, since it forks before it starts threads, and print its line."""
+    """Measure a case in a new process, which forks before it has threads."""
     pid = os.fork()
     if pid == 0:
         torch.set_num_threads(threads)
@@ -50,7 +52,7 @@ def show(case: Case, threads: int, pairs: int) -> None:
 
 
 def ratios_of(case: Case, pairs: int) -> str:
-    """Step time with sampling over that without, and with a stopwatch over that without."""
+    """Ratios of step times: sampling to none, and stopwatch to none."""
     stopwatch = Stopwatch(perf_counter)
     with Sampler() as sampler, make_step(case, hook=stopwatch.wrap_phase) as step:
         stretch(step)
@@ -62,7 +64,7 @@ def ratios_of(case: Case, pairs: int) -> str:
 
 
 def used_s(pid: int) -> float:
-    """Time on cores of a process, by the scheduler's own count: ticks would charge a whole one for each waking."""
+    """CPU time of a process by the scheduler; ticks would be too coarse."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
@@ -92,7 +94,7 @@ def timed(step: Step, stopwatch: Stopwatch) -> float:
 
 
 def stretch(step: Step, run: Callable[[], object] | None = None) -> float:
-    """Mean seconds of the steps of a stretch: few of them meet a look, and a median would not know of those."""
+    """Mean seconds of a stretch's steps. A median would hide the few samples."""
     step.rewind()
     steps, start = 0, perf_counter()
     while steps < 2 or perf_counter() < start + STRETCH_S:

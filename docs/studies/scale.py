@@ -1,4 +1,4 @@
-"""`make scale`: 10,000 cases listed and collected, against an empty parametrisation of that size."""
+"""`make scale`: list and collect 10,000 cases, against as many empty tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make twins`: one network under two names, in runs of quick, while another process loads a core half of the time.
+"""`make twins`: one network under two names, with a busy core half the time.
 
 For each run and optimizer the difference of the twins' medians is printed; as the suite measures by default, and
 with one pass, one case at a time and glibc's default allocator. `RUNS=10 WAYS=default make twins` sets how many runs
@@ -61,7 +61,7 @@ while os.getppid() == parent:
 
 
 def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
-    """One run of the profile; a busy loop starts when half of the visits' time is behind."""
+    """One run of the profile, with a busy loop in its second half."""
     cases = cases_of(load_profile("quick", folder / "profiles.toml"))
     records: dict[str, RunRecord] = {}
     loads: list[subprocess.Popen[bytes]] = []
@@ -81,7 +81,7 @@ def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
 
 
 def difference(records: dict[str, RunRecord], optimizer: str) -> float:
-    """Of the twins' medians: log of their ratio."""
+    """Log of the ratio of the twins' medians."""
     medians = []
     for twin in ("twin_a", "twin_b"):
         measurement = records[f"{twin}-{optimizer}-cpu"].measurement
@@ -115,7 +115,7 @@ def main() -> None:
 
 
 def print_row(title: str, lines: list[dict[str, Any]]) -> None:
-    """One way's pairs within the limit, as read and with the drift left in, by optimizer and over all."""
+    """A way's pairs within the limit, with and without drift, by optimizer and in all."""
     for key in ("differences", "raw") if lines else ():
         each = [f"{within([line[key][one] for line in lines])} of {len(lines)} {one}" for one in OPTIMIZERS]
         pairs = [value for line in lines for value in line[key].values()]

@@ -1,7 +1,7 @@
-"""`make validity`: is a disturbance named by the verdicts of validity, and a quiet run not accused?
+"""`make validity`: do validity labels name disturbances, and no others?
 
-Runs of six cases by the default plan, in rotation: alone; beside a busy loop on another core; in a control group with a
-quota; beside a process that holds, takes and copies memory; and with glibc's usual allocator. `RUNS=10 THREADS=1 make
+Runs of six cases by the default plan, in rotation: alone; with a busy loop on another core; in a control group with a
+quota; with a process that holds, takes and copies memory; and with glibc's default allocator. `RUNS=10 THREADS=1 make
 validity` sets how many of each. The verdicts of each run are appended to `reports/studies/validity.jsonl`, to which a
 further sitting adds, and the table is of all of them. A quota needs the right to make a control group.
 """
@@ -50,12 +50,12 @@ Command = list[str]
 
 @contextmanager
 def alone(command: Command) -> Iterator[Command]:
-    """Nothing beside the run."""
+    """The run alone."""
     yield command
 
 
 def beside(code: str) -> Callable[[Command], Any]:
-    """A process beside the run."""
+    """A process that works during the run."""
 
     @contextmanager
     def disturbed(command: Command) -> Iterator[Command]:
@@ -72,7 +72,7 @@ def beside(code: str) -> Callable[[Command], Any]:
 
 @contextmanager
 def with_quota(command: Command) -> Iterator[Command]:
-    """The run in a control group of its own, of whichever version is here."""
+    """The run in a control group with a quota, of either version."""
     group = next(groups("cpu")) / f"stepmark-validity-{os.getpid()}"
     group.mkdir()
     try:
@@ -137,8 +137,9 @@ def keep(condition: str, found: dict[str, list[tuple[str, str]]]) -> None:
 
 
 def table(lines: list[dict[str, Any]]) -> str:
-    """How many runs of each condition named it in at least half of their cases, and what else some named; of quiet runs
-    how many had any verdict at all.
+    """Runs of each condition that name it in half of their cases, and other labels.
+
+    Of quiet runs, those with any label.
     """
     rows = [f"{'condition':<12}{'threads':>8}{'runs':>6}{'named':>7}  other verdicts, and runs with one"]
     for condition, (_, wanted) in CONDITIONS.items():

@@ -1,4 +1,4 @@
-"""The plans that the studies set side by side: as the suite measures by default, and as one would without its care."""
+"""The plans that the studies compare: the suite's default, and a plain one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options become one frozen value at the border; what is wrong with them is one sentence."""
+"""Options as typed become one frozen value; a wrong one is one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_INTERLEAVED = 32
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was asked for.
+    """The options of a run, resolved.
 
     Attributes:
         resume: the interrupted run to go on with, as read, and its folder.
@@ -41,11 +41,11 @@ class Settings:
 
 
 def resolve_options(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Settings:
-    """Options by name as typed, None or absent where not given -> settings.
+    """The settings that options and profile give.
 
     Args:
-        options: text as typed.
-        machine: what the plan takes from the machine where neither option nor profile says: `threads`, `abreast`.
+        options: text as typed, by name; None or absent if not given.
+        machine: defaults of this machine for `threads` and `abreast`, below option and profile.
 
     Raises:
         StepmarkError: a value is not allowed, a file or profile is not there, or options contradict each other.
@@ -67,22 +67,27 @@ def machine_defaults() -> dict[str, int]:
 
 
 def workers_in_memory() -> int:
-    """Workers that memory has room for, up to `MOST_INTERLEAVED`; the plan's default where memory is unknown."""
+    """Workers that fit in memory, up to `MOST_INTERLEAVED`.
+
+    The plan's default if memory is unknown.
+    """
     limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
     known_bytes = [limit for limit in limits if limit is not None]
     return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
 
 
 def resolve_resumed(given: Mapping[str, str]) -> Settings:
-    """The settings of an interrupted run; nothing else may be asked for beside `--resume`."""
+    """The settings of an interrupted run; `--resume` allows no other option."""
     refuse_with_resume(f"--{name}" for name in given if name != "resume")
     folder = Path(given["resume"])
     run = read_run(folder)
     if run.footer is not None:
-        raise StepmarkError(f"{folder} is complete, finished at {run.footer.finished_at}; there is nothing to resume.")
+        raise StepmarkError(
+            f"{folder} is complete, finished at {run.footer.finished_at}; start a new run without --resume."
+        )
     selection: dict[str, Any] = run.header.selection
     if "profile" not in selection:
-        raise StepmarkError(f"{folder} cannot be gone on with: its header names no profile.")
+        raise StepmarkError(f"{folder} cannot be resumed, since its header names no profile; start a new run.")
     profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
     profile = load_profile(selection["profile"], profiles_file)
     return Settings(profile, run.header.plan, selection.get("shard"), folder, run)
