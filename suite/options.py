@@ -233,9 +233,11 @@ LIMITS = (
 )
 MEMORY_TOLERANCE = Option("memory-tolerance", "PCT", "growth of memory that is no regression", "5%")
 COMPARE_OPTIONS = (*LIMITS, MEMORY_TOLERANCE)
-ARM = "rev:REV, dir:DIR, python:PYTHON, set:FACTOR=LEVEL, env:NAME=VALUE, joined by commas"
+ARM_PARTS = (
+    "rev:<git revision>, dir:<checkout>, python:<interpreter>, set:<factor>=<level>, env:NAME=VALUE, joined by commas"
+)
 GATE_OPTIONS = (
-    Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM}"),
+    Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM_PARTS}"),
     Option("candidate", "ARM", "the code to judge, and its settings, in the same form"),
     replace(PROFILE, meaning="profile to compare", default="gate"),
     PROFILES,

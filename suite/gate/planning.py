@@ -23,7 +23,7 @@ from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
-from suite.options import GATE_OPTIONS, default_texts
+from suite.options import ARM_PARTS, GATE_OPTIONS, default_texts
 from suite.provenance import environment
 from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
 from suite.records.atomic_files import fresh_folder
@@ -73,7 +73,7 @@ def asked(options: Mapping[str, str | None]) -> Asked:
     given = {**default_texts(GATE_OPTIONS), **{name: value for name, value in options.items() if value is not None}}
     for name in ("baseline", "candidate"):
         if name not in given:
-            raise StepmarkError(f"--{name} is missing; allowed: {arms.ALLOWED}.")
+            raise StepmarkError(f"--{name} is missing; allowed: {ARM_PARTS}.")
     plan = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
     seed = plan.pop("order_seed", None)
     return Asked(

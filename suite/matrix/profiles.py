@@ -65,7 +65,7 @@ def load_profile(name: str, file: str | Path | None = None) -> Profile:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise StepmarkError(f"cannot read profiles from {file}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML, its encoding, too many digits or brackets
         raise StepmarkError(f"{file} is not valid TOML: {error}.") from error
     for key, table in tables.items():
         if not isinstance(table, dict):

@@ -95,6 +95,13 @@ def test_a_folder_instead_of_a_file_is_one_sentence(tmp_path):
         load_profile("mine", tmp_path)
 
 
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000], ids=["digits", "brackets"])
+def test_a_file_that_no_reader_takes_is_one_sentence(tmp_path, value):
+    (tmp_path / "profiles.toml").write_text(f"[mine]\npasses = {value}")
+    with pytest.raises(StepmarkError, match=r"profiles.toml is not valid TOML: "):
+        load_profile("mine", tmp_path / "profiles.toml")
+
+
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path):
     file = tmp_path / "profiles.toml"
     file.write_bytes(b"[mine]\n# \xff\xfe\n")

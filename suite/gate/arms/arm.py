@@ -15,6 +15,7 @@ from typing import Any
 
 from suite.gate.arms import checkouts, code_ownership, interpreters
 from suite.gate.record.values import WHO
+from suite.options import ARM_PARTS
 from suite.provenance import code_identity
 from suite.records import Case, StepmarkError
 from suite.records.compatibility import differences
@@ -23,9 +24,6 @@ from suite.registry import REGISTRIES
 from suite.runner.origin import Origin
 
 KINDS = ("rev", "dir", "python", "set", "env")
-ALLOWED = (
-    "rev:<git revision>, dir:<checkout>, python:<interpreter>, set:<factor>=<level>, env:NAME=VALUE, joined by commas"
-)
 BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
 """The comma before another part: one within a value stays there."""
 SETTABLE = tuple(factor.name for factor in FACTORS if factor.name in REGISTRIES and not factor.mode)
@@ -89,9 +87,9 @@ def parse(text: str) -> Arm:
     for part in BETWEEN.split(text.strip()):
         kind, colon, value = part.partition(":")
         if kind == "image":
-            raise StepmarkError(f"arm {text!r}: container images cannot be gated yet; allowed: {ALLOWED}.")
+            raise StepmarkError(f"arm {text!r}: container images cannot be gated yet; allowed: {ARM_PARTS}.")
         if kind not in KINDS or not colon or not value:
-            raise StepmarkError(f"arm {text!r} has a part {part!r}; allowed: {ALLOWED}.")
+            raise StepmarkError(f"arm {text!r} has a part {part!r}; allowed: {ARM_PARTS}.")
         if kind == "set":
             assign(levels, text, value, "a factor and its level, such as set:optimizer=adam")
         elif kind == "env":
