@@ -145,14 +145,14 @@ def read_record(path: Path, *, private: bool) -> Run:
 
 def compare(options: argparse.Namespace) -> int:
     """Print the changes from one run to another."""
-    from suite.analysis.thresholds import limits_of, share
+    from suite.analysis.thresholds import share, thresholds_of
     from suite.comparison import formats
     from suite.comparison.changes import compare as compared
     from suite.options import COMPARE_OPTIONS, default_texts, given_options
     from suite.records.store import read_run
 
     typed = {**default_texts(COMPARE_OPTIONS), **given_options(options, COMPARE_OPTIONS)}
-    limits = limits_of(typed["tolerance"], typed["margin"], typed["alpha"])
+    limits = thresholds_of(typed["tolerance"], typed["margin"], typed["alpha"])
     memory_tolerance = share("memory-tolerance", typed["memory-tolerance"])
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
     formats.refuse_unlike(baseline, candidate)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.analysis.thresholds import Limits, limits_of
+from suite.analysis.thresholds import Thresholds, thresholds_of
 from suite.cli import main
 from suite.errors import ExitCode
 from suite.frontend.bench import resume_command
@@ -172,7 +172,7 @@ def test_the_gate_compares_every_metric_by_default():
 @pytest.mark.parametrize("options", [GATE_OPTIONS, COMPARE_OPTIONS], ids=["gate", "compare"])
 def test_compare_and_gate_have_the_limits_of_the_analysis_by_default(options):
     texts = default_texts(options)
-    assert limits_of(texts["tolerance"], texts["margin"], texts["alpha"]) == Limits()
+    assert thresholds_of(texts["tolerance"], texts["margin"], texts["alpha"]) == Thresholds()
 
 
 @pytest.mark.parametrize("extra", [["--budget", "5m"], ["-k", "adam"], ["--out", "there"], ["--baseline", "dir:."]])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.analysis.estimates import counted, estimate
+from suite.analysis.estimates import estimate, kept_rounds
 from suite.machine.affinity import affinity_cores
 from suite.records.store import read_run
 from tests.conftest import Desk, Finished
@@ -80,10 +80,10 @@ def assert_benchmark_agrees(file: Path, folder: Path) -> None:
     theirs = {one["params"]["case_id"]: one["stats"] for one in json.loads(file.read_text())["benchmarks"]}
     for record in read_run(folder).cases:
         assert record.measurement is not None
-        rounds = [value for turn in counted(record.measurement) for value in turn]
+        rounds = [value for turn in kept_rounds(record.measurement) for value in turn]
         stats = theirs[record.case.id]
         assert stats["data"] == rounds
-        ours = estimate(counted(record.measurement))
+        ours = estimate(kept_rounds(record.measurement))
         assert ours is not None
         assert stats["median"] == ours.median == statistics.median(rounds)
 

@@ -28,10 +28,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from suite.analysis import drift
-from suite.analysis.drift import Moment, least_squares, steadied
-from suite.analysis.estimates import counted, estimate, student_quantile
+from suite.analysis.drift import Moment, least_squares, without_drift
+from suite.analysis.estimates import estimate, kept_rounds, student_quantile
 from suite.analysis.intervals import estimates
-from suite.analysis.run_validity import doubts_of
+from suite.analysis.run_validity import issues_of_run
 from suite.records import RunRecord
 from tests.fakes.machines import MACHINES, Setting, measured, share
 
@@ -47,14 +47,14 @@ Bounds = list[tuple[float, float]]
 
 def by_turns(records: Sequence[RunRecord]) -> Bounds:
     """Stretches of turns as replicates."""
-    found = [estimate(counted(one.measurement)) for one in records if one.measurement]
+    found = [estimate(kept_rounds(one.measurement)) for one in records if one.measurement]
     return [(one.low, one.high) for one in found if one]
 
 
 def corrected(records: Sequence[RunRecord]) -> Bounds:
     """The same after the correction as it was."""
     with patch.object(drift, "coefficient", clipped_by_itself):
-        return by_turns(steadied(records))
+        return by_turns(without_drift(records))
 
 
 def clipped_by_itself(own: Mapping[Moment, float], others: Mapping[Moment, float]) -> float:
@@ -129,10 +129,10 @@ def apart(setting: Setting, runs: int) -> list[str]:
     accused = seen = 0
     for number in range(runs):
         records, _ = measured(setting, np.random.default_rng([number, 1]))
-        for found, made in ((before, records), (after, steadied(records))):
+        for found, made in ((before, records), (after, without_drift(records))):
             logs = [math.log(median(one.measurement.values("step_time"))) for one in made if one.measurement]
             found += [(one - median(logs)) ** 2 for one in logs]
-        doubted = doubts_of(records)
+        doubted = issues_of_run(records)
         accused, seen = accused + sum(map(bool, doubted.values())), seen + len(doubted)
     return [f"{math.sqrt(fmean(before)):.2%}", f"{math.sqrt(fmean(after)):.2%}", f"{accused} of {seen}"]
 

@@ -21,8 +21,8 @@ from typing import Any
 
 from ways import WAYS, wanted
 
-from suite.analysis.drift import steadied
-from suite.analysis.estimates import counted, estimate
+from suite.analysis.drift import without_drift
+from suite.analysis.estimates import estimate, kept_rounds
 from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.provenance import environment
@@ -85,7 +85,7 @@ def difference(records: dict[str, RunRecord], optimizer: str) -> float:
     medians = []
     for twin in ("twin_a", "twin_b"):
         measurement = records[f"{twin}-{optimizer}-cpu"].measurement
-        found = estimate(counted(measurement)) if measurement else None
+        found = estimate(kept_rounds(measurement)) if measurement else None
         medians.append(found.median if found else math.nan)
     return math.log(medians[1] / medians[0])
 
@@ -102,7 +102,7 @@ def main() -> None:
                 started = monotonic()
                 records = run(replace(plan, order_seed=number), folder)
                 raw = {one: difference(records, one) for one in OPTIMIZERS}
-                read = {record.case.id: record for record in steadied(records.values())}
+                read = {record.case.id: record for record in without_drift(records.values())}
                 now = {one: difference(read, one) for one in OPTIMIZERS}
                 line = {"way": title, "seconds": round(monotonic() - started), "differences": now, "raw": raw}
                 line["commit"] = commit()

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from suite.analysis.run_validity import doubts_of
+from suite.analysis.run_validity import issues_of_run
 from suite.machine.cgroups import groups
 from suite.records.store import read_run
 from suite.records.timestamps import now
@@ -124,7 +124,7 @@ def measured(condition: str, profiles: Path, record: Path) -> dict[str, list[tup
     if kept := os.environ.get("KEEP"):  # the records themselves, to try other thresholds on
         Path(kept).mkdir(exist_ok=True)
         (Path(kept) / f"{record.name}-{os.getpid()}.jsonl").write_bytes((record / "record.jsonl").read_bytes())
-    found = doubts_of(read_run(record).cases)
+    found = issues_of_run(read_run(record).cases)
     return {case_id: [(doubt.kind, doubt.text) for doubt in doubted] for case_id, doubted in found.items()}
 
 

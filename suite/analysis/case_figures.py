@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from suite.analysis.estimates import Estimate, counted, throughput, undisturbed
+from suite.analysis.estimates import Estimate, kept_rounds, throughput, undisturbed
 from suite.analysis.intervals import estimates
-from suite.analysis.run_validity import doubts_of
-from suite.analysis.validity import Doubt
+from suite.analysis.run_validity import issues_of_run
+from suite.analysis.validity import Issue
 from suite.records import Case, Measurement, RunRecord
 
 
@@ -26,7 +26,7 @@ class Facts:
         cpu_time_s, minor_faults: medians of the rounds that count, per step; None where not recorded.
         visit_medians_s: medians of the rounds that count, one for each visit that has some.
         peak_memory_bytes: the highest resident set in any phase; None where no survey was made.
-        doubts: reasons to trust the figures less; none where the case is steady.
+        issues: reasons to trust the figures less; none where the case is steady.
     """
 
     record: RunRecord
@@ -40,7 +40,7 @@ class Facts:
     minor_faults: float | None
     visit_medians_s: list[float]
     peak_memory_bytes: float | None
-    doubts: tuple[Doubt, ...]
+    issues: tuple[Issue, ...]
 
     @property
     def case(self) -> Case:
@@ -70,17 +70,17 @@ class Facts:
 
 def facts_of_run(records: Sequence[RunRecord]) -> list[Facts]:
     """The figures of each case of a run that has a round of step time."""
-    known, doubted = estimates(records), doubts_of(records)
+    known, by_case = estimates(records), issues_of_run(records)
     return [
-        facts_of(record, record.measurement, known[record.case.id], doubted[record.case.id])
+        facts_of(record, record.measurement, known[record.case.id], by_case[record.case.id])
         for record in records
         if record.measurement is not None and record.case.id in known
     ]
 
 
-def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, doubts: Sequence[Doubt]) -> Facts:
-    """The figures of a case whose interval and doubts are known from its run."""
-    turns = counted(measurement)
+def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, issues: Sequence[Issue]) -> Facts:
+    """The figures of a case whose interval and issues are known from its run."""
+    turns = kept_rounds(measurement)
     return Facts(
         record=record,
         measurement=measurement,
@@ -93,7 +93,7 @@ def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, d
         minor_faults=middle(measurement, "minor_faults"),
         visit_medians_s=visit_medians(measurement, turns),
         peak_memory_bytes=peak_memory(measurement),
-        doubts=tuple(doubts),
+        issues=tuple(issues),
     )
 
 
@@ -111,7 +111,7 @@ def disturbed(measurement: Measurement) -> int | None:
 
 def middle(measurement: Measurement, metric: str) -> float | None:
     """The median of a metric in the rounds that count."""
-    values = [value for turn in counted(measurement, metric) for value in turn]
+    values = [value for turn in kept_rounds(measurement, metric) for value in turn]
     return median(values) if values else None
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import fmean, median
 
-from suite.analysis.estimates import counted
+from suite.analysis.estimates import kept_rounds
 from suite.records import LEARN, Measurement, RunRecord, Series
 
 MIN_OTHERS = 4
@@ -38,7 +38,7 @@ Moment = tuple[int, float, int]
 """A pass, the start of a group of cases that take turns, and the number of the turn."""
 
 
-def steadied(records: Iterable[RunRecord]) -> list[RunRecord]:
+def without_drift(records: Iterable[RunRecord]) -> list[RunRecord]:
     """The records of a run with the machine's drift taken out of their step times.
 
     A round of t seconds becomes t * exp(-b * s): s is the median over the other cases of log(turn / that case's median
@@ -48,9 +48,9 @@ def steadied(records: Iterable[RunRecord]) -> list[RunRecord]:
     kept = list(records)
     repeating = [record for record in kept if record.outcome == "measured" and record.case.mode != LEARN]
     levels = {record.case.id: turn_levels(record.measurement) for record in repeating}
-    speeds = others_levels(levels)
+    speeds = common_drift(levels)
     return [
-        replace(record, measurement=without_drift(record.measurement, levels[record.case.id], speeds[record.case.id]))
+        replace(record, measurement=corrected(record.measurement, levels[record.case.id], speeds[record.case.id]))
         if record.measurement is not None and record.case.id in speeds
         else record
         for record in kept
@@ -70,13 +70,13 @@ def turn_levels(measurement: Measurement | None) -> dict[Moment, float]:
     """Log of the turn's median over the case's median turn, for each turn with a round that counts."""
     if measurement is None:
         return {}
-    turns = zip(moments(measurement), counted(measurement), strict=False)
+    turns = zip(moments(measurement), kept_rounds(measurement), strict=False)
     logs = {moment: math.log(median(turn)) for moment, turn in turns if turn and median(turn) > 0}
     middle = median(logs.values()) if logs else 0.0
     return {moment: level - middle for moment, level in logs.items()}
 
 
-def others_levels(levels: dict[str, dict[Moment, float]]) -> dict[str, dict[Moment, float]]:
+def common_drift(levels: dict[str, dict[Moment, float]]) -> dict[str, dict[Moment, float]]:
     """For each case and turn, the median level of the other cases in the same turn, where they are enough."""
     together: dict[Moment, list[float]] = defaultdict(list)
     for own in levels.values():
@@ -100,7 +100,7 @@ def median_without(ordered: list[float], value: float) -> float:
     return (at((count - 1) // 2) + at(count // 2)) / 2
 
 
-def without_drift(measurement: Measurement, own: dict[Moment, float], others: dict[Moment, float]) -> Measurement:
+def corrected(measurement: Measurement, own: dict[Moment, float], others: dict[Moment, float]) -> Measurement:
     """The measurement with each round of step time divided by what the case shared of the machine's slowness."""
     if len(others) < MIN_TURNS:
         return measurement

@@ -21,13 +21,13 @@ BATCHES = 8
 STRETCHES = 16
 """Stretches of neighbouring turns, at most, whose spread makes an interval. Turns a few seconds apart still resemble
 each other (correlation 0.05 to 0.5 here); stretches of several turns hardly do."""
-SETTLED_WITHIN = 0.05
+STEADY_WITHIN = 0.05
 """Relative difference between two successive medians below which a warm-up has settled."""
 DISTURBED_SHARE = 0.05
 """Share of a round's time on cores that its threads spent queueing behind other processes, above which the round
 counts as disturbed. An idle machine shows 0.1 to 1 %, one competing process 10 % and more (docs/results.md)."""
 
-QUIET_ENOUGH = 0.2
+ENOUGH_UNDISTURBED = 0.2
 """Share of a case's rounds that must be quiet for the disturbed ones to be set aside; below it all rounds count."""
 
 
@@ -90,7 +90,7 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
     return Estimate(middle, quantile(values, 0.5 - reach), quantile(values, 0.5 + reach), len(values))
 
 
-def counted(measurement: Measurement, metric: str = "step_time") -> list[list[float]]:
+def kept_rounds(measurement: Measurement, metric: str = "step_time") -> list[list[float]]:
     """A metric by turn in the rounds that count: the quiet ones, or all where too few were quiet.
 
     Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
@@ -102,7 +102,7 @@ def counted(measurement: Measurement, metric: str = "step_time") -> list[list[fl
     total = sum(len(part) for part in parts)
     if not parts:
         return []
-    if not masks or sum(sum(mask) for mask in masks) < QUIET_ENOUGH * total:
+    if not masks or sum(sum(mask) for mask in masks) < ENOUGH_UNDISTURBED * total:
         return [list(part) for part in parts]
     return [
         [value for value, kept in zip(part, mask, strict=True) if kept] for part, mask in zip(parts, masks, strict=True)
@@ -112,7 +112,7 @@ def counted(measurement: Measurement, metric: str = "step_time") -> list[list[fl
 def throughput(measurement: Measurement, batch_size: int) -> float | None:
     """Images per second over the rounds that count: all images over all time; None without rounds."""
     steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
-    turns = counted(measurement)
+    turns = kept_rounds(measurement)
     if not any(turns):
         return None
     images = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
@@ -179,7 +179,7 @@ def _student_cdf(t: float, degrees: int) -> float:
     return 0.5 + within / 2
 
 
-def settled(before: Sequence[float], after: Sequence[float]) -> bool:
+def is_steady(before: Sequence[float], after: Sequence[float]) -> bool:
     """Whether two successive stretches of warm-up agree: the step time no longer falls or climbs.
 
     Their medians are close, or each lies within the other's range: what they differ by is then no more than how much
@@ -189,4 +189,4 @@ def settled(before: Sequence[float], after: Sequence[float]) -> bool:
         return False
     was, now = median(before), median(after)
     noise_alone = min(after) <= was <= max(after) and min(before) <= now <= max(before)
-    return abs(now - was) <= SETTLED_WITHIN * was or noise_alone
+    return abs(now - was) <= STEADY_WITHIN * was or noise_alone

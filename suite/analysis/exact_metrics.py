@@ -23,7 +23,7 @@ PEAKS = {
 """Beginning of the names of the peaks by phase, and what had been taken before: of devices, else of the host."""
 
 
-def footprint(surveyed: Iterable[Series]) -> dict[str, float]:
+def exact_metrics(surveyed: Iterable[Series]) -> dict[str, float]:
     """What is compared, by metric, of what surveys found; nothing of what they did not."""
     found = {one.metric.name: one.values[0] for one in surveyed if one.values}
     told = {name: found[name] for name in COUNTED if name in found}

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median, variance
 
-from suite.analysis.estimates import CONFIDENCE, Estimate, batches, counted, estimate, quantile, student_between
+from suite.analysis.estimates import CONFIDENCE, Estimate, batches, estimate, kept_rounds, quantile, student_between
 from suite.analysis.variance_pooling import SMALLEST, between_variance, prior_degrees
 from suite.records import LEARN, Measurement, RunRecord
 
@@ -73,7 +73,7 @@ def estimates(records: Iterable[RunRecord]) -> dict[str, Estimate]:
     pools: dict[bool, dict[str, Visits]] = {True: {}, False: {}}
     for record in records:
         measurement = record.measurement
-        turns = counted(measurement) if measurement else []
+        turns = kept_rounds(measurement) if measurement else []
         alone = estimate(turns)
         if measurement is None or alone is None:
             continue

@@ -11,7 +11,7 @@ from suite.records import Measurement
 
 TARGET_ACCURACY = 0.95
 """Share of the test images that counts as having learnt."""
-AT_LAST = ("accuracy", "test_loss")
+FINAL_METRICS = ("accuracy", "test_loss")
 """Metrics that tell how far training has come: what they came to in the end is their figure, not their median."""
 
 
@@ -46,7 +46,7 @@ def curves(measurement: Measurement) -> list[Curve]:
     return found
 
 
-def last(measurement: Measurement, metric: str) -> list[float]:
+def final_values(measurement: Measurement, metric: str) -> list[float]:
     """The last value of a metric in each visit that has one."""
     return [values[-1] for values in measurement.by_visit(metric) if values]
 

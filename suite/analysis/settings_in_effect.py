@@ -7,7 +7,7 @@ from typing import Any
 from suite.machine.priority import HIGHEST
 
 
-def without_effect(environment: dict[str, Any]) -> list[str]:
+def unmet_settings(environment: dict[str, Any]) -> list[str]:
     """A sentence for each setting that did not hold, by a record's environment; none for what it does not know."""
     return [text for text in (of_allocator(environment), of_priority(environment)) if text]
 

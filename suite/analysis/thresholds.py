@@ -7,12 +7,12 @@ from typing import Literal
 
 from suite.records import StepmarkError
 
-Verdict = Literal["regression", "improvement", "no change", "inconclusive"]
-VERDICTS: tuple[Verdict, ...] = ("regression", "improvement", "no change", "inconclusive")
+ChangeVerdict = Literal["regression", "improvement", "no change", "inconclusive"]
+VERDICTS: tuple[ChangeVerdict, ...] = ("regression", "improvement", "no change", "inconclusive")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Thresholds:
     """What matters, and how sure to be of it.
 
     Attributes:
@@ -26,13 +26,13 @@ class Limits:
     alpha: float = 0.01
 
 
-def limits_of(tolerance: str, margin: str, alpha: str) -> Limits:
+def thresholds_of(tolerance: str, margin: str, alpha: str) -> Thresholds:
     """Limits as a user writes them, in percent.
 
     Raises:
         StepmarkError: one of them is no share, or the margin does not exceed the tolerance.
     """
-    limits = Limits(share("tolerance", tolerance), share("margin", margin), share("alpha", alpha))
+    limits = Thresholds(share("tolerance", tolerance), share("margin", margin), share("alpha", alpha))
     if limits.margin <= limits.tolerance:
         raise StepmarkError(f"--margin is {margin}; allowed: more than the tolerance, which is {tolerance}.")
     return limits

@@ -1,8 +1,8 @@
 """How far to trust a case's numbers: what was read of the machine and of the rounds, as verdicts with their reasons.
 
-Each check looks for one thing that makes a step time mean something else than what it is read as, and doubts only what
+Each check looks for one thing that makes a step time mean something else than what it is read as, and issues only what
 it is sure of: a machine where nothing is the matter should hardly ever be accused (docs/decisions/0015). A case without
-a doubt is steady. To look for one thing more, add a check to `CHECKS`.
+a issue is steady. To look for one thing more, add a check to `CHECKS`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from itertools import accumulate, islice
 from statistics import fmean, median
 
 from suite import units
-from suite.analysis.estimates import batches, counted
+from suite.analysis.estimates import batches, kept_rounds
 from suite.machine.allocators import ALLOCATORS
 from suite.records import Measurement, Visit
 
 STEADY = "steady"
 DRIFTING, BIMODAL = "drifting", "bimodal"
 CLIMBS, FALLS = "climbs", "falls"
-FROM_OUTSIDE = ("loaded", "stolen", "throttled", "swapped", "memory-hungry neighbour")
+EXTERNAL_KINDS = ("loaded", "stolen", "throttled", "swapped", "memory-hungry neighbour")
 """Kinds that are read of the machine; the others are the case's own, by its step times or by a survey of it."""
 MUCH_LOAD = 0.1
 """Cores' worth of time that others used from which a run counts as loaded. Quiet machines show a hundredth of one."""
@@ -65,31 +65,31 @@ MANY_FAULTS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Issue:
     """One reason to trust a case less: what it is, in a word or two, and what was seen."""
 
     kind: str
     text: str
 
 
-def doubts(measurement: Measurement) -> list[Doubt]:
-    """The doubts about a case by itself, from rounds as they were measured; none where it is steady."""
-    return [doubt for check in CHECKS if (doubt := check(measurement))]
+def issues(measurement: Measurement) -> list[Issue]:
+    """The issues about a case by itself, from rounds as they were measured; none where it is steady."""
+    return [issue for check in CHECKS if (issue := check(measurement))]
 
 
-def verdict(found: Sequence[Doubt]) -> str:
+def verdict(found: Sequence[Issue]) -> str:
     """The kinds in one line, or that it is steady."""
-    return ", ".join(doubt.kind for doubt in found) or STEADY
+    return ", ".join(issue.kind for issue in found) or STEADY
 
 
-def summary(cases: Sequence[Sequence[Doubt]]) -> str:
+def summary(cases: Sequence[Sequence[Issue]]) -> str:
     """How many cases are steady, and what is the matter with how many others."""
-    kinds = [doubt.kind for found in cases for doubt in found]
+    kinds = [issue.kind for found in cases for issue in found]
     tally = ", ".join(f"{kind} {kinds.count(kind)}" for kind in dict.fromkeys(kinds))
     return f"{sum(not found for found in cases):,} of {len(cases):,} measured cases steady{tally and f'; {tally}'}"
 
 
-def drifting(measurement: Measurement) -> Doubt | None:
+def find_trend(measurement: Measurement) -> Issue | None:
     """Whether the step time climbs, or falls, within most visits.
 
     Source: Kendall 1938, "A new measure of rank correlation", for the trend; Theil 1950 and Sen 1968 for its size.
@@ -100,7 +100,7 @@ def drifting(measurement: Measurement) -> Doubt | None:
         if len(found) * 2 > len(measurement.visits):
             size = units.text(abs(median(found)), "ratio", 2)
             way = CLIMBS if found is climbing else FALLS
-            return Doubt(DRIFTING, f"its step time {way} by {size} within a visit")
+            return Issue(DRIFTING, f"its step time {way} by {size} within a visit")
     return None
 
 
@@ -118,7 +118,7 @@ def trend(turns: Sequence[float]) -> float:
     return change if abs(ahead) >= TREND_SURE * spread and abs(change) >= CHANGE else 0.0
 
 
-def bimodal(measurement: Measurement) -> Doubt | None:
+def find_two_modes(measurement: Measurement) -> Issue | None:
     """Whether turns have one of two step times, with little in between.
 
     Source: Ashman, Bird and Zepf 1994, "Detecting bimodality in astronomical datasets", for the distance of two levels;
@@ -127,7 +127,7 @@ def bimodal(measurement: Measurement) -> Doubt | None:
     values = sorted(turn for turns in turns_of_visits(measurement) for turn in turns)
     if len(values) < FEWEST_TURNS:
         return None
-    cut = parting(values, math.ceil(SMALLER_LEVEL * len(values)))
+    cut = best_split(values, math.ceil(SMALLER_LEVEL * len(values)))
     low, high = values[:cut], values[cut:]
     lower, upper = fmean(low), fmean(high)
     apart = upper - lower
@@ -139,7 +139,7 @@ def bimodal(measurement: Measurement) -> Doubt | None:
     ):
         return None
     levels = [f"{units.text(mean, 's', 3)} in {len(level)}" for level, mean in ((low, lower), (high, upper))]
-    return Doubt(BIMODAL, f"its step time is {levels[0]} turns and {levels[1]}")
+    return Issue(BIMODAL, f"its step time is {levels[0]} turns and {levels[1]}")
 
 
 def variance(values: Sequence[float], mean: float) -> float:
@@ -147,7 +147,7 @@ def variance(values: Sequence[float], mean: float) -> float:
     return fmean([(value - mean) ** 2 for value in values])
 
 
-def parting(values: Sequence[float], fewest: int) -> int:
+def best_split(values: Sequence[float], fewest: int) -> int:
     """Where to cut ordered values in two, each of at least so many, such that the means are as far apart as they can
     be for the sizes of the parts.
     """
@@ -161,83 +161,83 @@ def parting(values: Sequence[float], fewest: int) -> int:
 
 def turns_of_visits(measurement: Measurement) -> list[list[float]]:
     """Medians of the turns that have a round that counts, visit by visit."""
-    turns = iter(counted(measurement))
+    turns = iter(kept_rounds(measurement))
     return [[median(turn) for turn in islice(turns, len(visit.turns)) if turn] for visit in measurement.visits]
 
 
-def loaded(measurement: Measurement) -> Doubt | None:
+def find_load(measurement: Measurement) -> Issue | None:
     """Whether others kept cores busy, or would have."""
     used, waited = average(measurement, "others_cores"), average(measurement, "cpu_pressure")
     who = f" ({name})" if (name := neighbour(measurement.visits)) else ""
     if used >= MUCH_LOAD:
-        return Doubt("loaded", f"others{who} used {used:.2f} cores' worth of time meanwhile")
+        return Issue("loaded", f"others{who} used {used:.2f} cores' worth of time meanwhile")
     if who and waited >= MUCH_WAITING:
-        return Doubt("loaded", f"others{who} waited for a core {units.text(waited, 'ratio', 2)} of the time")
+        return Issue("loaded", f"others{who} waited for a core {units.text(waited, 'ratio', 2)} of the time")
     return None
 
 
-def crowded(measurement: Measurement) -> Doubt | None:
+def find_shared_core(measurement: Measurement) -> Issue | None:
     """Whether threads of the step wait for each other's core, since nobody else is there to wait for."""
     steps, queued = measurement.values("step_time"), measurement.values("queue_time")
-    if not queued or loaded(measurement) or throttled(measurement):
+    if not queued or find_load(measurement) or find_throttling(measurement):
         return None
     share = median(waited / step for waited, step in zip(queued, steps, strict=True))
     if share < MUCH_QUEUEING:
         return None
-    return Doubt(
+    return Issue(
         "threads share a core",
         f"its threads waited for a core {units.text(share, 'ratio', 2)} of the time, and no other process explains it",
     )
 
 
-def stolen(measurement: Measurement) -> Doubt | None:
+def find_steal(measurement: Measurement) -> Issue | None:
     """Whether the hypervisor took the cores away."""
     share = average(measurement, "stolen_share")
     if share < MUCH_STOLEN:
         return None
-    return Doubt("stolen", f"other machines had {units.text(share, 'ratio', 2)} of its cores' time")
+    return Issue("stolen", f"other machines had {units.text(share, 'ratio', 2)} of its cores' time")
 
 
-def throttled(measurement: Measurement) -> Doubt | None:
+def find_throttling(measurement: Measurement) -> Issue | None:
     """Whether a quota held processes back, heat the cores, or heat or power a device."""
     share = average(measurement, "throttled_share")
     if share >= MUCH_HELD_BACK:
-        return Doubt("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
+        return Issue("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
     if events := sum(measurement.visited("heat_events")):
-        return Doubt("throttled", f"heat lowered the clock of its cores {events:.0f} times")
+        return Issue("throttled", f"heat lowered the clock of its cores {events:.0f} times")
     for series in measurement.surveyed:
         if series.metric.name.endswith("_slowed") and series.values and fmean(series.values) >= SLOWED:
             device = series.metric.name.removesuffix("_slowed")
             seen = units.text(fmean(series.values), "ratio", 2)
-            return Doubt("throttled", f"heat or power lowered the clock of {device} in {seen} of the looks")
+            return Issue("throttled", f"heat or power lowered the clock of {device} in {seen} of the looks")
     return None
 
 
-def swapped(measurement: Measurement) -> Doubt | None:
+def find_swapping(measurement: Measurement) -> Issue | None:
     """Whether pages came from a disk."""
     rounds = measurement.values("major_faults")
     share = sum(faults > 0 for faults in rounds) / len(rounds) if rounds else 0.0
     if share < SWAPPED:
         return None
-    return Doubt("swapped", f"pages were read from a disk in {units.text(share, 'ratio', 2)} of its rounds")
+    return Issue("swapped", f"pages were read from a disk in {units.text(share, 'ratio', 2)} of its rounds")
 
 
-def hungry(measurement: Measurement) -> Doubt | None:
+def find_memory_pressure(measurement: Measurement) -> Issue | None:
     """Whether somebody beside it had much of the memory, or of the way there."""
     waited, taken = average(measurement, "memory_pressure"), average(measurement, "others_faults")
     held = max(measurement.visited("neighbour_memory"), default=0.0)
     used, who = average(measurement, "neighbour_cores"), neighbour(measurement.visits)
     seen = []
-    if who and held >= MUCH_MEMORY and loaded(measurement):
+    if who and held >= MUCH_MEMORY and find_load(measurement):
         seen.append(f"{who} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
     if taken >= MUCH_TAKEN:
         seen.append(f"others took {units.text(taken, 'count', 2)} pages a second")
     if waited >= SHORT_OF_MEMORY:
         seen.append(f"some process waited for memory {units.text(waited, 'ratio', 2)} of the time")
-    return Doubt("memory-hungry neighbour", "; ".join(seen)) if seen else None
+    return Issue("memory-hungry neighbour", "; ".join(seen)) if seen else None
 
 
-def allocator(measurement: Measurement) -> Doubt | None:
+def find_allocator_cost(measurement: Measurement) -> Issue | None:
     """Whether a step is longer for the memory that it gives back and takes again: measured, by a survey."""
     usual, steady = measurement.survey("usual_allocator_step_time"), measurement.survey("steady_allocator_step_time")
     faults, few = (measurement.survey(f"{which}_allocator_faults") for which in ("usual", "steady"))
@@ -248,22 +248,22 @@ def allocator(measurement: Measurement) -> Doubt | None:
         return None
     share, pages = units.text(1 - 1 / ratio, "ratio", 2), units.text(median(faults), "count", 2)
     settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
-    return Doubt(
+    return Issue(
         "allocator",
         f"{share} of a step is {pages} page faults; with {settings} it is {ratio:.2f} times as fast",
     )
 
 
-CHECKS: tuple[Callable[[Measurement], Doubt | None], ...] = (
-    drifting,
-    bimodal,
-    loaded,
-    crowded,
-    stolen,
-    throttled,
-    swapped,
-    hungry,
-    allocator,
+CHECKS: tuple[Callable[[Measurement], Issue | None], ...] = (
+    find_trend,
+    find_two_modes,
+    find_load,
+    find_shared_core,
+    find_steal,
+    find_throttling,
+    find_swapping,
+    find_memory_pressure,
+    find_allocator_cost,
 )
 """What is looked for, in this order."""
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from suite.analysis.drift import steadied
-from suite.analysis.estimates import Estimate, counted, estimate, student_quantile
+from suite.analysis.drift import without_drift
+from suite.analysis.estimates import Estimate, estimate, kept_rounds, student_quantile
 from suite.analysis.intervals import estimates
-from suite.analysis.thresholds import Limits, Verdict
-from suite.analysis.validity import FROM_OUTSIDE, doubts
+from suite.analysis.thresholds import ChangeVerdict, Thresholds
+from suite.analysis.validity import EXTERNAL_KINDS, issues
 from suite.comparison.memory import MemoryChange, compare_memory
 from suite.records import Run, RunRecord
 
@@ -53,7 +53,7 @@ class Compared:
     low: float
     high: float
     ruled_out: float
-    verdict: Verdict
+    verdict: ChangeVerdict
     why_open: str = ""
 
 
@@ -80,7 +80,7 @@ class Comparison:
     memory: tuple[MemoryChange, ...] = ()
     memory_tolerance: float = MEMORY_TOLERANCE
 
-    def count(self, verdict: Verdict) -> int:
+    def count(self, verdict: ChangeVerdict) -> int:
         """Cases whose step time has that verdict."""
         return sum(one.verdict == verdict for one in self.cases)
 
@@ -99,7 +99,9 @@ class Pair:
     disturbed: str
 
 
-def compare(baseline: Run, candidate: Run, limits: Limits, memory_tolerance: float = MEMORY_TOLERANCE) -> Comparison:
+def compare(
+    baseline: Run, candidate: Run, limits: Thresholds, memory_tolerance: float = MEMORY_TOLERANCE
+) -> Comparison:
     """Judge the cases that both have measured. There may be none.
 
     Changes are judged beside what all cases have in common, and so with the machine's drift within each run taken out;
@@ -107,7 +109,7 @@ def compare(baseline: Run, candidate: Run, limits: Limits, memory_tolerance: flo
     """
     before, after = ({one.case.id: one for one in run.cases} for run in (baseline, candidate))
     known = [estimates(run.cases) for run in (baseline, candidate)]
-    steady = [estimates(steadied(run.cases)) for run in (baseline, candidate)]
+    steady = [estimates(without_drift(run.cases)) for run in (baseline, candidate)]
     pairs, both, left_out = [], [], []
     for case_id in dict.fromkeys((*before, *after)):
         reason = unpaired(before.get(case_id), after.get(case_id))
@@ -136,7 +138,7 @@ def unpaired(before: RunRecord | None, after: RunRecord | None) -> str:
             return f"it is not in the {run}"
         if record.outcome != "measured" or record.measurement is None:
             return f"it was {record.outcome} in the {run}: {record.reason}"
-        if estimate(counted(record.measurement)) is None:
+        if estimate(kept_rounds(record.measurement)) is None:
             return f"it has no rounds in the {run}"
     return ""
 
@@ -145,8 +147,8 @@ def disturbances(before: RunRecord, after: RunRecord) -> str:
     """What the kernel said of others' disturbance in either run; empty where it said nothing."""
     seen = []
     for record, run in ((before, "baseline"), (after, "candidate")):
-        found = doubts(record.measurement) if record.measurement else []
-        kinds = [doubt.kind for doubt in found if doubt.kind in FROM_OUTSIDE]
+        found = issues(record.measurement) if record.measurement else []
+        kinds = [issue.kind for issue in found if issue.kind in EXTERNAL_KINDS]
         seen += [f"{', '.join(kinds)} in the {run}"] if kinds else []
     return "; ".join(seen)
 
@@ -156,7 +158,7 @@ def log_error(known: Estimate) -> float:
     return math.log(known.high / known.low) / 2 / INTERVAL if known.low > 0 else math.inf
 
 
-def judged(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits: Limits) -> Comparison:
+def judged(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits: Thresholds) -> Comparison:
     """What all have in common taken out, and each judged by what is left."""
     ratios = [pair.log_ratio for pair in pairs]
     count = len(pairs)
@@ -190,12 +192,12 @@ def noise_between(residuals: Sequence[float], errors: Sequence[float]) -> tuple[
     return math.sqrt(max(0.0, spread**2 - median(errors) ** 2)), spread
 
 
-def one_case(pair: Pair, shift: float, error: float, jointly: float, alone: float, limits: Limits) -> Compared:
+def one_case(pair: Pair, shift: float, error: float, jointly: float, alone: float, limits: Thresholds) -> Compared:
     """A case's change beside the shift. What was read of the machine, never the step time, may leave it open."""
     change = pair.log_ratio - shift
     low, high = change - jointly * error, change + jointly * error
     ruled_out = math.expm1(change + alone * error)
-    verdict: Verdict = "inconclusive"
+    verdict: ChangeVerdict = "inconclusive"
     if not pair.disturbed:
         if low > math.log1p(limits.tolerance):
             verdict = "regression"

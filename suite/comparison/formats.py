@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from suite import units
 from suite.analysis.exact_metrics import tolerance_of
-from suite.analysis.thresholds import VERDICTS, Limits
+from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.comparison.changes import FEWEST, Compared, Comparison
 from suite.errors import ExitCode
 from suite.records import NotComparableError, Run
@@ -25,7 +25,7 @@ def refuse_unlike(baseline: Run, candidate: Run) -> None:
         raise NotComparableError(f"the runs cannot be compared, their environments differ: {'; '.join(found)}.")
 
 
-def exit_code(comparison: Comparison, limits: Limits) -> int:
+def exit_code(comparison: Comparison, limits: Thresholds) -> int:
     """Regression where a case is slower or takes more memory; inconclusive where one is open, or all together may be
     slower by more than the margin; else fine.
 
@@ -41,7 +41,7 @@ def exit_code(comparison: Comparison, limits: Limits) -> int:
     return ExitCode.SUCCESS
 
 
-def as_table(comparison: Comparison, limits: Limits) -> str:
+def as_table(comparison: Comparison, limits: Thresholds) -> str:
     """Lines for a person: each case, the largest slowdown first, then what all have in common, and the verdict."""
     width = max([len("case"), *(len(one.id) for one in comparison.cases)])
     head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'between':>16}  verdict"
@@ -108,7 +108,7 @@ def common(comparison: Comparison) -> str:
     )
 
 
-def summary(comparison: Comparison, limits: Limits) -> str:
+def summary(comparison: Comparison, limits: Thresholds) -> str:
     """The counts, and what they are measured by."""
     counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
     rules = f"regression: above {limits.tolerance:.1%} is shown; no change: {limits.margin:.1%} is ruled out"
@@ -116,7 +116,7 @@ def summary(comparison: Comparison, limits: Limits) -> str:
     return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
 
 
-def as_json(comparison: Comparison, limits: Limits) -> str:
+def as_json(comparison: Comparison, limits: Thresholds) -> str:
     """All of it as one object."""
     return json.dumps({"limits": asdict(limits), **asdict(comparison)}, indent=2)
 

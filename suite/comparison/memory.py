@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from suite.analysis.exact_metrics import METRICS, footprint, growth, tolerance_of
-from suite.analysis.thresholds import Verdict
+from suite.analysis.exact_metrics import METRICS, exact_metrics, growth, tolerance_of
+from suite.analysis.thresholds import ChangeVerdict
 from suite.records import RunRecord
 
 
@@ -24,7 +24,7 @@ class MemoryChange:
     baseline: float
     candidate: float
     change: float | None
-    verdict: Verdict
+    verdict: ChangeVerdict
 
 
 def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[MemoryChange, ...]:
@@ -41,7 +41,7 @@ def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: floa
 def both(before: RunRecord, after: RunRecord, metric: str) -> tuple[float, float] | None:
     """A metric in both runs; None where one of them has none."""
     first, second = (
-        footprint(one.measurement.surveyed).get(metric) if one.measurement else None for one in (before, after)
+        exact_metrics(one.measurement.surveyed).get(metric) if one.measurement else None for one in (before, after)
     )
     return None if first is None or second is None else (first, second)
 
@@ -49,7 +49,7 @@ def both(before: RunRecord, after: RunRecord, metric: str) -> tuple[float, float
 def judged(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> MemoryChange:
     """A regression where it grew by more than the tolerance, an improvement where growing back would be one."""
     tolerance = tolerance_of(metric, tolerance)
-    verdict: Verdict = "no change"
+    verdict: ChangeVerdict = "no change"
     if candidate > baseline * (1 + tolerance):
         verdict = "regression"
     elif candidate * (1 + tolerance) < baseline:

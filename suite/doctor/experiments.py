@@ -7,8 +7,8 @@ from itertools import combinations
 from statistics import median
 
 from suite import units
-from suite.analysis.drift import steadied
-from suite.analysis.estimates import counted, estimate
+from suite.analysis.drift import without_drift
+from suite.analysis.estimates import estimate, kept_rounds
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.threads import default_threads
@@ -78,7 +78,7 @@ def measure_noise_floor() -> Finding:
     cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
     with Launcher(plan) as launcher:
         records = [one.record for one in Scheduler(plan, launcher).run(cases) if one.record]
-    medians = [step_s for record in steadied(records) if (step_s := step_time(record))]
+    medians = [step_s for record in without_drift(records) if (step_s := step_time(record))]
     if len(medians) < 2:
         return unknown(
             "noise floor", f"{CASE.id} does not run: {records[0].reason if records else 'no case was measured'}"
@@ -95,7 +95,7 @@ def measure_noise_floor() -> Finding:
 
 def step_time(record: RunRecord) -> float | None:
     """A record's median step time; None if it was not measured."""
-    known = estimate(counted(record.measurement)) if record.measurement else None
+    known = estimate(kept_rounds(record.measurement)) if record.measurement else None
     return known.median if known else None
 
 

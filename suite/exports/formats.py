@@ -10,10 +10,10 @@ from dataclasses import asdict, fields
 from statistics import median
 from typing import Any
 
-from suite.analysis.estimates import Estimate, counted, throughput
+from suite.analysis.estimates import Estimate, kept_rounds, throughput
 from suite.analysis.intervals import estimates
-from suite.analysis.learning_curves import AT_LAST, last
-from suite.analysis.run_validity import doubts_of
+from suite.analysis.learning_curves import FINAL_METRICS, final_values
+from suite.analysis.run_validity import issues_of_run
 from suite.analysis.validity import verdict
 from suite.records import TESTS, Case, Measurement, Metric, Run, RunRecord, StepmarkError
 
@@ -46,14 +46,13 @@ def export(run: Run, fmt: str) -> str:
 def as_csv(run: Run) -> str:
     """One row per case, skipped and failed ones too, with numbers at full precision.
 
-    Only measured cases have figures: what a case brought before it failed stays in the record. Figures are medians
-    over the rounds that count (`estimates.counted`), or over the visits for what has one value a visit, or over what
-    a survey looked at, or are what it came to in the end (`learning_curves.AT_LAST`). `validity` is `steady`, or what
-    the matter is (`suite.analysis.validity`).
+    Only measured cases have figures. The rounds of a case that failed later stay in the record. A figure is the median
+    over the kept rounds, over the visits, or over the readings of an instrument. `learning_curves.FINAL_METRICS` have
+    their last value instead. `validity` is `steady`, or the kinds of issues (`suite.analysis.validity`).
 
     Source: RFC 4180 for quotes and line ends.
     """
-    known, doubted = estimates(run.cases), doubts_of(run.cases)
+    known, by_case = estimates(run.cases), issues_of_run(run.cases)
     parts = [measured(record) for record in run.cases]
     series = [one for part in parts for one in (*part.series, *part.per_visit, *part.surveyed)]
     columns = list(dict.fromkeys(column(one.metric) for one in series if one.metric.name != "step_time"))
@@ -62,9 +61,15 @@ def as_csv(run: Run) -> str:
     writer.writerow(["id", *LEVELS_AND_SIZES, "outcome", "reason", "validity", *FIGURES, *columns])
     for record in run.cases:
         found = measured(record)
-        rounds = {one.metric: [v for turn in counted(found, one.metric.name) for v in turn] for one in found.series}
+        rounds = {one.metric: [v for turn in kept_rounds(found, one.metric.name) for v in turn] for one in found.series}
         rounds.update({one.metric: list(one.values) for one in (*found.per_visit, *found.surveyed)})
-        rounds.update({one.metric: last(found, one.metric.name) for one in found.series if one.metric.name in AT_LAST})
+        rounds.update(
+            {
+                one.metric: final_values(found, one.metric.name)
+                for one in found.series
+                if one.metric.name in FINAL_METRICS
+            }
+        )
         medians = {column(metric): median(values) for metric, values in rounds.items() if values}
         writer.writerow(
             [
@@ -72,7 +77,7 @@ def as_csv(run: Run) -> str:
                 *asdict(record.case).values(),
                 record.outcome,
                 record.reason,
-                verdict(doubted[record.case.id]) if found.series else "",
+                verdict(by_case[record.case.id]) if found.series else "",
                 *figures(record, known.get(record.case.id)),
                 *map(medians.get, columns),
             ]
@@ -93,7 +98,7 @@ def as_pytest_benchmark(run: Run) -> str:
     exported = {
         "machine_info": machine_info(run.header.environment),
         "commit_info": commit_info(run.header.environment),
-        "benchmarks": [benchmark(record) for record in run.cases if any(counted(measured(record)))],
+        "benchmarks": [benchmark(record) for record in run.cases if any(kept_rounds(measured(record)))],
         "datetime": run.footer.finished_at if run.footer else run.header.started_at,
         "version": pytest_benchmark.__version__,
     }
@@ -129,7 +134,7 @@ def benchmark(record: RunRecord) -> dict[str, Any]:
 
     test = TESTS[record.case.mode]
     stats: Any = Stats()  # type: ignore[no-untyped-call]  # pytest-benchmark has no annotations
-    stats.data = [value for turn in counted(measured(record)) for value in turn]
+    stats.data = [value for turn in kept_rounds(measured(record)) for value in turn]
     return {
         "group": None,
         "name": f"{test.rpartition('::')[2]}[{record.case.id}]",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.analysis.run_validity import doubts_of
-from suite.analysis.settings_in_effect import without_effect
+from suite.analysis.run_validity import issues_of_run
+from suite.analysis.settings_in_effect import unmet_settings
 from suite.analysis.validity import summary
 from suite.matrix.cases import cases_of, matrix_of
 from suite.matrix.profiles import CASES_FOLDER
@@ -56,16 +56,16 @@ def summary_lines(bench: Bench, run: LiveRun) -> Iterator[str]:
     yield f"record  {run.folder / 'record.jsonl'}"
     yield f"report  {bench.page}"
     yield f"trust   {attempted(lambda: validity_of(list(run.outcomes.values())))}"
-    yield from (f"note    {text}" for text in without_effect(run.environment))
+    yield from (f"note    {text}" for text in unmet_settings(run.environment))
     if not bench.is_complete:
         missing = len(run.cases) - len(run.outcomes)
         yield f"interrupted: {missing} cases have no outcome; continue with: {resume_command(run.folder)}"
 
 
 def validity_of(outcomes: list[RunRecord]) -> str:
-    """Number of steady cases, and of cases with each doubt."""
-    doubted = doubts_of(outcomes)
-    return summary([doubted[one.case.id] for one in outcomes if one.outcome == "measured" and one.measurement])
+    """Number of steady cases, and of cases with each issue."""
+    by_case = issues_of_run(outcomes)
+    return summary([by_case[one.case.id] for one in outcomes if one.outcome == "measured" and one.measurement])
 
 
 def resume_command(folder: Path) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.analysis import exact_metrics
-from suite.analysis.thresholds import Limits, limits_of, share
+from suite.analysis.thresholds import Thresholds, share, thresholds_of
 from suite.gate.arms import arm as arms
 from suite.gate.arms.arm import Arm, Side
 from suite.gate.deciding import forecast
@@ -56,7 +56,7 @@ class Asked:
     candidate: Arm
     profile: Profile
     expression: str
-    limits: Limits
+    limits: Thresholds
     memory_tolerance: float
     metrics: tuple[str, ...]
     budget_s: float
@@ -81,7 +81,7 @@ def asked(options: Mapping[str, str | None]) -> Asked:
         candidate=arms.parse(given["candidate"]),
         profile=load_profile(given["profile"], given.get("profiles")),
         expression=given.get("expression", ""),
-        limits=limits_of(given["tolerance"], given["margin"], given["alpha"]),
+        limits=thresholds_of(given["tolerance"], given["margin"], given["alpha"]),
         memory_tolerance=share("memory-tolerance", given["memory-tolerance"]),
         metrics=metrics_of(given["metric"]),
         budget_s=seconds_of(given["budget"]),

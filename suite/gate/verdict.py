@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from suite.analysis.thresholds import Limits, Verdict
+from suite.analysis.thresholds import ChangeVerdict, Thresholds
 from suite.errors import ExitCode
 
 STEP_TIME = "step_time"
@@ -49,7 +49,7 @@ class Judged:
     name: str
     metric: str
     unit: str
-    verdict: Verdict
+    verdict: ChangeVerdict
     change: float
     low: float
     high: float
@@ -117,7 +117,7 @@ class GateVerdict:
     baseline: str
     candidate: str
     arms: dict[str, Any]
-    limits: Limits
+    limits: Thresholds
     memory_tolerance: float
     cases: tuple[Judged, ...]
     levels: tuple[Judged, ...] = ()
@@ -155,7 +155,7 @@ class GateVerdict:
             return ALARMED
         return DEPENDENT if self.dependence_alarm else ""
 
-    def count(self, verdict: Verdict) -> int:
+    def count(self, verdict: ChangeVerdict) -> int:
         """Judged cases of all metrics with that verdict."""
         return sum(one.verdict == verdict for one in self.cases)
 

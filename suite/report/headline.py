@@ -74,7 +74,7 @@ def noise(facts: Sequence[Facts]) -> list[tuple[str, str, str]]:
     return [
         (f"± {halfwidth}", "typical interval", "half-width, median over cases; lower is better"),
         (units.text(share, "ratio", 2), "rounds set aside", "disturbed by other processes; lower is better"),
-        (f"{sum(not one.doubts for one in facts):,}", "steady", f"of {len(facts):,} measured; higher is better"),
+        (f"{sum(not one.issues for one in facts):,}", "steady", f"of {len(facts):,} measured; higher is better"),
     ]
 
 

@@ -7,8 +7,8 @@ from statistics import fmean, median
 
 from suite import units
 from suite.analysis.case_figures import Facts
-from suite.analysis.estimates import counted
-from suite.analysis.learning_curves import AT_LAST
+from suite.analysis.estimates import kept_rounds
+from suite.analysis.learning_curves import FINAL_METRICS
 from suite.records import Metric, Series
 
 SHOWN_ELSEWHERE = {
@@ -18,7 +18,7 @@ SHOWN_ELSEWHERE = {
     "major_faults",
     "involuntary_switches",
     "queue_time",
-    *AT_LAST,
+    *FINAL_METRICS,
 }
 """Metrics that the ranked table or the table of what was learnt shows, or that data quality judges by."""
 WORTH_SHOWING = 0.01
@@ -64,7 +64,7 @@ def figures_of(facts: Facts) -> dict[Metric, str]:
 
 def typical(facts: Facts, series: Series) -> float:
     """The median over the rounds that count; of counts their mean, since most rounds have none."""
-    values = [value for turn in counted(facts.measurement, series.metric.name) for value in turn]
+    values = [value for turn in kept_rounds(facts.measurement, series.metric.name) for value in turn]
     return fmean(values) if series.metric.unit == "count" else median(values)
 
 

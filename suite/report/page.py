@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from suite.analysis.case_figures import Facts, facts_of_run
-from suite.analysis.estimates import CONFIDENCE, DISTURBED_SHARE, QUIET_ENOUGH
+from suite.analysis.estimates import CONFIDENCE, DISTURBED_SHARE, ENOUGH_UNDISTURBED
 from suite.records import Run
 from suite.report import chart
 from suite.report.headline import verdict
@@ -55,7 +55,7 @@ def page(run: Run, record_path: str) -> str:
             environment_json=json.dumps(run.header.environment, indent=2, ensure_ascii=False),
             confidence=CONFIDENCE,
             disturbed_share=DISTURBED_SHARE,
-            quiet_enough=QUIET_ENOUGH,
+            quiet_enough=ENOUGH_UNDISTURBED,
         )
     )
 

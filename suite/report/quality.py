@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from suite import units
 from suite.analysis.case_figures import Facts
-from suite.analysis.settings_in_effect import without_effect
+from suite.analysis.settings_in_effect import unmet_settings
 from suite.analysis.validity import verdict
 from suite.records import Run
 
@@ -63,7 +63,7 @@ def quality(run: Run, facts: Sequence[Facts]) -> Quality:
         points=points(facts),
         remarks=remarks,
         warnings=tuple((text, tuple(ids)) for text, ids in by_count),
-        record_warnings=(*run.warnings, *without_effect(run.header.environment)),
+        record_warnings=(*run.warnings, *unmet_settings(run.header.environment)),
         unremarkable=len(facts) - len(remarks),
     )
 
@@ -74,7 +74,7 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
     rounds = sum(one.taken for one in facts)
     return (
         (
-            sum(bool(one.doubts) for one in facts),
+            sum(bool(one.issues) for one in facts),
             len(facts),
             "cases have a verdict other than steady: something was seen that makes their numbers mean something else.",
         ),
@@ -103,13 +103,13 @@ def remark_on(facts: Facts) -> Remark | None:
     by_time = facts.stopped_by("time")
     share = (facts.disturbed or 0) / facts.taken
     differ = facts.spread >= PASSES_DIFFER_FROM
-    if not (facts.doubts or facts.unsettled or by_time or share >= MUCH_DISTURBED or differ):
+    if not (facts.issues or facts.unsettled or by_time or share >= MUCH_DISTURBED or differ):
         return None
     kept = " (all counted)" if share and not facts.set_aside else ""
     return Remark(
         id=facts.case.id,
-        verdict=verdict(facts.doubts) if facts.doubts else "",
-        reasons="; ".join(doubt.text for doubt in facts.doubts),
+        verdict=verdict(facts.issues) if facts.issues else "",
+        reasons="; ".join(issue.text for issue in facts.issues),
         unsettled=f"{facts.unsettled} of {visits}" if facts.unsettled else "",
         by_time=f"{by_time} of {visits}" if by_time else "",
         disturbed=units.text(share, "ratio", 2) + kept if share >= MUCH_DISTURBED else "",

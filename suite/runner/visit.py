@@ -9,7 +9,7 @@ from statistics import median
 from time import monotonic
 from typing import Any, Protocol
 
-from suite.analysis.estimates import counted, estimate, settled
+from suite.analysis.estimates import estimate, is_steady, kept_rounds
 from suite.records import Case, Measurement, Plan, Series, Stop, Visit, Visited
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
@@ -143,11 +143,11 @@ class Stay:
         while self._warmup_s < self._plan.warmup_seconds and not self._steady:
             chunk = worker.measure(seconds=WARMUP_CHUNK_S, steps_per_round=self._steps, min_rounds=WARMUP_CHUNK_ROUNDS)
             self._warmup_s += sum(chunk[0].values) * self._steps
-            self._steady = settled(before, chunk[0].values)
+            self._steady = is_steady(before, chunk[0].values)
             before = chunk[0].values
             self._warmup = join(self._warmup, chunk)
             self._steps = self._steps_of(median(before))
-        self._steady = self._steady or settled(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
+        self._steady = self._steady or is_steady(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
 
     def _steps_of(self, step_s: float) -> int:
         """Steps that fill a round. Sized anew while a worker warms up: the first steps may take many times as long."""
@@ -173,7 +173,7 @@ class Stay:
         """Relative half-width of the interval of the median of the turns so far."""
         if len(self._turns) < MIN_TURNS:
             return None
-        reached = estimate(counted(Measurement(join(*self._turns), (), (self._visit("time", None),))))
+        reached = estimate(kept_rounds(Measurement(join(*self._turns), (), (self._visit("time", None),))))
         return reached.precision if reached else None
 
     def _finish(self, stopped_by: Stop, precision: float | None) -> None:

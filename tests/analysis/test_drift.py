@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.analysis.drift import MIN_OTHERS, MIN_TURNS, coefficient, median_without, steadied
-from suite.analysis.estimates import counted, estimate
+from suite.analysis.drift import MIN_OTHERS, MIN_TURNS, coefficient, median_without, without_drift
+from suite.analysis.estimates import estimate, kept_rounds
 from suite.contracts.probes import STEP_TIME
 from suite.records import Case, Measurement, Metric, RunRecord, Series, Visit
 from tests.fakes.machines import MACHINES, Setting, measured
@@ -43,7 +43,7 @@ def run(source: random.Random, cases: int, turns: int, *, machine: float, own: f
 
 
 def medians(records: list[RunRecord]) -> list[float]:
-    return [estimate(counted(one.measurement)).median for one in records]
+    return [estimate(kept_rounds(one.measurement)).median for one in records]
 
 
 def errors(records: list[RunRecord]) -> list[float]:
@@ -52,7 +52,7 @@ def errors(records: list[RunRecord]) -> list[float]:
 
 def test_a_slowdown_of_all_cases_is_corrected():
     made = run(random.Random(3), 12, 40, machine=0.15, own=0.04)
-    before, after = errors(made), errors(steadied(made))
+    before, after = errors(made), errors(without_drift(made))
     differences = [[a - b for a in found for b in found if a < b] for found in (before, after)]
     assert stdev(differences[1]) < stdev(differences[0]) / 2
     assert stdev(after) < 0.01, "what is left is the middle speed of the run, which all cases share"
@@ -87,7 +87,7 @@ def test_differences_between_cases_are_no_less_steady_on_any_machine(machine):
     before, after = [], []
     for seed in range(3):
         records, _ = measured(Setting(machine), np.random.default_rng(seed))
-        for found, made in ((before, records), (after, steadied(records))):
+        for found, made in ((before, records), (after, without_drift(records))):
             logs = [math.log(value) for value in medians(made)]
             found += [one - median(logs) for one in logs]
     assert rms(after) <= 1.15 * rms(before), "of 72 cases; the correction itself is known as well as the others are"
@@ -112,7 +112,7 @@ def test_turns_of_a_replaced_worker_are_paired_with_those_of_the_same_seconds():
     series = tuple(replace(one, values=one.values[15:]) for one in late.series)
     replaced = replace(made[0], measurement=replace(late, series=series, visits=(visit, *late.visits[1:])))
     spread = [
-        stdev(math.log(value) for value in steadied([one, *made[1:]])[0].measurement.values("step_time"))
+        stdev(math.log(value) for value in without_drift([one, *made[1:]])[0].measurement.values("step_time"))
         for one in (replaced, replace(replaced, measurement=unplaced(replaced.measurement)))
     ]
     assert spread[0] < 0.7 * spread[1]
@@ -125,20 +125,20 @@ def unplaced(measurement: Measurement) -> Measurement:
 
 def test_cases_that_vary_each_by_itself_keep_their_medians():
     made = run(random.Random(5), 12, 40, machine=0.0, own=0.15)
-    moved = [math.log(a / b) for a, b in zip(medians(steadied(made)), medians(made), strict=True)]
+    moved = [math.log(a / b) for a, b in zip(medians(without_drift(made)), medians(made), strict=True)]
     assert max(map(abs, moved)) < 0.02
 
 
 def test_a_change_of_one_case_alone_is_not_corrected():
     steady = [record(f"c{number}", [[1.0] * 20]) for number in range(6)]
     jumps = record("jumps", [[1.0] * 10 + [2.0] * 10])
-    assert steadied([*steady, jumps])[-1] == jumps
+    assert without_drift([*steady, jumps])[-1] == jumps
 
 
 @pytest.mark.parametrize(("cases", "turns"), [(MIN_OTHERS, 40), (12, MIN_TURNS // 3)])
 def test_too_few_other_cases_or_turns_correct_nothing(cases, turns):
     made = run(random.Random(7), cases, turns, machine=0.2, own=0.05)
-    assert steadied(made) == made
+    assert without_drift(made) == made
 
 
 def test_cases_of_other_minutes_do_not_correct_a_case():
@@ -147,7 +147,7 @@ def test_cases_of_other_minutes_do_not_correct_a_case():
         RunRecord(one.case, "measured", measurement=moved(one.measurement, 1000.0 * number))
         for number, one in enumerate(made)
     ]
-    assert steadied(apart) == apart
+    assert without_drift(apart) == apart
 
 
 def moved(measurement: Measurement, seconds: float) -> Measurement:
@@ -164,7 +164,7 @@ def test_only_step_times_change_and_only_those_of_measured_cases():
         RunRecord(Case("s", "sgd", "cuda"), "skipped", "no CUDA device"),
         RunRecord(Case("f", "sgd", "cpu"), "failed"),
     ]
-    found = steadied([*made, *others])
+    found = without_drift([*made, *others])
     assert found[-2:] == others
     for before, after in zip(made, found, strict=False):
         assert after.measurement.values("cpu_time") == before.measurement.values("cpu_time")
@@ -175,8 +175,8 @@ def test_only_step_times_change_and_only_those_of_measured_cases():
 def test_learning_cases_are_neither_corrected_nor_used_to_correct_others():
     made = run(random.Random(15), 12, 40, machine=0.2, own=0.05)
     learning = [replace(one, case=replace(one.case, mode="learn")) for one in made]
-    assert steadied(learning) == learning
-    assert steadied([*made[:MIN_OTHERS], *learning[MIN_OTHERS:]])[0] == made[0]
+    assert without_drift(learning) == learning
+    assert without_drift([*made[:MIN_OTHERS], *learning[MIN_OTHERS:]])[0] == made[0]
 
 
 @given(values=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=20), chosen=st.integers(0, 19))

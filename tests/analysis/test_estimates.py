@@ -14,13 +14,13 @@ from scipy.stats import t as student
 from suite.analysis.estimates import (
     BATCHES,
     DISTURBED_SHARE,
-    QUIET_ENOUGH,
-    SETTLED_WITHIN,
+    ENOUGH_UNDISTURBED,
+    STEADY_WITHIN,
     batches,
-    counted,
     estimate,
+    is_steady,
+    kept_rounds,
     quantile,
-    settled,
     student_quantile,
     undisturbed,
 )
@@ -230,7 +230,7 @@ def test_a_round_is_quiet_while_its_threads_queued_for_no_more_than_the_disturbe
 def test_disturbed_rounds_are_set_aside_turn_by_turn():
     times = [[1.0, 9.0, 2.0], [8.0, 3.0]]
     queue = [0.0, 1.0, 0.0, 1.0, 0.0]
-    assert counted(measurement(times, [1.0] * 5, queue)) == [[1.0, 2.0], [3.0]]
+    assert kept_rounds(measurement(times, [1.0] * 5, queue)) == [[1.0, 2.0], [3.0]]
 
 
 @settings(deadline=None)
@@ -242,8 +242,8 @@ def test_which_rounds_count_depends_on_telemetry_and_never_on_the_step_times(que
     times = [float(index + 1) for index in range(len(queue))]
     permuted = random.Random(seed).sample(times, len(times))
     cpu = [1.0] * len(times)
-    kept = counted(measurement([times], cpu, queue))[0]
-    kept_permuted = counted(measurement([permuted], cpu, queue))[0]
+    kept = kept_rounds(measurement([times], cpu, queue))[0]
+    kept_permuted = kept_rounds(measurement([permuted], cpu, queue))[0]
     assert [times.index(value) for value in kept] == [permuted.index(value) for value in kept_permuted]
 
 
@@ -251,17 +251,17 @@ def test_which_rounds_count_depends_on_telemetry_and_never_on_the_step_times(que
 def test_all_rounds_count_where_too_few_are_quiet(disturbed, kept):
     times = [float(index) for index in range(1, 101)]
     queue = [1.0] * disturbed + [0.0] * (100 - disturbed)
-    assert QUIET_ENOUGH == 0.2
-    assert len(counted(measurement([times], [1.0] * 100, queue))[0]) == kept
+    assert ENOUGH_UNDISTURBED == 0.2
+    assert len(kept_rounds(measurement([times], [1.0] * 100, queue))[0]) == kept
 
 
 @pytest.mark.parametrize(("cpu", "queue"), [(None, None), ([1.0, 1.0], None), (None, [9.0, 9.0])])
 def test_all_rounds_count_where_telemetry_is_missing(cpu, queue):
-    assert counted(measurement([[1.0], [2.0]], cpu, queue)) == [[1.0], [2.0]]
+    assert kept_rounds(measurement([[1.0], [2.0]], cpu, queue)) == [[1.0], [2.0]]
 
 
 def test_no_rounds_are_no_turns():
-    assert counted(Measurement((), (), ())) == []
+    assert kept_rounds(Measurement((), (), ())) == []
 
 
 @settings(deadline=None)
@@ -291,13 +291,13 @@ def test_quantiles_interpolate():
 
 
 def test_a_warm_up_is_steady_once_two_successive_stretches_agree():
-    assert settled([1.0], [1.0 + SETTLED_WITHIN * 0.99])
-    assert settled([1.0, 1.0, 50.0], [1.0])
-    assert not settled([1.0], [1.0 + SETTLED_WITHIN * 1.01])
-    assert not settled([1.0], [1.0 - SETTLED_WITHIN * 1.01])
-    assert settled([0.0], [0.0])
-    assert not settled([0.0], [1e-9])
-    assert settled([1.0, 1.2, 1.4], [1.1, 1.3, 1.5]), "they differ by no more than the machine makes them vary"
-    assert not settled([1.0, 1.2, 1.4], [0.9, 1.0, 1.1]), "the second may still be falling"
-    assert not settled([], [1.0])
-    assert not settled([1.0], [])
+    assert is_steady([1.0], [1.0 + STEADY_WITHIN * 0.99])
+    assert is_steady([1.0, 1.0, 50.0], [1.0])
+    assert not is_steady([1.0], [1.0 + STEADY_WITHIN * 1.01])
+    assert not is_steady([1.0], [1.0 - STEADY_WITHIN * 1.01])
+    assert is_steady([0.0], [0.0])
+    assert not is_steady([0.0], [1e-9])
+    assert is_steady([1.0, 1.2, 1.4], [1.1, 1.3, 1.5]), "they differ by no more than the machine makes them vary"
+    assert not is_steady([1.0, 1.2, 1.4], [0.9, 1.0, 1.1]), "the second may still be falling"
+    assert not is_steady([], [1.0])
+    assert not is_steady([1.0], [])

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from suite.analysis.estimates import counted, estimate
+from suite.analysis.estimates import estimate, kept_rounds
 from suite.analysis.intervals import estimates
 from suite.analysis.variance_pooling import (
     between_variance,
@@ -57,7 +57,7 @@ def test_an_interval_of_turns_alone_would_not():
     shares = []
     for number in range(8):
         records, truth = measured(Setting(between=0.015), np.random.default_rng(number))
-        bounds = [estimate(counted(one.measurement)) for one in records]
+        bounds = [estimate(kept_rounds(one.measurement)) for one in records]
         shares.append(share(truth, [(one.low, one.high) for one in bounds]))
     assert sum(shares) / len(shares) < 0.85
 
@@ -77,7 +77,7 @@ def test_the_median_is_that_of_all_kept_rounds_whatever_the_other_cases():
 
 def test_the_interval_of_one_case_is_wider_than_among_others_and_never_that_of_its_turns_alone():
     records, _ = measured(Setting(between=0.0), np.random.default_rng(3))
-    turns = median(estimate(counted(one.measurement)).precision for one in records)
+    turns = median(estimate(kept_rounds(one.measurement)).precision for one in records)
     alone = median(estimates([one])[one.case.id].precision for one in records)
     assert alone > turns
     assert alone > median(one.precision for one in estimates(records).values())

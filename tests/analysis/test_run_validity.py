@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from suite.analysis.run_validity import doubts_of
+from suite.analysis.run_validity import issues_of_run
 from tests.fakes.machines import MACHINES, Setting, measured
 
 QUIET = ("still", "jitter of 0.1 and 1 s, 4 % each", "quiet with spells of 3 s, 10 %, +25 %")
@@ -11,7 +11,7 @@ QUIET = ("still", "jitter of 0.1 and 1 s, 4 % each", "quiet with spells of 3 s, 
 
 def kinds(setting: Setting, seed: int) -> dict[str, set[str]]:
     records, _ = measured(setting, np.random.default_rng(seed))
-    return {case_id: {doubt.kind for doubt in found} for case_id, found in doubts_of(records).items()}
+    return {case_id: {doubt.kind for doubt in found} for case_id, found in issues_of_run(records).items()}
 
 
 @pytest.mark.parametrize("climbing", [1, 3, 6, 8])
@@ -24,7 +24,7 @@ def test_cases_that_climb_within_visits_are_drifting_however_many_they_are(climb
 @pytest.mark.parametrize(("climbing", "said"), [(3, False), (6, True), (8, True)])
 def test_a_trend_of_most_cases_is_said_to_be_shared_and_what_decides_whose_it_is(climbing, said):
     records, _ = measured(Setting(cases=8, climbing=climbing, own=0.02), np.random.default_rng(1))
-    (doubt,) = doubts_of(records)["c0-sgd-cpu"]
+    (doubt,) = issues_of_run(records)["c0-sgd-cpu"]
     assert (f"so does that of {climbing} of the 8 cases of this run: by the machine, or by code" in doubt.text) == said
 
 
@@ -41,6 +41,6 @@ def test_two_levels_of_one_case_are_its_own_whatever_the_machine_does():
     series = records[0].measurement.series[0]
     values = tuple(float(value * by) for value, by in zip(series.values, own, strict=True))
     object.__setattr__(series, "values", values)
-    found = doubts_of(records)
+    found = issues_of_run(records)
     assert [doubt.kind for doubt in found["c0-sgd-cpu"]] == ["bimodal"]
     assert not any(found[case] for case in found if case != "c0-sgd-cpu")

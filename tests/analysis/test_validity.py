@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.analysis.validity import FEWEST_TURNS, doubts, summary, turns_of_visits, verdict
+from suite.analysis.validity import FEWEST_TURNS, issues, summary, turns_of_visits, verdict
 from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Interference, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
@@ -58,16 +58,16 @@ def steady(**changes) -> Measurement:
 
 
 def kinds(measurement: Measurement) -> list[str]:
-    return [doubt.kind for doubt in doubts(measurement)]
+    return [doubt.kind for doubt in issues(measurement)]
 
 
 def test_a_case_that_nothing_disturbed_is_steady():
-    assert doubts(steady()) == []
+    assert issues(steady()) == []
     assert verdict([]) == "steady"
 
 
 def test_a_record_without_readings_of_the_machine_is_judged_by_its_rounds():
-    assert doubts(replace(steady(), per_visit=())) == []
+    assert issues(replace(steady(), per_visit=())) == []
 
 
 def test_noise_alone_is_accused_once_in_a_hundred_at_most():
@@ -77,7 +77,7 @@ def test_noise_alone_is_accused_once_in_a_hundred_at_most():
     for _ in range(300):
         levels = [source.gauss(1.0, 0.01) for _ in range(3)]
         visits = [[level * value for value in scattered(source, tail=0.12)] for level in levels]
-        accused += bool(doubts(made(visits)))
+        accused += bool(issues(made(visits)))
     assert accused <= 3
 
 
@@ -86,7 +86,7 @@ def test_a_step_time_that_goes_one_way_in_most_visits_is_drifting(way):
     source = random.Random(3)
     trend = [1 + way * 0.1 * place / TURNS for place in range(TURNS)]
     drifts = [[a * b for a, b in zip(scattered(source, tail=0.0), trend, strict=True)] for _ in range(2)]
-    (found,) = doubts(made([*drifts, scattered(source)]))
+    (found,) = issues(made([*drifts, scattered(source)]))
     assert found.kind == "drifting"
     assert found.text.startswith("its step time climbs by" if way > 0 else "its step time falls by")
     assert kinds(made([drifts[0], scattered(source), scattered(source)])) == [], "one visit of three is not most"
@@ -95,7 +95,7 @@ def test_a_step_time_that_goes_one_way_in_most_visits_is_drifting(way):
 def test_a_step_with_two_levels_is_bimodal_and_the_text_gives_both():
     source = random.Random(4)
     visits = [[value * source.choice((1.0, 1.3)) for value in scattered(source, tail=0.0)] for _ in range(3)]
-    (found,) = doubts(made(visits))
+    (found,) = issues(made(visits))
     assert found.kind == "bimodal"
     assert found.text.startswith("its step time is 10.1 ms in")
     assert "13.1 ms in" in found.text
@@ -108,7 +108,7 @@ def test_a_tail_is_no_second_level():
         [0.015 * (1 + (0.5 * source.random() if source.random() < 0.2 else 0.01 * source.random())) for _ in range(30)]
         for _ in range(3)
     ]
-    assert doubts(made(visits)) == []
+    assert issues(made(visits)) == []
 
 
 def test_turns_are_those_of_their_visits():
@@ -133,20 +133,20 @@ def test_few_turns_show_no_two_levels(count, level):
     ],
 )
 def test_the_text_of_an_issue_names_the_reading(changes, kind, text):
-    (found,) = doubts(steady(**changes))
+    (found,) = issues(steady(**changes))
     assert (found.kind, found.text) == (kind, text)
 
 
 def test_a_busy_neighbour_is_named_and_that_it_holds_much_memory_too():
-    load, hungry = doubts(steady(others_cores=0.9, neighbours=(Neighbour(9, "stress", 0.9, 2 << 30),)))
+    load, hungry = issues(steady(others_cores=0.9, neighbours=(Neighbour(9, "stress", 0.9, 2 << 30),)))
     assert load.text == "others (stress) used 0.90 cores' worth of time meanwhile"
     assert hungry.text == "stress held 2.00 GiB and used 0.90 of a core"
 
 
 def test_a_neighbour_that_waits_for_the_cores_that_a_worker_keeps_from_it_is_a_load():
-    (found,) = doubts(steady(cpu_pressure=0.8, neighbours=(Neighbour(9, "stress", 0.07, 1 << 20),)))
+    (found,) = issues(steady(cpu_pressure=0.8, neighbours=(Neighbour(9, "stress", 0.07, 1 << 20),)))
     assert found.text == "others (stress) waited for a core 80% of the time"
-    assert doubts(steady(cpu_pressure=0.8)) == [], "nobody else was there: its own ranks waited for each other"
+    assert issues(steady(cpu_pressure=0.8)) == [], "nobody else was there: its own ranks waited for each other"
 
 
 def test_a_hungry_neighbour_that_waits_for_the_cores_is_named_too_and_a_large_idle_one_is_not():
@@ -160,9 +160,9 @@ def test_a_hungry_neighbour_that_waits_for_the_cores_is_named_too_and_a_large_id
 def test_pages_read_from_a_disk_in_many_rounds_are_swapping():
     source = random.Random(6)
     visits = [scattered(source) for _ in range(3)]
-    (found,) = doubts(made(visits, major_faults=[3] * 9 + [0] * 81))
+    (found,) = issues(made(visits, major_faults=[3] * 9 + [0] * 81))
     assert found.text == "pages were read from a disk in 10% of its rounds"
-    assert doubts(made(visits, major_faults=[3] * 3 + [0] * 87)) == []
+    assert issues(made(visits, major_faults=[3] * 3 + [0] * 87)) == []
 
 
 def allocators(usual_s: float, usual_faults: float, steady_faults: float = 1.0) -> Measurement:
@@ -172,7 +172,7 @@ def allocators(usual_s: float, usual_faults: float, steady_faults: float = 1.0) 
 
 
 def test_an_allocator_that_was_measured_to_cost_much_is_named_with_what_to_set():
-    (found,) = doubts(allocators(0.016, 1657.0))
+    (found,) = issues(allocators(0.016, 1657.0))
     assert found.kind == "allocator"
     assert found.text.startswith("38% of a step is 1.7 k page faults; with MALLOC_TRIM_THRESHOLD_=")
     assert found.text.endswith("it is 1.60 times as fast")
@@ -180,17 +180,17 @@ def test_an_allocator_that_was_measured_to_cost_much_is_named_with_what_to_set()
 
 @pytest.mark.parametrize(("usual_s", "faults"), [(0.0102, 1657.0), (0.016, 2.0)])
 def test_the_allocator_is_no_issue_if_it_costs_little_or_maps_no_more_pages(usual_s, faults):
-    assert doubts(allocators(usual_s, faults)) == []
+    assert issues(allocators(usual_s, faults)) == []
 
 
 def test_a_device_slowed_by_heat_is_throttled():
     slowed = Series(Metric("gpu0_slowed", "1", "lower", ""), (0.0, 1.0, 1.0, 0.0))
-    (found,) = doubts(replace(steady(), surveyed=(slowed,)))
+    (found,) = issues(replace(steady(), surveyed=(slowed,)))
     assert found.text == "heat or power lowered the clock of gpu0 in 50% of the looks"
 
 
 def test_a_summary_counts_the_issues():
-    load, throttled = doubts(steady(others_cores=0.9)), doubts(steady(throttled=0.3, others_cores=0.9))
+    load, throttled = issues(steady(others_cores=0.9)), issues(steady(throttled=0.3, others_cores=0.9))
     assert summary([[], load, throttled]) == "1 of 3 measured cases steady; loaded 2, throttled 1"
     assert summary([[], []]) == "2 of 2 measured cases steady"
     assert verdict(throttled) == "loaded, throttled"
@@ -203,7 +203,7 @@ def test_a_summary_counts_the_issues():
 )
 def test_any_record_has_a_verdict(values, cores, share):
     seen = replace(QUIET, others_cores=cores, stolen=share, throttled=share, cpu_pressure=share)
-    found = doubts(made([values], seen))
+    found = issues(made([values], seen))
     assert all(doubt.text and math.isfinite(len(doubt.text)) for doubt in found)
     assert len({doubt.kind for doubt in found}) == len(found)
 

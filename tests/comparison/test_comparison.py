@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.analysis.thresholds import Limits, limits_of
+from suite.analysis.thresholds import Thresholds, thresholds_of
 from suite.cli import main
 from suite.comparison.changes import BETWEEN_RUNS, FEWEST, Comparison, compare
 from suite.comparison.formats import as_json, as_table, exit_code
@@ -25,7 +25,7 @@ CASES = [
     for structure in ("seed_cnn", "plain_d4w32", "residual_d4w32", "residual_d8w32", "resnet18", "mobilenet_v3_small")
     for optimizer in ("sgd_momentum", "adam", "adamw", "rmsprop")
 ]
-LIMITS = Limits()
+LIMITS = Thresholds()
 GOLDEN = TESTS / "golden" / "record_schema_5"
 
 
@@ -278,6 +278,6 @@ def test_a_file_that_is_no_record_is_one_sentence(tmp_path, capsys):
 
 
 def test_percentages_are_read_with_and_without_their_sign():
-    assert limits_of("1", "5%", "0.5 %") == Limits(0.01, 0.05, 0.005)
+    assert thresholds_of("1", "5%", "0.5 %") == Thresholds(0.01, 0.05, 0.005)
     with pytest.raises(StepmarkError, match="above 0"):
-        limits_of("-1", "5", "1")
+        thresholds_of("-1", "5", "1")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.analysis.estimates import counted, estimate, throughput
+from suite.analysis.estimates import estimate, kept_rounds, throughput
 from suite.analysis.intervals import estimates
 from suite.contracts.probes import STEP_TIME
 from suite.exports.formats import FORMATS, export
@@ -164,7 +164,7 @@ def test_pytest_benchmark_gets_exactly_the_rounds_that_count():
     exported = {one["params"]["case_id"]: one["stats"] for one in benchmarks(run)}
     for record in run.cases:
         if record.outcome == "measured":
-            kept = [value for turn in counted(record.measurement) for value in turn]
+            kept = [value for turn in kept_rounds(record.measurement) for value in turn]
             assert exported[record.case.id]["data"] == kept
             assert exported[record.case.id]["rounds"] == len(kept)
             assert exported[record.case.id]["median"] == median(kept)
@@ -222,7 +222,7 @@ def test_training_step(benchmark, case_id):
 
 def test_the_layout_and_every_figure_are_those_that_pytest_benchmark_itself_writes(tmp_path):
     record = read_run(GOLDEN).cases[0]
-    rounds = [value for turn in counted(record.measurement) for value in turn]
+    rounds = [value for turn in kept_rounds(record.measurement) for value in turn]
     (tmp_path / "cases").mkdir()
     test = tmp_path / "cases" / "test_training_step.py"
     test.write_text(THEIRS.format(rounds=rounds, case_id=record.case.id))
@@ -267,4 +267,4 @@ def test_the_real_pytest_benchmark_command_compares_two_exported_files(tmp_path)
     assert sorted(row["param:case_id"] for row in compared) == sorted(ids * 2)
     for row in compared:
         (record,) = (record for record in run.cases if record.case.id == row["param:case_id"])
-        assert float(row["median"]) == estimate(counted(record.measurement)).median
+        assert float(row["median"]) == estimate(kept_rounds(record.measurement)).median

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.contracts.probes import STEP_TIME
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.record.store import Planned
@@ -173,7 +173,7 @@ def planned(**changes: Any) -> Planned:
         rows=ROWS,
         levels=levels_of(ROWS),
         left_out={},
-        limits=Limits(),
+        limits=Thresholds(),
         memory_tolerance=0.02,
         metrics=("step_time", "peak_memory", "allocations", "host_reads"),
         budget_s=3600.0,

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.verdict import GateVerdict, Judged, LeftOut
 
 NASTY = '<b>&"x"|`y`|\x00\x1b[31m%0A::error::@me\n*z*\ud800\ufffe]]>--></script>'
@@ -63,7 +63,7 @@ def verdict(*cases: Judged, **fields: Any) -> GateVerdict:
         "baseline": "main",
         "candidate": "HEAD",
         "arms": ARMS,
-        "limits": Limits(),
+        "limits": Thresholds(),
         "memory_tolerance": 0.02,
         "blocks": 24,
         "control_blocks": 6,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.analysis.thresholds import VERDICTS, Limits
+from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.gate.formats import FORMATS, markdown
 from suite.gate.formats.forest import MARGIN_PX, PLOT_PX, forest
 from suite.gate.formats.numbers import change, percent
@@ -597,7 +597,7 @@ ANY = st.builds(
     baseline=TEXTS,
     candidate=TEXTS,
     arms=st.dictionaries(st.sampled_from(["baseline", "candidate"]), ARMS),
-    limits=st.builds(Limits, tolerance=SHARES, margin=SHARES, alpha=SHARES),
+    limits=st.builds(Thresholds, tolerance=SHARES, margin=SHARES, alpha=SHARES),
     memory_tolerance=SHARES,
     cases=st.lists(JUDGED, max_size=4).map(tuple),
     levels=st.lists(JUDGED, max_size=2).map(tuple),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import EVERY, explained, levels_of
 from suite.gate.deciding.forecast import CHANCE, smallest
 from suite.gate.deciding.procedure import Procedure
@@ -24,7 +24,7 @@ ROWS = [
     for case in (Case(f"net{number}", optimizer, "cpu") for number in range(4) for optimizer in OPTIMIZERS)
 ]
 NAMES = [row.id for row in ROWS]
-LIMITS = Limits()
+LIMITS = Thresholds()
 Draw = Callable[[np.random.Generator], float]
 
 

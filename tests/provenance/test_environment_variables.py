@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.analysis.settings_in_effect import without_effect
+from suite.analysis.settings_in_effect import unmet_settings
 from suite.provenance.environment import facts
 from suite.provenance.environment_variables import LONGEST, moving_steps
 from suite.records import Plan
@@ -74,6 +74,6 @@ def test_variables_are_those_that_the_workers_get(monkeypatch):
     ],
 )
 def test_a_setting_that_did_not_hold_is_said(facts, said):
-    found = without_effect(facts)
+    found = unmet_settings(facts)
     assert len(found) == (said is not None)
     assert said is None or said in found[0]

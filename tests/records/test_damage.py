@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite import report
-from suite.analysis.thresholds import limits_of
+from suite.analysis.thresholds import thresholds_of
 from suite.comparison import formats
 from suite.comparison.changes import compare
 from suite.exports.formats import FORMATS, export
@@ -87,7 +87,7 @@ def use(run: Run) -> None:
     assert "<html" in report.render(run, record_path="somewhere")
     for name in FORMATS:
         assert export(run, name)
-    limits = limits_of("1%", "5%", "1%")
+    limits = thresholds_of("1%", "5%", "1%")
     for other in (read_run(GOLDEN / "record_schema_5"), run):
         for baseline, candidate in ((run, other), (other, run)):
             found = compare(baseline, candidate, limits, 0.05)

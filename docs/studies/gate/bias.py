@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from live import trials
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding import control
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.procedure import estimates
@@ -48,7 +48,7 @@ def noise_of(names: list[str], table: Values) -> dict[str, float]:
     return {name: error * math.sqrt(count) for name, (_, error, _, count) in columns}
 
 
-def is_confirmed(draw: Callable[[int], Values], bias: Values, limits: Limits) -> tuple[bool, int]:
+def is_confirmed(draw: Callable[[int], Values], bias: Values, limits: Thresholds) -> tuple[bool, int]:
     """Whether one made gate confirms a suspicion, and after how many blocks that look into it."""
     names = [str(place) for place in range(len(bias))]
     noise = noise_of(names, draw(10))
@@ -79,7 +79,7 @@ def main() -> None:
                 def draw(count: int, table: Values = table) -> Values:
                     return table[chance.integers(len(table), size=count)] * chance.choice([-1, 1], size=(count, 1))
 
-                found.append(is_confirmed(draw, bias, Limits()))
+                found.append(is_confirmed(draw, bias, Thresholds()))
             confirmed, blocks = (sum(one[place] for one in found) / gates for place in (0, 1))
             print(f"| {condition} | {size:.0%} in {where} | {confirmed:.1%} | {blocks:.1f} |", flush=True)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from error import rows_of
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
 from suite.gate.deciding.verdict_builder import is_dependent
@@ -43,7 +43,7 @@ def drifting(chance: np.random.Generator, columns: int, correlation: float) -> V
 def gate(correlation: float, cases: int, shared: float, seed: int) -> tuple[bool, bool]:
     """Whether one gate alarms, and whether it is void."""
     chance, rows = np.random.default_rng(seed), rows_of(cases)
-    names, limits = [row.id for row in rows], Limits()
+    names, limits = [row.id for row in rows], Thresholds()
     own, common = drifting(chance, cases, correlation), drifting(chance, 1, correlation)
     noise = NOISE * (math.sqrt(1 - shared) * own + math.sqrt(shared) * common) + math.log1p(limits.tolerance)
     procedure = Procedure(names, levels_of(rows), limits, seed)

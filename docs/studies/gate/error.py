@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
 from suite.gate.record.values import Row
@@ -91,7 +91,7 @@ def gate(condition: Condition, seed: int) -> tuple[set[str], set[str], float, in
     noise = condition.noise * (math.sqrt(1 - SHARED) * own + math.sqrt(SHARED) * shared)
     slower = set(chance.permutation(names)[: condition.slower].tolist())
     truth = {name: math.log1p(condition.by if name in slower else condition.rest) for name in names}
-    limits = Limits()
+    limits = Thresholds()
     procedure = Procedure(names, levels_of(rows), limits, seed)
     while procedure.open and procedure.blocks < MOST_BLOCKS:
         values = noise[procedure.blocks]

@@ -22,7 +22,7 @@ from statistics import median
 
 from gathered import study
 from live import RAW
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
 from suite.gate.record.values import Row
@@ -52,7 +52,7 @@ class Change:
 
 CHANGES = (
     Change("nothing"),
-    Change("every case", Limits().tolerance),
+    Change("every case", Thresholds().tolerance),
     *(Change("one case", effect) for effect in (0.01, 0.02, 0.03, 0.05, 0.10)),
     *(Change("one optimizer", effect) for effect in (0.02, 0.03)),
 )
@@ -112,7 +112,7 @@ def gate(number: int, blocks: Sequence[Block], change: Change, most: int) -> tup
     chance = random.Random(number)  # noqa: S311 - blocks are dealt
     names = sorted(blocks[0])
     rows = [Row(name, case_of(name), case_of(name), together=True) for name in names]
-    procedure = Procedure(names, levels_of(rows), Limits(), number)
+    procedure = Procedure(names, levels_of(rows), Thresholds(), number)
     victims = victims_of(change, procedure, number)
     shift = {name: math.log1p(change.effect) if name in victims else 0.0 for name in names}
     while procedure.open and procedure.blocks < most:

@@ -11,7 +11,7 @@ import math
 from gathered import Study, Trial, is_victim, step_times, study
 from live import CONDITIONS
 from redealt import case_of
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
 from suite.gate.record.values import Row
@@ -21,7 +21,7 @@ def called(trial: Trial) -> dict[str, str]:
     """The verdict on each case and level, by name."""
     names = sorted(one["name"] for one in step_times(trial))
     rows = [Row(name, case_of(name), case_of(name), together=True) for name in names]
-    procedure = Procedure(names, levels_of(rows), Limits(), trial["seed"])
+    procedure = Procedure(names, levels_of(rows), Thresholds(), trial["seed"])
     for block in trial["comparison"]:
         if procedure.open:
             ratios = {name: block.get(name) for name in procedure.open}

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.replay import has_lost, log_ratios, mode_of, ratio_in
 from suite.gate.record.store import Gate
 
@@ -22,7 +22,7 @@ class Circumstances(TypedDict):
     baseline: str
     candidate: str
     arms: dict[str, Any]
-    limits: Limits
+    limits: Thresholds
     memory_tolerance: float
     control_blocks: int
     noise: float | None

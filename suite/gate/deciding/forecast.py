@@ -13,7 +13,7 @@ from statistics import median
 
 from scipy import stats
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.statistics import spending
 from suite.gate.record.store import Gate
 from suite.gate.record.values import Block, Row
@@ -82,7 +82,7 @@ def measured(gate: Gate) -> Costs | None:
     return Costs(sum(block.seconds for block in gate.of("trial")), once_s, start_s, case_s)
 
 
-def too_few(costs: Costs, cases: int, budget_s: float, limits: Limits, names: int, slack: float = 1.0) -> str:
+def too_few(costs: Costs, cases: int, budget_s: float, limits: Thresholds, names: int, slack: float = 1.0) -> str:
     """Why no regression of any size can be shown within a budget, and what would do; empty where one can.
 
     Args:
@@ -111,7 +111,7 @@ def brief(seconds: float) -> str:
     return f"{math.ceil(seconds)}s" if seconds < 100 else f"{math.ceil(round(seconds / 60, 6))}m"
 
 
-def smallest(noise: float, blocks: int, limits: Limits, names: int) -> float:
+def smallest(noise: float, blocks: int, limits: Thresholds, names: int) -> float:
     """The smallest slowdown in one case that so many blocks find with `CHANCE`; infinite where they find none.
 
     At one of the looks, the t of that many blocks has to reach what is permitted to it, shared among all names; in the

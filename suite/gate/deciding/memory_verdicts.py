@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from suite.analysis.exact_metrics import METRICS, growth, tolerance_of
-from suite.analysis.thresholds import Verdict
+from suite.analysis.thresholds import ChangeVerdict
 from suite.gate.deciding import memory
 from suite.gate.record.store import Gate
 from suite.gate.record.values import Row
@@ -34,7 +34,7 @@ def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]
 def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
     """One row's memory by one metric."""
     towards = memory.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
-    verdict: Verdict = "no change"
+    verdict: ChangeVerdict = "no change"
     if towards and len(before) < memory.READINGS:
         verdict = "inconclusive"
     elif towards:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from suite.analysis.thresholds import Limits, Verdict
+from suite.analysis.thresholds import ChangeVerdict, Thresholds
 from suite.gate.deciding.attribution import explained
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.moderation import moderated
@@ -71,7 +71,7 @@ class Known:
 class Settled:
     """A verdict, and after how many blocks it fell."""
 
-    verdict: Verdict
+    verdict: ChangeVerdict
     blocks: int
 
 
@@ -86,7 +86,7 @@ class Procedure:
     """
 
     def __init__(
-        self, cases: Sequence[str], levels: Mapping[str, Sequence[str]], limits: Limits, seed: int = 0
+        self, cases: Sequence[str], levels: Mapping[str, Sequence[str]], limits: Thresholds, seed: int = 0
     ) -> None:
         self.cases = tuple(cases)
         self.levels = {name: tuple(members) for name, members in levels.items()}
@@ -155,7 +155,7 @@ class Procedure:
     def _look(self, share: float, *, final: bool) -> None:
         known = self.known()
         permitted = self.limits.alpha * share
-        verdicts: tuple[tuple[Verdict, int], ...] = (("regression", 1), ("improvement", -1))
+        verdicts: tuple[tuple[ChangeVerdict, int], ...] = (("regression", 1), ("improvement", -1))
         for verdict, side in verdicts:
             for name, p_value in self._adjusted(known, verdict, side, permitted).items():
                 if p_value <= permitted:
@@ -167,7 +167,7 @@ class Procedure:
             ):
                 self.settled[case] = Settled("no change", self.blocks)
 
-    def _settle_levels(self, verdict: Verdict) -> None:
+    def _settle_levels(self, verdict: ChangeVerdict) -> None:
         """A level of which each case is settled alike is settled with them: their mean can be nothing else."""
         for name, members in self.levels.items():
             if all(member in self.settled and self.settled[member].verdict == verdict for member in members):
@@ -178,7 +178,7 @@ class Procedure:
         slower = {name for name, settled in self.settled.items() if settled.verdict == "regression"}
         return one.slower <= 1 - CONFIDENCE and any(case in self.levels[name] for name in slower & self.levels.keys())
 
-    def explained(self, known: Mapping[str, Known], verdict: Verdict = "regression") -> dict[str, str]:
+    def explained(self, known: Mapping[str, Known], verdict: ChangeVerdict = "regression") -> dict[str, str]:
         """Each case and level of a verdict -> the one of them that explains it, itself where none does."""
         changed = [name for name, settled in self.settled.items() if settled.verdict == verdict]
         side = 1 if verdict == "regression" else -1
@@ -191,7 +191,9 @@ class Procedure:
         pointless = one.mean < math.log1p(limits.tolerance) or bound < math.log1p(2 * limits.tolerance)
         return bound < math.log1p(limits.margin) and (final or pointless)
 
-    def _adjusted(self, known: Mapping[str, Known], verdict: Verdict, side: int, permitted: float) -> dict[str, float]:
+    def _adjusted(
+        self, known: Mapping[str, Known], verdict: ChangeVerdict, side: int, permitted: float
+    ) -> dict[str, float]:
         """P-values of cases and levels, adjusted over all of them but those that have this verdict already. The signs
         are looked at where the t alone is no larger than `permitted`.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.analysis.estimates import QUIET_ENOUGH, undisturbed
+from suite.analysis.estimates import ENOUGH_UNDISTURBED, undisturbed
 from suite.gate.record.values import Paired
 from suite.records import Series
 
@@ -34,15 +34,15 @@ class Ratio:
 def ratio_of(paired: Paired, metric: str = "step_time") -> Ratio:
     """The log ratio of a metric over the pieces that count: those in which neither side queued for a core.
 
-    Chosen by telemetry alone, for both sides at once. Where fewer than `QUIET_ENOUGH` of the pieces of either order
-    are quiet, none is: the block tells nothing of the case.
+    Chosen by telemetry alone, for both sides at once. Where fewer than `ENOUGH_UNDISTURBED` of the pieces of
+    either order are quiet, none is: the block tells nothing of the case.
     """
     orders = np.array(paired.orders)
     kept = undisturbed_pieces(paired)
     logs = piece_logs(paired.candidate, metric, len(orders)) - piece_logs(paired.baseline, metric, len(orders))
     usable = kept & np.isfinite(logs)
     by_order = [logs[usable & (orders == order)] for order in (0, 1)]
-    wanted = [max(1, QUIET_ENOUGH * np.sum(orders == order)) for order in (0, 1)]
+    wanted = [max(1, ENOUGH_UNDISTURBED * np.sum(orders == order)) for order in (0, 1)]
     if any(len(one) < least for one, least in zip(by_order, wanted, strict=True)):
         return Ratio(math.nan, math.nan, int(usable.sum()), len(orders))
     spread = math.sqrt(sum(float(np.var(one, ddof=1)) / len(one) if len(one) > 1 else 0.0 for one in by_order)) / 2

@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 from typing import TypedDict
 
-from suite.analysis.thresholds import Verdict
+from suite.analysis.thresholds import ChangeVerdict
 from suite.gate.deciding import control, forecast
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.conditions import circumstances
@@ -38,7 +38,7 @@ DEPENDENCE_LEVEL = 0.005
 """Share of gates of independent blocks that are void because their blocks seem to depend on each other."""
 LEAST_CORRELATION = 0.1
 """Of neighbouring blocks, up to which their dependence makes no more false alarms than are said."""
-ORDER: tuple[Verdict, ...] = ("regression", "inconclusive", "improvement", "no change")
+ORDER: tuple[ChangeVerdict, ...] = ("regression", "inconclusive", "improvement", "no change")
 
 
 def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
@@ -165,7 +165,7 @@ def case_judged(
     medians = [medians_of(block, name) for block in blocks]
     sides = [[pair[side] for pair in medians if pair] for side in (0, 1)]
     told = known.blocks if known else 0
-    verdict: Verdict = settled.verdict if settled else "inconclusive"
+    verdict: ChangeVerdict = settled.verdict if settled else "inconclusive"
     explanation = explanations.get(name, name)
     return Judged(
         name=name,
@@ -261,7 +261,7 @@ def level_judged(
 ) -> Judged:
     """All cases of a level."""
     settled = procedure.settled.get(name)
-    verdict: Verdict = settled.verdict if settled else "inconclusive"
+    verdict: ChangeVerdict = settled.verdict if settled else "inconclusive"
     one = figures(known[name])
     if settled is None and one["ruled_out"] < procedure.limits.margin:
         verdict = "no change"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from suite.analysis.thresholds import Limits, Verdict
+from suite.analysis.thresholds import ChangeVerdict, Thresholds
 from suite.gate.formats.numbers import change, percent
 from suite.gate.formats.sentences import case_label, finding, is_time, level_label
 from suite.gate.verdict import GateVerdict, Judged
@@ -36,7 +36,7 @@ reaches beyond is cut off, so that one huge change does not squeeze the others."
 REACH_MOST = 100.0
 """Whatever the changes are: a hundredfold is a broken measurement, and beyond it pixels overflow."""
 MOST_TICKS = 6
-SHAPES: dict[Verdict, str] = {
+SHAPES: dict[ChangeVerdict, str] = {
     "regression": "m0-6l6 11h-12z",  # a triangle, up
     "improvement": "m0 6l6-11h-12z",  # a triangle, down
     "no change": "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",  # a circle
@@ -86,7 +86,7 @@ class Row:
     y: int
     label: str
     whole: str
-    verdict: Verdict
+    verdict: ChangeVerdict
     line: str
     shape: str
     figures: str
@@ -139,7 +139,7 @@ def forest(verdict: GateVerdict) -> Forest | None:
     )
 
 
-def axis_of(some: Sequence[Judged], limits: Limits) -> Axis:
+def axis_of(some: Sequence[Judged], limits: Thresholds) -> Axis:
     """An axis that shows zero, both limits, and all intervals but what reaches far beyond the others."""
     ends = [end for one in some for end in (one.low, one.high, one.change) if math.isfinite(end)]
     reach = max(REACH_MARGINS * limits.margin, REACH_MEDIANS * median(map(abs, ends)) if ends else 0.0)

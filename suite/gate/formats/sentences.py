@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from suite.analysis.thresholds import Verdict
+from suite.analysis.thresholds import ChangeVerdict
 from suite.errors import ExitCode
 from suite.gate.formats.numbers import change, limit, percent_above, size
 from suite.gate.verdict import GateVerdict, Judged, LeftOut
@@ -193,7 +193,7 @@ def regressed(verdict: GateVerdict) -> str:
     return f"{text}; besides, {failed(verdict)}" if verdict.failed else text
 
 
-def counted(verdict: GateVerdict, kind: Verdict) -> list[str]:
+def counted(verdict: GateVerdict, kind: ChangeVerdict) -> list[str]:
     """How many cases have a verdict, by metric: `1 of 24 cases is slower`, `2 of 24 are larger in allocations`."""
     found = []
     for metric in dict.fromkeys(one.metric for one in verdict.cases):

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic
 
-from suite.analysis.exact_metrics import footprint
+from suite.analysis.exact_metrics import exact_metrics
 from suite.gate.measuring.block import refuse_strays, start
 from suite.gate.measuring.pair import OneFailed, answer
 from suite.gate.measuring.sides import BothSides, SideWorker
@@ -37,7 +37,7 @@ def measure_memory(setting: BothSides, rows: Sequence[Row], index: int, seed: in
                 for place, case in enumerate((row.baseline, row.candidate)):
                     begin = partial(launchers[place].begin_survey, case, SURVEY)
                     workers.append(answer(place, begin))
-                first, second = (footprint(answer(place, workers[place].surveyed)) for place in range(len(WHO)))
+                first, second = (exact_metrics(answer(place, workers[place].surveyed)) for place in range(len(WHO)))
                 found[row.id] = (first, second)
             except OneFailed:
                 continue  # the blocks will tell why

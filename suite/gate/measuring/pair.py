@@ -16,7 +16,7 @@ from functools import partial
 from statistics import median
 from typing import TypeVar
 
-from suite.analysis.estimates import settled
+from suite.analysis.estimates import is_steady
 from suite.gate.measuring.sides import SideWorker
 from suite.gate.record.values import Mode, Paired
 from suite.measuring.barrier import LOST
@@ -206,7 +206,7 @@ def warm_up(chunk: Callable[[], Sequence[tuple[Series, ...]]]) -> float:
     before = [series[0].values for series in chunk()]
     for _ in range(WARM_CHUNKS - 1):
         now = [series[0].values for series in chunk()]
-        if all(settled(was, is_now) for was, is_now in zip(before, now, strict=True)):
+        if all(is_steady(was, is_now) for was, is_now in zip(before, now, strict=True)):
             return max(map(median, now))
         before = now
     return max(map(median, before))

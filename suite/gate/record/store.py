@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self, cast
 
-from suite.analysis.thresholds import Limits
+from suite.analysis.thresholds import Thresholds
 from suite.gate.record.values import KINDS, WHO, Block, Mode, Paired, Reading, Row, Told
 from suite.records import Plan, Series, StepmarkError
 from suite.records.atomic_files import cannot_write
@@ -53,7 +53,7 @@ class Planned:
     rows: tuple[Row, ...]
     levels: dict[str, tuple[str, ...]]
     left_out: dict[str, str]
-    limits: Limits
+    limits: Thresholds
     memory_tolerance: float
     metrics: tuple[str, ...]
     budget_s: float
