@@ -149,7 +149,7 @@ def hot() -> None:
                 taken = record_rounds(
                     step, seconds=WARM_S + BURST_S, steps_per_round=int(steps), min_rounds=BURST_ROUNDS
                 )
-                rounds = list(taken[0].values)
+                rounds = list(taken.step_time)
             print(json.dumps(after_warm(rounds, int(steps))), flush=True)
 
 
@@ -197,15 +197,15 @@ def turns(made: list[Worker], steps: int) -> tuple[list[float], list[float]]:
         for other in made[1:]:
             other.measure(seconds=0.0, steps_per_round=1, min_rounds=1)
         warming, rest = turn(made[0], steps, TURN_S)
-        first.append(warming[0].values[0])
-        counted += rest[0].values
+        first.append(warming.step_time[0])
+        counted += rest.step_time
     return first, counted
 
 
 def uninterrupted(worker: Worker, steps: int) -> list[float]:
     """Rounds of the same worker without a pause; seconds of a step."""
     rounds = worker.measure(seconds=WARM_S + BURST_S, steps_per_round=steps, min_rounds=BURST_ROUNDS)
-    return after_warm(rounds[0].values, steps)
+    return after_warm(rounds.step_time, steps)
 
 
 def repetition(case: Case, threads: int) -> dict[str, float]:
@@ -214,7 +214,7 @@ def repetition(case: Case, threads: int) -> dict[str, float]:
     with workers(case, threads) as made:
         loop = HotLoop(case, threads)
         try:
-            per_step = median(made[0].measure(seconds=0.0, steps_per_round=1, min_rounds=5)[0].values[1:])
+            per_step = median(made[0].measure(seconds=0.0, steps_per_round=1, min_rounds=5).step_time[1:])
             steps = max(1, round(ROUND_S / per_step))
             for number in range(BURSTS):
                 for kind in KINDS if number % 2 == 0 else reversed(KINDS):  # what drifts one way falls on all

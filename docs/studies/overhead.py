@@ -117,7 +117,7 @@ def bare_loop() -> float:
         return perf_counter() - started
 
     def suite_s() -> float:
-        return record_rounds(step, seconds=0.0, steps_per_round=1, min_rounds=2)[0].values[1]
+        return record_rounds(step, seconds=0.0, steps_per_round=1, min_rounds=2).step_time[1]
 
     def second_bare_s() -> float:
         bare_s()

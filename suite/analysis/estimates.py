@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TypeVar
 
-from suite.records import Measurement
+from suite.records import Measurement, Rounds
 
 T = TypeVar("T")
 
@@ -96,8 +96,19 @@ def kept_rounds(measurement: Measurement, metric: str = "step_time") -> list[lis
     Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
     rounds from here, so that all of them agree. Empty where the metric was not taken.
     """
-    parts = measurement.by_turn(metric)
-    cpu, queue = measurement.by_turn("cpu_time"), measurement.by_turn("queue_time")
+    return kept(*(measurement.by_turn(name) for name in (metric, "cpu_time", "queue_time")))
+
+
+def kept_of_turns(turns: Sequence[Rounds]) -> list[list[float]]:
+    """The step times of these turns in the rounds that count; chosen as `kept_rounds` does."""
+    columns = ([turn.values(name) for turn in turns] for name in ("step_time", "cpu_time", "queue_time"))
+    return kept(*(column if any(column) else [] for column in columns))
+
+
+def kept(
+    parts: Sequence[Sequence[float]], cpu: Sequence[Sequence[float]], queue: Sequence[Sequence[float]]
+) -> list[list[float]]:
+    """Values by turn in the undisturbed rounds, or in all where too few are; empty lists where nothing was taken."""
     masks = [undisturbed(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
     total = sum(len(part) for part in parts)
     if not parts:

@@ -67,7 +67,7 @@ def take_turns(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
         worker.measure(seconds=WARMUP_S, steps_per_round=1, min_rounds=3)
     for _ in range(TURNS):
         for worker, columns in zip(workers, found, strict=True):
-            for one in worker.measure(seconds=TURN_S, steps_per_round=1, min_rounds=3):
+            for one in worker.measure(seconds=TURN_S, steps_per_round=1, min_rounds=3).series:
                 columns.setdefault(one.metric.name, []).extend(one.values[1:])
     return [median(one["step_time"]) for one in found], [median(one["minor_faults"]) for one in found]
 

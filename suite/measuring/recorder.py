@@ -21,7 +21,7 @@ from typing import Protocol
 
 from suite.contracts.clock import Clock
 from suite.contracts.probes import PROBES, STEP_TIME, Probe
-from suite.records import Metric, Series
+from suite.records import Metric, Rounds, Series
 
 
 class Step(Protocol):
@@ -43,7 +43,7 @@ class Step(Protocol):
 
 def record_rounds(
     step: Step, *, seconds: float, steps_per_round: int, min_rounds: int, meet: Callable[[], None] | None = None
-) -> tuple[Series, ...]:
+) -> Rounds:
     """Run rounds until `seconds` are spent and at least `min_rounds` are taken.
 
     Garbage collection is off during the rounds.
@@ -72,7 +72,7 @@ def record_rounds(
         gc.enable()
     step.check()
     columns = zip(*rounds, strict=True)
-    return tuple(Series(metric, values) for metric, values in zip(metrics(step), columns, strict=True))
+    return Rounds(tuple(Series(metric, values) for metric, values in zip(metrics(step), columns, strict=True)))
 
 
 def metrics(step: Step) -> tuple[Metric, ...]:

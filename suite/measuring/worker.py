@@ -73,7 +73,7 @@ def visit(link: Link, task: dict[str, Any]) -> None:
                 else:
                     with cores.one_each(torch.get_num_threads()) if step.is_single_process else nullcontext():
                         rounds = record_rounds(step, **request["measure"])
-                link.send({"rounds": [series.values for series in rounds]})
+                link.send({"rounds": [series.values for series in rounds.series]})
     except Closed:
         return
     except Exception as error:  # noqa: BLE001 - whatever a user's level raises is the reason of its case

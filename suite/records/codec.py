@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from suite.records import Case, Footer, Header, Measurement, Metric, RunRecord, Series, Visit, Visited
+from suite.records import Case, Footer, Header, Measurement, Metric, Rounds, RunRecord, Series, Visit, Visited
 from suite.records.decoding import convert
 from suite.records.invariants import check_header, check_measurement, check_record
 
@@ -56,8 +56,8 @@ def encode_visited(case: Case, visited: Visited) -> Line:
         "kind": "visit",
         "id": case.id,
         "visit": encode_visit(visited.visit) if visited.visit else None,
-        "series": encode_series(visited.series),
-        "warmup": encode_series(visited.warmup),
+        "series": encode_series(visited.rounds.series),
+        "warmup": encode_series(visited.warmup.series),
         "per_visit": encode_series(visited.per_visit),
         "attributes": dict(visited.attributes),
         "warnings": list(visited.warnings),
@@ -72,11 +72,15 @@ def decode_visited(line: Line) -> tuple[str, Visited]:
     """
     case_id = convert(str, line["id"], "id of a visit")
     where = f"the visit of {case_id}"
-    facts = part(line, needed=("visit", "series", "warmup", "attributes", "warnings"), later=("per_visit",))
+    facts = part(line, needed=("visit", "attributes", "warnings"), later=("per_visit",))
     visited = convert(Visited, facts, where)
-    if visited.visit is not None:
-        check_measurement(Measurement(visited.series, visited.warmup, (visited.visit,)), where)
-    return case_id, visited
+    rounds = convert(tuple[Series, ...], line["series"], f"series of {where}")
+    warmup = convert(tuple[Series, ...], line["warmup"], f"warmup of {where}")
+    if visited.visit is None:
+        return case_id, visited
+    check_measurement(Measurement(rounds, warmup, (visited.visit,), per_visit=visited.per_visit), where)
+    turns = Rounds(rounds).by(visited.visit.turns)
+    return case_id, replace(visited, turns=tuple(turns), warmup=Rounds(warmup))
 
 
 def encode_case(record: RunRecord) -> Line:

@@ -6,11 +6,11 @@ from typing import Any
 
 from suite.records import MODES, Case, Header, Measurement, Plan, RunRecord, Series
 from suite.records.decoding import WrongValue
+from suite.records.rounds import STEP_TIME
 from suite.units import SCALES
 
 LARGEST = 1e100
 """A square of a sum of larger numbers need not be finite; nothing that is measured comes near."""
-STEP_TIME = "step_time"
 DIVISORS = (STEP_TIME, "watched_step_time", "bare_step_time", "ceiling_flops", "ceiling_bandwidth")
 """Metrics by which others are divided."""
 TIMELINES = "timeline_"

@@ -22,8 +22,8 @@ from suite.records.factors import (
     INFER,
     LEARN,
 )
+from suite.records.rounds import Rounds, Series, values_of
 
-Better = Literal["lower", "higher", "neither"]
 Outcome = Literal["measured", "skipped", "failed"]
 Stop = Literal["precision", "time", "epochs"]
 
@@ -104,29 +104,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """What a number means; travels with its values, so that a reader needs no registry."""
-
-    name: str
-    unit: str
-    better: Better
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A metric and its raw values in base units, one per round, in the order in which they were taken."""
-
-    metric: Metric
-    values: tuple[int | float, ...]
-
-    @classmethod
-    def single(cls, name: str, unit: str, value: float, description: str) -> Series:
-        """One number as a series; less of it is better."""
-        return cls(Metric(name, unit, "lower", description), (float(value),))
-
-
-@dataclass(frozen=True, slots=True)
 class Visit:
     """One pass's stay with a case: one fresh worker, from its fork to its end.
 
@@ -168,15 +145,26 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """What one visit brought: rounds, or the reason why there are none."""
+    """The result of one visit: rounds, or the reason why there are none.
+
+    Attributes:
+        turns: the rounds of each turn, as many as `visit.turns` says.
+        warmup: rounds before the first counted one, and at the start of each turn.
+        per_visit: series with one value.
+    """
 
     visit: Visit | None
-    series: tuple[Series, ...] = ()
-    warmup: tuple[Series, ...] = ()
+    turns: tuple[Rounds, ...] = ()
+    warmup: Rounds = field(default_factory=Rounds)
     attributes: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failure: str = ""
     per_visit: tuple[Series, ...] = ()
+
+    @property
+    def rounds(self) -> Rounds:
+        """The rounds of all turns."""
+        return Rounds.concat(self.turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +186,19 @@ class Measurement:
 
     def survey(self, metric: str) -> tuple[float, ...]:
         """What a survey found of `metric`; empty where none did."""
-        return next((series.values for series in self.surveyed if series.metric.name == metric), ())
+        return values_of(self.surveyed, metric)
 
     def visited(self, metric: str) -> tuple[float, ...]:
         """The values of `metric`, one for each visit; empty where it was not taken."""
-        return next((series.values for series in self.per_visit if series.metric.name == metric), ())
+        return values_of(self.per_visit, metric)
 
     def values(self, metric: str) -> tuple[float, ...]:
         """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""
-        return next((series.values for series in self.series if series.metric.name == metric), ())
+        return values_of(self.series, metric)
 
     def warmed(self, metric: str) -> tuple[float, ...]:
         """The warm-up's rounds of `metric`, all visits one after the other; empty where it was not taken."""
-        return next((series.values for series in self.warmup if series.metric.name == metric), ())
+        return values_of(self.warmup, metric)
 
     def by_visit(self, metric: str) -> list[tuple[float, ...]]:
         """The counted rounds of `metric`, split by visit; an empty list where it was not taken."""

@@ -26,7 +26,7 @@ class Lesson(Stay):
     def _warm_up(self, worker: Worker) -> None:
         self._steps = int(worker.attributes["input"]["steps_per_epoch"])
         self._warmup = worker.measure(seconds=0.0, steps_per_round=self._steps, min_rounds=1)
-        self._warmup_s = sum(self._warmup[0].values) * self._steps
+        self._warmup_s = sum(self._warmup.step_time) * self._steps
         self._steady = True
 
     def _take_turn(self, worker: Worker) -> None:

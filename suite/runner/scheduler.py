@@ -22,9 +22,9 @@ from time import monotonic
 from suite.machine import interference
 from suite.machine.interference import CounterSnapshot
 from suite.measuring.instruments import instruments_of
-from suite.records import LEARN, Case, Measurement, Plan, RunRecord, Series, Visited
+from suite.records import LEARN, Case, Measurement, Plan, Rounds, RunRecord, Series, Visited
 from suite.runner.learning_visit import Lesson
-from suite.runner.visit import Stay, Workers, join
+from suite.runner.visit import Stay, Workers
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
 
@@ -184,8 +184,8 @@ def assemble(case: Case, visits: list[Visited]) -> RunRecord:
     measurement = None
     if made:
         measurement = Measurement(
-            series=join(*(one.series for _, one in made)),
-            warmup=join(*(one.warmup for _, one in made)),
+            series=Rounds.concat(one.rounds for _, one in made).series,
+            warmup=Rounds.concat(one.warmup for _, one in made).series,
             visits=tuple(visit for visit, _ in made),
             warnings=tuple(warning for _, one in made for warning in one.warnings),
             per_visit=one_a_visit([one.per_visit for _, one in made]),

@@ -9,8 +9,8 @@ from statistics import median
 from time import monotonic
 from typing import Any, Protocol
 
-from suite.analysis.estimates import estimate, is_steady, kept_rounds
-from suite.records import Case, Measurement, Plan, Series, Stop, Visit, Visited
+from suite.analysis.estimates import estimate, is_steady, kept_of_turns
+from suite.records import Case, Plan, Rounds, Series, Stop, Visit, Visited
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
 FIRST_ROUNDS = 3
@@ -41,7 +41,7 @@ class Worker(Protocol):
     attributes: dict[str, Any]
     once: tuple[Series, ...]
 
-    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         """Rounds, measured now."""
         ...
 
@@ -89,11 +89,11 @@ class Stay:
     def _reset(self) -> None:
         self._worker: Worker | None = None
         self._seconds = 0.0
-        self._warmup: tuple[Series, ...] = ()
+        self._warmup = Rounds()
         self._warmup_s = 0.0
         self._steady = False
         self._steps = 1
-        self._turns: list[tuple[Series, ...]] = []
+        self._turns: list[Rounds] = []
         self._first_turn = 0
 
     @property
@@ -103,7 +103,7 @@ class Stay:
 
     @property
     def _counted_s(self) -> float:
-        return sum(sum(turn[0].values) for turn in self._turns) * self._steps
+        return sum(sum(turn.step_time) for turn in self._turns) * self._steps
 
     def go_on(self) -> None:
         """Fork and warm up at first, then take one turn at each call, until the result is set."""
@@ -137,17 +137,17 @@ class Stay:
     def _warm_up(self, worker: Worker) -> None:
         """Rounds until the step time has settled, or the warm-up's time is spent."""
         self._warmup = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS)
-        before = self._warmup[0].values[-1:]
-        self._warmup_s = sum(self._warmup[0].values)
+        before = self._warmup.step_time[-1:]
+        self._warmup_s = sum(self._warmup.step_time)
         self._steps = self._steps_of(before[0])
         while self._warmup_s < self._plan.warmup_seconds and not self._steady:
             chunk = worker.measure(seconds=WARMUP_CHUNK_S, steps_per_round=self._steps, min_rounds=WARMUP_CHUNK_ROUNDS)
-            self._warmup_s += sum(chunk[0].values) * self._steps
-            self._steady = is_steady(before, chunk[0].values)
-            before = chunk[0].values
-            self._warmup = join(self._warmup, chunk)
+            self._warmup_s += sum(chunk.step_time) * self._steps
+            self._steady = is_steady(before, chunk.step_time)
+            before = chunk.step_time
+            self._warmup = Rounds.concat((self._warmup, chunk))
             self._steps = self._steps_of(median(before))
-        self._steady = self._steady or is_steady(self._warmup[0].values[-2:-1], self._warmup[0].values[-1:])
+        self._steady = self._steady or is_steady(self._warmup.step_time[-2:-1], self._warmup.step_time[-1:])
 
     def _steps_of(self, step_s: float) -> int:
         """Steps that fill a round. Sized anew while a worker warms up: the first steps may take many times as long."""
@@ -156,8 +156,8 @@ class Stay:
 
     def _take_turn(self, worker: Worker) -> None:
         warming, counted = turn(worker, self._steps, min(TURN_S, self._allowed_s - self._counted_s))
-        self._warmup = join(self._warmup, warming)
-        self._warmup_s += sum(warming[0].values) * self._steps
+        self._warmup = Rounds.concat((self._warmup, warming))
+        self._warmup_s += sum(warming.step_time) * self._steps
         self._turns.append(counted)
 
     def _stop_if_enough(self) -> None:
@@ -173,7 +173,7 @@ class Stay:
         """Relative half-width of the interval of the median of the turns so far."""
         if len(self._turns) < MIN_TURNS:
             return None
-        reached = estimate(kept_rounds(Measurement(join(*self._turns), (), (self._visit("time", None),))))
+        reached = estimate(kept_of_turns(self._turns))
         return reached.precision if reached else None
 
     def _finish(self, stopped_by: Stop, precision: float | None) -> None:
@@ -184,13 +184,13 @@ class Stay:
             self._warnings += (text,)
         attributes, once = (self._worker.attributes, self._worker.once) if self._worker else ({}, ())
         visit = self._visit(stopped_by, precision)
-        self.result = Visited(visit, join(*self._turns), self._warmup, attributes, self._warnings, per_visit=once)
+        self.result = Visited(visit, tuple(self._turns), self._warmup, attributes, self._warnings, per_visit=once)
 
     def _visit(self, stopped_by: Stop, precision: float | None) -> Visit:
         return Visit(
             index=self.index,
-            turns=tuple(len(turn[0].values) for turn in self._turns),
-            warmup_rounds=len(self._warmup[0].values),
+            turns=tuple(map(len, self._turns)),
+            warmup_rounds=len(self._warmup),
             steps_per_round=self._steps,
             started_s=self._started_s,
             seconds=self._seconds,
@@ -214,7 +214,7 @@ class Stay:
             self._worker.end()
 
 
-def turn(worker: Worker, steps: int, seconds: float) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+def turn(worker: Worker, steps: int, seconds: float) -> tuple[Rounds, Rounds]:
     """One turn of a worker that was blocked: rounds that warm it, and rounds that count, one of each at least.
 
     Args:
@@ -223,21 +223,7 @@ def turn(worker: Worker, steps: int, seconds: float) -> tuple[tuple[Series, ...]
         seconds: wanted of rounds that count.
     """
     rounds = worker.measure(seconds=WARM_S + seconds, steps_per_round=steps, min_rounds=TURN_ROUNDS)
-    ends_s = accumulate(value * steps for value in rounds[0].values)
+    ends_s = accumulate(value * steps for value in rounds.step_time)
     warming = 1 + sum(end_s < WARM_S for end_s in ends_s)
-    return cut(rounds, min(warming, len(rounds[0].values) - 1))
-
-
-def cut(series: tuple[Series, ...], rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
-    """The first rounds of all series, and the rest."""
-    first = tuple(Series(one.metric, one.values[:rounds]) for one in series)
-    return first, tuple(Series(one.metric, one.values[rounds:]) for one in series)
-
-
-def join(*parts: tuple[Series, ...]) -> tuple[Series, ...]:
-    """Series of the same metrics, one after the other."""
-    filled = [part for part in parts if part]
-    return tuple(
-        Series(columns[0].metric, tuple(value for column in columns for value in column.values))
-        for columns in zip(*filled, strict=True)
-    )
+    warming = min(warming, len(rounds) - 1)
+    return rounds.take(warming), rounds.drop(warming)

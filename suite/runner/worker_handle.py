@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol, TypeVar
 
 from suite.machine import temp_dirs
 from suite.protocol import Closed, Link, Made, Measured, Surveyed
-from suite.records import Metric, Series
+from suite.records import Metric, Rounds, Series
 from suite.records.decoding import WrongValue, convert_known
 
 ZYGOTE_LOST = "the zygote that forks the workers was ended from outside"
@@ -86,7 +86,7 @@ class ForkedWorker:
             raise
         self.attributes, self.once, self.metrics = made.made, made.once, made.metrics
 
-    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         """Ask for rounds; see `suite.measuring.recorder.record_rounds`.
 
         Raises:
@@ -111,12 +111,12 @@ class ForkedWorker:
         with contextlib.suppress(Closed):  # its last words, or its status, say why
             self._link.send(request, fds)
 
-    def rounds(self) -> tuple[Series, ...]:
+    def rounds(self) -> Rounds:
         """The rounds that were asked for; raises as `measure` does."""
         columns = self.receive(Measured).rounds
         if len(columns) != len(self.metrics) or len({len(values) for values in columns}) != 1:
             raise self._misread(f"its columns have {sorted(map(len, columns))} rounds for {len(self.metrics)} metrics.")
-        return tuple(Series(metric, values) for metric, values in zip(self.metrics, columns, strict=True))
+        return Rounds(tuple(Series(metric, values) for metric, values in zip(self.metrics, columns, strict=True)))
 
     def surveyed(self) -> tuple[Series, ...]:
         """What a survey has found; raises as `measure` does."""

@@ -10,7 +10,7 @@ from suite.contracts.probes import STEP_TIME
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.record.store import Planned
 from suite.gate.record.values import COMPARING, Kind, Row
-from suite.records import Case, Metric, Plan, Series
+from suite.records import Case, Metric, Plan, Rounds, Series
 from suite.registry import load_levels
 from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
 
@@ -132,15 +132,15 @@ class FakeSideWorker:
         )
         self.asked = min_rounds
 
-    def rounds(self) -> tuple[Series, ...]:
+    def rounds(self) -> Rounds:
         sides = self.launcher.sides
         raised = sides.raises.get((sides.blocks, self.launcher.place, self.case.id))
         if raised:
             raise raised
         times = tuple(self.step_s * (1 + self.launcher.chance.gauss(0, 0.002)) for _ in range(self.asked))
-        return (Series(STEP_TIME, times), Series(CPU, times), Series(QUEUE, (0.0,) * self.asked))
+        return Rounds((Series(STEP_TIME, times), Series(CPU, times), Series(QUEUE, (0.0,) * self.asked)))
 
-    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
         return self.rounds()
 

@@ -5,7 +5,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from suite.contracts.probes import STEP_TIME
-from suite.records import Case, Metric, Series
+from suite.records import Case, Metric, Rounds, Series
 
 if TYPE_CHECKING:
     from suite.runner.visit import Workers
@@ -89,7 +89,7 @@ class FakeWorker:
         self._answers += 1
         self._workers.error(self._case_id, self._number, self._answers - 1)
 
-    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         self._workers.events.append(("measure", self._case_id, self._number))
         self._workers.requests.append(
             {"seconds": seconds, "steps_per_round": steps_per_round, "min_rounds": min_rounds}
@@ -100,7 +100,7 @@ class FakeWorker:
             values.append(next(self._times))
         cpu, queue = QUIET
         zeros = (0.0,) * len(values)
-        return (Series(STEP_TIME, tuple(values)), Series(cpu, tuple(values)), Series(queue, zeros))
+        return Rounds((Series(STEP_TIME, tuple(values)), Series(cpu, tuple(values)), Series(queue, zeros)))
 
     def end(self) -> None:
         self._workers.events.append(("end", self._case_id, self._number))

@@ -47,14 +47,14 @@ def _collecting():
 
 
 def test_the_values_are_exactly_what_the_clock_said():
-    series = record_rounds(Step([0.5, 0.25, 2.0]), seconds=0.0, steps_per_round=1, min_rounds=3)
-    assert series[0].metric == STEP_TIME
-    assert series[0].values == (0.5, 0.25, 2.0)
+    rounds = record_rounds(Step([0.5, 0.25, 2.0]), seconds=0.0, steps_per_round=1, min_rounds=3)
+    assert rounds.series[0].metric == STEP_TIME
+    assert rounds.step_time == (0.5, 0.25, 2.0)
 
 
 def test_a_value_is_per_step_where_a_round_holds_several():
-    series = record_rounds(Step([0.5, 0.25, 0.25, 1.0] * 2), seconds=0.0, steps_per_round=4, min_rounds=2)
-    assert series[0].values == (0.5, 0.5)
+    rounds = record_rounds(Step([0.5, 0.25, 0.25, 1.0] * 2), seconds=0.0, steps_per_round=4, min_rounds=2)
+    assert rounds.step_time == (0.5, 0.5)
 
 
 def test_the_step_is_rewound_first_then_timed_and_checked_last():
@@ -66,28 +66,28 @@ def test_the_step_is_rewound_first_then_timed_and_checked_last():
 def test_rounds_are_taken_until_the_seconds_are_spent(monkeypatch):
     step = Step([0.25] * 100)
     monkeypatch.setattr(recorder, "perf_counter", lambda: step.now_s)
-    assert len(record_rounds(step, seconds=2.0, steps_per_round=1, min_rounds=1)[0].values) == 8
+    assert len(record_rounds(step, seconds=2.0, steps_per_round=1, min_rounds=1).step_time) == 8
 
 
 def test_the_least_number_of_rounds_is_taken_though_the_seconds_are_spent(monkeypatch):
     step = Step([0.25] * 100)
     monkeypatch.setattr(recorder, "perf_counter", lambda: step.now_s)
-    assert len(record_rounds(step, seconds=0.5, steps_per_round=1, min_rounds=5)[0].values) == 5
+    assert len(record_rounds(step, seconds=0.5, steps_per_round=1, min_rounds=5).step_time) == 5
 
 
 def test_every_probe_has_a_value_for_every_round():
-    series = record_rounds(Step([0.5] * 3), seconds=0.0, steps_per_round=1, min_rounds=3)
-    assert [one.metric for one in series] == [STEP_TIME, *(probe.metric for probe in PROBES)]
-    assert {len(one.values) for one in series} == {3}
-    assert all(value >= 0 for one in series for value in one.values)
+    rounds = record_rounds(Step([0.5] * 3), seconds=0.0, steps_per_round=1, min_rounds=3)
+    assert [one.metric for one in rounds.series] == [STEP_TIME, *(probe.metric for probe in PROBES)]
+    assert {len(one.values) for one in rounds.series} == {3}
+    assert all(value >= 0 for one in rounds.series for value in one.values)
 
 
 def test_a_step_brings_further_probes():
     step = Step([0.5] * 4)
     waited = Metric("data_wait", "s", "lower", "")
     step.probes = (Probe(waited, lambda: step.events.count("step") / 8),)
-    series = record_rounds(step, seconds=0.0, steps_per_round=2, min_rounds=2)
-    assert (series[-1].metric, series[-1].values) == (waited, (0.125, 0.125))
+    rounds = record_rounds(step, seconds=0.0, steps_per_round=2, min_rounds=2)
+    assert (rounds.series[-1].metric, rounds.series[-1].values) == (waited, (0.125, 0.125))
 
 
 def test_a_probe_gives_the_difference_around_a_round_per_step(monkeypatch):
@@ -96,9 +96,9 @@ def test_a_probe_gives_the_difference_around_a_round_per_step(monkeypatch):
         Metric("steps_seen", "count", "neither", "Steps so far, three times."), lambda: 3 * len(step.collecting)
     )
     monkeypatch.setattr(recorder, "PROBES", (counter,))
-    series = record_rounds(step, seconds=0.0, steps_per_round=4, min_rounds=2)
-    assert series[1].metric is counter.metric
-    assert series[1].values == (3.0, 3.0)
+    rounds = record_rounds(step, seconds=0.0, steps_per_round=4, min_rounds=2)
+    assert rounds.series[1].metric is counter.metric
+    assert rounds.series[1].values == (3.0, 3.0)
 
 
 def test_garbage_collection_rests_during_the_rounds_and_is_back_on_after_them():

@@ -10,7 +10,7 @@ import pytest
 from suite.records import Case, Series, Visit
 from suite.records.codec import encode_series
 from suite.records.decoding import WrongValue, convert, convert_known
-from suite.records.values import Metric
+from suite.records.rounds import Metric
 
 SERIES = Series(Metric("step_time", "s", "lower", "Seconds."), (0.5, 1))
 VISIT = asdict(Visit(0, (1, 2), 3, 1, 0.0, 1.5, 0.5, "time", None, steady=True))

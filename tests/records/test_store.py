@@ -18,6 +18,7 @@ from suite.records import (
     Measurement,
     Metric,
     Plan,
+    Rounds,
     RunRecord,
     Series,
     StepmarkError,
@@ -39,7 +40,8 @@ STEP_TIME = Metric("step_time", "s", "lower", "Wall time of one training step.")
 VISIT = Visit(0, (2, 1), 3, 4, 0.5, 1.5, 0.25, "precision", 0.01, True)
 SERIES = (Series(STEP_TIME, (0.1, 0.2, 0.3)),)
 MEASURED = RunRecord(CASE, "measured", "", {"structure": {"depth": 2}}, Measurement(SERIES, SERIES, (VISIT,), ("a b",)))
-VISITED = Visited(VISIT, SERIES, SERIES, {"structure": {"depth": 2}}, ("a b",))
+TURNS = (Rounds(SERIES).take(2), Rounds(SERIES).drop(2))
+VISITED = Visited(VISIT, TURNS, Rounds(SERIES), {"structure": {"depth": 2}}, ("a b",))
 
 TEXT = st.text(max_size=20)
 WHOLE = st.integers(-(2**63), 2**63)
@@ -104,7 +106,8 @@ def measurements(draw) -> Measurement:
 def visited(draw) -> Visited:
     """A visit's result."""
     visit, warnings = draw(VISITS), st.lists(TEXT, max_size=2).map(tuple)
-    return Visited(visit, draw(series(visit.rounds)), draw(series(visit.warmup_rounds)), draw(FACTS), draw(warnings))
+    turns = Rounds(draw(series(visit.rounds))).by(visit.turns)
+    return Visited(visit, tuple(turns), Rounds(draw(series(visit.warmup_rounds))), draw(FACTS), draw(warnings))
 
 
 RECORDS = st.one_of(

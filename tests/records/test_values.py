@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suite.records import Case, Header, Measurement, Metric, Plan, Run, RunRecord, Series, Visit, values
+from suite.records import Case, Header, Measurement, Metric, Plan, Rounds, Run, RunRecord, Series, Visit, values
 
 VALUES = [
     value
@@ -102,3 +102,25 @@ def test_the_values_need_nothing_but_the_standard_library():
     code = "import sys, suite.records; print(*{name.partition('.')[0] for name in sys.modules})"
     names = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "numpy", "scipy", "pytest", "psutil"} & set(names)
+
+
+TIME, CPU = (Metric(name, "s", "lower", "") for name in ("step_time", "cpu_time"))
+ROUNDS = Rounds((Series(TIME, (1.0, 2.0, 3.0)), Series(CPU, (4.0, 5.0, 6.0))))
+
+
+def test_rounds_have_a_step_time_each_and_are_as_many():
+    assert ROUNDS.step_time == (1.0, 2.0, 3.0)
+    assert len(ROUNDS) == 3
+    assert ROUNDS.values("cpu_time") == (4.0, 5.0, 6.0)
+    assert ROUNDS.values("nothing") == ()
+
+
+def test_rounds_that_are_taken_and_dropped_are_all_of_them():
+    assert ROUNDS.take(1).values("cpu_time") == (4.0,)
+    assert Rounds.concat((ROUNDS.take(1), ROUNDS.drop(1))) == ROUNDS
+
+
+def test_rounds_split_by_lengths_are_joined_to_the_same():
+    assert [len(part) for part in ROUNDS.by((2, 1))] == [2, 1]
+    assert Rounds.concat(ROUNDS.by((2, 1))) == ROUNDS
+    assert len(Rounds.concat(())) == 0

@@ -253,7 +253,7 @@ def test_no_cases_are_no_work():
 def test_warnings_of_all_visits_are_kept_in_the_order_of_the_passes():
     visits = interrupted(2)[CASES[0].id]
     told = [
-        Visited(one.visit, one.series, one.warmup, one.attributes, (f"of pass {one.visit.index}",)) for one in visits
+        Visited(one.visit, one.turns, one.warmup, one.attributes, (f"of pass {one.visit.index}",)) for one in visits
     ]
     assert assemble(CASES[0], told[::-1]).measurement.warnings == ("of pass 0", "of pass 1")
 

@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from suite.records import Case, Plan, Series, Visited
+from suite.records import Case, Plan, Rounds, Visited
 from suite.runner.visit import (
     ATTEMPTS,
     FIRST_ROUNDS,
@@ -15,7 +15,6 @@ from suite.runner.visit import (
     TURN_S,
     WARM_S,
     Stay,
-    join,
 )
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 from tests.fakes.fake_workers import FakeWorkers
@@ -50,7 +49,7 @@ def test_a_stay_ends_by_time_where_the_step_time_is_noisy():
     result = over(FakeWorkers(noisy))
     assert result.visit.stopped_by == "time"
     assert result.visit.precision > PLAN.target_precision
-    spent_s = sum(result.series[0].values) * result.visit.steps_per_round
+    spent_s = sum(result.rounds.step_time) * result.visit.steps_per_round
     assert spent_s >= PLAN.case_seconds / PLAN.passes
 
 
@@ -65,7 +64,7 @@ def test_no_turn_is_asked_to_last_longer_than_what_is_left_of_the_time():
 
 
 def split(result: Visited) -> list[tuple[float, ...]]:
-    values = iter(result.series[0].values)
+    values = iter(result.rounds.step_time)
     return [tuple(next(values) for _ in range(rounds)) for rounds in result.visit.turns]
 
 
@@ -80,18 +79,18 @@ def test_a_looser_target_ends_a_stay_earlier():
 def test_the_warm_up_is_kept_apart_from_the_rounds_that_count():
     cold = [5.0, 0.7, 0.02]
     result = over(FakeWorkers(lambda *_: chain(cold, repeat(0.02))), Plan(passes=1, warmup_seconds=9.0))
-    assert result.warmup[0].values[:FIRST_ROUNDS] == tuple(cold)
-    assert set(result.series[0].values) == {0.02}
-    assert result.visit.warmup_rounds == len(result.warmup[0].values) > FIRST_ROUNDS
-    assert result.visit.rounds == len(result.series[0].values)
-    assert [one.metric for one in result.warmup] == [one.metric for one in result.series]
+    assert result.warmup.step_time[:FIRST_ROUNDS] == tuple(cold)
+    assert set(result.rounds.step_time) == {0.02}
+    assert result.visit.warmup_rounds == len(result.warmup.step_time) > FIRST_ROUNDS
+    assert result.visit.rounds == len(result.rounds.step_time)
+    assert [one.metric for one in result.warmup.series] == [one.metric for one in result.rounds.series]
 
 
 def test_the_first_round_of_each_turn_belongs_to_the_warm_up():
     workers = FakeWorkers(lambda *_: first_of_each_request_slow(workers))
     result = over(workers, Plan(passes=1, case_seconds=3.0, warmup_seconds=0.0, target_precision=1e-9))
-    assert set(result.series[0].values) == {0.02}
-    assert result.warmup[0].values.count(0.5) == 1 + len(result.visit.turns)
+    assert set(result.rounds.step_time) == {0.02}
+    assert result.warmup.step_time.count(0.5) == 1 + len(result.visit.turns)
     assert min(result.visit.turns) == TURN_ROUNDS - 1
 
 
@@ -102,8 +101,8 @@ def test_short_rounds_belong_to_the_warm_up_until_a_turn_is_warm():
             yield from (0.011, 0.0101, 0.01, 0.01, 0.01, 0.01, 0.01)
 
     result = over(FakeWorkers(cooled), Plan(passes=1, case_seconds=1.0, warmup_seconds=0.0, target_precision=1e-9))
-    assert set(result.series[0].values) == {0.01}
-    assert result.warmup[0].values[FIRST_ROUNDS:] == (0.011, 0.0101, 0.01) * len(result.visit.turns)
+    assert set(result.rounds.step_time) == {0.01}
+    assert result.warmup.step_time[FIRST_ROUNDS:] == (0.011, 0.0101, 0.01) * len(result.visit.turns)
 
 
 def first_of_each_request_slow(workers: FakeWorkers):
@@ -131,7 +130,7 @@ def test_a_warm_up_ends_once_the_step_time_is_steady():
     result = over(FakeWorkers())
     assert result.visit.steady
     assert result.warnings == ()
-    assert sum(result.warmup[0].values) < PLAN.warmup_seconds
+    assert sum(result.warmup.step_time) < PLAN.warmup_seconds
 
 
 def test_a_warm_up_that_does_not_settle_ends_with_its_time_and_a_warning():
@@ -150,7 +149,7 @@ def test_a_lost_worker_is_replaced_once_with_a_warning_and_its_rounds_are_thrown
     result = over(workers, plan)
     assert result.failure == ""
     assert result.warnings == ("pass 1 was repeated: the worker was killed by signal 9",)
-    assert set(result.series[0].values) == set(result.warmup[0].values) == {0.01}
+    assert set(result.rounds.step_time) == set(result.warmup.step_time) == {0.01}
     assert result.attributes["worker"] == 1
     assert workers.of("end") == [(CASE.id, 0), (CASE.id, 1)]
 
@@ -175,9 +174,9 @@ def test_a_visit_says_when_it_began_and_what_it_is_made_of():
     assert (result.visit.index, result.visit.started_s) == (1, 1.5)
     assert result.attributes == {"structure": {"name": "seed_cnn"}, "worker": 0}
     steps = result.visit.steps_per_round
-    chunks = result.warmup[0].values[FIRST_ROUNDS:]
-    warmup_s = sum(result.warmup[0].values[:FIRST_ROUNDS]) + sum(chunks) * steps
-    counted_s = sum(result.series[0].values) * steps
+    chunks = result.warmup.step_time[FIRST_ROUNDS:]
+    warmup_s = sum(result.warmup.step_time[:FIRST_ROUNDS]) + sum(chunks) * steps
+    counted_s = sum(result.rounds.step_time) * steps
     assert result.visit.overhead_s == pytest.approx(result.visit.seconds - warmup_s - counted_s)
 
 
@@ -192,15 +191,15 @@ def test_the_share_done_climbs_with_the_turns():
     assert shares[-1] == 1.0
 
 
-def test_series_are_joined_by_metric_in_order():
+def test_rounds_are_joined_metric_by_metric_in_order():
     workers = FakeWorkers()
     worker = workers.fork(CASE)
     first = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=2)
     second = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=3)
-    joined = join(first, (), second)
-    assert joined[0] == Series(first[0].metric, first[0].values + second[0].values)
-    assert [len(one.values) for one in joined] == [5, 5, 5]
-    assert join() == ()
+    joined = Rounds.concat((first, Rounds(), second))
+    assert joined.step_time == first.step_time + second.step_time
+    assert [len(one.values) for one in joined.series] == [5, 5, 5]
+    assert Rounds.concat(()) == Rounds()
 
 
 def test_rounds_are_sized_by_the_warm_step_not_by_the_first_ones():

@@ -20,8 +20,8 @@ from suite.analysis.estimates import is_steady
 from suite.gate.measuring.sides import SideWorker
 from suite.gate.record.values import Mode, Paired
 from suite.measuring.barrier import LOST
-from suite.records import Series
-from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND, cut, join
+from suite.records import Rounds, Series
+from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND
 from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
 
 T = TypeVar("T")
@@ -100,9 +100,7 @@ def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: ra
     return bursts(sides, seconds, step_s, chance)
 
 
-def both(
-    sides: Sides, ask: Callable[[SideWorker, int], None], first: int = 0
-) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+def both(sides: Sides, ask: Callable[[SideWorker, int], None], first: int = 0) -> tuple[Rounds, Rounds]:
     """Ask both sides, one of them first, then wait for both.
 
     Raises:
@@ -124,13 +122,13 @@ def both(
 def first_rounds(sides: Sides) -> float:
     """Take the rounds in which a step makes what it makes lazily; seconds of the slower side's last."""
     found = both(sides, lambda side, _: side.ask(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS))
-    return max(series[0].values[-1] for series in found)
+    return max(rounds.step_time[-1] for rounds in found)
 
 
 def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> Paired:
     """Both at the same time, a set of cores each, swapped before every round."""
 
-    def chunk(order: int, steps: int, rounds: int) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    def chunk(order: int, steps: int, rounds: int) -> tuple[Rounds, Rounds]:
         ends = socket.socketpair()
 
         def ask(side: SideWorker, place: int) -> None:
@@ -146,38 +144,44 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
     step_s = warm_up(lambda: chunk(0, to_warm, rounds_in(WARM_CHUNK_S, to_warm * step_s)))
     steps = steps_of(step_s, ROUND_S)
     per_chunk = rounds_in(CHUNK_S, steps * step_s)
-    kept: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
+    kept: list[tuple[Rounds, Rounds]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
     while spent_s < seconds or len(orders) < FEWEST_PIECES["together"]:
         found = chunk(order, steps, per_chunk + 2)
-        spent_s += max(sum(series[0].values[2:]) for series in found) * steps
-        kept.append((cut(found[0], 2)[1], cut(found[1], 2)[1]))  # the first round of each order was taken after a pause
+        spent_s += max(sum(rounds.step_time[2:]) for rounds in found) * steps
+        kept.append((found[0].drop(2), found[1].drop(2)))  # the first round of each order was taken after a pause
         orders += [(order + index) % 2 for index in range(per_chunk)]
         order = 1 - order
-    return Paired("together", tuple(orders), join(*(one for one, _ in kept)), join(*(one for _, one in kept)), steps)
+    return Paired("together", tuple(orders), *joined(kept), steps)
 
 
 def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> Paired:
     """In turns, baseline and candidate and candidate and baseline, or the other way round."""
 
-    def burst(place: int, steps: int, left_out: int, rounds: int) -> tuple[Series, ...]:
+    def burst(place: int, steps: int, left_out: int, rounds: int) -> Rounds:
         measure_side = partial(sides[place].measure, seconds=0.0, steps_per_round=steps, min_rounds=left_out + rounds)
-        return cut(answer(place, measure_side), left_out)[1]
+        return answer(place, measure_side).drop(left_out)
 
     cold = burst_of(step_s)
     steps, left_out, rounds = burst_of(warm_up(lambda: (burst(0, *cold), burst(1, *cold))))
-    pieces: list[tuple[tuple[Series, ...], tuple[Series, ...]]] = []
+    pieces: list[tuple[Rounds, Rounds]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
     while spent_s < seconds or len(orders) < FEWEST_PIECES["bursts"]:
         parts = [burst(place, steps, left_out, rounds) for place in (order, 1 - order, 1 - order, order)]
-        found = join(parts[0], parts[3]), join(parts[1], parts[2])
+        found = Rounds.concat((parts[0], parts[3])), Rounds.concat((parts[1], parts[2]))
         pieces.append((found[order], found[1 - order]))
         orders.append(order)
-        spent_s += max(sum(series[0].values) for series in found) * steps
+        spent_s += max(sum(rounds.step_time) for rounds in found) * steps
         order = 1 - order
-    return Paired("bursts", tuple(orders), join(*(one for one, _ in pieces)), join(*(one for _, one in pieces)), steps)
+    return Paired("bursts", tuple(orders), *joined(pieces), steps)
+
+
+def joined(pieces: Sequence[tuple[Rounds, Rounds]]) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
+    """The series of both sides, one piece after the other."""
+    baseline, candidate = (Rounds.concat(piece[place] for piece in pieces).series for place in (0, 1))
+    return baseline, candidate
 
 
 def burst_of(step_s: float) -> tuple[int, int, int]:
@@ -198,14 +202,14 @@ def steps_of(step_s: float, round_s: float) -> int:
     return min(MAX_STEPS_PER_ROUND, max(1, round(round_s / step_s))) if step_s > 0 else MAX_STEPS_PER_ROUND
 
 
-def warm_up(chunk: Callable[[], Sequence[tuple[Series, ...]]]) -> float:
+def warm_up(chunk: Callable[[], Sequence[Rounds]]) -> float:
     """Take chunks until the step times of both sides have settled; seconds of the slower side's step in the last one.
 
     What a step takes at first, with both sides making what they make lazily at once, is many times as long.
     """
-    before = [series[0].values for series in chunk()]
+    before = [rounds.step_time for rounds in chunk()]
     for _ in range(WARM_CHUNKS - 1):
-        now = [series[0].values for series in chunk()]
+        now = [rounds.step_time for rounds in chunk()]
         if all(is_steady(was, is_now) for was, is_now in zip(before, now, strict=True)):
             return max(map(median, now))
         before = now

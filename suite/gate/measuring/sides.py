@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from suite.gate.record.values import Kind
-from suite.records import Case, Plan, Series
+from suite.records import Case, Plan, Rounds, Series
 from suite.runner.worker_handle import Together
 
 
@@ -26,11 +26,11 @@ class SideWorker(Protocol):
         """Ask for rounds, which `rounds` waits for."""
         ...
 
-    def rounds(self) -> tuple[Series, ...]:
+    def rounds(self) -> Rounds:
         """The rounds that were asked for."""
         ...
 
-    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> tuple[Series, ...]:
+    def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         """Rounds, measured now."""
         ...
 

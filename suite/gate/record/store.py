@@ -20,7 +20,6 @@ from suite.records.atomic_files import cannot_write
 from suite.records.codec import encode_series
 from suite.records.decoding import WrongValue, convert
 from suite.records.invariants import (
-    STEP_TIME,
     check_bounded,
     check_case,
     check_divisor,
@@ -29,6 +28,7 @@ from suite.records.invariants import (
     check_selection,
 )
 from suite.records.line_file import NO_LOCKS, LineFile, read_lines
+from suite.records.rounds import STEP_TIME
 
 LEDGER_NAME = "gate.jsonl"
 SCHEMA = 1

@@ -103,9 +103,8 @@ def turns(case: Case) -> Iterator[Turn]:
     with make_step(case) as step:
         record_rounds(step, seconds=WARMUP_S, steps_per_round=1, min_rounds=FEWEST)
         for _ in range(TURNS):
-            recorded = record_rounds(step, seconds=TURN_S, steps_per_round=1, min_rounds=FEWEST)
-            rounds = {series.metric.name: series.values[1:] for series in recorded}
-            yield mean(rounds["step_time"]), mean(rounds["minor_faults"])
+            rounds = record_rounds(step, seconds=TURN_S, steps_per_round=1, min_rounds=FEWEST).drop(1)
+            yield mean(rounds.step_time), mean(rounds.values("minor_faults"))
 
 
 def mean(values: tuple[float, ...]) -> float:
