@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from suite import report
-from suite.analysis.estimates import kept_rounds
+from suite.analysis.case_figures import kept_values
 from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
 from suite.frontend.bench import Bench, bench_for, summary_lines
@@ -196,7 +196,7 @@ def replay(benchmark: Any, pytestconfig: pytest.Config) -> Callable[[Case], RunR
             benchmark(str)  # else pytest-benchmark warns that it was not used, which may count as an error here
             pytest.fail(record.reason, pytrace=False)
         benchmark.extra_info.update(case_id=case.id, attributes=record.attributes)
-        replay_rounds(benchmark, [value for turn in kept_rounds(record.measurement) for value in turn])
+        replay_rounds(benchmark, kept_values(record.measurement))
         return record
 
     return replay_case

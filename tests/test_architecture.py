@@ -391,3 +391,14 @@ def lengths() -> dict[str, int]:
 def test_no_module_and_no_function_is_long_without_a_reason():
     long = {name for name, lines in lengths().items() if lines > (LONGEST_FUNCTION if "(" in name else LONGEST_MODULE)}
     assert long == set(LONGER_FOR_A_REASON)
+
+
+def test_only_analysis_decides_which_rounds_are_kept():
+    """Others read figures through `analysis.case_figures`; the runner and the gate judge rounds of unfinished runs."""
+    inside = {"analysis", "runner", "gate"}
+    estimating = {"analysis.intervals", "analysis.drift", "analysis.run_validity"}
+    assert {name for name, found in IMPORTED.items() if found & estimating and room(name) not in inside} == set()
+    choosing = {
+        name for name, file in MODULES.items() if re.search(r"\bkept_rounds\b|\bby_turn\b", file.read_text("utf-8"))
+    }
+    assert {room(name) for name in choosing} <= {*inside, "records"}

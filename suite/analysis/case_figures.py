@@ -1,11 +1,15 @@
-"""What the page says of each measured case, computed once from the rounds as they were taken."""
+"""The one door to a case's figures: which rounds are kept, and how its figures are estimated from them.
+
+Page, exports, pytest-benchmark's table, comparison and doctor read through here, so that all of them agree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from suite.analysis.drift import without_drift
 from suite.analysis.estimates import Estimate, kept_rounds, throughput, undisturbed
 from suite.analysis.intervals import estimates
 from suite.analysis.run_validity import issues_of_run
@@ -14,19 +18,19 @@ from suite.records import Case, Measurement, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """One measured case with its figures.
+class CaseFigures:
+    """A case that has a round of step time, with its figures.
 
     Attributes:
-        step_time: median of the rounds that count, in seconds, with its interval (`suite.analysis.intervals`).
-        rounds: step times of the rounds that count, in seconds, in ascending order.
-        taken: rounds before the disturbed ones were set aside.
+        step_time: median of the kept rounds, in seconds, with its interval (`suite.analysis.intervals`).
+        rounds: step times of the kept rounds, in seconds, in ascending order.
+        taken: kept and discarded rounds.
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
-        throughput: images per second, all images over all time of the rounds that count.
-        cpu_time_s, minor_faults: medians of the rounds that count, per step; None where not recorded.
-        visit_medians_s: medians of the rounds that count, one for each visit that has some.
-        peak_memory_bytes: the highest resident set in any phase; None where no survey was made.
-        issues: reasons to trust the figures less; none where the case is steady.
+        throughput: images per second, all images over all time of the kept rounds.
+        cpu_time_s, minor_faults: medians of the kept rounds, per step; None where not recorded.
+        visit_medians_s: medians of the kept rounds, one for each visit that has some.
+        peak_memory_bytes: the highest resident set in any phase; None where the instrument did not run.
+        issues: reasons to trust the figures less; none if the case is steady.
     """
 
     record: RunRecord
@@ -44,44 +48,65 @@ class Facts:
 
     @property
     def case(self) -> Case:
-        """The case that the figures are of."""
+        """The case of the record."""
         return self.record.case
 
     @property
-    def set_aside(self) -> int:
-        """Rounds that do not count since they were disturbed."""
+    def is_measured(self) -> bool:
+        """Whether the case was measured to its end; one that failed later has figures of its earlier passes."""
+        return self.record.outcome == "measured"
+
+    @property
+    def discarded(self) -> int:
+        """Disturbed rounds that are not kept."""
         return self.taken - self.step_time.rounds
 
     @property
     def spread(self) -> float:
-        """The largest median of a visit over the smallest: 1 where passes agree wholly, or there is only one."""
+        """Largest over smallest median of a visit; 1 if all agree, or if there is only one."""
         smallest = min(self.visit_medians_s, default=0.0)
         return max(self.visit_medians_s) / smallest if smallest else 1.0
 
-    def stopped_by(self, reason: str) -> int:
-        """Visits that ended for `reason`, which is `precision`, `time` or `epochs`."""
-        return sum(visit.stopped_by == reason for visit in self.measurement.visits)
-
     @property
-    def unsettled(self) -> int:
-        """Visits whose step time had not settled when their rounds began to count."""
+    def unsteady_visits(self) -> int:
+        """Visits whose step time still moved when the warm-up's time ran out."""
         return sum(not visit.steady for visit in self.measurement.visits)
 
+    def stopped_by(self, reason: str) -> int:
+        """Visits that ended for `reason`: `precision`, `time` or `epochs`."""
+        return sum(visit.stopped_by == reason for visit in self.measurement.visits)
 
-def facts_of_run(records: Sequence[RunRecord]) -> list[Facts]:
-    """The figures of each case of a run that has a round of step time."""
-    known, by_case = estimates(records), issues_of_run(records)
-    return [
-        facts_of(record, record.measurement, known[record.case.id], by_case[record.case.id])
+    def kept(self, metric: str = "step_time") -> list[float]:
+        """Kept rounds of a metric, in the order in which they were taken."""
+        return kept_values(self.measurement, metric)
+
+
+def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
+    """Figures by case id, of each case of a run that has a round of step time, in the order of the records."""
+    step_times, issues = estimates(records), issues_of_run(records)
+    return {
+        record.case.id: case_figures(record, record.measurement, step_times[record.case.id], issues[record.case.id])
         for record in records
-        if record.measurement is not None and record.case.id in known
-    ]
+        if record.measurement is not None and record.case.id in step_times
+    }
 
 
-def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, issues: Sequence[Issue]) -> Facts:
-    """The figures of a case whose interval and issues are known from its run."""
+def step_times_without_drift(records: Iterable[RunRecord]) -> dict[str, Estimate]:
+    """Step times without the machine's drift, for comparisons of cases (`suite.analysis.drift`)."""
+    return estimates(without_drift(records))
+
+
+def kept_values(measurement: Measurement, metric: str = "step_time") -> list[float]:
+    """Kept rounds of a metric, in the order in which they were taken; none if it was not measured."""
+    return [value for turn in kept_rounds(measurement, metric) for value in turn]
+
+
+def case_figures(
+    record: RunRecord, measurement: Measurement, step_time: Estimate, issues: Sequence[Issue]
+) -> CaseFigures:
+    """Figures of a case whose interval and issues are known from its run."""
     turns = kept_rounds(measurement)
-    return Facts(
+    return CaseFigures(
         record=record,
         measurement=measurement,
         step_time=step_time,
@@ -89,8 +114,8 @@ def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, i
         taken=len(measurement.values("step_time")),
         disturbed=disturbed(measurement),
         throughput=throughput(measurement, record.case.batch_size) or 0.0,
-        cpu_time_s=middle(measurement, "cpu_time"),
-        minor_faults=middle(measurement, "minor_faults"),
+        cpu_time_s=median_of(measurement, "cpu_time"),
+        minor_faults=median_of(measurement, "minor_faults"),
         visit_medians_s=visit_medians(measurement, turns),
         peak_memory_bytes=peak_memory(measurement),
         issues=tuple(issues),
@@ -98,25 +123,25 @@ def facts_of(record: RunRecord, measurement: Measurement, step_time: Estimate, i
 
 
 def peak_memory(measurement: Measurement) -> float | None:
-    """The highest resident set in any phase that a survey told apart."""
+    """Highest resident set in any phase; None without the instrument of memory."""
     peaks = [one.values[:1] for one in measurement.surveyed if one.metric.name.startswith("memory_peak_")]
     return max((found for one in peaks for found in one), default=None)
 
 
 def disturbed(measurement: Measurement) -> int | None:
-    """Rounds whose threads had to queue; None where no queueing was recorded."""
+    """Rounds whose threads queued; None if queueing was not recorded."""
     cpu_s, queue_s = measurement.values("cpu_time"), measurement.values("queue_time")
     return undisturbed(cpu_s, queue_s).count(False) if cpu_s and queue_s else None
 
 
-def middle(measurement: Measurement, metric: str) -> float | None:
-    """The median of a metric in the rounds that count."""
-    values = [value for turn in kept_rounds(measurement, metric) for value in turn]
+def median_of(measurement: Measurement, metric: str) -> float | None:
+    """Median of a metric in the kept rounds; None if it was not measured."""
+    values = kept_values(measurement, metric)
     return median(values) if values else None
 
 
 def visit_medians(measurement: Measurement, turns: list[list[float]]) -> list[float]:
-    """The median of each visit's turns; visits without a counted round are left out."""
+    """Median of each visit that has a kept round."""
     medians: list[float] = []
     start = 0
     for visit in measurement.visits:

@@ -77,7 +77,7 @@ def issues(measurement: Measurement) -> list[Issue]:
     return [issue for check in CHECKS if (issue := check(measurement))]
 
 
-def verdict(found: Sequence[Issue]) -> str:
+def label(found: Sequence[Issue]) -> str:
     """The kinds in one line, or that it is steady."""
     return ", ".join(issue.kind for issue in found) or STEADY
 

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from suite.analysis.drift import without_drift
-from suite.analysis.estimates import Estimate, estimate, kept_rounds, student_quantile
-from suite.analysis.intervals import estimates
+from suite.analysis.case_figures import CaseFigures, figures_of, kept_values, step_times_without_drift
+from suite.analysis.estimates import Estimate, student_quantile
 from suite.analysis.thresholds import ChangeVerdict, Thresholds
-from suite.analysis.validity import EXTERNAL_KINDS, issues
+from suite.analysis.validity import EXTERNAL_KINDS
 from suite.comparison.memory import MemoryChange, compare_memory
 from suite.records import Run, RunRecord
 
@@ -108,8 +107,8 @@ def compare(
     the figures that are shown of each run are as measured.
     """
     before, after = ({one.case.id: one for one in run.cases} for run in (baseline, candidate))
-    known = [estimates(run.cases) for run in (baseline, candidate)]
-    steady = [estimates(without_drift(run.cases)) for run in (baseline, candidate)]
+    known = [figures_of(run.cases) for run in (baseline, candidate)]
+    steady = [step_times_without_drift(run.cases) for run in (baseline, candidate)]
     pairs, both, left_out = [], [], []
     for case_id in dict.fromkeys((*before, *after)):
         reason = unpaired(before.get(case_id), after.get(case_id))
@@ -120,11 +119,11 @@ def compare(
             pairs.append(
                 Pair(
                     id=case_id,
-                    baseline=known[0][case_id],
-                    candidate=known[1][case_id],
+                    baseline=known[0][case_id].step_time,
+                    candidate=known[1][case_id].step_time,
                     log_ratio=math.log(steady[1][case_id].median / steady[0][case_id].median),
                     error=math.hypot(*(log_error(one[case_id]) for one in steady)),
-                    disturbed=disturbances(*both[-1]),
+                    disturbed=disturbances(*(one[case_id] for one in known)),
                 )
             )
     found = judged(pairs, tuple(left_out), limits)
@@ -138,17 +137,16 @@ def unpaired(before: RunRecord | None, after: RunRecord | None) -> str:
             return f"it is not in the {run}"
         if record.outcome != "measured" or record.measurement is None:
             return f"it was {record.outcome} in the {run}: {record.reason}"
-        if estimate(kept_rounds(record.measurement)) is None:
+        if not kept_values(record.measurement):
             return f"it has no rounds in the {run}"
     return ""
 
 
-def disturbances(before: RunRecord, after: RunRecord) -> str:
+def disturbances(before: CaseFigures, after: CaseFigures) -> str:
     """What the kernel said of others' disturbance in either run; empty where it said nothing."""
     seen = []
-    for record, run in ((before, "baseline"), (after, "candidate")):
-        found = issues(record.measurement) if record.measurement else []
-        kinds = [issue.kind for issue in found if issue.kind in EXTERNAL_KINDS]
+    for figures, run in ((before, "baseline"), (after, "candidate")):
+        kinds = [issue.kind for issue in figures.issues if issue.kind in EXTERNAL_KINDS]
         seen += [f"{', '.join(kinds)} in the {run}"] if kinds else []
     return "; ".join(seen)
 

@@ -7,12 +7,11 @@ from itertools import combinations
 from statistics import median
 
 from suite import units
-from suite.analysis.drift import without_drift
-from suite.analysis.estimates import estimate, kept_rounds
+from suite.analysis.case_figures import step_times_without_drift
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.threads import default_threads
-from suite.records import Case, Plan, RunRecord
+from suite.records import Case, Plan
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
@@ -78,7 +77,7 @@ def measure_noise_floor() -> Finding:
     cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
     with Launcher(plan) as launcher:
         records = [one.record for one in Scheduler(plan, launcher).run(cases) if one.record]
-    medians = [step_s for record in without_drift(records) if (step_s := step_time(record))]
+    medians = [found.median for found in step_times_without_drift(records).values()]
     if len(medians) < 2:
         return unknown(
             "noise floor", f"{CASE.id} does not run: {records[0].reason if records else 'no case was measured'}"
@@ -91,12 +90,6 @@ def measure_noise_floor() -> Finding:
     if median(apart) < MUCH_NOISE:
         return fine("noise floor", f"{found}; longer runs are more precise")
     return disturbs("noise floor", found, "follow the advice above; raise --case-seconds and --passes")
-
-
-def step_time(record: RunRecord) -> float | None:
-    """A record's median step time; None if it was not measured."""
-    known = estimate(kept_rounds(record.measurement)) if record.measurement else None
-    return known.median if known else None
 
 
 EXPERIMENTS = (measure_allocator, measure_noise_floor)

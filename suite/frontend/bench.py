@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.analysis.run_validity import issues_of_run
+from suite.analysis.case_figures import figures_of
 from suite.analysis.settings_in_effect import unmet_settings
 from suite.analysis.validity import summary
 from suite.matrix.cases import cases_of, matrix_of
@@ -64,8 +64,7 @@ def summary_lines(bench: Bench, run: LiveRun) -> Iterator[str]:
 
 def validity_of(outcomes: list[RunRecord]) -> str:
     """Number of steady cases, and of cases with each issue."""
-    by_case = issues_of_run(outcomes)
-    return summary([by_case[one.case.id] for one in outcomes if one.outcome == "measured" and one.measurement])
+    return summary([figures.issues for figures in figures_of(outcomes).values() if figures.is_measured])
 
 
 def resume_command(folder: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.machine.user_account import missing_variables
 from suite.report.svg import is_logarithmic
 
@@ -29,7 +29,7 @@ INK = "currentColor"
 """Text and rules take the page's colour, so that the chart follows light and dark."""
 
 
-def columns(facts: Sequence[Facts]) -> dict[str, Any]:
+def columns(facts: Sequence[CaseFigures]) -> dict[str, Any]:
     """What the chart draws, a column each, in the order of the ranked table, whose rows hold the texts.
 
     Levels are indices into `levels`; times are seconds, rounded to what a pixel can show.
@@ -50,7 +50,7 @@ def rounded(value: float) -> float:
     return float(f"{value:.3e}")
 
 
-def names(facts: Sequence[Facts], factor: str) -> list[str]:
+def names(facts: Sequence[CaseFigures], factor: str) -> list[str]:
     """The levels of a factor that were measured: structures by their fastest case, others by name.
 
     An order that does not depend on what is shown keeps every level's place and colour.
@@ -59,7 +59,7 @@ def names(facts: Sequence[Facts], factor: str) -> list[str]:
     return list(found) if factor == "structure" else sorted(found)
 
 
-def specification(facts: Sequence[Facts]) -> dict[str, Any]:
+def specification(facts: Sequence[CaseFigures]) -> dict[str, Any]:
     """Dots with intervals: step time by structure, coloured by optimizer, shaped by execution."""
     alt = altair()
     structures, optimizers, executions = (names(facts, factor) for factor in ("structure", "optimizer", "execution"))
@@ -100,7 +100,7 @@ def specification(facts: Sequence[Facts]) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if key not in ("$schema", "datasets")}
 
 
-def time_axis(facts: Sequence[Facts]) -> Any:
+def time_axis(facts: Sequence[CaseFigures]) -> Any:
     """The axis of step times in seconds, logarithmic where they span much; labels carry an SI prefix."""
     alt = altair()
     low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.records import Run
 
 
@@ -24,7 +24,7 @@ class Verdict:
         interrupted: how much the run lacks; empty where it is complete.
     """
 
-    fastest: Facts | None
+    fastest: CaseFigures | None
     step_time: str
     interval: str
     throughput: str
@@ -34,7 +34,7 @@ class Verdict:
     interrupted: str
 
 
-def verdict(run: Run, facts: Sequence[Facts]) -> Verdict:
+def verdict(run: Run, facts: Sequence[CaseFigures]) -> Verdict:
     """The fastest case, what became of the others, and how noisy the machine was. `facts` are fastest first."""
     outcomes = Counter(record.outcome for record in run.cases)
     counts = [(f"{outcomes[name]:,}", name, "") for name in ("measured", "skipped", "failed")]
@@ -52,7 +52,7 @@ def verdict(run: Run, facts: Sequence[Facts]) -> Verdict:
     )
 
 
-def most_images(facts: Sequence[Facts]) -> str:
+def most_images(facts: Sequence[CaseFigures]) -> str:
     """The case with the highest throughput and its figure; empty where step time alone tells it."""
     if len({one.case.batch_size for one in facts}) < 2:
         return ""
@@ -65,12 +65,12 @@ def missing(run: Run) -> list[tuple[str, str, str]]:
     return [(f"{len(run.missing):,}", "no outcome", f"of {len(run.header.planned):,} planned")] if run.missing else []
 
 
-def noise(facts: Sequence[Facts]) -> list[tuple[str, str, str]]:
+def noise(facts: Sequence[CaseFigures]) -> list[tuple[str, str, str]]:
     """How well the medians are known, and how many rounds other processes spoilt."""
     if not facts:
         return []
     halfwidth = units.text(median(one.step_time.precision for one in facts), "ratio", 2)
-    share = sum(one.set_aside for one in facts) / sum(one.taken for one in facts)
+    share = sum(one.discarded for one in facts) / sum(one.taken for one in facts)
     return [
         (f"± {halfwidth}", "typical interval", "half-width, median over cases; lower is better"),
         (units.text(share, "ratio", 2), "rounds set aside", "disturbed by other processes; lower is better"),

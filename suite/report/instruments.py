@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.report.svg import stack
 
 MOST_ROWS = 500
@@ -50,7 +50,7 @@ class Cost:
         return not any(table.rows for table in (self.anatomy, self.memory, self.utilization, self.work))
 
 
-def cost(ranked: Sequence[Facts]) -> Cost:
+def cost(ranked: Sequence[CaseFigures]) -> Cost:
     """The tables over all ranked cases, in their order."""
     return Cost(
         anatomy=table([row for facts in ranked if (row := anatomy_row(facts))]),
@@ -65,13 +65,13 @@ def table(rows: list[Row]) -> Table:
     return Table(tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS))
 
 
-def of(facts: Facts, metric: str) -> float | None:
+def of(facts: CaseFigures, metric: str) -> float | None:
     """The median of what a survey found of a metric; None where none did."""
     values = facts.measurement.survey(metric)
     return median(values) if values else None
 
 
-def best(facts: Facts, metric: str) -> float | None:
+def best(facts: CaseFigures, metric: str) -> float | None:
     """The highest reading of a ceiling; None where there is none."""
     return max(facts.measurement.survey(metric), default=None)
 
@@ -81,7 +81,7 @@ def text(value: float | None, unit: str) -> str:
     return "" if value is None else units.text(value, unit, DIGITS)
 
 
-def anatomy_row(facts: Facts) -> Row | None:
+def anatomy_row(facts: CaseFigures) -> Row | None:
     """The parts of a step: medians, what they add up to, and what the stopwatch took."""
     whole = of(facts, "watched_step_time")
     parts = {part: of(facts, f"part_{part}") for part in PARTS}
@@ -101,14 +101,14 @@ def anatomy_row(facts: Facts) -> Row | None:
     )
 
 
-def together(facts: Facts) -> float:
+def together(facts: CaseFigures) -> float:
     """What the parts of a step add up to, over that step: the median over steps."""
     parts = [values for part in PARTS if (values := facts.measurement.survey(f"part_{part}"))]
     wholes = facts.measurement.survey("watched_step_time")
     return float(median(sum(step) / whole for whole, *step in zip(wholes, *parts, strict=False)))
 
 
-def stopwatch(facts: Facts) -> float:
+def stopwatch(facts: CaseFigures) -> float:
     """How much longer a step takes with the stopwatch than the one after it without: the median over pairs."""
     pairs = zip(facts.measurement.survey("watched_step_time"), facts.measurement.survey("bare_step_time"), strict=False)
     return median(watched / bare for watched, bare in pairs) - 1
@@ -119,7 +119,7 @@ def signed(share: float) -> str:
     return f"{share:+.1%}"
 
 
-def memory_row(facts: Facts) -> Row | None:
+def memory_row(facts: CaseFigures) -> Row | None:
     """Memory by phase: peaks of the host, what is kept, and what a step cannot do without."""
     imported, held = of(facts, "memory_before_made"), of(facts, "memory_before_steady")
     peak = facts.peak_memory_bytes
@@ -145,7 +145,7 @@ def memory_row(facts: Facts) -> Row | None:
     )
 
 
-def bound(facts: Facts) -> float | None:
+def bound(facts: CaseFigures) -> float | None:
     """Bytes that a step cannot do without: parameters and optimizer state all the time, and what forward saves or the
     gradients, whichever is more: backward frees the one while it makes the other.
     """
@@ -157,12 +157,12 @@ def bound(facts: Facts) -> float | None:
     return parameters + state + max(saved, gradients)
 
 
-def device_peak(facts: Facts) -> float | None:
+def device_peak(facts: CaseFigures) -> float | None:
     """Most memory of the devices in tensors; None on the host."""
     return of(facts, "device_memory_allocated_peak_steady")
 
 
-def all_of_devices(facts: Facts) -> str:
+def all_of_devices(facts: CaseFigures) -> str:
     """Memory of the devices with what libraries have there, and how the driver told it."""
     for way in ("process", "difference"):
         value = of(facts, f"device_memory_by_{way}")
@@ -171,7 +171,7 @@ def all_of_devices(facts: Facts) -> str:
     return ""
 
 
-def utilization_row(facts: Facts) -> Row | None:
+def utilization_row(facts: CaseFigures) -> Row | None:
     """How busy the step kept the cores that it may use, and what else it took of the machine."""
     share = of(facts, "utilization")
     if share is None:
@@ -194,7 +194,7 @@ def utilization_row(facts: Facts) -> Row | None:
     )
 
 
-def average(facts: Facts) -> float | None:
+def average(facts: CaseFigures) -> float | None:
     """Cores used over all samples, each for as long as it tells of."""
     used, at_s = facts.measurement.survey("cores_used"), facts.measurement.survey("sample_time")
     if not used or len(used) != len(at_s):
@@ -203,7 +203,7 @@ def average(facts: Facts) -> float | None:
     return sum(cores * seconds for cores, seconds in zip(used, lasted_s, strict=True)) / at_s[-1]
 
 
-def work_row(facts: Facts) -> Row | None:
+def work_row(facts: CaseFigures) -> Row | None:
     """Operations and bytes of a step, and how near it comes to what the machine does at most.
 
     The roof over a step is the lower of two: the product's rate, and what the memory's rate allows at the step's

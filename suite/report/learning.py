@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
 from suite.report.svg import curve_path, curve_px
 
@@ -41,7 +41,7 @@ class LearntRow:
     step_time: str
 
 
-def learnt(ranked: list[Facts]) -> Learnt:
+def learnt(ranked: list[CaseFigures]) -> Learnt:
     """The table over those of the ranked cases that learnt."""
     found = [(facts, summary(facts.measurement)) for facts in ranked if curves(facts.measurement)]
     found.sort(key=lambda pair: (-pair[1]["final_accuracy"], pair[1]["seconds_to_target"] or float("inf")))
@@ -52,7 +52,7 @@ def learnt(ranked: list[Facts]) -> Learnt:
     )
 
 
-def row(facts: Facts, figures: dict[str, float | None]) -> LearntRow:
+def row(facts: CaseFigures, figures: dict[str, float | None]) -> LearntRow:
     """A case's row."""
     return LearntRow(
         id=facts.case.id,

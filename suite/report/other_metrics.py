@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from suite import units
-from suite.analysis.case_figures import Facts
-from suite.analysis.estimates import kept_rounds
+from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import FINAL_METRICS
 from suite.records import Metric, Series
 
@@ -38,9 +37,9 @@ class Beside:
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def beside(ranked: list[Facts]) -> Beside:
+def beside(ranked: list[CaseFigures]) -> Beside:
     """The table over all ranked cases, in their order."""
-    figures = {facts.case.id: figures_of(facts) for facts in ranked}
+    figures = {facts.case.id: figures_as_text(facts) for facts in ranked}
     metrics = list(dict.fromkeys(metric for found in figures.values() for metric in found))
     return Beside(
         columns=tuple((words(metric), metric.description, f"{metric.better} is better") for metric in metrics),
@@ -50,7 +49,7 @@ def beside(ranked: list[Facts]) -> Beside:
     )
 
 
-def figures_of(facts: Facts) -> dict[Metric, str]:
+def figures_as_text(facts: CaseFigures) -> dict[Metric, str]:
     """A case's figures that are worth a place, as text."""
     found: dict[Metric, str] = {}
     for one in facts.measurement.series:
@@ -62,18 +61,18 @@ def figures_of(facts: Facts) -> dict[Metric, str]:
     return found
 
 
-def typical(facts: Facts, series: Series) -> float:
+def typical(facts: CaseFigures, series: Series) -> float:
     """The median over the rounds that count; of counts their mean, since most rounds have none."""
-    values = [value for turn in kept_rounds(facts.measurement, series.metric.name) for value in turn]
+    values = facts.kept(series.metric.name)
     return fmean(values) if series.metric.unit == "count" else median(values)
 
 
-def is_worth_showing(metric: Metric, value: float, facts: Facts) -> bool:
+def is_worth_showing(metric: Metric, value: float, facts: CaseFigures) -> bool:
     """Whether a figure tells the reader anything."""
     return value >= WORTH_SHOWING * facts.step_time.median if metric.unit == "s" else value != 0
 
 
-def text(metric: Metric, value: float, facts: Facts) -> str:
+def text(metric: Metric, value: float, facts: CaseFigures) -> str:
     """A figure, and its share of the step where it is a part of it."""
     shown = units.text(value, metric.unit)
     return f"{shown} ({value / facts.step_time.median:.0%})" if metric.unit == "s" else shown

@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from suite.analysis.case_figures import Facts, facts_of_run
+from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.analysis.estimates import CONFIDENCE, DISTURBED_SHARE, ENOUGH_UNDISTURBED
 from suite.records import Run
 from suite.report import chart
@@ -28,9 +28,9 @@ FOLDER = Path(__file__).parent
 
 def page(run: Run, record_path: str) -> str:
     """The whole page about a run."""
-    known = facts_of_run(run.cases)
+    known = figures_of(run.cases)
     ranked = sorted(
-        (facts for facts in known if facts.record.outcome == "measured"),
+        (facts for facts in known.values() if facts.is_measured),
         key=lambda facts: (facts.step_time.median, facts.case.id),
     )
     return (
@@ -48,7 +48,7 @@ def page(run: Run, record_path: str) -> str:
             scaling=scaling(run, ranked),
             beside=beside(ranked),
             cost=cost(ranked),
-            left_out=left_out(run, known),
+            left_out=left_out(run, known.values()),
             quality=quality(run, ranked),
             run_entries=run_entries(run, record_path),
             environment_entries=environment_entries(run),
@@ -60,7 +60,7 @@ def page(run: Run, record_path: str) -> str:
     )
 
 
-def drawing(ranked: list[Facts]) -> dict[str, object] | None:
+def drawing(ranked: list[CaseFigures]) -> dict[str, object] | None:
     """What the page's script needs to draw the chart; None where there is nothing to draw."""
     if not ranked:
         return None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.analysis.settings_in_effect import unmet_settings
-from suite.analysis.validity import verdict
+from suite.analysis.validity import label
 from suite.records import Run
 
 PASSES_DIFFER_FROM = 1.05
@@ -51,7 +51,7 @@ class Quality:
     unremarkable: int
 
 
-def quality(run: Run, facts: Sequence[Facts]) -> Quality:
+def quality(run: Run, facts: Sequence[CaseFigures]) -> Quality:
     """Visits that had not settled or ran out of time, disturbed rounds, passes that disagree, warnings."""
     remarks = tuple(remark for one in facts if (remark := remark_on(one)))
     warnings: dict[str, list[str]] = {}
@@ -68,7 +68,7 @@ def quality(run: Run, facts: Sequence[Facts]) -> Quality:
     )
 
 
-def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
+def points(facts: Sequence[CaseFigures]) -> tuple[tuple[int, int, str], ...]:
     """Counts over the whole run, each with what it means."""
     visits = sum(len(one.measurement.visits) for one in facts)
     rounds = sum(one.taken for one in facts)
@@ -79,7 +79,7 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
             "cases have a verdict other than steady: something was seen that makes their numbers mean something else.",
         ),
         (
-            sum(one.unsettled for one in facts),
+            sum(one.unsteady_visits for one in facts),
             visits,
             "visits had not settled: the step time still moved when the warm-up's time was spent.",
         ),
@@ -89,7 +89,7 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
             "visits stopped by time: their allowance was spent before the interval was as narrow as planned.",
         ),
         (
-            sum(one.set_aside for one in facts),
+            sum(one.discarded for one in facts),
             rounds,
             "rounds were set aside as disturbed: other processes held the cores that their threads asked for.",
         ),
@@ -97,20 +97,20 @@ def points(facts: Sequence[Facts]) -> tuple[tuple[int, int, str], ...]:
     )
 
 
-def remark_on(facts: Facts) -> Remark | None:
+def remark_on(facts: CaseFigures) -> Remark | None:
     """What is to be said of a case; None where there is nothing."""
     visits = len(facts.measurement.visits)
     by_time = facts.stopped_by("time")
     share = (facts.disturbed or 0) / facts.taken
     differ = facts.spread >= PASSES_DIFFER_FROM
-    if not (facts.issues or facts.unsettled or by_time or share >= MUCH_DISTURBED or differ):
+    if not (facts.issues or facts.unsteady_visits or by_time or share >= MUCH_DISTURBED or differ):
         return None
-    kept = " (all counted)" if share and not facts.set_aside else ""
+    kept = " (all counted)" if share and not facts.discarded else ""
     return Remark(
         id=facts.case.id,
-        verdict=verdict(facts.issues) if facts.issues else "",
+        verdict=label(facts.issues) if facts.issues else "",
         reasons="; ".join(issue.text for issue in facts.issues),
-        unsettled=f"{facts.unsettled} of {visits}" if facts.unsettled else "",
+        unsettled=f"{facts.unsteady_visits} of {visits}" if facts.unsteady_visits else "",
         by_time=f"{by_time} of {visits}" if by_time else "",
         disturbed=units.text(share, "ratio", 2) + kept if share >= MUCH_DISTURBED else "",
         spread=f"{facts.spread:.3f}" if differ else "",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.records import DEFAULT_MODE, Run, Stop
 from suite.report.provenance import command, in_one_line
 from suite.report.svg import Scale, interval_path, spark_path
@@ -52,7 +52,7 @@ class Ranking:
     nothing: str
 
 
-def ranking(run: Run, facts: Sequence[Facts]) -> Ranking:
+def ranking(run: Run, facts: Sequence[CaseFigures]) -> Ranking:
     """One row for each measured case, in the order of `facts`: fastest first."""
     scale = Scale(
         min((one.step_time.low for one in facts), default=0.0), max((one.step_time.high for one in facts), default=0.0)
@@ -67,7 +67,7 @@ def ranking(run: Run, facts: Sequence[Facts]) -> Ranking:
     )
 
 
-def row(run: Run, facts: Facts, scale: Scale, detailed: bool) -> Row:
+def row(run: Run, facts: CaseFigures, scale: Scale, detailed: bool) -> Row:
     """A case's row; with `detailed`, also its command and attributes."""
     estimate = facts.step_time
     return Row(

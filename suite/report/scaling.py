@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.records import Run
 
 RATIO_DIGITS = 3
@@ -25,13 +25,13 @@ class ScalingRow:
     efficiency: str
 
 
-def scaling(run: Run, ranked: list[Facts]) -> tuple[ScalingRow, ...]:
+def scaling(run: Run, ranked: list[CaseFigures]) -> tuple[ScalingRow, ...]:
     """A row for each case of a group in which at least two numbers of ranks were measured, the fewest first.
 
     The batch of a case is the joint batch, so that this is strong scaling. Efficiency is the speed-up for each core, or
     device, that a case has more than the one of the fewest ranks.
     """
-    groups: dict[tuple[str, str], list[Facts]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[CaseFigures]] = defaultdict(list)
     for facts in ranked:
         execution = facts.record.attributes.get("execution", {})
         if execution.get("ranks"):
@@ -46,7 +46,7 @@ def scaling(run: Run, ranked: list[Facts]) -> tuple[ScalingRow, ...]:
     return tuple(rows)
 
 
-def row(facts: Facts, fewest: Facts, cores: int) -> ScalingRow:
+def row(facts: CaseFigures, fewest: CaseFigures, cores: int) -> ScalingRow:
     """A case beside the one of the fewest ranks. The interval is what the two cases' intervals allow at most."""
     own, first = facts.step_time, fewest.step_time
     speed_up = first.median / own.median
@@ -63,17 +63,17 @@ def row(facts: Facts, fewest: Facts, cores: int) -> ScalingRow:
     )
 
 
-def ranks_of(facts: Facts) -> int:
+def ranks_of(facts: CaseFigures) -> int:
     """Processes that share the batch."""
     return int(facts.record.attributes["execution"]["ranks"])
 
 
-def on_devices(facts: Facts) -> bool:
+def on_devices(facts: CaseFigures) -> bool:
     """Whether each rank has an accelerator of its own."""
     return bool(facts.record.attributes["execution"].get("device") == "cuda")
 
 
-def cores_of(facts: Facts, usable: int) -> int:
+def cores_of(facts: CaseFigures, usable: int) -> int:
     """Cores that the ranks' threads can be on at once, of those `usable` on each node (0: not known), or devices."""
     execution = facts.record.attributes["execution"]
     if on_devices(facts):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from suite import units
-from suite.analysis.case_figures import Facts
+from suite.analysis.case_figures import CaseFigures
 from suite.records import Run, RunRecord
 
 
@@ -19,7 +19,7 @@ class Group:
     members: tuple[tuple[str, str], ...]
 
 
-def left_out(run: Run, facts: Iterable[Facts]) -> tuple[Group, ...]:
+def left_out(run: Run, facts: Iterable[CaseFigures]) -> tuple[Group, ...]:
     """Every planned case that is not ranked, by what became of it and why; largest groups first."""
     ranked = {one.case.id for one in facts if one.record.outcome == "measured"}
     partial = {one.case.id: one for one in facts}
@@ -43,7 +43,7 @@ def reason_of(record: RunRecord) -> str:
     return record.reason or "The record gives no reason."
 
 
-def earlier_passes(facts: Facts | None) -> str:
+def earlier_passes(facts: CaseFigures | None) -> str:
     """What the passes before a failure measured; empty where there were none."""
     if facts is None:
         return ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.analysis.validity import FEWEST_TURNS, issues, summary, turns_of_visits, verdict
+from suite.analysis.validity import FEWEST_TURNS, issues, label, summary, turns_of_visits
 from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Interference, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
@@ -63,7 +63,7 @@ def kinds(measurement: Measurement) -> list[str]:
 
 def test_a_case_that_nothing_disturbed_is_steady():
     assert issues(steady()) == []
-    assert verdict([]) == "steady"
+    assert label([]) == "steady"
 
 
 def test_a_record_without_readings_of_the_machine_is_judged_by_its_rounds():
@@ -193,7 +193,7 @@ def test_a_summary_counts_the_issues():
     load, throttled = issues(steady(others_cores=0.9)), issues(steady(throttled=0.3, others_cores=0.9))
     assert summary([[], load, throttled]) == "1 of 3 measured cases steady; loaded 2, throttled 1"
     assert summary([[], []]) == "2 of 2 measured cases steady"
-    assert verdict(throttled) == "loaded, throttled"
+    assert label(throttled) == "loaded, throttled"
 
 
 @given(

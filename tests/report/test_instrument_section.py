@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from suite import report
-from suite.analysis.case_figures import Facts, facts_of_run
+from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.records import Case, Metric, RunRecord, Series
 from suite.report.instruments import MOST_ROWS, Table, cost
 from tests.fakes.html_page import Page
@@ -64,10 +64,9 @@ def surveyed(record: RunRecord, **others: tuple[float, ...] | None) -> RunRecord
     return replace(record, measurement=replace(record.measurement, surveyed=series))
 
 
-def case(**others: tuple[float, ...] | None) -> Facts:
-    facts = facts_of_run([surveyed(measured(Case("seed_cnn", "adam", "cpu"), 0.01, noise=0.0), **others)])[0]
-    assert facts
-    return facts
+def case(**others: tuple[float, ...] | None) -> CaseFigures:
+    record = surveyed(measured(Case("seed_cnn", "adam", "cpu"), 0.01, noise=0.0), **others)
+    return figures_of([record])[record.case.id]
 
 
 def only(table: Table) -> tuple[str, ...]:
@@ -124,8 +123,7 @@ def test_operations_that_could_not_all_be_counted_are_a_lower_bound():
 
 
 def test_a_case_without_surveys_is_in_no_table():
-    facts = facts_of_run([measured(Case("seed_cnn", "adam", "cpu"), 0.01)])[0]
-    assert facts
+    (facts,) = figures_of([measured(Case("seed_cnn", "adam", "cpu"), 0.01)]).values()
     assert cost([facts]).is_empty
     assert facts.peak_memory_bytes is None
 

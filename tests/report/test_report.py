@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from suite import report, units
-from suite.analysis.case_figures import facts_of_run
+from suite.analysis.case_figures import figures_of
 from suite.analysis.estimates import throughput
 from suite.analysis.intervals import estimates
 from suite.records import Case, Metric, Plan, Run, RunRecord, Series, StepmarkError
@@ -288,7 +288,7 @@ def test_the_reading_half_loads_no_torch_and_charts_only_where_one_is_drawn() ->
 
 
 def test_levels_keep_their_colour_whatever_else_is_measured() -> None:
-    facts = facts_of_run(quick_run().cases)
+    facts = list(figures_of(quick_run().cases).values())
     assert chart.names(facts, "optimizer") == sorted(chart.names(facts, "optimizer"))
     spec = json.dumps(chart.specification(facts))
     assert all(colour in spec for colour in chart.PALETTE[:5])
@@ -321,7 +321,7 @@ def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
 
 def test_metrics_that_only_some_cases_have_get_a_separate_table():
     compiled = golden(2)
-    ranked = facts_of_run([record for record in compiled.cases if record.outcome == "measured"])
+    ranked = [figures for figures in figures_of(compiled.cases).values() if figures.is_measured]
     table = beside(ranked)
     assert [name for name, _, _ in table.columns] == ["Data wait", "Compile time cold", "Compile time warm"]
     assert table.rows == (("seed_cnn-sgd_momentum-cpu", ("100.0 µs (2%)", "31.75 s", "1.625 s")),)

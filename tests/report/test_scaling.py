@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from suite import report, units
-from suite.analysis.case_figures import facts_of_run
+from suite.analysis.case_figures import figures_of
 from suite.analysis.intervals import estimates
 from suite.records import Case, Run, RunRecord
 from suite.report.scaling import RATIO_DIGITS, scaling
@@ -20,7 +20,7 @@ def shared(execution: str, step_s: float, ranks: int, threads: int, structure: s
 
 
 def rows(made: Run):
-    return scaling(made, facts_of_run(made.cases))
+    return scaling(made, list(figures_of(made.cases).values()))
 
 
 def test_speed_up_and_efficiency_are_against_the_fewest_ranks():

@@ -1,0 +1,118 @@
+"""A run as a CSV table: one row a case, one column a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from statistics import median
+
+from suite.analysis.case_figures import CaseFigures, figures_of
+from suite.analysis.learning_curves import FINAL_METRICS, final_values
+from suite.analysis.validity import label
+from suite.records import Case, Metric, Run, RunRecord
+
+SUFFIXES = {
+    "s": "_s",
+    "B": "_bytes",
+    "B/s": "_bytes_per_s",
+    "FLOP/s": "_per_s",
+    "W": "_w",
+    "J": "_j",
+    "images/s": "_images_per_s",
+}
+"""Base unit -> end of a column's name; counts, operations and ratios have none."""
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A case, its figures if it was measured, and the medians of its other metrics by column."""
+
+    record: RunRecord
+    figures: CaseFigures | None
+    medians: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's name, and its cell in a row."""
+
+    name: str
+    value: Callable[[Row], Cell]
+
+
+def render(run: Run) -> str:
+    """One row per case, skipped and failed ones too, with numbers at full precision.
+
+    Only measured cases have figures. The rounds of a case that failed later stay in the record. A figure is the median
+    over the kept rounds, over the visits, or over the readings of an instrument. `learning_curves.FINAL_METRICS` have
+    their last value instead. `validity` is `steady`, or the kinds of issues (`suite.analysis.validity`).
+
+    Source: RFC 4180 for quotes and line ends.
+    """
+    figures = {case_id: one for case_id, one in figures_of(run.cases).items() if one.is_measured}
+    rows = [row(record, figures.get(record.case.id)) for record in run.cases]
+    columns = [*COLUMNS, *metric_columns(rows)]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(column.name for column in columns)
+    writer.writerows([column.value(one) for column in columns] for one in rows)
+    return text.getvalue()
+
+
+def row(record: RunRecord, figures: CaseFigures | None) -> Row:
+    """A case with the medians of its metrics; without any if it was not measured."""
+    values = dict(metric_values(figures)) if figures else {}
+    return Row(record, figures, {column_name(metric): median(found) for metric, found in values.items() if found})
+
+
+def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
+    """Each metric of a case with the values that its figure is the median of."""
+    measurement = figures.measurement
+    for one in measurement.series:
+        is_final = one.metric.name in FINAL_METRICS
+        yield one.metric, final_values(measurement, one.metric.name) if is_final else figures.kept(one.metric.name)
+    for one in (*measurement.per_visit, *measurement.surveyed):
+        yield one.metric, list(one.values)
+
+
+def metric_columns(rows: list[Row]) -> list[Column]:
+    """A column for each metric but the step time that any case has, in the order of their first appearance."""
+    measured = [one.figures.measurement for one in rows if one.figures]
+    series = [one for found in measured for one in (*found.series, *found.per_visit, *found.surveyed)]
+    names = dict.fromkeys(column_name(one.metric) for one in series if one.metric.name != "step_time")
+    return [Column(name, lambda row, name=name: row.medians.get(name)) for name in names]  # type: ignore[misc]
+
+
+def column_name(metric: Metric) -> str:
+    """A metric's name, ending in its unit: `cpu_time_s`, `minor_faults`."""
+    suffix = SUFFIXES.get(metric.unit, "")
+    return metric.name.removesuffix(suffix) + suffix
+
+
+def of_case(field: str) -> Column:
+    """A level or a size."""
+    return Column(field, lambda row: getattr(row.record.case, field))
+
+
+def of_figures(name: str, value: Callable[[CaseFigures], Cell], missing: Cell = None) -> Column:
+    """A figure of measured cases."""
+    return Column(name, lambda row: value(row.figures) if row.figures else missing)
+
+
+COLUMNS = (
+    Column("id", lambda row: row.record.case.id),
+    *(of_case(field.name) for field in fields(Case)),
+    Column("outcome", lambda row: row.record.outcome),
+    Column("reason", lambda row: row.record.reason),
+    of_figures("validity", lambda figures: label(figures.issues), ""),
+    of_figures("rounds", lambda figures: figures.step_time.rounds),
+    of_figures("step_time_s", lambda figures: figures.step_time.median),
+    of_figures("step_time_low_s", lambda figures: figures.step_time.low),
+    of_figures("step_time_high_s", lambda figures: figures.step_time.high),
+    of_figures("throughput_images_per_s", lambda figures: figures.throughput),
+)
+"""Columns of every table; those of the other metrics follow."""
