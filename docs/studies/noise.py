@@ -31,6 +31,7 @@ from ways import WAYS, quick_cases, wanted
 from suite.analysis.intervals import estimates
 from suite.machine.threads import default_threads
 from suite.records import Plan, RunRecord
+from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
 
@@ -68,7 +69,7 @@ def ours(plan: Plan) -> Figures:
     records: list[RunRecord] = []
     with Launcher(plan) as launcher:
         for progress in Scheduler(plan, launcher).run(quick_cases()):
-            if progress.record is not None:
+            if isinstance(progress, CaseDone):
                 records.append(progress.record)
     return {
         case_id: (known.median, math.log(known.high / known.low) / 2) for case_id, known in estimates(records).items()

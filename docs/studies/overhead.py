@@ -21,6 +21,7 @@ from ways import quick_cases
 from suite.machine.allocators import environment
 from suite.machine.threads import default_threads
 from suite.records import Case, Plan
+from suite.runner.events import VisitDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
 from suite.runner.settings import machine_defaults
@@ -55,8 +56,8 @@ def visits() -> None:
         launcher.start()
         zygote_s = perf_counter() - started
         for progress in Scheduler(plan, launcher).run(cases):
-            if progress.visited is not None and progress.visited.visit is not None:
-                overheads.setdefault(progress.case.structure, []).append(progress.visited.visit.overhead_s)
+            if isinstance(progress, VisitDone) and progress.result.visit is not None:
+                overheads.setdefault(progress.case.structure, []).append(progress.result.visit.overhead_s)
     everything = [value for values in overheads.values() for value in values]
     print(f"zygote, once a run                         {zygote_s:.2f} s")
     print(f"overhead of a visit, median of {len(everything):3}         {median(everything):.3f} s")

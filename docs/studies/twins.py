@@ -27,6 +27,7 @@ from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.provenance import environment
 from suite.records import Plan, RunRecord
+from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
 
@@ -71,7 +72,7 @@ def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
             for progress in Scheduler(plan, launcher).run(cases):
                 if progress.share_done >= 0.5 and not loads:
                     loads.append(subprocess.Popen([sys.executable, "-c", LOAD]))
-                if progress.record is not None:
+                if isinstance(progress, CaseDone):
                     records[progress.case.id] = progress.record
     finally:
         for load in loads:

@@ -12,6 +12,7 @@ from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.threads import default_threads
 from suite.records import Case, Plan
+from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
 from suite.runner.worker_handle import ForkedWorker, WorkerFailed
@@ -76,7 +77,7 @@ def measure_noise_floor() -> Finding:
     plan = Plan(threads=default_threads(), abreast=IDENTICAL, case_seconds=SECONDS_EACH, surveys="none")
     cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
     with Launcher(plan) as launcher:
-        records = [one.record for one in Scheduler(plan, launcher).run(cases) if one.record]
+        records = [one.record for one in Scheduler(plan, launcher).run(cases) if isinstance(one, CaseDone)]
     medians = [found.median for found in step_times_without_drift(records).values()]
     if len(medians) < 2:
         return unknown(

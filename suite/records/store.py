@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +26,7 @@ from suite.records.line_file import NO_LOCKS, NO_RECORD, LineFile, named, read_l
 
 RECORD_NAME = "record.jsonl"
 JOURNAL_NAME = "visits.jsonl"
+TAKEN = "{folder} holds a record already; choose another folder, or go on with it through --resume {folder}."
 
 
 class RunWriter:
@@ -42,7 +45,7 @@ class RunWriter:
         Raises:
             StepmarkError: the folder holds a record already, or cannot be written.
         """
-        taken = f"{folder} holds a record already; choose another folder, or go on with it through --resume {folder}."
+        taken = TAKEN.format(folder=folder)
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -116,6 +119,24 @@ class RunWriter:
         """Close the files; without `finish` the run counts as interrupted."""
         self._record.close()
         self._journal.close()
+
+
+def check_free(folder: Path) -> None:
+    """Check that a record can probably be begun in a folder, without making anything: `RunWriter.create` decides.
+
+    Raises:
+        StepmarkError: it holds a record already, or cannot be made or written.
+    """
+    file = folder / RECORD_NAME
+    with contextlib.suppress(OSError), file.open("rb") as begun:
+        if begun.readline().endswith(b"\n"):
+            raise StepmarkError(TAKEN.format(folder=folder))
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise cannot_write(folder, NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        why = errno.EROFS if os.statvfs(nearest).f_flag & os.ST_RDONLY else errno.EACCES
+        raise cannot_write(folder, OSError(why, os.strerror(why)))
 
 
 def read_run(path: Path) -> Run:

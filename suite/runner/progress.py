@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 
 from suite import units
-from suite.runner.scheduler import Progress
+from suite.runner.events import CaseDone, Event
 
 BAR_CELLS = 20
 BLOCKS = ("█", "░")
@@ -38,16 +38,15 @@ class ProgressLine:
         self._drawn_s = 0.0
         self._pass = -1
 
-    def show(self, progress: Progress) -> None:
+    def show(self, event: Event) -> None:
         """Tell of one step of the scheduler."""
-        record = progress.record
-        if record is not None and record.outcome == "failed":
-            self._keep(f"failed: {record.case.id}: {record.reason}")
+        if isinstance(event, CaseDone) and event.record.outcome == "failed":
+            self._keep(f"failed: {event.case.id}: {event.record.reason}")
         if self._rewrite is None:
-            self._tell_pass(progress)
+            self._tell_pass(event)
         elif monotonic() - self._drawn_s >= REDRAWN_S:
             self._drawn_s = monotonic()
-            self._rewrite(self._text(progress)[: shutil.get_terminal_size().columns - 1])
+            self._rewrite(self._text(event)[: shutil.get_terminal_size().columns - 1])
 
     def close(self) -> None:
         """Leave the live line empty."""
@@ -59,15 +58,15 @@ class ProgressLine:
             self._rewrite("")
         self._write_line(text)
 
-    def _tell_pass(self, progress: Progress) -> None:
-        if progress.index != self._pass:
-            self._pass = progress.index
-            self._write_line(f"measuring: pass {progress.index + 1} of {self._passes}{self._left(progress.share_done)}")
+    def _tell_pass(self, event: Event) -> None:
+        if event.index != self._pass:
+            self._pass = event.index
+            self._write_line(f"measuring: pass {event.index + 1} of {self._passes}{self._left(event.share_done)}")
 
-    def _text(self, progress: Progress) -> str:
-        where = f"pass {progress.index + 1}/{self._passes}"
-        done = progress.share_done
-        return f"{bar(done)} {done:4.0%}  {where}  {progress.case.id}{self._left(done)}"
+    def _text(self, event: Event) -> str:
+        where = f"pass {event.index + 1}/{self._passes}"
+        done = event.share_done
+        return f"{bar(done)} {done:4.0%}  {where}  {event.case.id}{self._left(done)}"
 
     def _left(self, share_done: float) -> str:
         if share_done < ESTIMATE_FROM:

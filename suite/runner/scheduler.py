@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from time import monotonic
 
@@ -23,26 +23,10 @@ from suite.machine import interference
 from suite.machine.interference import CounterSnapshot
 from suite.measuring.instruments import instruments_of
 from suite.records import LEARN, Case, Measurement, Plan, Rounds, RunRecord, Series, Visited
+from suite.runner.events import CaseDone, Event, Started, VisitDone
 from suite.runner.learning_visit import Lesson
 from suite.runner.visit import Stay, Workers
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What the scheduler is about to do, or what a stay has brought.
-
-    Attributes:
-        share_done: part of the whole work that is behind, from 0 to 1.
-        visited: set when the stay of `case` in pass `index` is over.
-        record: set, after the last visit of `case` was told, once it has gone through its surveys.
-    """
-
-    case: Case
-    index: int
-    share_done: float
-    visited: Visited | None = None
-    record: RunRecord | None = None
 
 
 class Scheduler:
@@ -68,12 +52,12 @@ class Scheduler:
         self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
         self._origin_s = monotonic()
 
-    def run(self, cases: Iterable[Case]) -> Iterator[Progress]:
+    def run(self, cases: Iterable[Case]) -> Iterator[Event]:
         """Make all missing visits to `cases`, pass by pass, each pass in an order of its own."""
         cases = list(cases)
         for case in cases:  # visited by an interrupted run, which did not come to write it
             if not self.missing(case):
-                yield Progress(case, 0, 0.0, record=self._record(case))
+                yield CaseDone(case, 0, 0.0, self._record(case))
         owed = {case.id: self._owed(case) for case in cases if self.missing(case)}
         total = sum(owed.values())
         for index in range(self._plan.passes):
@@ -81,12 +65,12 @@ class Scheduler:
             if due:
                 self._workers.renew()
             for group in groups(due, self._plan.abreast):
-                for progress in self._group(group, index):
-                    owed[progress.case.id] = 0 if progress.record else self._owed(progress.case)
-                    behind = total - sum(owed.values()) + progress.share_done
-                    yield replace(progress, share_done=behind / total)
+                for event in self._group(group, index):
+                    owed[event.case.id] = 0 if isinstance(event, CaseDone) else self._owed(event.case)
+                    done = total - sum(owed.values()) + event.share_done
+                    yield replace(event, share_done=done / total)
 
-    def _group(self, group: list[Case], index: int) -> Iterator[Progress]:
+    def _group(self, group: list[Case], index: int) -> Iterator[Event]:
         """Stays side by side, turn by turn, until all are over; shares are in visits."""
         started_s, before = monotonic() - self._origin_s, self._look()
         stays = [
@@ -95,15 +79,14 @@ class Scheduler:
         ]
         while stays:
             for stay in stays:
-                yield Progress(stay.case, index, under_way(stays))
+                yield Started(stay.case, index, under_way(stays))
                 stay.go_on()
                 if stay.result is not None:
                     visited = beside(stay.result, before, self._look())
                     self._visited.setdefault(stay.case.id, []).append(visited)
-                    yield Progress(stay.case, index, under_way(stays), visited)
-                    record = self._record(stay.case)
-                    if record is not None:
-                        yield Progress(stay.case, index, under_way(stays), record=record)
+                    yield VisitDone(stay.case, index, under_way(stays), visited)
+                    if not self.missing(stay.case):
+                        yield CaseDone(stay.case, index, under_way(stays), self._record(stay.case))
             stays = [stay for stay in stays if stay.result is None]
 
     def _owed(self, case: Case) -> int:
@@ -118,8 +101,8 @@ class Scheduler:
         made = {visited.visit.index for visited in visits if visited.visit}
         return [index for index in range(self._plan.passes) if index not in made]
 
-    def _record(self, case: Case) -> RunRecord | None:
-        return None if self.missing(case) else self._surveyed(assemble(case, self._visited[case.id]))
+    def _record(self, case: Case) -> RunRecord:
+        return self._surveyed(assemble(case, self._visited[case.id]))
 
     def _surveyed(self, record: RunRecord) -> RunRecord:
         """The record of a measured case with what its surveys found. A survey that fails is a warning."""

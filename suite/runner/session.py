@@ -15,10 +15,11 @@ from suite.provenance import environment
 from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences, not_known
-from suite.records.store import RunWriter, read_run, read_visits
+from suite.records.store import RunWriter, check_free, read_run, read_visits
 from suite.records.timestamps import for_file_name, now
+from suite.runner.events import CaseDone, Event, VisitDone
 from suite.runner.launcher import Launcher
-from suite.runner.scheduler import Progress, Scheduler
+from suite.runner.scheduler import Scheduler
 from suite.runner.settings import Settings
 
 
@@ -39,6 +40,8 @@ class LiveRun:
         self.outcomes: dict[str, RunRecord] = {}
         self._plan = settings.plan
         self._launcher = Launcher(self._plan, settings.profile.plugins)
+        if not settings.resume:
+            check_free(settings.folder or root)
         reopened = self._reopened(settings) if settings.resume else None
         try:
             self._launcher.start()
@@ -109,19 +112,19 @@ class LiveRun:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def measure(self, cases: Iterable[Case], show: Callable[[Progress], None]) -> Iterable[RunRecord]:
+    def measure(self, cases: Iterable[Case], show: Callable[[Event], None]) -> Iterable[RunRecord]:
         """Measure what has no outcome yet; each outcome is on disk when it is yielded."""
         due = [case for case in cases if case.id not in self.outcomes]
         for case in due:
             reason = refusal(case)
             if reason:
                 yield self._keep(RunRecord(case, "skipped", reason))
-        for progress in self._scheduler.run([case for case in due if case.id not in self.outcomes]):
-            show(progress)
-            if progress.record is not None:
-                yield self._keep(progress.record)
-            elif progress.visited is not None:
-                self._writer.visit(progress.case, progress.visited)
+        for event in self._scheduler.run([case for case in due if case.id not in self.outcomes]):
+            show(event)
+            if isinstance(event, CaseDone):
+                yield self._keep(event.record)
+            elif isinstance(event, VisitDone):
+                self._writer.visit(event.case, event.result)
 
     def _keep(self, record: RunRecord) -> RunRecord:
         self._writer.case(record)

@@ -14,6 +14,7 @@ from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Interference, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from suite.records import Case, Measurement, Metric, Plan, Series, Visit
+from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
 from tests.conftest import FAKES
@@ -217,7 +218,7 @@ def test_threads_that_are_bound_to_one_core_are_named(monkeypatch):
     cases = [Case(name, "sgd", "cpu", batch_size=4, image_size=8) for name in ("crowded", "tiny")]
     with Launcher(plan, ("my_levels",)) as launcher:  # telemetry rests: other tests may load the machine
         progress = list(Scheduler(plan, launcher, look=lambda: None).run(cases))
-    found = {one.record.case.structure: kinds(one.record.measurement) for one in progress if one.record}
+    found = {one.record.case.structure: kinds(one.record.measurement) for one in progress if isinstance(one, CaseDone)}
     assert "threads share a core" in found["crowded"]
     assert "threads share a core" not in found["tiny"]
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.records import Case, RunRecord
+from suite.runner.events import CaseDone, Started
 from suite.runner.progress import ProgressLine
-from suite.runner.scheduler import Progress
 
 CASE = Case("seed_cnn", "adam", "cpu")
 FAILED = RunRecord(CASE, "failed", "the loss is nan: the step does not train")
@@ -47,7 +47,7 @@ def seconds_in(text):
 
 def test_the_live_line_has_pass_case_share_and_bar():
     screen = Screen()
-    ProgressLine(3, screen.write_line, screen.rewrite).show(Progress(CASE, 1, 0.5))
+    ProgressLine(3, screen.write_line, screen.rewrite).show(Started(CASE, 1, 0.5))
     [(kind, text)] = screen.calls
     assert kind == "live"
     assert "pass 2/3" in text
@@ -64,7 +64,7 @@ def test_the_estimate_is_the_pace_so_far_over_what_is_left(live):
     made_s = time.monotonic()
     time.sleep(0.1)
     asked_s = time.monotonic()
-    line.show(Progress(CASE, 0, 0.02))
+    line.show(Started(CASE, 0, 0.02))
     shown_s = time.monotonic()
     [(_, text)] = screen.calls
     assert 49 * (asked_s - made_s) - 1 <= seconds_in(text) <= 49 * (shown_s - before_s) + 1
@@ -72,8 +72,8 @@ def test_the_estimate_is_the_pace_so_far_over_what_is_left(live):
 
 def test_no_estimate_is_made_from_next_to_nothing():
     screen = Screen()
-    ProgressLine(2, screen.write_line, screen.rewrite).show(Progress(CASE, 0, 0.0))
-    ProgressLine(2, screen.write_line).show(Progress(CASE, 0, 0.019))
+    ProgressLine(2, screen.write_line, screen.rewrite).show(Started(CASE, 0, 0.0))
+    ProgressLine(2, screen.write_line).show(Started(CASE, 0, 0.019))
     assert [text for _, text in screen.calls if "left" in text] == []
     assert len(screen.calls) == 2
 
@@ -83,7 +83,7 @@ def test_the_live_line_is_not_drawn_at_every_step():
     line = ProgressLine(2, screen.write_line, screen.rewrite)
     began_s = time.monotonic()
     for step in range(500):
-        line.show(Progress(CASE, 0, step / 500))
+        line.show(Started(CASE, 0, step / 500))
     assert 1 <= len(screen.calls) <= 2 + (time.monotonic() - began_s) / 0.1
 
 
@@ -92,7 +92,7 @@ def test_a_pipe_gets_one_line_a_pass(steps):
     screen = Screen()
     line = ProgressLine(5, screen.write_line)
     for index, share in sorted(steps):
-        line.show(Progress(CASE, index, share))
+        line.show(Started(CASE, index, share))
     line.close()
     assert [text.partition(",")[0] for text in screen.lines()] == [
         f"measuring: pass {index + 1} of 5" for index in sorted({index for index, _ in steps})
@@ -103,7 +103,7 @@ def test_a_pipe_gets_one_line_a_pass(steps):
 @given(st.floats(0, 1))
 def test_every_share_fills_the_bar_and_no_more(share):
     screen = Screen()
-    ProgressLine(1, screen.write_line, screen.rewrite).show(Progress(CASE, 0, share))
+    ProgressLine(1, screen.write_line, screen.rewrite).show(Started(CASE, 0, share))
     [(_, text)] = screen.calls
     assert len(text.partition(" ")[0]) == 20
 
@@ -111,8 +111,8 @@ def test_every_share_fills_the_bar_and_no_more(share):
 def test_a_failure_is_a_line_that_stays_and_does_not_share_the_live_one():
     screen = Screen()
     line = ProgressLine(2, screen.write_line, screen.rewrite)
-    line.show(Progress(CASE, 0, 0.5))
-    line.show(Progress(CASE, 0, 0.5, record=FAILED))
+    line.show(Started(CASE, 0, 0.5))
+    line.show(CaseDone(CASE, 0, 0.5, FAILED))
     kept = screen.calls.index(("line", f"failed: {CASE.id}: {FAILED.reason}"))
     assert screen.calls[kept - 1] == ("live", "")
 
@@ -120,21 +120,21 @@ def test_a_failure_is_a_line_that_stays_and_does_not_share_the_live_one():
 def test_a_failure_is_printed_in_a_pipe_too():
     screen = Screen()
     line = ProgressLine(1, screen.write_line)
-    line.show(Progress(CASE, 0, 1.0, record=FAILED))
+    line.show(CaseDone(CASE, 0, 1.0, FAILED))
     assert f"failed: {CASE.id}: {FAILED.reason}" in screen.lines()
 
 
 @pytest.mark.parametrize("outcome", ["measured", "skipped"])
 def test_a_case_that_did_not_fail_prints_no_line(outcome):
     screen = Screen()
-    ProgressLine(1, screen.write_line, screen.rewrite).show(Progress(CASE, 0, 1.0, record=RunRecord(CASE, outcome)))
+    ProgressLine(1, screen.write_line, screen.rewrite).show(CaseDone(CASE, 0, 1.0, RunRecord(CASE, outcome)))
     assert screen.lines() == []
 
 
 def test_closing_leaves_the_live_line_empty():
     screen = Screen()
     line = ProgressLine(1, screen.write_line, screen.rewrite)
-    line.show(Progress(CASE, 0, 0.5))
+    line.show(Started(CASE, 0, 0.5))
     line.close()
     assert screen.calls[-1] == ("live", "")
 
@@ -143,7 +143,7 @@ def test_nothing_is_written_but_through_what_was_given(capfd):
     screen = Screen()
     for rewrite in (screen.rewrite, None):
         line = ProgressLine(1, screen.write_line, rewrite)
-        line.show(Progress(CASE, 0, 0.5, record=FAILED))
+        line.show(CaseDone(CASE, 0, 0.5, FAILED))
         line.close()
     assert capfd.readouterr() == ("", "")
 
@@ -161,7 +161,7 @@ def test_an_output_that_cannot_be_written_does_not_end_the_measuring():
         raise OSError(errno.ENOSPC, "No space left on device")
 
     line = ProgressLine(2, full)
-    line.show(Progress(CASE, 0, 0.5, FAILED))
+    line.show(CaseDone(CASE, 0, 0.5, FAILED))
     line.close()
 
 

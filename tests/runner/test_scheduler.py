@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from suite.machine.interference import read_counters
 from suite.measuring.instruments import instruments_of
 from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
-from suite.runner.scheduler import Progress, Scheduler, assemble, groups, order
+from suite.runner.events import CaseDone, Event, VisitDone
+from suite.runner.scheduler import Scheduler, assemble, groups, order
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 from tests.fakes.fake_workers import FakeWorkers
 
@@ -20,11 +21,11 @@ PLAN = Plan(passes=3, case_seconds=3.0, abreast=2)
 SURVEYS = instruments_of(PLAN)
 
 
-def records(progress: list[Progress]) -> dict[str, RunRecord]:
-    return {one.case.id: one.record for one in progress if one.record}
+def records(progress: list[Event]) -> dict[str, RunRecord]:
+    return {one.case.id: one.record for one in progress if isinstance(one, CaseDone)}
 
 
-def run(workers: FakeWorkers, plan: Plan = PLAN, cases: list[Case] = CASES) -> list[Progress]:
+def run(workers: FakeWorkers, plan: Plan = PLAN, cases: list[Case] = CASES) -> list[Event]:
     return list(Scheduler(plan, workers).run(cases))
 
 
@@ -119,9 +120,9 @@ def test_a_case_keeps_the_rounds_of_all_its_visits_in_the_order_of_the_passes():
 def test_a_record_comes_with_the_last_visit_of_its_case_and_only_then():
     progress = run(FakeWorkers())
     for case in CASES:
-        results = [one for one in progress if one.case == case and one.visited]
+        results = [one for one in progress if one.case == case and isinstance(one, VisitDone)]
         assert [one.index for one in results] == [0, 1, 2]
-        (told,) = (place for place, one in enumerate(progress) if one.case == case and one.record)
+        (told,) = (place for place, one in enumerate(progress) if one.case == case and isinstance(one, CaseDone))
         assert progress[told - 1] is results[-1], "and is kept before the surveys begin"
 
 
@@ -138,10 +139,10 @@ def test_the_share_done_climbs_to_one():
 
 def test_surveys_are_part_of_the_work():
     told = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1), CASES[:1])
-    (last_visit,) = (one.share_done for one in told if one.visited)
+    (last_visit,) = (one.share_done for one in told if isinstance(one, VisitDone))
     assert last_visit == 0.5
     without = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1, surveys="none"), CASES[:1])
-    assert [one.share_done for one in without if one.visited] == [1.0]
+    assert [one.share_done for one in without if isinstance(one, VisitDone)] == [1.0]
 
 
 def test_a_lost_worker_is_replaced_and_the_record_says_so():
@@ -193,8 +194,8 @@ def interrupted(passes: int) -> dict[str, list[Visited]]:
     progress = run(FakeWorkers(lambda *_: repeat(0.02)), Plan(passes=passes, case_seconds=passes * 1.0))
     visits: dict[str, list[Visited]] = {}
     for one in progress:
-        if one.visited:
-            visits.setdefault(one.case.id, []).append(one.visited)
+        if isinstance(one, VisitDone):
+            visits.setdefault(one.case.id, []).append(one.result)
     return visits
 
 
@@ -240,7 +241,7 @@ def test_a_pass_in_the_middle_that_is_missing_is_made_up_for():
     visits = {case.id: [interrupted(3)[case.id][index] for index in (2, 0)] for case in CASES[:1]}
     workers = FakeWorkers()
     progress = list(Scheduler(PLAN, workers, visits).run(CASES[:1]))
-    assert [one.index for one in progress if one.visited] == [1]
+    assert [one.index for one in progress if isinstance(one, VisitDone)] == [1]
     measurement = records(progress)[CASES[0].id].measurement
     assert [visit.index for visit in measurement.visits] == [0, 1, 2]
     assert [set(rounds) for rounds in measurement.by_visit("step_time")] == [{0.02}, {0.01}, {0.02}]
@@ -301,7 +302,7 @@ def test_a_visit_records_other_load_from_the_start_of_its_group_to_its_end():
 
 def test_a_metric_of_only_some_visits_is_omitted():
     progress = run(FakeWorkers(), replace(PLAN, surveys="none"), CASES[:1])
-    first, *others = [one.visited for one in progress if one.visited]
+    first, *others = [one.result for one in progress if isinstance(one, VisitDone)]
     older = replace(first, per_visit=first.per_visit[:2])
     told = assemble(CASES[0], [older, *others]).measurement
     assert [one.metric for one in told.per_visit] == [one.metric for one in first.per_visit[:2]]
@@ -344,7 +345,7 @@ def test_a_failed_case_goes_through_no_survey():
 def test_a_case_whose_visits_were_all_made_before_an_interruption_is_surveyed_and_written():
     """A process that is killed during the surveys leaves such a case in the journal."""
     progress = run(FakeWorkers(), cases=CASES[:1])
-    visits = {CASES[0].id: [one.visited for one in progress if one.visited]}
+    visits = {CASES[0].id: [one.result for one in progress if isinstance(one, VisitDone)]}
     workers = FakeWorkers()
     found = records(list(Scheduler(PLAN, workers, visits).run(CASES[:1])))
     assert len(found[CASES[0].id].measurement.visits) == PLAN.passes
