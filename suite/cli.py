@@ -176,7 +176,7 @@ def gate(options: argparse.Namespace) -> int:
             warn(ledger.note)
         log(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {ledger.folder}")
         lock = partial(machine_lock.turn, log, warn)
-        verdict = LiveGate(setting, begun, ledger, lambda _, text: log(text), lock).run()
+        verdict = LiveGate(setting, begun, ledger, log, lock).run()
     if is_private(options.private):
         verdict = without_names(verdict, [host_of(begun.planned.environment)])
     for text in output.write(verdict, ledger.folder, warn):

@@ -8,7 +8,6 @@ until all cases are settled or the time is up:
     where baseline against baseline seems to differ, measure that case so again
 one last look
 measure the size of large changes again, in turns
-measure the size of large changes again, in turns
 """
 
 from __future__ import annotations
@@ -58,8 +57,8 @@ LEAST_CASE_SECONDS = 0.15
 MOST_CASE_SECONDS: dict[Mode, float] = {"together": 0.6, "bursts": 0.2}
 """Likewise at most, by how it is measured. More hardly tell more, a fresh block does: processes that compute on all
 cores differ from each other by 2 to 6 %, forks of one of them hardly."""
-Show = Callable[[GateVerdict, str], None]
-"""Is given the verdict so far, and what is to be said of it."""
+Clock = Callable[[], float]
+"""Seconds since any moment."""
 
 
 class LiveGate:
@@ -69,8 +68,9 @@ class LiveGate:
         setting: the arms and how workers run.
         gate: what is there already; grows.
         ledger: where it is kept.
-        show: is told after each step.
+        show: is given a line of text after each step.
         turn: context in which alone this process measures, where others may want to as well.
+        clock_s: seconds since any moment; the budget is counted by it.
     """
 
     def __init__(
@@ -78,8 +78,9 @@ class LiveGate:
         setting: BothSides,
         gate: Gate,
         ledger: Ledger,
-        show: Show,
+        show: Callable[[str], object],
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        clock_s: Clock = monotonic,
     ) -> None:
         self.gate = gate
         self._setting = setting
@@ -87,7 +88,8 @@ class LiveGate:
         self._show = show
         self._turn = turn
         self._procedure = replayed(gate)
-        self._started_s = monotonic() - gate.seconds
+        self._clock_s = clock_s
+        self._started_s = clock_s() - gate.seconds
         self._rows = {row.id: row for row in gate.planned.rows}
 
     def run(self) -> GateVerdict:
@@ -119,7 +121,7 @@ class LiveGate:
         )
         fit = self._procedure.blocks + costs.comparisons(len(rows), self._left_s())
         left_s = max(self._left_s(), 0)
-        self._tell(f"about {fit} blocks of all cases fit in the {left_s:.0f} s left; {self._reach(fit)}")
+        self._show(f"about {fit} blocks of all cases fit in the {left_s:.0f} s left; {self._reach(fit)}")
 
     def _reach(self, blocks: int) -> str:
         """The smallest slowdown that so many blocks can find, in words."""
@@ -148,7 +150,7 @@ class LiveGate:
         return bool(forecast.too_few(costs, rows, budget_s, planned.limits, names, forecast.SLACK))
 
     def _left_s(self) -> float:
-        return self.gate.planned.budget_s - (monotonic() - self._started_s)
+        return self.gate.planned.budget_s - (self._clock_s() - self._started_s)
 
     def _next_s(self) -> float:
         """Seconds that the next block is expected to take: as long as the last of its kind, by the cases in it."""
@@ -179,7 +181,7 @@ class LiveGate:
         chosen = random.Random(self.gate.planned.seed).sample(rows, min(TRIAL_ROWS, len(rows)))  # noqa: S311 - a draw
         self._keep(self._measured("trial", [(row, MODES) for row in chosen], TRIAL_SECONDS))
         told = ", ".join(sorted({mode_of(self.gate, row) for row in rows}))
-        self._tell(f"{len(rows)} of {len(self._rows)} cases can be measured on cores of their own: {told}")
+        self._show(f"{len(rows)} of {len(self._rows)} cases can be measured on cores of their own: {told}")
 
     def _read_memory(self) -> None:
         """Read the memory of all rows once, and again where it seems to have changed."""
@@ -198,7 +200,7 @@ class LiveGate:
                 reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed)
             self.gate.readings.append(reading)
             self._ledger.reading(reading)
-            self._tell(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")
+            self._show(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")
 
     def _measure(self, kind: Kind) -> None:
         rows = [self._rows[name] for name in self._procedure.open]
@@ -212,7 +214,7 @@ class LiveGate:
             self._procedure.drop(row)
         what = "control block" if kind == "control" else f"block {self._procedure.blocks}"
         looked = f", look {self._procedure.looks}" if self._procedure.looks > looks else ""
-        self._tell(f"{what}{looked}: {self._state()}")
+        self._show(f"{what}{looked}: {self._state()}")
 
     def _look_into_control(self) -> None:
         """Measure what the control suspects again, all of it in one block, as far as there is time."""
@@ -232,7 +234,7 @@ class LiveGate:
             where = "all cases on average" if left[0].case == EVERY else left[0].case
             more = f" and in {len(left) - 1} more" if len(left) > 1 else ""
             change = math.expm1(left[0].log_ratio)
-            self._tell(f"the control differs by {change:+.1%} in {where}{more}, which is looked into")
+            self._show(f"the control differs by {change:+.1%} in {where}{more}, which is looked into")
 
     def _measure_sizes(self) -> None:
         """Measure large changes again in turns, as far as there is time, for their size and not for their verdict."""
@@ -242,10 +244,10 @@ class LiveGate:
             case_s = OVERHEAD_S + 5 * MOST_CASE_SECONDS["bursts"]
             expected_s = done[-1].seconds if done else START_S + case_s * len(rows)
             if expected_s > self._left_s():
-                self._tell(f"no time is left to measure {len(rows)} large changes in turns: their sizes are too small")
+                self._show(f"no time is left to measure {len(rows)} large changes in turns: their sizes are too small")
                 return
             self._keep(self._measured("size", [(row, ("bursts",)) for row in rows], MOST_CASE_SECONDS["bursts"]))
-            self._tell(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
+            self._show(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
 
     def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[Row]:
         """The rows that look into suspicions: all of the last control block, where one is of all of them."""
@@ -274,6 +276,3 @@ class LiveGate:
         when = f"next look after {to_look} more" if to_look <= blocks else "the last look comes when the time is up"
         still = f"{len(procedure.open)} open; about {blocks} blocks fit in the {max(left_s, 0):.0f} s left, {when}"
         return f"{done}, {still}; {self._reach(procedure.blocks + blocks)}"
-
-    def _tell(self, text: str) -> None:
-        self._show(judge(self.gate, self._procedure), text)

@@ -30,7 +30,7 @@ def gated(tmp_path):
     def run(sides: FakeSides, **changes: object) -> GateVerdict:
         wanted = planned(**changes)
         with Ledger.create(tmp_path / "gate", wanted) as ledger:
-            return LiveGate(sides, Gate(wanted), ledger, lambda *_: None).run()
+            return LiveGate(sides, Gate(wanted), ledger, lambda _: None).run()
 
     return run
 
@@ -76,7 +76,7 @@ def test_a_case_that_is_not_shown_to_be_slower_with_its_level_is_inconclusive_an
 
     wanted = planned(metrics=("step_time",))
     with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
-        LiveGate(FakeSides(slower=slower, noise=0.01, before_block=stop), Gate(wanted), ledger, lambda *_: None).run()
+        LiveGate(FakeSides(slower=slower, noise=0.01, before_block=stop), Gate(wanted), ledger, lambda _: None).run()
     verdict = judge(read_gate(tmp_path / "gate"))
     first = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
     assert "all cases" in verdict.culprits
@@ -125,7 +125,7 @@ def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
             raise KeyboardInterrupt
 
     with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
-        LiveGate(FakeSides(before_block=stop), Gate(wanted), ledger, lambda *_: None).run()
+        LiveGate(FakeSides(before_block=stop), Gate(wanted), ledger, lambda _: None).run()
     file = tmp_path / "gate" / LEDGER_NAME
     file.write_bytes(file.read_bytes() + b'{"kind": "comparison", "torn')
     so_far = read_gate(tmp_path / "gate")
@@ -136,7 +136,7 @@ def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
     assert measured == 5
     sides = FakeSides()
     with Ledger(tmp_path / "gate") as ledger:
-        verdict = LiveGate(sides, so_far, ledger, lambda *_: None).run()
+        verdict = LiveGate(sides, so_far, ledger, lambda _: None).run()
     assert verdict.exit_code == 0
     assert len(read_gate(tmp_path / "gate").blocks) == 13
     assert sides.blocks + 1 == 13 - measured, "nothing was measured twice, memory included"
@@ -319,7 +319,7 @@ def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one
     said: list[str] = []
     wanted = planned()
     with Ledger.create(tmp_path / "gate", wanted) as ledger:
-        LiveGate(FakeSides(), Gate(wanted), ledger, lambda _, text: said.append(text)).run()
+        LiveGate(FakeSides(), Gate(wanted), ledger, said.append).run()
     first = next(place for place, text in enumerate(said) if text.startswith("block 1"))
     assert "blocks of all cases fit in the" in said[first - 1]
     assert "they find a slowdown of " in said[first - 1]
@@ -379,7 +379,7 @@ def test_every_block_and_reading_takes_the_machine_lock_anew(tmp_path):
 
     wanted = planned()
     with Ledger.create(tmp_path / "gate", wanted) as ledger:
-        LiveGate(FakeSides(before_block=measured), Gate(wanted), ledger, lambda *_: None, turn).run()
+        LiveGate(FakeSides(before_block=measured), Gate(wanted), ledger, lambda _: None, turn).run()
     gate = read_gate(tmp_path / "gate")
     assert turns == ["taken", "measured", "given back"] * (len(gate.blocks) + len(gate.readings))
 

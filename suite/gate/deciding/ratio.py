@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite.analysis.estimates import ENOUGH_UNDISTURBED, undisturbed
-from suite.gate.record.values import Paired
+from suite.gate.record.values import Paired, Ratio
 from suite.records import Series
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """The datum of a case and block.
-
-    Attributes:
-        log_ratio: of candidate over baseline; NaN where too few pieces count.
-        spread: standard error of that by the pieces alone, as if they knew nothing of each other.
-        pieces: that count, of `taken`.
-    """
-
-    log_ratio: float
-    spread: float
-    pieces: int
-    taken: int
 
 
 def ratio_of(paired: Paired, metric: str = "step_time") -> Ratio:

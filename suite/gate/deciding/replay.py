@@ -11,9 +11,9 @@ import numpy as np
 from suite.gate.deciding import control
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.procedure import Procedure
-from suite.gate.deciding.ratio import Ratio, ratio_of
+from suite.gate.deciding.ratio import ratio_of
 from suite.gate.record.store import Gate
-from suite.gate.record.values import Block, Mode, Row, Told
+from suite.gate.record.values import Block, Mode, Ratio, Row, Told
 
 COST = {"together": 1.0, "bursts": 2.0}
 """Time that a mode takes for the same seconds of rounds of each side."""
@@ -25,8 +25,9 @@ def mode_of(gate: Gate, row: Row) -> Mode:
         return "bursts"
     gains = []
     for block in gate.of("trial"):
-        for by_mode in block.told.values():
-            spreads = {mode: ratio_of(told.paired).spread for mode, told in by_mode.items() if told.paired}
+        for name, by_mode in block.told.items():
+            ratios = {mode: kept_ratio(block, name, mode) for mode in by_mode}
+            spreads = {mode: ratio.spread for mode, ratio in ratios.items() if ratio}
             if len(spreads) == len(COST) and all(spread > 0 for spread in spreads.values()):
                 gains.append(math.log(spreads["bursts"] ** 2 * COST["bursts"] / spreads["together"] ** 2))
     return "together" if not gains or median(gains) > 0 else "bursts"
@@ -43,9 +44,17 @@ def has_lost(block: Block) -> bool:
 
 
 def ratio_in(block: Block, row: str) -> Ratio | None:
-    """A row's ratio in a block; None where there is none, NaN where others disturbed it."""
-    told = told_of(block, row)
-    return ratio_of(told.paired) if told and told.paired else None
+    """A row's ratio in a block of one mode; None where there is none, NaN where others disturbed it."""
+    mode = next(iter(block.told.get(row, {})), None)
+    return kept_ratio(block, row, mode) if mode else None
+
+
+def kept_ratio(block: Block, row: str, mode: Mode) -> Ratio | None:
+    """A row's ratio in a block, computed once and kept with the block; None where there are no rounds."""
+    paired = block.told[row][mode].paired
+    if paired and (row, mode) not in block.ratios:
+        block.ratios[row, mode] = ratio_of(paired)
+    return block.ratios.get((row, mode))
 
 
 def log_ratios(block: Block) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from suite.records import Case, Series
@@ -68,6 +68,22 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """What a case's rounds in one block say of the change.
+
+    Attributes:
+        log_ratio: of candidate over baseline; NaN where too few pieces count.
+        spread: standard error of that by the pieces alone, as if they were independent.
+        pieces: that count, of `taken`.
+    """
+
+    log_ratio: float
+    spread: float
+    pieces: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A block as measured.
 
@@ -76,6 +92,7 @@ class Block:
         seconds: that it took.
         told: by the id of the row, and the mode.
         surroundings: what others did to the machine meanwhile, one value a series; empty where not known.
+        ratios: of row and mode, kept as soon as one was computed; no part of the ledger.
     """
 
     index: int
@@ -83,6 +100,7 @@ class Block:
     seconds: float
     told: dict[str, dict[Mode, Told]]
     surroundings: tuple[Series, ...] = ()
+    ratios: dict[tuple[str, Mode], Ratio] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
