@@ -31,7 +31,7 @@ from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.records.atomic_files import refusal_of
 from suite.records.failure_reason import attempted
 from suite.runner.progress import ProgressLine
-from suite.runner.session import LiveRun
+from suite.runner.session import RunSession
 from suite.runner.settings import machine_defaults, resolve_options
 
 RUNS_FOLDER = Path("reports", "runs")
@@ -150,7 +150,7 @@ def replays_nothing(config: pytest.Config) -> bool:
 
 def measure_passes(config: pytest.Config, bench: Bench, cases: list[Case]) -> None:
     """Measure all passes over the cases; `-x` and `--maxfail` end them early."""
-    bench.run = run = LiveRun(bench.settings, cases, config.invocation_params.dir / RUNS_FOLDER)
+    bench.run = run = RunSession(bench.settings, cases, config.invocation_params.dir / RUNS_FOLDER)
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if run.note and terminal is not None:
         terminal.write_line(f"stepmark: {run.note}")

@@ -70,7 +70,7 @@ def test_each_visit_records_the_load_of_other_processes(desk: Desk) -> None:
     assert done.code == 0, done.out + done.err
     (record,) = read_run(desk.folder / "here").cases
     assert record.measurement is not None
-    assert all(used > 0.1 for used in record.measurement.visited("others_cores"))
+    assert all(used > 0.1 for used in record.measurement.visit_values("others_cores"))
     assert {visit.neighbour[:6] for visit in record.measurement.visits} == {"python"}
     assert "; loaded 1" in done.out
 

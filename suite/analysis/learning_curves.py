@@ -31,8 +31,8 @@ class Curve:
 def curves(measurement: Measurement) -> list[Curve]:
     """One for each visit, its first epoch included; none where the case did not learn."""
     found, warm, counted = [], 0, 0
-    first_s, later_s = measurement.warmed("step_time"), measurement.values("step_time")
-    first_accuracy, later_accuracy = measurement.warmed("accuracy"), measurement.values("accuracy")
+    first_s, later_s = measurement.warmup_values("step_time"), measurement.values("step_time")
+    first_accuracy, later_accuracy = measurement.warmup_values("accuracy"), measurement.values("accuracy")
     if not later_accuracy:
         return []
     for visit in measurement.visits:

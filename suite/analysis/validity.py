@@ -203,7 +203,7 @@ def find_throttling(measurement: Measurement) -> Issue | None:
     share = average(measurement, "throttled_share")
     if share >= MUCH_HELD_BACK:
         return Issue("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
-    if events := sum(measurement.visited("heat_events")):
+    if events := sum(measurement.visit_values("heat_events")):
         return Issue("throttled", f"heat lowered the clock of its cores {events:.0f} times")
     for series in measurement.surveyed:
         if series.metric.name.endswith("_slowed") and series.values and fmean(series.values) >= SLOWED:
@@ -225,7 +225,7 @@ def find_swapping(measurement: Measurement) -> Issue | None:
 def find_memory_pressure(measurement: Measurement) -> Issue | None:
     """Whether somebody beside it had much of the memory, or of the way there."""
     waited, taken = average(measurement, "memory_pressure"), average(measurement, "others_faults")
-    held = max(measurement.visited("neighbour_memory"), default=0.0)
+    held = max(measurement.visit_values("neighbour_memory"), default=0.0)
     used, who = average(measurement, "neighbour_cores"), neighbour(measurement.visits)
     seen = []
     if who and held >= MUCH_MEMORY and find_load(measurement):
@@ -239,8 +239,11 @@ def find_memory_pressure(measurement: Measurement) -> Issue | None:
 
 def find_allocator_cost(measurement: Measurement) -> Issue | None:
     """Whether a step is longer for the memory that it gives back and takes again: measured, by a survey."""
-    usual, steady = measurement.survey("usual_allocator_step_time"), measurement.survey("steady_allocator_step_time")
-    faults, few = (measurement.survey(f"{which}_allocator_faults") for which in ("usual", "steady"))
+    usual, steady = (
+        measurement.instrument_values("usual_allocator_step_time"),
+        measurement.instrument_values("steady_allocator_step_time"),
+    )
+    faults, few = (measurement.instrument_values(f"{which}_allocator_faults") for which in ("usual", "steady"))
     if not usual or not steady or median(faults) < median(few) + MANY_FAULTS:
         return None
     ratio = median(one / other for one, other in zip(usual, steady, strict=True))
@@ -270,7 +273,7 @@ CHECKS: tuple[Callable[[Measurement], Issue | None], ...] = (
 
 def average(measurement: Measurement, metric: str) -> float:
     """Mean over the visits; 0.0 where it was not read."""
-    values = measurement.visited(metric)
+    values = measurement.visit_values(metric)
     return fmean(values) if values else 0.0
 
 

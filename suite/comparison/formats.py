@@ -11,7 +11,7 @@ from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.comparison.changes import FEWEST, Compared, Comparison
 from suite.errors import ExitCode
 from suite.records import NotComparableError, Run
-from suite.records.compatibility import OF_NO_MATTER, TO_COMPARE, differences
+from suite.records.compatibility import IGNORED, TO_COMPARE, differences
 
 NAMED = 2
 """Cases of a reason that are named; more are counted."""
@@ -20,7 +20,7 @@ NAMED = 2
 def refuse_unlike(baseline: Run, candidate: Run) -> None:
     """Raise `NotComparableError` where the runs met another machine, other software, or workers set otherwise."""
     before, after = baseline.header.environment, candidate.header.environment
-    found = differences(before, after, TO_COMPARE, besides=OF_NO_MATTER)
+    found = differences(before, after, TO_COMPARE, ignore=IGNORED)
     if found:
         raise NotComparableError(f"the runs cannot be compared, their environments differ: {'; '.join(found)}.")
 

@@ -15,7 +15,7 @@ from suite.records import Case, Plan
 from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
-from suite.runner.worker_handle import ForkedWorker, WorkerFailed
+from suite.runner.worker_handle import WorkerFailed, WorkerHandle
 
 CASE = Case("residual_d4w32", "sgd_momentum", "cpu")
 """A network between small and large."""
@@ -60,7 +60,7 @@ def measure_allocator() -> Finding:
     return disturbs("allocator", found, f"cases use the steady one; for other training set {settings}")
 
 
-def take_turns(workers: list[ForkedWorker]) -> tuple[list[float], list[float]]:
+def take_turns(workers: list[WorkerHandle]) -> tuple[list[float], list[float]]:
     """Medians of step time and of mapped pages, by worker. Workers take turns."""
     found: list[dict[str, list[float]]] = [{} for _ in workers]
     for worker in workers:

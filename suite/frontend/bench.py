@@ -15,7 +15,7 @@ from suite.matrix.profiles import CASES_FOLDER
 from suite.matrix.selection import shard
 from suite.records import Case, RunRecord
 from suite.records.failure_reason import attempted
-from suite.runner.session import LiveRun
+from suite.runner.session import RunSession
 from suite.runner.settings import Settings
 
 
@@ -33,7 +33,7 @@ class Bench:
 
     settings: Settings
     cases: dict[str, Case]
-    run: LiveRun | None = None
+    run: RunSession | None = None
     page: str = ""
     is_complete: bool = False
     signal_code: int = 0
@@ -51,7 +51,7 @@ def bench_for(settings: Settings) -> Bench:
     return Bench(settings, {case.id: case for case in cases})
 
 
-def summary_lines(bench: Bench, run: LiveRun) -> Iterator[str]:
+def summary_lines(bench: Bench, run: RunSession) -> Iterator[str]:
     """Paths of the results, validity of the cases, and the command that continues."""
     yield f"record  {run.folder / 'record.jsonl'}"
     yield f"report  {bench.page}"

@@ -270,7 +270,7 @@ def as_planned(folder: Path, planned: Planned) -> Setting:
     before = tuple(str(planned.arms[who].get("torch")) for who in WHO)
     refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
     facts, torches = tried(setting)
-    found = differences(planned.environment, facts, (*TO_RESUME, *CODE), besides=NOT_CODE)
+    found = differences(planned.environment, facts, (*TO_RESUME, *CODE), ignore=NOT_CODE)
     refuse_others(folder, found + arms.changed(planned.arms, arms.arms_now(sides, torches, setting.plugins)))
     return setting
 

@@ -31,7 +31,7 @@ from suite.records.values import (
     RunRecord,
     Stop,
     Visit,
-    Visited,
+    VisitResult,
 )
 
 __all__ = [
@@ -64,5 +64,5 @@ __all__ = [
     "StepmarkError",
     "Stop",
     "Visit",
-    "Visited",
+    "VisitResult",
 ]

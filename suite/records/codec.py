@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from suite.records import Case, Footer, Header, Measurement, Metric, Rounds, RunRecord, Series, Visit, Visited
+from suite.records import Case, Footer, Header, Measurement, Metric, Rounds, RunRecord, Series, Visit, VisitResult
 from suite.records.decoding import convert
 from suite.records.invariants import check_header, check_measurement, check_record
 
@@ -50,7 +50,7 @@ def encode_visit(visit: Visit) -> Line:
     return line if visit.first_turn else {name: value for name, value in line.items() if name != "first_turn"}
 
 
-def encode_visited(case: Case, visited: Visited) -> Line:
+def encode_result(case: Case, visited: VisitResult) -> Line:
     """A visit as its line of the journal."""
     return {
         "kind": "visit",
@@ -64,7 +64,7 @@ def encode_visited(case: Case, visited: Visited) -> Line:
     }
 
 
-def decode_visited(line: Line) -> tuple[str, Visited]:
+def decode_result(line: Line) -> tuple[str, VisitResult]:
     """The id of a case and its visit, from a line of the journal.
 
     Raises:
@@ -73,7 +73,7 @@ def decode_visited(line: Line) -> tuple[str, Visited]:
     case_id = convert(str, line["id"], "id of a visit")
     where = f"the visit of {case_id}"
     facts = part(line, needed=("visit", "attributes", "warnings"), later=("per_visit",))
-    visited = convert(Visited, facts, where)
+    visited = convert(VisitResult, facts, where)
     rounds = convert(tuple[Series, ...], line["series"], f"series of {where}")
     warmup = convert(tuple[Series, ...], line["warmup"], f"warmup of {where}")
     if visited.visit is None:

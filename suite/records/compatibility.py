@@ -14,7 +14,7 @@ TO_RESUME = ("machine", "software", "container", "torchrun", "variables")
 """Parts of the environment that have to be the same for a run to be resumed."""
 TO_COMPARE = ("machine", "software", "container", "threads", "allocator", "priority", "variables")
 """Parts that have to be the same for two runs to be compared."""
-OF_NO_MATTER = ("machine.host", "software.stepmark", "software.lock_sha256", "variables.LD_LIBRARY_PATH")
+IGNORED = ("machine.host", "software.stepmark", "software.lock_sha256", "variables.LD_LIBRARY_PATH")
 """Facts of those that may differ all the same when runs are compared: a container has a new host's name each time."""
 NEARLY = {"machine.memory_bytes": 0.01}
 """Facts that are measured, and by how much two of the same may differ, relative to the larger: the kernel sets memory
@@ -30,7 +30,7 @@ UNKNOWN: Any = object()
 
 
 def differences(
-    before: dict[str, Any], after: dict[str, Any], parts: Collection[str], *, besides: Collection[str] = ()
+    before: dict[str, Any], after: dict[str, Any], parts: Collection[str], *, ignore: Collection[str] = ()
 ) -> list[str]:
     """Facts in these parts that differ between two environments, as `machine.host: a, now b`.
 
@@ -38,14 +38,14 @@ def differences(
         before: one of them.
         after: the other.
         parts: their parts that are looked at.
-        besides: facts that may differ.
+        ignore: facts that may differ.
     """
     found: list[str] = []
     for part in sorted(parts):
         old, new = before.get(part, missing(part)), after.get(part, missing(part))
         if part == "commit" and not (has_commit(old) and has_commit(new)):
             continue
-        found += differing(old, new, part, besides)
+        found += differing(old, new, part, ignore)
     return found
 
 
@@ -72,9 +72,9 @@ def missing(name: str) -> Any:
     return UNKNOWN if name in ADDED else None
 
 
-def differing(old: Any, new: Any, name: str, besides: Collection[str]) -> list[str]:
+def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[str]:
     """What differs within one fact, which may hold others."""
-    if old == new or name in besides or UNKNOWN in (old, new) or (name in UNREAD and None in (old, new)):
+    if old == new or name in ignore or UNKNOWN in (old, new) or (name in UNREAD and None in (old, new)):
         return []
     if are_near(old, new, NEARLY.get(name, 0.0)):
         return []
@@ -84,7 +84,7 @@ def differing(old: Any, new: Any, name: str, besides: Collection[str]) -> list[s
         return [
             text
             for full, key in inner
-            for text in differing(old.get(key, missing(full)), new.get(key, missing(full)), full, besides)
+            for text in differing(old.get(key, missing(full)), new.get(key, missing(full)), full, ignore)
         ]
     return [f"{name}: {old}, now {new}"]
 

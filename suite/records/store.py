@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError, Visited
+from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError, VisitResult
 from suite.records.atomic_files import cannot_write
 from suite.records.codec import (
     SCHEMA,
     decode_case,
     decode_footer,
     decode_header,
-    decode_visited,
+    decode_result,
     encode_case,
     encode_footer,
     encode_header,
-    encode_visited,
+    encode_result,
 )
 from suite.records.line_file import NO_LOCKS, NO_RECORD, LineFile, named, read_lines
 
@@ -101,10 +101,10 @@ class RunWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def visit(self, case: Case, visited: Visited) -> None:
+    def visit(self, case: Case, visited: VisitResult) -> None:
         """Keep a visit of a case that owes more of them. A failed visit ends its case instead."""
         if visited.visit is not None:
-            self._journal.append(encode_visited(case, visited))
+            self._journal.append(encode_result(case, visited))
 
     def case(self, record: RunRecord) -> None:
         """Write a case's line: its outcome, and all its rounds where it has some."""
@@ -166,18 +166,18 @@ def read_run(path: Path) -> Run:
     return Run(header, tuple(cases.values()), footer, tuple(warnings))
 
 
-def read_visits(folder: Path) -> dict[str, list[Visited]]:
+def read_visits(folder: Path) -> dict[str, list[VisitResult]]:
     """Visits of cases that were not finished when a run was interrupted, by case id.
 
     Raises:
         StepmarkError: the journal cannot be read, or a line of it is no visit.
     """
-    visits: dict[str, list[Visited]] = {}
+    visits: dict[str, list[VisitResult]] = {}
     file = folder / JOURNAL_NAME
     if file.exists():
         for number, line in enumerate(read_lines(file)[0], 1):
             if line.get("kind") == "visit":
                 with named(file, "cannot be resumed", number):
-                    case_id, visited = decode_visited(line)
+                    case_id, visited = decode_result(line)
                     visits.setdefault(case_id, []).append(visited)
     return visits

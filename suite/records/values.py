@@ -144,7 +144,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class VisitResult:
     """The result of one visit: rounds, or the reason why there are none.
 
     Attributes:
@@ -184,11 +184,11 @@ class Measurement:
     per_visit: tuple[Series, ...] = ()
     surveyed: tuple[Series, ...] = ()
 
-    def survey(self, metric: str) -> tuple[float, ...]:
+    def instrument_values(self, metric: str) -> tuple[float, ...]:
         """What a survey found of `metric`; empty where none did."""
         return values_of(self.surveyed, metric)
 
-    def visited(self, metric: str) -> tuple[float, ...]:
+    def visit_values(self, metric: str) -> tuple[float, ...]:
         """The values of `metric`, one for each visit; empty where it was not taken."""
         return values_of(self.per_visit, metric)
 
@@ -196,7 +196,7 @@ class Measurement:
         """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""
         return values_of(self.series, metric)
 
-    def warmed(self, metric: str) -> tuple[float, ...]:
+    def warmup_values(self, metric: str) -> tuple[float, ...]:
         """The warm-up's rounds of `metric`, all visits one after the other; empty where it was not taken."""
         return values_of(self.warmup, metric)
 

@@ -67,13 +67,13 @@ def table(rows: list[Row]) -> Table:
 
 def of(facts: CaseFigures, metric: str) -> float | None:
     """The median of what a survey found of a metric; None where none did."""
-    values = facts.measurement.survey(metric)
+    values = facts.measurement.instrument_values(metric)
     return median(values) if values else None
 
 
 def best(facts: CaseFigures, metric: str) -> float | None:
     """The highest reading of a ceiling; None where there is none."""
-    return max(facts.measurement.survey(metric), default=None)
+    return max(facts.measurement.instrument_values(metric), default=None)
 
 
 def text(value: float | None, unit: str) -> str:
@@ -103,14 +103,18 @@ def anatomy_row(facts: CaseFigures) -> Row | None:
 
 def together(facts: CaseFigures) -> float:
     """What the parts of a step add up to, over that step: the median over steps."""
-    parts = [values for part in PARTS if (values := facts.measurement.survey(f"part_{part}"))]
-    wholes = facts.measurement.survey("watched_step_time")
+    parts = [values for part in PARTS if (values := facts.measurement.instrument_values(f"part_{part}"))]
+    wholes = facts.measurement.instrument_values("watched_step_time")
     return float(median(sum(step) / whole for whole, *step in zip(wholes, *parts, strict=False)))
 
 
 def stopwatch(facts: CaseFigures) -> float:
     """How much longer a step takes with the stopwatch than the one after it without: the median over pairs."""
-    pairs = zip(facts.measurement.survey("watched_step_time"), facts.measurement.survey("bare_step_time"), strict=False)
+    pairs = zip(
+        facts.measurement.instrument_values("watched_step_time"),
+        facts.measurement.instrument_values("bare_step_time"),
+        strict=False,
+    )
     return median(watched / bare for watched, bare in pairs) - 1
 
 
@@ -182,8 +186,8 @@ def utilization_row(facts: CaseFigures) -> Row | None:
         cells=(
             units.text(share, "ratio", DIGITS),
             text(average(facts), "1"),
-            " ".join(units.text(busy, "ratio", 2) for busy in facts.measurement.survey("core_busy")),
-            text(max(facts.measurement.survey("resident_memory"), default=None), "B"),
+            " ".join(units.text(busy, "ratio", 2) for busy in facts.measurement.instrument_values("core_busy")),
+            text(max(facts.measurement.instrument_values("resident_memory"), default=None), "B"),
             text(of(facts, "context_switches"), "count"),
             text(of(facts, "forced_switches"), "count"),
             text(of(facts, "storage_read"), "B"),
@@ -196,7 +200,7 @@ def utilization_row(facts: CaseFigures) -> Row | None:
 
 def average(facts: CaseFigures) -> float | None:
     """Cores used over all samples, each for as long as it tells of."""
-    used, at_s = facts.measurement.survey("cores_used"), facts.measurement.survey("sample_time")
+    used, at_s = facts.measurement.instrument_values("cores_used"), facts.measurement.instrument_values("sample_time")
     if not used or len(used) != len(at_s):
         return None
     lasted_s = [after - before for before, after in pairwise((0.0, *at_s))]
@@ -214,7 +218,7 @@ def work_row(facts: CaseFigures) -> Row | None:
     parts = [of(facts, f"flops_{part}") for part in ("forward", "backward", "update")]
     moved = of(facts, "bytes_moved")
     product, memory = (
-        max(facts.measurement.survey(f"ceiling_{name}"), default=None) for name in ("flops", "bandwidth")
+        max(facts.measurement.instrument_values(f"ceiling_{name}"), default=None) for name in ("flops", "bandwidth")
     )
     if parts[0] is None or not moved or product is None or memory is None:
         return None

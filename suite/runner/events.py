@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from suite.records import Case, RunRecord, Visited
+from suite.records import Case, RunRecord, VisitResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Started(Event):
 class VisitDone(Event):
     """A visit is over, with its result."""
 
-    result: Visited
+    result: VisitResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
 from suite.records.decoding import WrongValue, convert_known
 from suite.runner.import_watch import Watch
 from suite.runner.origin import HERE, Origin
-from suite.runner.worker_handle import ZYGOTE_LOST, ForkedWorker, WorkerLost, last_line
+from suite.runner.worker_handle import ZYGOTE_LOST, WorkerHandle, WorkerLost, last_line
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
@@ -53,7 +53,7 @@ class Launcher:
         self._stderr: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Link | None = None
-        self._workers: list[ForkedWorker] = []
+        self._workers: list[WorkerHandle] = []
         self._watch = Watch(origin.watched)
         self._used = False
 
@@ -161,7 +161,7 @@ class Launcher:
             self.close()
             self.start()
 
-    def fork(self, case: Case) -> ForkedWorker:
+    def fork(self, case: Case) -> WorkerHandle:
         """Fork a worker for `case` and wait until it has made the training step.
 
         Raises:
@@ -169,12 +169,12 @@ class Launcher:
             WorkerLost: the worker or the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        worker = self.begin(case)
-        worker.await_made()
+        worker = self.start_worker(case)
+        worker.wait_ready()
         return worker
 
-    def begin(self, case: Case) -> ForkedWorker:
-        """Fork a worker for `case`, which then makes the training step; `await_made` waits for that.
+    def start_worker(self, case: Case) -> WorkerHandle:
+        """Fork a worker for `case`, which then makes the training step; `wait_ready` waits for that.
 
         Raises:
             WorkerLost: the zygote is gone.
@@ -182,7 +182,7 @@ class Launcher:
         """
         return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads})
 
-    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+    def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
         """What a survey (`suite.measuring.instruments`) finds of `case` in a worker of its own, which ends with it.
 
         Raises:
@@ -190,13 +190,13 @@ class Launcher:
             WorkerLost: the worker or the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        worker = self.begin_survey(case, name)
+        worker = self.start_instrument(case, name)
         try:
-            return worker.surveyed()
+            return worker.instrument_series()
         finally:
             worker.end()
 
-    def begin_survey(self, case: Case, name: str) -> ForkedWorker:
+    def start_instrument(self, case: Case, name: str) -> WorkerHandle:
         """Fork a worker for a survey of `case`, which `surveyed` then waits for.
 
         Raises:
@@ -205,7 +205,7 @@ class Launcher:
         """
         return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name})
 
-    def fork_follower(self, number: int) -> ForkedWorker:
+    def start_rank_worker(self, number: int) -> WorkerHandle:
         """Fork a worker that waits for the visit of that number and then does what rank 0's worker tells it; its first
         answer is whether there is such a visit.
 
@@ -217,7 +217,7 @@ class Launcher:
             {"follow": number, "threads": self._plan.threads, "limit_s": math.ceil(self._plan.case_timeout)}
         )
 
-    def _fork(self, order: dict[str, Any]) -> ForkedWorker:
+    def _fork(self, order: dict[str, Any]) -> WorkerHandle:
         self.start()
         ours, theirs = socket.socketpair()
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
@@ -232,7 +232,7 @@ class Launcher:
                 temp_dirs.remove(folder)
                 raise
         self._used = True
-        worker = ForkedWorker(self, pid, Link(ours), stderr, folder, self._plan.case_timeout)
+        worker = WorkerHandle(self, pid, Link(ours), stderr, folder, self._plan.case_timeout)
         self._workers.append(worker)
         return worker
 
@@ -243,7 +243,7 @@ class Launcher:
         except WorkerLost:
             return None
 
-    def forget(self, worker: ForkedWorker) -> None:
+    def forget(self, worker: WorkerHandle) -> None:
         """Take a worker that has ended off the books."""
         self._workers.remove(worker)
 

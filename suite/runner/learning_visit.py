@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from suite.records import Case
-from suite.runner.visit import Stay, Worker
+from suite.runner.visit import VisitRunner, Worker
 
 
-class Lesson(Stay):
+class LearningVisit(VisitRunner):
     """Training from fresh weights to the last epoch; passes differ by seed, and so show the spread of what is learnt.
 
     A round is an epoch. The first belongs to the warm-up, like every first round: what is made lazily is made in it.

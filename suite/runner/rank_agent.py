@@ -19,7 +19,7 @@ from suite.options import OPTIONS, add_options, given_options
 from suite.protocol import Attends
 from suite.runner.launcher import Launcher
 from suite.runner.settings import machine_defaults, resolve_options
-from suite.runner.worker_handle import ForkedWorker, WorkerFailed
+from suite.runner.worker_handle import WorkerFailed, WorkerHandle
 
 
 def follow(arguments: Sequence[str], world: World) -> None:
@@ -45,10 +45,10 @@ def attend_all(launcher: Launcher, world: World) -> None:
 
     A worker that is lost before it attends is replaced: rank 0 waits for it.
     """
-    busy: list[ForkedWorker] = []
+    busy: list[WorkerHandle] = []
     number = 0
     while True:
-        waiting = launcher.fork_follower(number)
+        waiting = launcher.start_rank_worker(number)
         busy.append(waiting)
         with suppress(WorkerFailed):
             attends = waiting.receive(Attends, within_limit=False).attends
@@ -60,7 +60,7 @@ def attend_all(launcher: Launcher, world: World) -> None:
             return
 
 
-def end_those_over(workers: list[ForkedWorker]) -> None:
+def end_those_over(workers: list[WorkerHandle]) -> None:
     """End and take out the workers whose visits are over; their processes have ended by themselves."""
     for worker in [worker for worker in workers if worker.has_closed]:
         worker.end()

@@ -1,4 +1,4 @@
-"""Drives stays through the passes. Sees cases and outcomes, never networks or pytest.
+"""Drives runners through the passes. Sees cases and outcomes, never networks or pytest.
 
 for each pass:
     shuffle the cases by the plan's seed
@@ -22,10 +22,10 @@ from time import monotonic
 from suite.machine import interference
 from suite.machine.interference import CounterSnapshot
 from suite.measuring.instruments import instruments_of
-from suite.records import LEARN, Case, Measurement, Plan, Rounds, RunRecord, Series, Visited
+from suite.records import LEARN, Case, Measurement, Plan, Rounds, RunRecord, Series, VisitResult
 from suite.runner.events import CaseDone, Event, Started, VisitDone
-from suite.runner.learning_visit import Lesson
-from suite.runner.visit import Stay, Workers
+from suite.runner.learning_visit import LearningVisit
+from suite.runner.visit import VisitRunner, Workers
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
 
@@ -43,7 +43,7 @@ class Scheduler:
         self,
         plan: Plan,
         workers: Workers,
-        visited: Mapping[str, list[Visited]] | None = None,
+        visited: Mapping[str, list[VisitResult]] | None = None,
         look: Callable[[], CounterSnapshot | None] = interference.read_counters,
     ) -> None:
         self._plan = plan
@@ -73,21 +73,21 @@ class Scheduler:
     def _group(self, group: list[Case], index: int) -> Iterator[Event]:
         """Stays side by side, turn by turn, until all are over; shares are in visits."""
         started_s, before = monotonic() - self._origin_s, self._look()
-        stays = [
-            (Lesson if case.mode == LEARN else Stay)(case, index, self._plan, self._workers, started_s)
+        runners = [
+            (LearningVisit if case.mode == LEARN else VisitRunner)(case, index, self._plan, self._workers, started_s)
             for case in group
         ]
-        while stays:
-            for stay in stays:
-                yield Started(stay.case, index, under_way(stays))
-                stay.go_on()
-                if stay.result is not None:
-                    visited = beside(stay.result, before, self._look())
-                    self._visited.setdefault(stay.case.id, []).append(visited)
-                    yield VisitDone(stay.case, index, under_way(stays), visited)
-                    if not self.missing(stay.case):
-                        yield CaseDone(stay.case, index, under_way(stays), self._record(stay.case))
-            stays = [stay for stay in stays if stay.result is None]
+        while runners:
+            for runner in runners:
+                yield Started(runner.case, index, under_way(runners))
+                runner.advance()
+                if runner.result is not None:
+                    visited = with_interference(runner.result, before, self._look())
+                    self._visited.setdefault(runner.case.id, []).append(visited)
+                    yield VisitDone(runner.case, index, under_way(runners), visited)
+                    if not self.missing(runner.case):
+                        yield CaseDone(runner.case, index, under_way(runners), self._record(runner.case))
+            runners = [runner for runner in runners if runner.result is None]
 
     def _owed(self, case: Case) -> int:
         """Visits' worth of work that a case needs before it can be written; its surveys take about as long as one."""
@@ -102,9 +102,9 @@ class Scheduler:
         return [index for index in range(self._plan.passes) if index not in made]
 
     def _record(self, case: Case) -> RunRecord:
-        return self._surveyed(assemble(case, self._visited[case.id]))
+        return self._with_instruments(assemble(case, self._visited[case.id]))
 
-    def _surveyed(self, record: RunRecord) -> RunRecord:
+    def _with_instruments(self, record: RunRecord) -> RunRecord:
         """The record of a measured case with what its surveys found. A survey that fails is a warning."""
         measurement = record.measurement
         names = instruments_of(self._plan)
@@ -114,21 +114,23 @@ class Scheduler:
         warnings: list[str] = []
         for name in names:
             try:
-                found += self._survey(record.case, name)
+                found += self._run_instrument(record.case, name)
             except WorkerFailed as failed:
                 warnings.append(f"the survey of its {name} failed: {failed}")
         measurement = replace(measurement, surveyed=tuple(found), warnings=(*measurement.warnings, *warnings))
         return replace(record, measurement=measurement)
 
-    def _survey(self, case: Case, name: str) -> tuple[Series, ...]:
+    def _run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
         """What one survey finds, at the second attempt where its worker was ended from outside."""
         try:
-            return self._workers.survey(case, name)
+            return self._workers.run_instrument(case, name)
         except WorkerLost:
-            return self._workers.survey(case, name)
+            return self._workers.run_instrument(case, name)
 
 
-def beside(visited: Visited, before: CounterSnapshot | None, after: CounterSnapshot | None) -> Visited:
+def with_interference(
+    visited: VisitResult, before: CounterSnapshot | None, after: CounterSnapshot | None
+) -> VisitResult:
     """A visit with what others did to the machine meanwhile, where that is known."""
     if visited.visit is None or before is None or after is None:
         return visited
@@ -139,9 +141,9 @@ def beside(visited: Visited, before: CounterSnapshot | None, after: CounterSnaps
     return replace(visited, visit=visit, per_visit=(*visited.per_visit, *found.series()))
 
 
-def under_way(stays: list[Stay]) -> float:
-    """Visits' worth of work behind in stays that are not over."""
-    return sum(stay.share_done for stay in stays if stay.result is None)
+def under_way(runners: list[VisitRunner]) -> float:
+    """Visits' worth of work behind in runners that are not over."""
+    return sum(runner.share_done for runner in runners if runner.result is None)
 
 
 def groups(cases: list[Case], most: int) -> list[list[Case]]:
@@ -160,7 +162,7 @@ def order(cases: list[Case], seed: int, index: int) -> list[Case]:
     return shuffled
 
 
-def assemble(case: Case, visits: list[Visited]) -> RunRecord:
+def assemble(case: Case, visits: list[VisitResult]) -> RunRecord:
     """One case's visits as its record: rounds in the order of the passes, or the reason of its failure."""
     failure = next((visited.failure for visited in visits if visited.failure), "")
     made = sorted(((one.visit, one) for one in visits if one.visit), key=lambda pair: pair[0].index)

@@ -23,7 +23,7 @@ from suite.runner.scheduler import Scheduler
 from suite.runner.settings import Settings
 
 
-class LiveRun:
+class RunSession:
     """Measures planned cases and keeps their outcomes; a context that ends every process on leaving.
 
     Args:
@@ -92,7 +92,7 @@ class LiveRun:
 
     def _resume(self, run: Run, facts: dict[str, Any]) -> None:
         before = run.header.environment
-        code = differences(before, facts, CODE, besides=NOT_CODE)
+        code = differences(before, facts, CODE, ignore=NOT_CODE)
         if code:
             raise StepmarkError(
                 f"{self.folder} cannot be resumed, it measured other code ({'; '.join(code)}); begin a new run."

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from suite.analysis.estimates import estimate, is_steady, kept_of_turns
-from suite.records import Case, Plan, Rounds, Series, Stop, Visit, Visited
+from suite.records import Case, Plan, Rounds, Series, Stop, Visit, VisitResult
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
 FIRST_ROUNDS = 3
@@ -30,16 +30,16 @@ MIN_TURNS = 8
 """Turns before the precision reached is believed."""
 MAX_STEPS_PER_ROUND = 1000
 CALLS_TO_TURN = 2
-"""Calls of `go_on` up to the first turn, that one included, where no worker is replaced."""
+"""Calls of `advance` up to the first turn, that one included, where no worker is replaced."""
 ATTEMPTS = 2
 """Workers for one stay: one that was ended from outside is replaced once."""
 
 
 class Worker(Protocol):
-    """A process that measures one case; see `suite.runner.worker_handle.ForkedWorker`."""
+    """A process that measures one case; see `suite.runner.worker_handle.WorkerHandle`."""
 
     attributes: dict[str, Any]
-    once: tuple[Series, ...]
+    visit_series: tuple[Series, ...]
 
     def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         """Rounds, measured now."""
@@ -61,12 +61,12 @@ class Workers(Protocol):
         """A fresh worker that has made the training step of `case`."""
         ...
 
-    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+    def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
         """What a survey finds of `case`."""
         ...
 
 
-class Stay:
+class VisitRunner:
     """The stay of one worker with one case in one pass; over when `result` is set.
 
     Args:
@@ -76,7 +76,7 @@ class Stay:
     def __init__(self, case: Case, index: int, plan: Plan, workers: Workers, started_s: float) -> None:
         self.case = case
         self.index = index
-        self.result: Visited | None = None
+        self.result: VisitResult | None = None
         self._plan = plan
         self._workers = workers
         self._started_s = started_s
@@ -105,7 +105,7 @@ class Stay:
     def _counted_s(self) -> float:
         return sum(sum(turn.step_time) for turn in self._turns) * self._steps
 
-    def go_on(self) -> None:
+    def advance(self) -> None:
         """Fork and warm up at first, then take one turn at each call, until the result is set."""
         self._calls += 1
         try:
@@ -122,13 +122,13 @@ class Stay:
         except WorkerLost as lost:
             self._close()
             if self._attempts == ATTEMPTS:
-                self.result = Visited(None, failure=f"{lost}, {ATTEMPTS} times in a row")
+                self.result = VisitResult(None, failure=f"{lost}, {ATTEMPTS} times in a row")
             else:
                 self._reset()
                 self._warnings = (f"pass {self.index + 1} was repeated: {lost}",)
         except WorkerFailed as failed:
             self._close()
-            self.result = Visited(None, warnings=self._warnings, failure=str(failed))
+            self.result = VisitResult(None, warnings=self._warnings, failure=str(failed))
 
     def _case_of_worker(self) -> Case:
         """What the worker is forked for."""
@@ -182,9 +182,11 @@ class Stay:
         if not self._steady:
             text = f"pass {self.index + 1}: the step time had not settled when the warm-up's time was spent"
             self._warnings += (text,)
-        attributes, once = (self._worker.attributes, self._worker.once) if self._worker else ({}, ())
+        attributes, visit_series = (self._worker.attributes, self._worker.visit_series) if self._worker else ({}, ())
         visit = self._visit(stopped_by, precision)
-        self.result = Visited(visit, tuple(self._turns), self._warmup, attributes, self._warnings, per_visit=once)
+        self.result = VisitResult(
+            visit, tuple(self._turns), self._warmup, attributes, self._warnings, per_visit=visit_series
+        )
 
     def _visit(self, stopped_by: Stop, precision: float | None) -> Visit:
         return Visit(

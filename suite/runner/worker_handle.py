@@ -31,20 +31,20 @@ class WorkerLost(WorkerFailed):
     """The worker is gone for a reason that need not be the case's own; the visit may be repeated."""
 
 
-class Books(Protocol):
+class WorkerOwner(Protocol):
     """Who has forked a worker and ends it; see `suite.runner.launcher.Launcher`."""
 
     def reap(self, pid: int) -> int | None:
         """End a worker and return its exit status; None where nobody knows it."""
         ...
 
-    def forget(self, worker: ForkedWorker) -> None:
+    def forget(self, worker: WorkerHandle) -> None:
         """Take a worker that has ended off the books."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
+class BarrierEnd:
     """What one of two workers needs to measure at the same time as the other (`suite.measuring.barrier`).
 
     Attributes:
@@ -56,14 +56,16 @@ class Together:
     cores: tuple[tuple[int, ...], ...]
 
 
-class ForkedWorker:
+class WorkerHandle:
     """One worker of a `Launcher`, until `end`. `folder` is its folder for temporary files: it is ended by a signal and
     cannot take them away itself.
     """
 
-    def __init__(self, launcher: Books, pid: int, link: Link, stderr: IO[bytes], folder: str, timeout_s: float) -> None:
+    def __init__(
+        self, launcher: WorkerOwner, pid: int, link: Link, stderr: IO[bytes], folder: str, timeout_s: float
+    ) -> None:
         self.attributes: dict[str, Any] = {}
-        self.once: tuple[Series, ...] = ()
+        self.visit_series: tuple[Series, ...] = ()
         self.metrics: tuple[Metric, ...] = ()
         self._launcher = launcher
         self._pid = pid
@@ -73,7 +75,7 @@ class ForkedWorker:
         self._timeout_s = timeout_s
         self._ended = False
 
-    def await_made(self) -> None:
+    def wait_ready(self) -> None:
         """Wait until the worker has made its step, or end it.
 
         Raises:
@@ -84,7 +86,7 @@ class ForkedWorker:
         except WorkerFailed:
             self.end()
             raise
-        self.attributes, self.once, self.metrics = made.made, made.once, made.metrics
+        self.attributes, self.visit_series, self.metrics = made.made, made.once, made.metrics
 
     def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
         """Ask for rounds; see `suite.measuring.recorder.record_rounds`.
@@ -96,7 +98,7 @@ class ForkedWorker:
         self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
         return self.rounds()
 
-    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: Together | None = None) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
         """Ask for rounds, which `rounds` waits for.
 
         The arguments are those of `recorder.record_rounds`, and this worker's part where another one measures at
@@ -118,7 +120,7 @@ class ForkedWorker:
             raise self._misread(f"its columns have {sorted(map(len, columns))} rounds for {len(self.metrics)} metrics.")
         return Rounds(tuple(Series(metric, values) for metric, values in zip(self.metrics, columns, strict=True)))
 
-    def surveyed(self) -> tuple[Series, ...]:
+    def instrument_series(self) -> tuple[Series, ...]:
         """What a survey has found; raises as `measure` does."""
         return self.receive(Surveyed).surveyed
 

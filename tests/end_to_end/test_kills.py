@@ -179,8 +179,8 @@ def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_
     (record,) = read_run(desk.folder / "here").cases
     assert record.measurement is not None
     assert {json.dumps(encode_visit(visit)) for visit in record.measurement.visits} == kept
-    assert record.measurement.survey("memory_peak_steady")
-    assert record.measurement.survey("flops_forward")
+    assert record.measurement.instrument_values("memory_peak_steady")
+    assert record.measurement.instrument_values("flops_forward")
 
 
 def test_a_complete_run_is_not_resumed(desk: Desk) -> None:

@@ -12,7 +12,7 @@ from suite.gate.record.store import Planned
 from suite.gate.record.values import COMPARING, Kind, Row
 from suite.records import Case, Metric, Plan, Rounds, Series
 from suite.registry import load_levels
-from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
+from suite.runner.worker_handle import BarrierEnd, WorkerFailed, WorkerLost
 
 if TYPE_CHECKING:
     from suite.gate.measuring.sides import BothSides
@@ -97,7 +97,7 @@ class FakeLauncher:
     def refuse_strays(self) -> None:
         pass
 
-    def begin(self, case: Case) -> "FakeSideWorker":
+    def start_worker(self, case: Case) -> "FakeSideWorker":
         self.sides.events.append(f"{self.kind} {self.place} {case.id}")
         factor = 1 + self.sides.second_place * self.place
         if self.kind in COMPARING and self.place == 1:
@@ -105,7 +105,7 @@ class FakeLauncher:
         factor *= 1 + self.sides.off.get((self.sides.blocks, self.place, case.id), 0.0)
         return FakeSideWorker(self, case, STEP_S * factor * (1 + self.chance.gauss(0, self.sides.noise)))
 
-    def begin_survey(self, case: Case, name: str) -> "FakeSideWorker":
+    def start_instrument(self, case: Case, name: str) -> "FakeSideWorker":
         self.sides.events.append(f"survey of {name} {self.place} {case.id}")
         return FakeSideWorker(self, case, 0.0)
 
@@ -119,12 +119,12 @@ class FakeSideWorker:
     step_s: float
     asked: int = 0
 
-    def await_made(self) -> None:
+    def wait_ready(self) -> None:
         reason = self.launcher.sides.fails.get((self.launcher.place, self.case.id))
         if reason:
             raise WorkerFailed(reason)
 
-    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: Together | None = None) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
         assert seconds == 0.0, "a gate asks for rounds by their number"
         cores = together.cores if together else ()
         self.launcher.sides.requests.append(
@@ -144,7 +144,7 @@ class FakeSideWorker:
         self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
         return self.rounds()
 
-    def surveyed(self) -> tuple[Series, ...]:
+    def instrument_series(self) -> tuple[Series, ...]:
         place = (self.launcher.place, self.case.id)
         peak = 100e6 + self.launcher.sides.memory.get(place, 0.0) + self.launcher.chance.gauss(0, 0.1e6)
         told = {"memory_before_made": 50e6, "memory_peak_steady": 50e6 + peak, "allocations": 40.0}

@@ -54,7 +54,7 @@ class FakeWorkers:
         worker.answer()
         return worker
 
-    def survey(self, case: Case, name: str) -> tuple[Series, ...]:
+    def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
         number = sum(what == f"survey of {name}" and case_id == case.id for what, case_id, _ in self.events)
         self.events.append((f"survey of {name}", case.id, number))
         self.error(case.id, number, name)
@@ -78,7 +78,7 @@ class FakeWorker:
             "worker": number,
             **workers.attributes,
         }
-        self.once: tuple[Series, ...] = ()
+        self.visit_series: tuple[Series, ...] = ()
         self._workers = workers
         self._case_id = case.id
         self._number = number

@@ -217,4 +217,4 @@ def test_a_run_is_measured_though_the_kernel_s_files_are_odd(desk: Desk, command
     run = read_run(desk.folder / "run")
     assert run.footer is not None
     assert note in run.footer.environment["not_read"]["interference.clock_hz"]
-    assert run.cases[0].measurement.visited("core_clock") == ()
+    assert run.cases[0].measurement.visit_values("core_clock") == ()

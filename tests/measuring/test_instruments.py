@@ -33,7 +33,7 @@ def launcher():
 
 def found(launcher: Launcher, survey: str, case: Case) -> dict[str, float]:
     """Medians by metric."""
-    return {one.metric.name: median(one.values) for one in launcher.survey(case, survey)}
+    return {one.metric.name: median(one.values) for one in launcher.run_instrument(case, survey)}
 
 
 def memory(launcher: Launcher, structure: str, optimizer: str = "sgd", **more) -> dict[str, float]:
@@ -136,7 +136,7 @@ def test_a_closure_reads_its_loss_each_time_that_it_is_evaluated(launcher):
 
 
 def anatomy(launcher: Launcher, structure: str, optimizer: str = "sgd", **more) -> dict[str, tuple[float, ...]]:
-    series = launcher.survey(Case(structure, optimizer, "cpu", **{**SMALL, **more}), "anatomy")
+    series = launcher.run_instrument(Case(structure, optimizer, "cpu", **{**SMALL, **more}), "anatomy")
     return {one.metric.name: one.values for one in series}
 
 
@@ -173,7 +173,7 @@ def test_inference_consists_of_its_batch_and_forward(launcher):
 
 
 def test_utilization_comes_with_timelines_of_one_length(launcher):
-    series = launcher.survey(Case("dozes", "sgd", "cpu", **SMALL), "utilization")
+    series = launcher.run_instrument(Case("dozes", "sgd", "cpu", **SMALL), "utilization")
     looked_at = {one.metric.name: one.values for one in series}
     lengths = {len(looked_at[name]) for name in ("sample_time", "cores_used", "resident_memory")}
     assert len(lengths) == 1
@@ -231,7 +231,7 @@ def test_work_is_the_same_however_it_is_shared_compiled_or_fed(case, plain_work)
 
 
 def test_ceilings_are_read_several_times(launcher):
-    series = launcher.survey(Case("tiny", "sgd", "cpu", **SMALL), "work")
+    series = launcher.run_instrument(Case("tiny", "sgd", "cpu", **SMALL), "work")
     ceilings = {one.metric.name: one.values for one in series if one.metric.name.startswith("ceiling_")}
     assert set(ceilings) == {"ceiling_flops", "ceiling_bandwidth"}
     for values in ceilings.values():
@@ -246,7 +246,7 @@ def test_the_usual_allocator_is_measured_against_the_steady_one(monkeypatch):
     """
     monkeypatch.syspath_prepend(str(FAKES))
     with Launcher(Plan(threads=1, allocator="default"), ("my_levels",)) as usual:
-        series = usual.survey(Case("mappings", "sgd", "cpu", **SMALL), "allocator")
+        series = usual.run_instrument(Case("mappings", "sgd", "cpu", **SMALL), "allocator")
     looked_at = {one.metric.name: min(one.values) for one in series}  # what disturbs a turn only makes it longer
     pages = 48 * MIB / (2 * MIB if "[always]" in HUGE_PAGES.read_text() else os.sysconf("SC_PAGE_SIZE"))
     assert looked_at["usual_allocator_faults"] >= 0.9 * pages

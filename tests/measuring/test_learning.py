@@ -17,7 +17,7 @@ from suite.measuring.modes import LearningStep
 from suite.records import Case, Measurement, Plan, Series, StepmarkError, Visit
 from suite.records.store import read_run
 from suite.registry import SCHEDULES, load_levels
-from suite.runner.learning_visit import Lesson
+from suite.runner.learning_visit import LearningVisit
 from tests.fakes.fake_workers import FakeWorkers
 
 load_levels()
@@ -146,9 +146,9 @@ def test_a_case_that_cannot_learn_is_refused_with_the_reason(changes, reason):
     assert refusal(Case(**{**levels, **changes})) == reason
 
 
-def lesson(epochs: int, index: int = 0) -> tuple[Lesson, FakeWorkers]:
+def lesson(epochs: int, index: int = 0) -> tuple[LearningVisit, FakeWorkers]:
     workers = FakeWorkers(attributes={"input": {"steps_per_epoch": 22}})
-    made = Lesson(Case("seed_cnn", "adam", "cpu", mode="learn", epochs=epochs), index, Plan(), workers, 0.0)
+    made = LearningVisit(Case("seed_cnn", "adam", "cpu", mode="learn", epochs=epochs), index, Plan(), workers, 0.0)
     return made, workers
 
 
@@ -157,7 +157,7 @@ def test_a_lesson_has_the_epochs_of_its_case_the_first_of_them_warms(epochs):
     made, workers = lesson(epochs)
     shares = []
     while made.result is None:
-        made.go_on()
+        made.advance()
         shares.append(made.share_done)
     assert [request["steps_per_round"] for request in workers.requests] == [22] * epochs
     assert made.result.visit.warmup_rounds == 1
@@ -169,7 +169,7 @@ def test_a_lesson_has_the_epochs_of_its_case_the_first_of_them_warms(epochs):
 def test_each_pass_learns_from_another_seed():
     for index in range(3):
         made, workers = lesson(2, index)
-        made.go_on()
+        made.advance()
         assert workers.events[0][1].endswith(f"-s{index}" if index else "-e2")
 
 

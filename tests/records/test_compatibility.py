@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from suite.provenance.environment import facts
 from suite.records import Plan, compatibility
-from suite.records.compatibility import CODE, NOT_CODE, OF_NO_MATTER, TO_COMPARE, TO_RESUME
+from suite.records.compatibility import CODE, IGNORED, NOT_CODE, TO_COMPARE, TO_RESUME
 from tests.fakes.made_runs import ENVIRONMENT
 
 PRIORITY = {"nice": 0}
@@ -103,7 +103,7 @@ def test_memory_is_the_same_machine_s_where_it_differs_by_some_pages(bytes_now, 
 
 def test_code_is_a_commit_its_differences_and_plug_ins_and_not_the_branch():
     def code(after):
-        return compatibility.differences(ENVIRONMENT, after, CODE, besides=NOT_CODE)
+        return compatibility.differences(ENVIRONMENT, after, CODE, ignore=NOT_CODE)
 
     assert code(changed(["commit", "revision"], "0123456")) == ["commit.revision: 6723e12, now 0123456"]
     assert code(changed(["commit", "branch"], "topic")) == []
@@ -126,7 +126,7 @@ def test_runs_on_another_host_with_another_version_of_ours_may_be_compared():
     after["machine"]["host"] = "another"
     after["software"]["stepmark"] = "9.9"
     after["commit"]["revision"] = "0123456"
-    assert compatibility.differences(ENVIRONMENT, after, TO_COMPARE, besides=OF_NO_MATTER) == []
+    assert compatibility.differences(ENVIRONMENT, after, TO_COMPARE, ignore=IGNORED) == []
     after["threads"]["torch"] = 2
-    found = compatibility.differences(ENVIRONMENT, after, TO_COMPARE, besides=OF_NO_MATTER)
+    found = compatibility.differences(ENVIRONMENT, after, TO_COMPARE, ignore=IGNORED)
     assert found == ["threads.torch: 1, now 2"]

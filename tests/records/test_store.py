@@ -23,7 +23,7 @@ from suite.records import (
     Series,
     StepmarkError,
     Visit,
-    Visited,
+    VisitResult,
 )
 from suite.records.codec import SCHEMA
 from suite.records.line_file import LineFile
@@ -41,7 +41,7 @@ VISIT = Visit(0, (2, 1), 3, 4, 0.5, 1.5, 0.25, "precision", 0.01, True)
 SERIES = (Series(STEP_TIME, (0.1, 0.2, 0.3)),)
 MEASURED = RunRecord(CASE, "measured", "", {"structure": {"depth": 2}}, Measurement(SERIES, SERIES, (VISIT,), ("a b",)))
 TURNS = (Rounds(SERIES).take(2), Rounds(SERIES).drop(2))
-VISITED = Visited(VISIT, TURNS, Rounds(SERIES), {"structure": {"depth": 2}}, ("a b",))
+VISITED = VisitResult(VISIT, TURNS, Rounds(SERIES), {"structure": {"depth": 2}}, ("a b",))
 
 TEXT = st.text(max_size=20)
 WHOLE = st.integers(-(2**63), 2**63)
@@ -103,11 +103,11 @@ def measurements(draw) -> Measurement:
 
 
 @st.composite
-def visited(draw) -> Visited:
+def visited(draw) -> VisitResult:
     """A visit's result."""
     visit, warnings = draw(VISITS), st.lists(TEXT, max_size=2).map(tuple)
     turns = Rounds(draw(series(visit.rounds))).by(visit.turns)
-    return Visited(visit, tuple(turns), Rounds(draw(series(visit.warmup_rounds))), draw(FACTS), draw(warnings))
+    return VisitResult(visit, tuple(turns), Rounds(draw(series(visit.warmup_rounds))), draw(FACTS), draw(warnings))
 
 
 RECORDS = st.one_of(
@@ -334,7 +334,7 @@ def test_the_journal_of_visits_is_gone_once_the_run_is_complete(tmp_path):
 
 def test_a_failed_visit_is_not_kept_in_the_journal(tmp_path):
     with RunWriter.create(tmp_path / "run", HEADER) as writer:
-        writer.visit(CASE, Visited(None, failure="broken"))
+        writer.visit(CASE, VisitResult(None, failure="broken"))
     assert read_visits(tmp_path / "run") == {}
 
 

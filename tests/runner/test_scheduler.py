@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from suite.machine.interference import read_counters
 from suite.measuring.instruments import instruments_of
-from suite.records import Case, Plan, RunRecord, StepmarkError, Visited
+from suite.records import Case, Plan, RunRecord, StepmarkError, VisitResult
 from suite.runner.events import CaseDone, Event, VisitDone
 from suite.runner.scheduler import Scheduler, assemble, groups, order
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
@@ -189,10 +189,10 @@ def test_an_error_that_the_user_can_mend_ends_the_run():
         run(workers)
 
 
-def interrupted(passes: int) -> dict[str, list[Visited]]:
+def interrupted(passes: int) -> dict[str, list[VisitResult]]:
     """The visits of a run of all cases that stopped after so many passes."""
     progress = run(FakeWorkers(lambda *_: repeat(0.02)), Plan(passes=passes, case_seconds=passes * 1.0))
-    visits: dict[str, list[Visited]] = {}
+    visits: dict[str, list[VisitResult]] = {}
     for one in progress:
         if isinstance(one, VisitDone):
             visits.setdefault(one.case.id, []).append(one.result)
@@ -254,7 +254,7 @@ def test_no_cases_are_no_work():
 def test_warnings_of_all_visits_are_kept_in_the_order_of_the_passes():
     visits = interrupted(2)[CASES[0].id]
     told = [
-        Visited(one.visit, one.turns, one.warmup, one.attributes, (f"of pass {one.visit.index}",)) for one in visits
+        VisitResult(one.visit, one.turns, one.warmup, one.attributes, (f"of pass {one.visit.index}",)) for one in visits
     ]
     assert assemble(CASES[0], told[::-1]).measurement.warnings == ("of pass 0", "of pass 1")
 
@@ -267,7 +267,7 @@ def test_surveys_follow_the_last_visit_of_their_case_and_nothing_else_of_it_come
         assert events[-1 - len(SURVEYS) :] == [("end", 2), *((f"survey of {name}", 0) for name in SURVEYS)]
         surveyed = found[case.id].measurement.surveyed
         assert [one.metric.name for one in surveyed] == [f"{name}_found" for name in SURVEYS]
-        assert found[case.id].measurement.survey("memory_found") == (1.0, 2.0)
+        assert found[case.id].measurement.instrument_values("memory_found") == (1.0, 2.0)
 
 
 def test_without_surveys_no_case_goes_through_one():
@@ -296,7 +296,7 @@ def test_a_visit_records_other_load_from_the_start_of_its_group_to_its_end():
     workers = FakeWorkers()
     progress = list(Scheduler(plan, workers, look=looks(0.0, 0.5, 0.5, 2.5)).run(CASES[:1]))
     measurement = records(progress)[CASES[0].id].measurement
-    assert measurement.visited("others_cores") == pytest.approx((0.5, 2.0))
+    assert measurement.visit_values("others_cores") == pytest.approx((0.5, 2.0))
     assert all(len(series.values) == 2 for series in measurement.per_visit)
 
 
@@ -329,7 +329,7 @@ def test_a_survey_whose_worker_was_ended_from_outside_is_repeated_once():
     name = CASES[0].id
     once = FakeWorkers(errors={(name, 0, "memory"): WorkerLost("killed")})
     measurement = records(run(once))[name].measurement
-    assert measurement.survey("memory_found") == (1.0, 2.0)
+    assert measurement.instrument_values("memory_found") == (1.0, 2.0)
     assert measurement.warnings == ()
     twice = FakeWorkers(errors={(name, attempt, "memory"): WorkerLost("killed") for attempt in (0, 1)})
     assert records(run(twice))[name].measurement.warnings == ("the survey of its memory failed: killed",)

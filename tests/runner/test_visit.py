@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from suite.records import Case, Plan, Rounds, Visited
+from suite.records import Case, Plan, Rounds, VisitResult
 from suite.runner.visit import (
     ATTEMPTS,
     FIRST_ROUNDS,
@@ -14,7 +14,7 @@ from suite.runner.visit import (
     TURN_ROUNDS,
     TURN_S,
     WARM_S,
-    Stay,
+    VisitRunner,
 )
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 from tests.fakes.fake_workers import FakeWorkers
@@ -23,13 +23,13 @@ CASE = Case("seed_cnn", "adam", "cpu")
 PLAN = Plan(passes=2, case_seconds=8.0, warmup_seconds=1.0, round_seconds=0.02)
 
 
-def over(workers: FakeWorkers, plan: Plan = PLAN, index: int = 0) -> Visited:
+def over(workers: FakeWorkers, plan: Plan = PLAN, index: int = 0) -> VisitResult:
     """The result of a stay that is given turns until it is over."""
-    stay = Stay(CASE, index, plan, workers, 1.5)
+    stay = VisitRunner(CASE, index, plan, workers, 1.5)
     for _ in range(1000):
         if stay.result is not None:
             return stay.result
-        stay.go_on()
+        stay.advance()
     raise AssertionError("the stay never ends")
 
 
@@ -63,7 +63,7 @@ def test_no_turn_is_asked_to_last_longer_than_what_is_left_of_the_time():
         spent += sum(turn) * result.visit.steps_per_round
 
 
-def split(result: Visited) -> list[tuple[float, ...]]:
+def split(result: VisitResult) -> list[tuple[float, ...]]:
     values = iter(result.rounds.step_time)
     return [tuple(next(values) for _ in range(rounds)) for rounds in result.visit.turns]
 
@@ -157,14 +157,14 @@ def test_a_lost_worker_is_replaced_once_with_a_warning_and_its_rounds_are_thrown
 def test_a_stay_whose_workers_are_lost_again_and_again_fails():
     errors = {(CASE.id, 0, 2): WorkerLost("gone"), (CASE.id, 1, 3): WorkerLost("gone")}
     workers = FakeWorkers(errors=errors)
-    assert over(workers) == Visited(None, failure=f"gone, {ATTEMPTS} times in a row")
+    assert over(workers) == VisitResult(None, failure=f"gone, {ATTEMPTS} times in a row")
     assert workers.of("end") == [(CASE.id, 0), (CASE.id, 1)]
 
 
 @pytest.mark.parametrize("answer", [0, 1, 2, 5])
 def test_a_case_that_fails_is_not_tried_again(answer):
     workers = FakeWorkers(errors={(CASE.id, 0, answer): WorkerFailed("ValueError: no such layer")})
-    assert over(workers) == Visited(None, failure="ValueError: no such layer")
+    assert over(workers) == VisitResult(None, failure="ValueError: no such layer")
     assert workers.of("fork") == [(CASE.id, 0)]
     assert workers.of("end") == ([(CASE.id, 0)] if answer else [])
 
@@ -181,10 +181,10 @@ def test_a_visit_says_when_it_began_and_what_it_is_made_of():
 
 
 def test_the_share_done_climbs_with_the_turns():
-    stay = Stay(CASE, 0, PLAN, FakeWorkers(noisy), 0.0)
+    stay = VisitRunner(CASE, 0, PLAN, FakeWorkers(noisy), 0.0)
     shares = [stay.share_done]
     while stay.result is None:
-        stay.go_on()
+        stay.advance()
         shares.append(stay.share_done)
     assert shares == sorted(shares)
     assert shares[0] == shares[1] == 0.0

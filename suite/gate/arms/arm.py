@@ -251,7 +251,7 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What is not as it was, of two arms; what an older gate did not keep is no difference."""
     known = {who: {name: now[who].get(name) for name in before[who]} for who in before}
     besides = [f"arms.{who}.{name}" for who in before for name in NO_IDENTITY]
-    return differences({"arms": before}, {"arms": known}, ("arms",), besides=besides)
+    return differences({"arms": before}, {"arms": known}, ("arms",), ignore=besides)
 
 
 def have_same_code(sides: Sequence[Side]) -> bool:

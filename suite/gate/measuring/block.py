@@ -146,9 +146,9 @@ def tell(
     first = chance.randrange(2)
     try:
         for place in (first, 1 - first):
-            workers[place] = answer(place, partial(launchers[place].begin, cases[place]))
+            workers[place] = answer(place, partial(launchers[place].start_worker, cases[place]))
         for place in (0, 1):
-            answer(place, workers[place].await_made)
+            answer(place, workers[place].wait_ready)
         halves = halves_of(threads_of(row.baseline, plan.threads), chance)
         return Told(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
     except OneFailed as failed:

@@ -12,7 +12,7 @@ from suite.analysis.exact_metrics import exact_metrics
 from suite.gate.measuring.block import refuse_strays, start
 from suite.gate.measuring.pair import OneFailed, answer
 from suite.gate.measuring.sides import BothSides, SideWorker
-from suite.gate.record.values import WHO, Reading, Row
+from suite.gate.record.values import Reading, Row
 
 SURVEY = "memory"
 
@@ -35,9 +35,10 @@ def measure_memory(setting: BothSides, rows: Sequence[Row], index: int, seed: in
             workers: list[SideWorker] = []
             try:
                 for place, case in enumerate((row.baseline, row.candidate)):
-                    begin = partial(launchers[place].begin_survey, case, SURVEY)
+                    begin = partial(launchers[place].start_instrument, case, SURVEY)
                     workers.append(answer(place, begin))
-                first, second = (exact_metrics(answer(place, workers[place].surveyed)) for place in range(len(WHO)))
+                series = [answer(place, worker.instrument_series) for place, worker in enumerate(workers)]
+                first, second = map(exact_metrics, series)
                 found[row.id] = (first, second)
             except OneFailed:
                 continue  # the blocks will tell why

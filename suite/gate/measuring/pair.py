@@ -22,7 +22,7 @@ from suite.gate.record.values import Mode, Paired
 from suite.measuring.barrier import LOST
 from suite.records import Rounds, Series
 from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND
-from suite.runner.worker_handle import Together, WorkerFailed, WorkerLost
+from suite.runner.worker_handle import BarrierEnd, WorkerFailed, WorkerLost
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
         ends = socket.socketpair()
 
         def ask(side: SideWorker, place: int) -> None:
-            together = Together(ends[place], cores[place])
+            together = BarrierEnd(ends[place], cores[place])
             side.ask(seconds=0.0, steps_per_round=steps, min_rounds=rounds, together=together)
             ends[place].close()  # the worker has its own: were this one open, the other would wait for a dead one
 

@@ -1,6 +1,6 @@
 """The two sides as a block uses them: where their workers come from, and what a worker answers.
 
-`suite.runner.launcher.Launcher` and `suite.runner.worker_handle.ForkedWorker` are these for real; fakes of tests are
+`suite.runner.launcher.Launcher` and `suite.runner.worker_handle.WorkerHandle` are these for real; fakes of tests are
 held to the same signatures.
 """
 
@@ -12,17 +12,17 @@ from typing import Protocol, Self
 
 from suite.gate.record.values import Kind
 from suite.records import Case, Plan, Rounds, Series
-from suite.runner.worker_handle import Together
+from suite.runner.worker_handle import BarrierEnd
 
 
 class SideWorker(Protocol):
     """A worker of one side that has been asked to make the step of a case."""
 
-    def await_made(self) -> None:
+    def wait_ready(self) -> None:
         """Wait until it has made its step."""
         ...
 
-    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: Together | None = None) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
         """Ask for rounds, which `rounds` waits for."""
         ...
 
@@ -34,7 +34,7 @@ class SideWorker(Protocol):
         """Rounds, measured now."""
         ...
 
-    def surveyed(self) -> tuple[Series, ...]:
+    def instrument_series(self) -> tuple[Series, ...]:
         """The series of the instrument that it was started for."""
         ...
 
@@ -64,11 +64,11 @@ class SideLauncher(Protocol):
         """Raise if it has loaded code of another checkout."""
         ...
 
-    def begin(self, case: Case) -> SideWorker:
+    def start_worker(self, case: Case) -> SideWorker:
         """Fork a worker that makes the step of `case`."""
         ...
 
-    def begin_survey(self, case: Case, name: str) -> SideWorker:
+    def start_instrument(self, case: Case, name: str) -> SideWorker:
         """Fork a worker that runs an instrument."""
         ...
 
