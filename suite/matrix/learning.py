@@ -17,13 +17,13 @@ def refusal_to_learn(case: Case) -> str:
         needs = f"{case.optimizer} takes the whole training set at each step, which only cases of mode {LEARN} have"
         return needs if full_batch else ""
     if not has_digits():
-        return "the digits to learn from come with scikit-learn, which is not installed"
+        return "learning cases need scikit-learn for its digits; pip install scikit-learn"
     if case.batch_size > TRAINING_IMAGES:
-        return f"there are {TRAINING_IMAGES} digits to learn from, fewer than a batch of {case.batch_size}"
+        return f"a batch of {case.batch_size} is more than the {TRAINING_IMAGES} digits of the training set"
     if full_batch and case.batch_size < TRAINING_IMAGES:
         return f"{case.optimizer} takes all {TRAINING_IMAGES} digits at each step, not {case.batch_size}"
     if case.input != DEFAULT_INPUT:
-        return f"a learning case brings its own images and does without {case.input}"
+        return f"learning cases have the digits as input, not {case.input}"
     return refusal_of_levels(case)
 
 
@@ -37,7 +37,7 @@ def refusal_of_levels(case: Case) -> str:
     """Reason why execution or tuning cannot train in one process from step one on."""
     tuning = TUNINGS[case.tuning].attributes
     if tuning.get("compiled") or tuning.get("graph"):
-        return f"{case.tuning} takes steps before the first one that would count"
+        return f"{case.tuning} runs warm-up steps, which would train the network before the first epoch"
     if EXECUTIONS[case.execution].strategy.wanted_ranks() > 1:
-        return f"{case.execution} shares a batch among ranks, and learning cases are tested in one process"
+        return f"{case.execution} shares a batch among ranks, but learning cases run in one process"
     return ""

@@ -28,4 +28,4 @@ def refusal_alone(case: Case, ranks: int) -> str:
     smallest = STRUCTURES[case.structure].min_image_size_alone
     if case.mode == INFER or case.batch_size // ranks != 1 or case.image_size >= smallest:
         return ""
-    return f"{case.structure} needs 2 images a rank, or {smallest} pixels a side, for its last batch norms"
+    return f"{case.structure} needs 2 images a rank, or images of {smallest} pixels a side, for its last batch norms"

@@ -36,7 +36,7 @@ def test_one_image_trains_from_the_size_on_that_the_structure_names(name):
 
 def test_a_batch_of_one_is_refused_where_the_last_maps_have_one_pixel():
     alone = Case("resnet18", "sgd", "cpu", batch_size=1, image_size=32)
-    assert refusal(alone) == "resnet18 needs 2 images a rank, or 33 pixels a side, for its last batch norms"
+    assert refusal(alone) == "resnet18 needs 2 images a rank, or images of 33 pixels a side, for its last batch norms"
     for fine in (
         Case("resnet18", "sgd", "cpu", batch_size=2, image_size=32),
         Case("resnet18", "sgd", "cpu", batch_size=1, image_size=33),

@@ -128,12 +128,12 @@ def test_a_step_follows_its_schedule():
         ({}, ""),
         ({"optimizer": "gradient_descent", "batch_size": 1437}, ""),
         ({"optimizer": "gradient_descent"}, "gradient_descent takes all 1437 digits at each step, not 64"),
-        ({"batch_size": 2000}, "there are 1437 digits to learn from, fewer than a batch of 2000"),
-        ({"input": "loader_w0"}, "a learning case brings its own images and does without loader_w0"),
-        ({"tuning": "compile"}, "compile takes steps before the first one that would count"),
+        ({"batch_size": 2000}, "a batch of 2000 is more than the 1437 digits of the training set"),
+        ({"input": "loader_w0"}, "learning cases have the digits as input, not loader_w0"),
+        ({"tuning": "compile"}, "compile runs warm-up steps, which would train the network before the first epoch"),
         (
             {"execution": "distributed"},
-            "distributed shares a batch among ranks, and learning cases are tested in one process",
+            "distributed shares a batch among ranks, but learning cases run in one process",
         ),
         (
             {"optimizer": "gradient_descent", "mode": "train"},
