@@ -18,6 +18,7 @@ from tests.conftest import Desk, Finished
 from tests.fakes.neighbours import BUSY, neighbour
 
 
+@pytest.mark.slow
 def test_a_selected_case_is_measured_on_all_cores(desk: Desk) -> None:
     selected = ("-k", "tinier and adam", "--threads", str(affinity_cores()))
     done = desk.run("--profile", "tiny", *selected, "--record", "here")

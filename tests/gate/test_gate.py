@@ -57,7 +57,9 @@ def of_tiny(*arguments: str) -> tuple[str, ...]:
     return ("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd or tinier-sgd", *arguments)
 
 
-@pytest.mark.parametrize("together", [pytest.param(True, marks=needs_two_cores), False], ids=["together", "bursts"])
+@pytest.mark.parametrize(
+    "together", [pytest.param(True, marks=[needs_two_cores, pytest.mark.slow]), False], ids=["together", "bursts"]
+)
 def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(together, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     setting = Setting((side, side), Plan(threads=1), ())

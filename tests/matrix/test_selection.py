@@ -92,7 +92,14 @@ def test_operators_bind_as_they_do_in_pytest(expression, selected):
     assert tuple(place for place, case_id in enumerate(IDS) if selects(case_id)) == selected
 
 
-@pytest.mark.parametrize("expression", ["tinier and adam", "not (ADAM or tinier)", "AND or -adam-cpu", "adam (sgd)"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("tinier and adam", "AND or -adam-cpu")),
+        "not (ADAM or tinier)",
+        "adam (sgd)",
+    ],
+)
 def test_an_expression_means_the_same_to_pytest(desk, expression):
     collected = desk.run("--profile", "tiny", "--collect-only", "-q", "-k", expression)
     theirs = {
