@@ -17,6 +17,7 @@ ROOT = Path(suite.__file__).parent
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
 COMMANDS = ["Makefile", *(str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".ci/*")))]
 COMMANDS += [str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".github/workflows/*.yml"))]
+PROGRAMS = [*sorted(TESTS.rglob("*.py")), *sorted((PROJECT / "docs" / "studies").rglob("*.py"))]
 DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
 
 BANNED = {
@@ -232,7 +233,7 @@ def faults_of_room(room: str) -> list[str]:
     return found
 
 
-def judge(name: str, faults: list[str]) -> None:
+def check(name: str, faults: list[str]) -> None:
     """Fail for the faults of a clean text, and for a text without faults that waits."""
     if name in WAITING:
         assert faults, f"{name} is clean: delete it from WAITING in tests/test_prose.py"
@@ -242,17 +243,17 @@ def judge(name: str, faults: list[str]) -> None:
 
 @pytest.mark.parametrize("room", list(ROOMS))
 def test_a_room_says_everything_in_plain_words(room):
-    judge(room, faults_of_room(room))
+    check(room, faults_of_room(room))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_a_page_has_short_sentences_in_plain_words(page):
-    judge(str(page.relative_to(PROJECT)), faults_of_page(page))
+    check(str(page.relative_to(PROJECT)), faults_of_page(page))
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_has_lines_that_fit_a_screen(page):
-    judge(f"decisions/{page.stem}", list(wide_lines(page.read_text(encoding="utf-8"))))
+    check(f"decisions/{page.stem}", list(wide_lines(page.read_text(encoding="utf-8"))))
 
 
 TEST_NAME = re.compile(r"^ *def (test_\w+)", re.MULTILINE)
@@ -269,8 +270,8 @@ def test_names_of_tests_say_plainly_which_behaviour_broke(file):
     assert [name for name in names if UNCLEAR_NAME.search(name.replace("_", " "))] == []
 
 
-@pytest.mark.parametrize("file", sorted(TESTS.rglob("*.py")), ids=lambda file: str(file.relative_to(TESTS)))
-def test_docstrings_and_comments_of_tests_use_plain_words(file):
+@pytest.mark.parametrize("file", PROGRAMS, ids=lambda file: str(file.relative_to(PROJECT)))
+def test_docstrings_and_comments_of_tests_and_studies_use_plain_words(file):
     source = file.read_text(encoding="utf-8")
     tree = ast.parse(source)
     opened = [words for _, words in first_lines(tree) if OPENING.match(words)]

@@ -47,7 +47,7 @@ def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_a
     write(folder, {"levels.py": LEVELS.format(hidden=1024)})
     started_s = time.monotonic()
     subprocess.run([sys.executable, "-c", "import torch, torchvision"], check=True)
-    budget = "50s" if time.monotonic() - started_s < QUIET_S else "5m"
+    budget = "50s" if time.monotonic() - started_s < QUIET_S else "15m"
     arms = ("--baseline", "rev:HEAD", "--candidate", "dir:.", "--profiles", "one.toml", "--profile", "one")
     limits = ("--metric", "step_time", "--budget", budget, "--alpha", "20%", "--out", "out")
     done = subprocess.run(
@@ -55,7 +55,7 @@ def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_a
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=1000,
         check=False,
         env={**os.environ, "GITHUB_ACTIONS": ""},
     )

@@ -30,7 +30,7 @@ MOST = 3 * control.AGAIN
 
 
 def gates_of(condition: str) -> list[Values]:
-    """(blocks, cases) of each live gate of a condition, of blocks that told of every case."""
+    """(blocks, cases) of each live gate of a condition, of blocks that measured every case."""
     found = []
     for one in trials():
         if one["condition"] == condition:

@@ -45,7 +45,7 @@ def work(count: int) -> Callable[[], None]:
 
 
 class Change:
-    """What the variables add to the steps of one case."""
+    """The work that the variables add to the steps of one case."""
 
     def __init__(self, case_id: str) -> None:
         self._work = work(wanted("WORK", case_id))

@@ -145,7 +145,7 @@ def counts_of(case_ids: list[str], share: float, threads: int) -> dict[str, int]
 
 
 def measured(counts: dict[str, int], threads: int) -> dict[str, dict[str, float]]:
-    """What each dose is now, by case."""
+    """Present size of each dose, by case."""
     return {case_id: asked("measure", case_id, threads, DOSE_S, count) for case_id, count in counts.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the injector did to the cases that it slowed and to the others, and how the error of a case went by sitting."""
+"""Effect of the injector on slowed cases and on others, and the error of a case by sitting."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ HOW = {
 
 
 def cost_table(study: Study) -> Table:
-    """What the plug-in of the injector cost by itself."""
+    """Cost of the injector's plug-in by itself."""
     rows = []
     for threads in (False, True):
         own = [one for one in study.gates if is_threaded(one) == threads]

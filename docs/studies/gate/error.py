@@ -67,7 +67,7 @@ CONDITIONS = (
 
 @dataclass(frozen=True)
 class Counted:
-    """What gates of one condition said: shares of gates, share of slower cases found, blocks in the mean."""
+    """Results of the gates of one condition: shares of gates, share of slower cases found, blocks in the mean."""
 
     wrong_cases: float
     wrong_levels: float

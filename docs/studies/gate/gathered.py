@@ -1,4 +1,4 @@
-"""What the study has gathered under one protocol: live gates and rivals' trials, and what each said of its cases."""
+"""Data of the study under one protocol: live gates and rivals' trials, with their results by case."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Study:
 
 
 def study(protocol: int = SHOWN) -> Study:
-    """What was gathered under a protocol."""
+    """All data under a protocol."""
     return Study(
         protocol,
         [one for one in live.trials() if live.protocol_of(one) == protocol],

@@ -1,6 +1,6 @@
 """Live gates of identical arms and of arms with a known slowdown: what `stepmark gate` says of them.
 
-Each trial is a `stepmark gate` of its own. What it said, and the log ratio of every case and block, is a line of
+Each trial is a separate `stepmark gate`. Its verdict, and the log ratio of every case and block, is a line of
 `reports/studies/gate.jsonl`.
 """
 
@@ -160,7 +160,7 @@ def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
 
 
 def surroundings(gate: Gate) -> dict[str, float]:
-    """What others did to the machine meanwhile, in the middle of the blocks."""
+    """Load of other processes, median over the blocks."""
     found: dict[str, list[float]] = {}
     for block in gate.of("comparison"):
         for series in block.surroundings:
@@ -169,12 +169,12 @@ def surroundings(gate: Gate) -> dict[str, float]:
 
 
 def told(ratios: dict[str, float]) -> dict[str, float | None]:
-    """Ratios as JSON has them: None where a block told nothing."""
+    """Ratios as JSON has them: None where a block has none."""
     return {case: ratio if math.isfinite(ratio) else None for case, ratio in ratios.items()}
 
 
 def trials() -> list[dict[str, Any]]:
-    """What has been measured, in order."""
+    """Lines measured so far, in order."""
     return [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
 
 

@@ -58,7 +58,7 @@ def parts() -> list[Part]:
 
 
 def gates() -> list[dict[str, Any]]:
-    """What has been measured, in order; of a change that was changed since, the older gate is there too."""
+    """Lines measured so far, in order; older gates of a revised change are among them."""
     return read_lines(OUT)[0] if OUT.exists() else []
 
 

@@ -92,7 +92,7 @@ def page(found: Study, made: tuple[Table, ...]) -> str:
 
 
 def texts(found: Study, made: tuple[Table, ...]) -> dict[Path, str]:
-    """What each text should be."""
+    """The text of each table."""
     return {
         RAW.with_suffix(".md"): "\n\n".join([span(found), *map(markdown, made)]) + "\n",
         DOCUMENT: filled(DOCUMENT.read_text(), made),

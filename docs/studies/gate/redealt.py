@@ -41,7 +41,7 @@ OUT = RAW.with_name("gate_redealt.json")
 
 @dataclass(frozen=True)
 class Change:
-    """What made gates are slower by, and where: `nothing`, `one case`, `one optimizer`, `every case`.
+    """Slowdown of made gates, and its place: `nothing`, `one case`, `one optimizer`, `every case`.
 
     Where every case is slower by no more than the tolerance, whatever alarms is a false alarm.
     """
@@ -61,7 +61,7 @@ Block = dict[str, float]
 
 @dataclass(frozen=True)
 class Found:
-    """What made gates of one change said.
+    """Results of made gates of one change.
 
     Attributes:
         alarms: gates with a regression of what is not slower than the tolerance.
@@ -80,7 +80,7 @@ class Found:
 
 
 def blocks_of(condition: str) -> list[Block]:
-    """Blocks of live gates of identical arms that told of every case, comparisons and controls."""
+    """Blocks of live gates of identical arms that measured every case, comparisons and controls."""
     every = [
         block
         for one in study().gates

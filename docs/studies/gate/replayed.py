@@ -1,4 +1,4 @@
-"""The stored blocks of live gates through the procedure as it is now: does it call what those gates called?
+"""The stored blocks of live gates through the present procedure: does it call what those gates called?
 
 A gate stopped where its own procedure was sure; a procedure that needs more blocks than that has its last look there.
 The control is left out. Prints, by condition, in how many gates what was slowed is found and anything else is called.

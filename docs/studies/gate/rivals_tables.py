@@ -1,4 +1,4 @@
-"""What other tools said in the study's trials, by rule; and what those trials denied them."""
+"""Results of other tools in the study's trials, by rule; and the settings that those trials denied them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARES = (0.03, 0.05, 0.10)
 
 @dataclass(frozen=True)
 class Said:
-    """What a rule of a tool said of one trial with eight cases.
+    """Result of a tool's rule for one trial with eight cases.
 
     Attributes:
         share: of a step by which one case is slower; 0.0 where the sides are identical.
@@ -38,7 +38,7 @@ class Said:
 
 
 def said(study: Study) -> list[Said]:
-    """What each tool said of each trial with eight cases, one of them slower or none."""
+    """Results of each tool for each trial with eight cases, one of them slower or none."""
     return [*said_by_gates(study), *said_by_rivals(study)]
 
 
@@ -122,7 +122,7 @@ def rivals_table(study: Study) -> Table:
 
 
 def denied_table(study: Study) -> Table:
-    """What each tool's trials had, against what its defaults or its documentation advise."""
+    """Settings of each tool's trials, against its defaults or the advice of its documentation."""
     first = study.protocol == 1
     wanted = sum(one.wanted for one in rivals.CONDITIONS) * len(rivals.RIVALS)
     gates = sum(1 for _ in said_by_gates(study))
@@ -162,7 +162,7 @@ NOTES = {
 
 
 def seconds_of(lines: Sequence[Trial]) -> str:
-    """What trials were given, and what they took."""
+    """Seconds that trials were given, and that they took."""
     if not lines:
         return "–"
     given = sorted({f"{one['trial_s']:.0f}" for one in lines})

@@ -36,7 +36,7 @@ TURNS: tuple[Callable[[], list[Part]], ...] = (of_the_gate, of_the_gate, rivals.
 
 
 def due(parts: Sequence[Part], left_s: float, chance: random.Random) -> Part | None:
-    """What lacks most of its trials and has the time for one, of the lowest stage; chance decides between equals."""
+    """The part of the lowest stage that lacks most trials and has time for one; chance decides between equals."""
     lacking = [one for one in parts if one.done < one.wanted and one.longest_s <= left_s]
     return min(lacking, key=lambda one: (one.stage, one.done / one.wanted, chance.random()), default=None)
 

@@ -1,4 +1,4 @@
-"""What the gate's study has gathered, as tables: what was wanted, live gates, dealt blocks, real changes."""
+"""Tables of the gate's study: targets, live gates, dealt blocks, real changes."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def live_table(study: Study) -> Table:
 
 
 def dealt() -> dict[str, Any]:
-    """What dealing found, by the condition whose blocks were dealt."""
+    """Results of dealing, by the condition whose blocks were dealt."""
     return dict(json.loads(OUT.read_text())) if OUT.exists() else {}
 
 
@@ -199,7 +199,7 @@ def powers(study: Study) -> tuple[tuple[str, str, str, str], ...]:
 
 
 def aims_table(study: Study) -> Table:
-    """What was wanted before anything was measured, and what was found, live and dealt apart."""
+    """Targets from before the first trial, and results, live and dealt apart."""
     identical = [trial for one in CONDITIONS if is_identical(one) for trial in study.of(one)]
     alike = [trial for one in CONDITIONS if is_identical(one) and not one.options for trial in study.of(one)]
     slower = [trial for one in CONDITIONS if one.share >= 0.05 for trial in study.of(one)]

@@ -1,4 +1,4 @@
-"""What a rival is to the study: an environment of its own, a way to measure one side, and a judgement of both.
+"""A rival tool: a separate environment, a way to measure one side, and a judgement of both.
 
 Each adapter is a script that runs in its rival's environment, with the tool that it adapts at hand:
 
@@ -43,7 +43,7 @@ Environments = tuple[Mapping[str, str], Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a tool says of two sides.
+    """A tool's result for two sides.
 
     Attributes:
         changes: candidate / baseline - 1 by case id, by the tool's own statistic.
@@ -73,7 +73,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Rival:
-    """A tool that tells whether a candidate is slower than its baseline; one of PyPI's, unless `_install` says else.
+    """A tool that judges whether a candidate is slower than its baseline; from PyPI, unless `_install` differs.
 
     Attributes:
         name: of the tool, and of its package.
@@ -91,7 +91,7 @@ class Rival:
 
     @property
     def folder(self) -> Path:
-        """Where its environment stands."""
+        """Folder of its environment."""
         return ENVIRONMENTS / self.name
 
     @property
@@ -132,14 +132,14 @@ class Rival:
         return settings
 
     def judge(self, baseline: Path, candidate: Path) -> dict[str, Any]:
-        """What it says of two sides, as `Judgement` has it."""
+        """Its judgement of two sides."""
         said = run([str(self.python), str(self.script), "judge", str(baseline), str(candidate)])
         judgement: dict[str, Any] = json.loads(said)
         return judgement
 
 
 def run(command: list[str], environment: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
-    """What a command prints, in a folder other than this process's where one is given.
+    """Output of a command, in this process's folder or another one.
 
     Raises:
         StepmarkError: it fails; with the end of what it said.

@@ -68,7 +68,7 @@ def results(folder: Path) -> dict[str, tuple[float, tuple[dict[str, Any], list[f
 
 
 def judge(baseline: Path, candidate: Path) -> Judgement:
-    """What `asv compare` would mark with a plus."""
+    """Cases that `asv compare` would mark with a plus."""
     from asv.commands.compare import _is_result_better
 
     before, after = results(baseline), results(candidate)

@@ -3,7 +3,7 @@
 Its defaults (the pairs that its schedule needs, 16 for eight cases; BCa bootstrap, Bonferroni over the cases), but for
 the metric and for `--benchmark-max-time`, which shares out the time. Of its three metrics single-call latency alone
 fits: tail latency takes 110 steps of every case in every run.
-Beside its default threshold of 5 % stands 1 %, since no slowdown of 5 % or less can be shown to be above 5 %.
+A threshold of 1 % joins its default of 5 %, since no slowdown of 5 % or less can be shown to be above 5 %.
 """
 
 from __future__ import annotations

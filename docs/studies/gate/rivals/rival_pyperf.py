@@ -29,7 +29,7 @@ PROCESS_S = 3.4
 VALUE_S = 0.1
 """pyperf's `--min-time`."""
 RULES = {"significant": None, "significant, --min-speed 5": 5.0}
-"""By what `compare_to` is given: a t-test at 5 %, and beside it a smallest difference of means, in percent."""
+"""Options of `compare_to`: a t-test at 5 %, alone or with a smallest difference of means, in percent."""
 
 
 def measure(folder: Path, seconds: float) -> Settings:
@@ -61,7 +61,7 @@ def gathered(side: Path) -> Any:
 
 
 def judge(baseline: Path, candidate: Path) -> Judgement:
-    """What `compare_to` would call slower."""
+    """Cases that `compare_to` would call slower."""
     from pyperf._compare import CompareData, CompareResult
 
     before, after = (gathered(side) for side in (baseline, candidate))

@@ -56,7 +56,7 @@ def measure(folder: Path, seconds: float) -> Settings:
 
 
 def statistics(folder: Path) -> dict[str, dict[str, float]]:
-    """What was found of each case, by statistic, in seconds."""
+    """Figures of each case, by statistic, in seconds."""
     from pytest_benchmark.stats import Stats
 
     found: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def statistics(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def judge(baseline: Path, candidate: Path) -> Judgement:
-    """What each rule would have failed."""
+    """Cases that each rule would have failed."""
     from pytest_benchmark.utils import parse_compare_fail
 
     before, after = statistics(baseline), statistics(candidate)

@@ -19,7 +19,7 @@ PROFILES = Path(__file__).parents[1] / "profiles.toml"
 WARM_UP_STEPS = 3
 """The first ones make oneDNN's primitives and the optimizer's state."""
 STEPS_A_SECOND = {"seed_cnn": 120, "mlp_d2w128": 1000, "plain_d4w32": 50, "residual_d4w32": 50}
-"""About as many as a core of the machine of the first study runs, by structure: for tools that have to be told."""
+"""About as many as a core of the machine of the first study runs, by structure: for tools that need the number."""
 
 
 def cases() -> dict[str, Case]:

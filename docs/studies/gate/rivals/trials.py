@@ -1,4 +1,4 @@
-"""What other tools say of identical sides and of sides with a known slowdown.
+"""Results of other tools for identical sides and for sides with a known slowdown.
 
 A trial measures baseline and candidate in turns, all cases of each, in a tool's usual way, and asks the tool which
 cases are slower. The slower side does as much more work as in the gate's trials; the other side has the plug-in too.
@@ -100,7 +100,7 @@ def parts() -> list[Part]:
 
 
 def gathered() -> list[dict[str, Any]]:
-    """What has been measured, in order."""
+    """Lines measured so far, in order."""
     return read_lines(RAW)[0] if RAW.exists() else []
 
 

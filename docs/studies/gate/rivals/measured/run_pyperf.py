@@ -1,4 +1,4 @@
-"""What pyperf runs: the step of one case, made in the processes that measure it and not in the one that starts them."""
+"""The program that pyperf runs: the step of one case, made in the processes that measure it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rivals.steps import step_of
 
 
 def pass_on(command: list[str], options: Namespace) -> None:
-    """Tell the processes of a runner which case is theirs."""
+    """Pass the case to the processes of a runner."""
     command += ["--case", options.case]
 
 

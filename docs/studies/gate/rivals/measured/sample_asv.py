@@ -1,4 +1,4 @@
-"""What asv runs: `sample_asv.py CASE NUMBER ROUNDS` takes one round's samples; a number of 0 is calibrated."""
+"""The program that asv runs: `sample_asv.py CASE NUMBER ROUNDS` takes one round's samples; 0 calibrates the number."""
 
 from __future__ import annotations
 

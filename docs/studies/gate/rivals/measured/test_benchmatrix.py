@@ -1,4 +1,4 @@
-"""What benchmatrix runs: a matrix of one implementation and eight cases."""
+"""The tests that benchmatrix runs: a matrix of one implementation and eight cases."""
 
 from __future__ import annotations
 

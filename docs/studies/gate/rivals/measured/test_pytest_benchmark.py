@@ -1,4 +1,4 @@
-"""What pytest-benchmark runs: a test a case."""
+"""The tests that pytest-benchmark runs: one a case."""
 
 from __future__ import annotations
 
