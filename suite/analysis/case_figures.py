@@ -12,8 +12,8 @@ from statistics import median
 from suite.analysis.drift import without_drift
 from suite.analysis.estimates import Estimate, kept_rounds, throughput, undisturbed
 from suite.analysis.intervals import estimates
+from suite.analysis.issue import Issue
 from suite.analysis.run_validity import issues_of_run
-from suite.analysis.validity import Issue
 from suite.records import Case, Measurement, RunRecord
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suite.analysis.drift import without_drift
-from suite.analysis.validity import BIMODAL, CLIMBS, DRIFTING, FALLS, Issue, find_two_modes, issues
+from suite.analysis.issue import BIMODAL, CLIMBS, DRIFTING, FALLS, Issue
+from suite.analysis.validity import find_two_modes, issues
 from suite.records import LEARN, RunRecord
 
 FEWEST_ALIKE = 2

@@ -1,28 +1,23 @@
-"""How far to trust a case's numbers: what was read of the machine and of the rounds, as verdicts with their reasons.
+"""Validity of a case's numbers: issues with their reasons and remedies.
 
-Each check looks for one thing that makes a step time mean something else than what it is read as, and issues only what
-it is sure of: a machine where nothing is the matter should hardly ever be accused (docs/decisions/0015). A case without
-a issue is steady. To look for one thing more, add a check to `CHECKS`.
+Each check finds one reason for which a step time may mislead, and reports only what it is sure of: on an idle machine
+it should hardly ever report anything (docs/decisions/0015). A case without an issue is steady. To add a check, write a
+function and add it to `CHECKS`, and its remedy to `issue.REMEDIES`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, islice
 from statistics import fmean, median
 
 from suite import units
 from suite.analysis.estimates import batches, kept_rounds
+from suite.analysis.issue import BIMODAL, CLIMBS, DRIFTING, FALLS, STEADY, Issue
 from suite.machine.allocators import ALLOCATORS
 from suite.records import Measurement, Visit
 
-STEADY = "steady"
-DRIFTING, BIMODAL = "drifting", "bimodal"
-CLIMBS, FALLS = "climbs", "falls"
-EXTERNAL_KINDS = ("loaded", "stolen", "throttled", "swapped", "memory-hungry neighbour")
-"""Kinds that are read of the machine; the others are the case's own, by its step times or by a survey of it."""
 MUCH_LOAD = 0.1
 """Cores' worth of time that others used from which a run counts as loaded. Quiet machines show a hundredth of one."""
 MUCH_WAITING = 0.25
@@ -35,7 +30,7 @@ MUCH_STOLEN = 0.05
 MUCH_HELD_BACK = 0.01
 """Shares of the time from which the hypervisor or a quota is in the way."""
 SLOWED = 0.05
-"""Share of the looks at a device in which heat or power lowered its clock."""
+"""Share of the readings of a device in which heat or power lowered its clock."""
 SWAPPED = 0.05
 """Share of the rounds that read pages from a disk."""
 MUCH_MEMORY = 256 * 2**20
@@ -45,7 +40,7 @@ MUCH_TAKEN = 20_000
 SHORT_OF_MEMORY = 0.01
 """Share of the time for which some process waited for memory."""
 CHANGE = 0.05
-"""Relative change of the step time below which neither a trend nor a second level is worth a word."""
+"""Relative change of the step time below which neither a trend nor a second level is reported."""
 STRETCHES = 12
 """Stretches of a visit's turns in which a trend is looked for; neighbouring turns resemble each other."""
 TREND_SURE = 3.3
@@ -59,38 +54,30 @@ IN_BETWEEN = 0.2
 that is no second level they are half."""
 FEWEST_TURNS = 20
 SLOWER = 1.05
-"""Step time with the usual allocator over that with the steady one from which it is worth a word."""
+"""Step time with the usual allocator over that with the steady one from which it is reported."""
 MANY_FAULTS = 16
 """Pages more that a step maps in with the usual allocator, at least, for that to be the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """One reason to trust a case less: what it is, in a word or two, and what was seen."""
-
-    kind: str
-    text: str
-
-
 def issues(measurement: Measurement) -> list[Issue]:
-    """The issues about a case by itself, from rounds as they were measured; none where it is steady."""
+    """Issues of a case by itself, from rounds as measured; none if it is steady."""
     return [issue for check in CHECKS if (issue := check(measurement))]
 
 
 def label(found: Sequence[Issue]) -> str:
-    """The kinds in one line, or that it is steady."""
+    """The kinds in one line, or `steady`."""
     return ", ".join(issue.kind for issue in found) or STEADY
 
 
 def summary(cases: Sequence[Sequence[Issue]]) -> str:
-    """How many cases are steady, and what is the matter with how many others."""
+    """Number of steady cases, and of cases with each kind of issue."""
     kinds = [issue.kind for found in cases for issue in found]
     tally = ", ".join(f"{kind} {kinds.count(kind)}" for kind in dict.fromkeys(kinds))
     return f"{sum(not found for found in cases):,} of {len(cases):,} measured cases steady{tally and f'; {tally}'}"
 
 
 def find_trend(measurement: Measurement) -> Issue | None:
-    """Whether the step time climbs, or falls, within most visits.
+    """Find a step time that climbs, or falls, within most visits.
 
     Source: Kendall 1938, "A new measure of rank correlation", for the trend; Theil 1950 and Sen 1968 for its size.
     """
@@ -119,10 +106,10 @@ def trend(turns: Sequence[float]) -> float:
 
 
 def find_two_modes(measurement: Measurement) -> Issue | None:
-    """Whether turns have one of two step times, with little in between.
+    """Find turns at one of two step times, with few in between.
 
     Source: Ashman, Bird and Zepf 1994, "Detecting bimodality in astronomical datasets", for the distance of two levels;
-        Otsu 1979 for where to part them.
+        Otsu 1979 for where to split them.
     """
     values = sorted(turn for turns in turns_of_visits(measurement) for turn in turns)
     if len(values) < FEWEST_TURNS:
@@ -148,8 +135,9 @@ def variance(values: Sequence[float], mean: float) -> float:
 
 
 def best_split(values: Sequence[float], fewest: int) -> int:
-    """Where to cut ordered values in two, each of at least so many, such that the means are as far apart as they can
-    be for the sizes of the parts.
+    """Index that splits ordered values in two, each of at least `fewest`, with means as far apart as possible.
+
+    Weighted by the sizes of both, as Otsu does.
     """
     count, sums = len(values), list(accumulate(values))
     share = sums[-1] / count
@@ -160,24 +148,24 @@ def best_split(values: Sequence[float], fewest: int) -> int:
 
 
 def turns_of_visits(measurement: Measurement) -> list[list[float]]:
-    """Medians of the turns that have a round that counts, visit by visit."""
+    """Medians of the turns with a kept round, visit by visit."""
     turns = iter(kept_rounds(measurement))
     return [[median(turn) for turn in islice(turns, len(visit.turns)) if turn] for visit in measurement.visits]
 
 
 def find_load(measurement: Measurement) -> Issue | None:
-    """Whether others kept cores busy, or would have."""
+    """Find other processes that used the cores, or waited for them."""
     used, waited = average(measurement, "others_cores"), average(measurement, "cpu_pressure")
     who = f" ({name})" if (name := neighbour(measurement.visits)) else ""
     if used >= MUCH_LOAD:
-        return Issue("loaded", f"others{who} used {used:.2f} cores' worth of time meanwhile")
+        return Issue("loaded", f"other processes{who} used {used:.2f} cores on average")
     if who and waited >= MUCH_WAITING:
-        return Issue("loaded", f"others{who} waited for a core {units.text(waited, 'ratio', 2)} of the time")
+        return Issue("loaded", f"other processes{who} waited for a core {units.text(waited, 'ratio', 2)} of the time")
     return None
 
 
 def find_shared_core(measurement: Measurement) -> Issue | None:
-    """Whether threads of the step wait for each other's core, since nobody else is there to wait for."""
+    """Find threads of a step that share a core: they wait, and no other process explains it."""
     steps, queued = measurement.values("step_time"), measurement.values("queue_time")
     if not queued or find_load(measurement) or find_throttling(measurement):
         return None
@@ -191,30 +179,32 @@ def find_shared_core(measurement: Measurement) -> Issue | None:
 
 
 def find_steal(measurement: Measurement) -> Issue | None:
-    """Whether the hypervisor took the cores away."""
+    """Find cores that the hypervisor gave to other virtual machines."""
     share = average(measurement, "stolen_share")
     if share < MUCH_STOLEN:
         return None
-    return Issue("stolen", f"other machines had {units.text(share, 'ratio', 2)} of its cores' time")
+    return Issue(
+        "stolen", f"the hypervisor gave {units.text(share, 'ratio', 2)} of its cores' time to other virtual machines"
+    )
 
 
 def find_throttling(measurement: Measurement) -> Issue | None:
-    """Whether a quota held processes back, heat the cores, or heat or power a device."""
+    """Find a CPU quota, heat or a power limit that slowed processes, cores or a device."""
     share = average(measurement, "throttled_share")
     if share >= MUCH_HELD_BACK:
-        return Issue("throttled", f"a quota held its processes back {units.text(share, 'ratio', 2)} of the time")
+        return Issue("throttled", f"the CPU quota throttled its processes {units.text(share, 'ratio', 2)} of the time")
     if events := sum(measurement.visit_values("heat_events")):
         return Issue("throttled", f"heat lowered the clock of its cores {events:.0f} times")
     for series in measurement.surveyed:
         if series.metric.name.endswith("_slowed") and series.values and fmean(series.values) >= SLOWED:
             device = series.metric.name.removesuffix("_slowed")
             seen = units.text(fmean(series.values), "ratio", 2)
-            return Issue("throttled", f"heat or power lowered the clock of {device} in {seen} of the looks")
+            return Issue("throttled", f"heat or power lowered the clock of {device} in {seen} of the readings")
     return None
 
 
 def find_swapping(measurement: Measurement) -> Issue | None:
-    """Whether pages came from a disk."""
+    """Find rounds that read pages from a disk."""
     rounds = measurement.values("major_faults")
     share = sum(faults > 0 for faults in rounds) / len(rounds) if rounds else 0.0
     if share < SWAPPED:
@@ -223,7 +213,7 @@ def find_swapping(measurement: Measurement) -> Issue | None:
 
 
 def find_memory_pressure(measurement: Measurement) -> Issue | None:
-    """Whether somebody beside it had much of the memory, or of the way there."""
+    """Find other processes that use much memory or memory bandwidth."""
     waited, taken = average(measurement, "memory_pressure"), average(measurement, "others_faults")
     held = max(measurement.visit_values("neighbour_memory"), default=0.0)
     used, who = average(measurement, "neighbour_cores"), neighbour(measurement.visits)
@@ -231,14 +221,14 @@ def find_memory_pressure(measurement: Measurement) -> Issue | None:
     if who and held >= MUCH_MEMORY and find_load(measurement):
         seen.append(f"{who} held {units.text(held, 'B', 3)} and used {used:.2f} of a core")
     if taken >= MUCH_TAKEN:
-        seen.append(f"others took {units.text(taken, 'count', 2)} pages a second")
+        seen.append(f"other processes mapped {units.text(taken, 'count', 2)} pages per second")
     if waited >= SHORT_OF_MEMORY:
         seen.append(f"some process waited for memory {units.text(waited, 'ratio', 2)} of the time")
     return Issue("memory-hungry neighbour", "; ".join(seen)) if seen else None
 
 
 def find_allocator_cost(measurement: Measurement) -> Issue | None:
-    """Whether a step is longer for the memory that it gives back and takes again: measured, by a survey."""
+    """Find a step that the default allocator slows: it returns memory and maps it again."""
     usual, steady = (
         measurement.instrument_values("usual_allocator_step_time"),
         measurement.instrument_values("steady_allocator_step_time"),
@@ -268,7 +258,7 @@ CHECKS: tuple[Callable[[Measurement], Issue | None], ...] = (
     find_memory_pressure,
     find_allocator_cost,
 )
-"""What is looked for, in this order."""
+"""Checks, in the order of their issues."""
 
 
 def average(measurement: Measurement, metric: str) -> float:
@@ -278,5 +268,5 @@ def average(measurement: Measurement, metric: str) -> float:
 
 
 def neighbour(visits: Sequence[Visit]) -> str:
-    """Names of the busiest of others' processes, as they were at different visits."""
+    """Names of the busiest other processes of the visits."""
     return ", ".join(dict.fromkeys(visit.neighbour for visit in visits if visit.neighbour))

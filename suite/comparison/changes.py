@@ -9,8 +9,8 @@ from statistics import median
 
 from suite.analysis.case_figures import CaseFigures, figures_of, kept_values, step_times_without_drift
 from suite.analysis.estimates import Estimate, student_quantile
+from suite.analysis.issue import EXTERNAL_KINDS
 from suite.analysis.thresholds import ChangeVerdict, Thresholds
-from suite.analysis.validity import EXTERNAL_KINDS
 from suite.comparison.memory import MemoryChange, compare_memory
 from suite.records import Run, RunRecord
 

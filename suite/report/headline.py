@@ -1,4 +1,4 @@
-"""The verdict strip: the answer in one sentence, and a few figures."""
+"""The headline: the fastest case in one sentence, and a few figures."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from suite.records import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Headline:
     """The answer in one sentence, and a few figures.
 
     Attributes:
         fastest: the case with the shortest step; None where no case was measured.
         overlapping: other cases whose interval reaches into that of the fastest.
         most_images: the case with the highest throughput, where batch sizes differ and it is another one.
-        figures: value, what it is, and a remark.
-        interrupted: how much the run lacks; empty where it is complete.
+        is_alone: whether no other case was measured.
+        figures: value, its name, and a remark.
+        interrupted: what the run lacks; empty if it is complete.
     """
 
     fastest: CaseFigures | None
@@ -29,35 +30,37 @@ class Verdict:
     interval: str
     throughput: str
     overlapping: int
+    is_alone: bool
     most_images: str
     figures: tuple[tuple[str, str, str], ...]
     interrupted: str
 
 
-def verdict(run: Run, facts: Sequence[CaseFigures]) -> Verdict:
-    """The fastest case, what became of the others, and how noisy the machine was. `facts` are fastest first."""
+def headline(run: Run, ranked: Sequence[CaseFigures]) -> Headline:
+    """The fastest case, counts of outcomes, and the noise of the machine. `ranked` is fastest first."""
     outcomes = Counter(record.outcome for record in run.cases)
     counts = [(f"{outcomes[name]:,}", name, "") for name in ("measured", "skipped", "failed")]
-    fastest = facts[0] if facts else None
+    fastest = ranked[0] if ranked else None
     best = fastest.step_time if fastest else None
-    return Verdict(
+    return Headline(
         fastest=fastest,
         step_time=units.text(best.median, "s") if best else "",
         interval=units.interval(best.low, best.high, "s") if best else "",
         throughput=units.text(fastest.throughput, "images/s") if fastest else "",
-        overlapping=sum(other.step_time.low <= best.high for other in facts[1:]) if best else 0,
-        most_images=most_images(facts),
-        figures=(*counts, *missing(run), *noise(facts)),
+        overlapping=sum(other.step_time.low <= best.high for other in ranked[1:]) if best else 0,
+        is_alone=len(ranked) == 1,
+        most_images=most_images(ranked),
+        figures=(*counts, *missing(run), *noise(ranked)),
         interrupted=interruption(run),
     )
 
 
-def most_images(facts: Sequence[CaseFigures]) -> str:
-    """The case with the highest throughput and its figure; empty where step time alone tells it."""
-    if len({one.case.batch_size for one in facts}) < 2:
+def most_images(ranked: Sequence[CaseFigures]) -> str:
+    """The case with the highest throughput and its figure; empty if it is the fastest."""
+    if len({one.case.batch_size for one in ranked}) < 2:
         return ""
-    best = max(facts, key=lambda one: one.throughput)
-    return f"{best.case.id} with {units.text(best.throughput, 'images/s')}" if best is not facts[0] else ""
+    best = max(ranked, key=lambda one: one.throughput)
+    return f"{best.case.id} with {units.text(best.throughput, 'images/s')}" if best is not ranked[0] else ""
 
 
 def missing(run: Run) -> list[tuple[str, str, str]]:
@@ -65,21 +68,21 @@ def missing(run: Run) -> list[tuple[str, str, str]]:
     return [(f"{len(run.missing):,}", "no outcome", f"of {len(run.header.planned):,} planned")] if run.missing else []
 
 
-def noise(facts: Sequence[CaseFigures]) -> list[tuple[str, str, str]]:
-    """How well the medians are known, and how many rounds other processes spoilt."""
-    if not facts:
+def noise(ranked: Sequence[CaseFigures]) -> list[tuple[str, str, str]]:
+    """Typical interval, share of discarded rounds, and number of steady cases."""
+    if not ranked:
         return []
-    halfwidth = units.text(median(one.step_time.precision for one in facts), "ratio", 2)
-    share = sum(one.discarded for one in facts) / sum(one.taken for one in facts)
+    halfwidth = units.text(median(one.step_time.precision for one in ranked), "ratio", 2)
+    share = sum(one.discarded for one in ranked) / sum(one.taken for one in ranked)
     return [
         (f"± {halfwidth}", "typical interval", "half-width, median over cases; lower is better"),
-        (units.text(share, "ratio", 2), "rounds set aside", "disturbed by other processes; lower is better"),
-        (f"{sum(not one.issues for one in facts):,}", "steady", f"of {len(facts):,} measured; higher is better"),
+        (units.text(share, "ratio", 2), "rounds discarded", "disturbed by other processes; lower is better"),
+        (f"{sum(not one.issues for one in ranked):,}", "steady", f"of {len(ranked):,} measured; higher is better"),
     ]
 
 
 def interruption(run: Run) -> str:
-    """How much an interrupted run lacks; empty where it is complete."""
+    """What an interrupted run lacks; empty if it is complete."""
     if run.footer is not None and not run.missing:
         return ""
     planned = len(run.header.planned)

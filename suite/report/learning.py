@@ -1,69 +1,65 @@
-"""The table of what was learnt: one row for each learning case, the most accurate first."""
+"""Table of learning cases: accuracy by epoch, and the cost of reaching the target; the most accurate case first."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
 from suite.report.svg import curve_path, curve_px
+from suite.report.table import HIGHER, LOWER, Column, Drawing, Table, table
 
-ACCURACY_DIGITS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """The table, as text and path data.
-
-    Attributes:
-        target: the accuracy that counts as having learnt, and how high above the axis it lies in the drawings.
-        rows: one for each case that learnt.
-    """
-
-    target: str
-    target_px: int
-    rows: tuple[LearntRow, ...]
+TARGET = units.text(TARGET_ACCURACY, "ratio", 2)
 
 
 @dataclass(frozen=True, slots=True)
-class LearntRow:
-    """A case: final accuracy with its range over the seeds, a curve for each seed, and what the target took."""
+class Learner:
+    """A learning case with the summary of its curves (`learning_curves.summary`)."""
 
-    id: str
-    accuracy: str
-    spread: str
-    paths: tuple[str, ...]
-    reached: str
-    epochs: str
-    steps: str
-    seconds: str
-    step_time: str
+    figures: CaseFigures
+    summary: dict[str, Any]
 
 
-def learnt(ranked: list[CaseFigures]) -> Learnt:
-    """The table over those of the ranked cases that learnt."""
-    found = [(facts, summary(facts.measurement)) for facts in ranked if curves(facts.measurement)]
-    found.sort(key=lambda pair: (-pair[1]["final_accuracy"], pair[1]["seconds_to_target"] or float("inf")))
-    return Learnt(
-        target=units.text(TARGET_ACCURACY, "ratio", 2),
-        target_px=curve_px(TARGET_ACCURACY),
-        rows=tuple(row(facts, figures) for facts, figures in found),
-    )
+def learning(ranked: Sequence[CaseFigures]) -> Table[Learner]:
+    """The table of those of the ranked cases that learn."""
+    found = [Learner(one, summary(one.measurement)) for one in ranked if curves(one.measurement)]
+    found.sort(key=lambda one: (-one.summary["final_accuracy"], one.summary["seconds_to_target"] or float("inf")))
+    return table("Learning", COLUMNS, found)
 
 
-def row(facts: CaseFigures, figures: dict[str, float | None]) -> LearntRow:
-    """A case's row."""
-    return LearntRow(
-        id=facts.case.id,
-        accuracy=units.text(figures["final_accuracy"], "ratio", ACCURACY_DIGITS),
-        spread=units.interval(
-            figures["final_accuracy_low"] or 0.0, figures["final_accuracy_high"] or 0.0, "ratio", ACCURACY_DIGITS
-        ),
-        paths=tuple(curve_path(curve.accuracy) for curve in curves(facts.measurement)),
-        reached=f"{figures['seeds_that_reached']} / {figures['seeds']}",
-        epochs=units.text(figures["epochs_to_target"], "count", 2),
-        steps=units.text(figures["steps_to_target"], "count", 3),
-        seconds=units.text(figures["seconds_to_target"], "s", 3),
-        step_time=units.text(facts.step_time.median, "s"),
-    )
+def accuracy_range(learner: Learner) -> str:
+    """Lowest and highest final accuracy of the seeds."""
+    low, high = (learner.summary[f"final_accuracy_{end}"] or 0.0 for end in ("low", "high"))
+    return units.interval(low, high, "ratio", 3)
+
+
+def accuracy_curves(learner: Learner) -> Drawing:
+    """A curve of accuracy for each seed."""
+    paths = tuple(curve_path(curve.accuracy) for curve in curves(learner.figures.measurement))
+    return Drawing(paths, label="accuracy by epoch", target_px=curve_px(TARGET_ACCURACY))
+
+
+def to_target(what: str, unit: str, digits: int) -> Column[Learner]:
+    """The cost of reaching the target accuracy; a dash if no seed did."""
+    title = {"epochs": "Epochs", "steps": "Steps", "seconds": "Time"}[what]
+    return Column(title, (LOWER,), lambda one: units.text(one.summary[f"{what}_to_target"], unit, digits))
+
+
+COLUMNS: tuple[Column[Learner], ...] = (
+    Column("Case", (), lambda one: one.figures.case.id, is_heading=True),
+    Column("Final accuracy", (HIGHER,), lambda one: units.text(one.summary["final_accuracy"], "ratio", 3)),
+    Column("Over seeds", ("lowest to highest",), accuracy_range),
+    Column("By epoch", (f"0 to 100 %, line at {TARGET}",), accuracy_curves),
+    Column(
+        f"Reached {TARGET}",
+        ("of the seeds,", HIGHER),
+        lambda one: f"{one.summary['seeds_that_reached']} / {one.summary['seeds']}",
+    ),
+    to_target("epochs", "count", 2),
+    to_target("steps", "count", 3),
+    to_target("seconds", "s", 3),
+    Column("Step time", (LOWER,), lambda one: one.figures.step_time.median, "s", digits=4),
+)

@@ -1,14 +1,15 @@
-"""What was measured beside step time for some cases alone: waiting for data, compilation, skipped steps."""
+"""Table of metrics that only some cases have: data wait, compile time, skipped steps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from statistics import fmean, median
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import FINAL_METRICS
 from suite.records import Metric, Series
+from suite.report.table import Column, Table, table
 
 SHOWN_ELSEWHERE = {
     "step_time",
@@ -19,65 +20,52 @@ SHOWN_ELSEWHERE = {
     "queue_time",
     *FINAL_METRICS,
 }
-"""Metrics that the ranked table or the table of what was learnt shows, or that data quality judges by."""
+"""Metrics of the ranked table, of the learning table and of data quality."""
 WORTH_SHOWING = 0.01
-"""Share of the step time below which a part of it is not shown: synthetic input waits some microseconds."""
+"""Share of the step time below which a duration is not shown: synthetic input waits some microseconds."""
+
+Row = tuple[CaseFigures, dict[Metric, str]]
+"""A case, and its figures that are worth a cell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A table with one column for each metric that any case has something to show for.
-
-    Attributes:
-        columns: a metric's name in words, what it means, and which way is better.
-        rows: case id and its figures, one text for each column, empty where there is none.
-    """
-
-    columns: tuple[tuple[str, str, str], ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
+def other_metrics(ranked: Sequence[CaseFigures]) -> Table[Row]:
+    """A row for each ranked case with such a metric, a column for each metric."""
+    rows = [(figures, found) for figures in ranked if (found := worth_showing(figures))]
+    metrics = dict.fromkeys(metric for _, found in rows for metric in found)
+    case: Column[Row] = Column("Case", (), lambda row: row[0].case.id, is_heading=True)
+    return table("Other metrics", (case, *map(metric_column, metrics)), rows)
 
 
-def beside(ranked: list[CaseFigures]) -> Beside:
-    """The table over all ranked cases, in their order."""
-    figures = {facts.case.id: figures_as_text(facts) for facts in ranked}
-    metrics = list(dict.fromkeys(metric for found in figures.values() for metric in found))
-    return Beside(
-        columns=tuple((words(metric), metric.description, f"{metric.better} is better") for metric in metrics),
-        rows=tuple(
-            (name, tuple(found.get(metric, "") for metric in metrics)) for name, found in figures.items() if found
-        ),
-    )
+def metric_column(metric: Metric) -> Column[Row]:
+    """`data_wait` -> Data wait."""
+    title = metric.name.replace("_", " ").capitalize()
+    return Column(title, (f"{metric.better} is better",), lambda row: row[1].get(metric), meaning=metric.description)
 
 
-def figures_as_text(facts: CaseFigures) -> dict[Metric, str]:
-    """A case's figures that are worth a place, as text."""
+def worth_showing(figures: CaseFigures) -> dict[Metric, str]:
+    """A case's figures that are not on the page yet and not negligible, as text."""
     found: dict[Metric, str] = {}
-    for one in facts.measurement.series:
-        value = typical(facts, one)
-        if one.metric.name not in SHOWN_ELSEWHERE and is_worth_showing(one.metric, value, facts):
-            found[one.metric] = text(one.metric, value, facts)
-    for one in facts.measurement.per_visit:
+    for one in figures.measurement.series:
+        value = typical(figures, one)
+        if one.metric.name not in SHOWN_ELSEWHERE and is_worth_showing(one.metric, value, figures):
+            found[one.metric] = with_share(one.metric, value, figures)
+    for one in figures.measurement.per_visit:
         found[one.metric] = units.text(median(one.values), one.metric.unit)
     return found
 
 
-def typical(facts: CaseFigures, series: Series) -> float:
-    """The median over the rounds that count; of counts their mean, since most rounds have none."""
-    values = facts.kept(series.metric.name)
+def typical(figures: CaseFigures, series: Series) -> float:
+    """Median over the kept rounds; the mean of counts, since most rounds have none."""
+    values = figures.kept(series.metric.name)
     return fmean(values) if series.metric.unit == "count" else median(values)
 
 
-def is_worth_showing(metric: Metric, value: float, facts: CaseFigures) -> bool:
-    """Whether a figure tells the reader anything."""
-    return value >= WORTH_SHOWING * facts.step_time.median if metric.unit == "s" else value != 0
+def is_worth_showing(metric: Metric, value: float, figures: CaseFigures) -> bool:
+    """Whether a duration is a visible share of the step, or another figure is not 0."""
+    return value >= WORTH_SHOWING * figures.step_time.median if metric.unit == "s" else value != 0
 
 
-def text(metric: Metric, value: float, facts: CaseFigures) -> str:
-    """A figure, and its share of the step where it is a part of it."""
+def with_share(metric: Metric, value: float, figures: CaseFigures) -> str:
+    """A figure; a duration with its share of the step."""
     shown = units.text(value, metric.unit)
-    return f"{shown} ({value / facts.step_time.median:.0%})" if metric.unit == "s" else shown
-
-
-def words(metric: Metric) -> str:
-    """`data_wait` -> Data wait."""
-    return metric.name.replace("_", " ").capitalize()
+    return f"{shown} ({value / figures.step_time.median:.0%})" if metric.unit == "s" else shown

@@ -12,15 +12,15 @@ from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.analysis.estimates import CONFIDENCE, DISTURBED_SHARE, ENOUGH_UNDISTURBED
 from suite.records import Run
 from suite.report import chart
-from suite.report.headline import verdict
-from suite.report.instruments import cost
-from suite.report.learning import learnt
-from suite.report.other_metrics import beside
+from suite.report.headline import headline
+from suite.report.instruments import instruments
+from suite.report.learning import TARGET, learning
+from suite.report.other_metrics import other_metrics
 from suite.report.provenance import environment_entries, run_entries
 from suite.report.quality import quality
 from suite.report.ranking import PLACEHOLDER, ranking
 from suite.report.scaling import scaling
-from suite.report.skipped import left_out
+from suite.report.skipped import skipped
 from suite.units import SCALES
 
 FOLDER = Path(__file__).parent
@@ -28,10 +28,9 @@ FOLDER = Path(__file__).parent
 
 def page(run: Run, record_path: str) -> str:
     """The whole page about a run."""
-    known = figures_of(run.cases)
+    figures = figures_of(run.cases)
     ranked = sorted(
-        (facts for facts in known.values() if facts.is_measured),
-        key=lambda facts: (facts.step_time.median, facts.case.id),
+        (one for one in figures.values() if one.is_measured), key=lambda one: (one.step_time.median, one.case.id)
     )
     return (
         environment()
@@ -40,28 +39,29 @@ def page(run: Run, record_path: str) -> str:
             header=run.header,
             style=own("page.css"),
             script=own("page.js"),
-            verdict=verdict(run, ranked),
+            headline=headline(run, ranked),
             ranking=ranking(run, ranked),
             placeholder=PLACEHOLDER,
             chart=drawing(ranked),
-            learnt=learnt(ranked),
+            learning=learning(ranked),
+            learning_target=TARGET,
             scaling=scaling(run, ranked),
-            beside=beside(ranked),
-            cost=cost(ranked),
-            left_out=left_out(run, known.values()),
+            other_metrics=other_metrics(ranked),
+            instruments=instruments(ranked),
+            skipped=skipped(run, figures),
             quality=quality(run, ranked),
             run_entries=run_entries(run, record_path),
             environment_entries=environment_entries(run),
             environment_json=json.dumps(run.header.environment, indent=2, ensure_ascii=False),
             confidence=CONFIDENCE,
             disturbed_share=DISTURBED_SHARE,
-            quiet_enough=ENOUGH_UNDISTURBED,
+            enough_undisturbed=ENOUGH_UNDISTURBED,
         )
     )
 
 
 def drawing(ranked: list[CaseFigures]) -> dict[str, object] | None:
-    """What the page's script needs to draw the chart; None where there is nothing to draw."""
+    """Input of the page's script for the chart; None without a case."""
     if not ranked:
         return None
     sizes = {name: size for scale in SCALES.values() for size, name in scale if name}
@@ -76,7 +76,7 @@ def drawing(ranked: list[CaseFigures]) -> dict[str, object] | None:
 
 
 def own(name: str) -> Markup:
-    """A file of ours that goes into the page as it is."""
+    """A file of the package that goes into the page unescaped."""
     return Markup((FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 - our own style and script
 
 

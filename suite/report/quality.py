@@ -1,4 +1,4 @@
-"""Data quality: which numbers to trust less, and why."""
+"""Data quality: which numbers to trust less, why, and what to change."""
 
 from __future__ import annotations
 
@@ -10,28 +10,17 @@ from suite.analysis.case_figures import CaseFigures
 from suite.analysis.settings_in_effect import unmet_settings
 from suite.analysis.validity import label
 from suite.records import Run
+from suite.report.grouping import by_reason
+from suite.report.table import LOWER, Column, Table, table
 
 PASSES_DIFFER_FROM = 1.05
 """Largest over smallest median of a case's visits from which the page calls its passes different."""
 MUCH_DISTURBED = 0.1
 """Share of a case's rounds that were disturbed from which the page remarks on it."""
 PASSES_DIFFER = (
-    f"cases have passes that differ by {units.text(PASSES_DIFFER_FROM - 1, 'ratio', 1)} or more: something that lasts "
-    "as long as a worker (memory layout, the machine's clock) moves their step time."
+    f"cases have passes that differ by {units.text(PASSES_DIFFER_FROM - 1, 'ratio', 1)} or more. Something that lasts "
+    "as long as a process changes their step time, such as the memory layout or the clock rate. Raise --passes."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A case whose numbers deserve less trust, and why, column by column; empty where there is nothing to say."""
-
-    id: str
-    verdict: str
-    reasons: str
-    unsettled: str
-    by_time: str
-    disturbed: str
-    spread: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,79 +28,94 @@ class Quality:
     """How far the numbers can be trusted.
 
     Attributes:
-        points: count, of how many, and what it means.
-        warnings: text and the ids of the cases that carry it.
+        points: count, of how many, and the fault with its remedy.
+        remarks: cases whose numbers deserve less trust.
+        warnings: text and the cases that carry it, each with an empty remark.
         unremarkable: measured cases that are in no row.
     """
 
     points: tuple[tuple[int, int, str], ...]
-    remarks: tuple[Remark, ...]
-    warnings: tuple[tuple[str, tuple[str, ...]], ...]
+    remarks: Table[CaseFigures]
+    warnings: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     record_warnings: tuple[str, ...]
     unremarkable: int
 
 
-def quality(run: Run, facts: Sequence[CaseFigures]) -> Quality:
-    """Visits that had not settled or ran out of time, disturbed rounds, passes that disagree, warnings."""
-    remarks = tuple(remark for one in facts if (remark := remark_on(one)))
-    warnings: dict[str, list[str]] = {}
-    for record in run.cases:
-        for text in dict.fromkeys(record.measurement.warnings if record.measurement else ()):
-            warnings.setdefault(text, []).append(record.case.id)
-    by_count = sorted(warnings.items(), key=lambda item: -len(item[1]))
+def quality(run: Run, ranked: Sequence[CaseFigures]) -> Quality:
+    """Issues, visits that ended early, disturbed rounds, passes that disagree, warnings."""
+    remarks = table("Cases to trust less", COLUMNS, filter(deserves_remark, ranked))
+    warnings = [
+        (text, (record.case.id, ""))
+        for record in run.cases
+        for text in dict.fromkeys(record.measurement.warnings if record.measurement else ())
+    ]
     return Quality(
-        points=points(facts),
+        points=points(ranked),
         remarks=remarks,
-        warnings=tuple((text, tuple(ids)) for text, ids in by_count),
+        warnings=tuple((text, tuple(ids)) for text, ids in by_reason(warnings)),
         record_warnings=(*run.warnings, *unmet_settings(run.header.environment)),
-        unremarkable=len(facts) - len(remarks),
+        unremarkable=len(ranked) - len(remarks.rows),
     )
 
 
-def points(facts: Sequence[CaseFigures]) -> tuple[tuple[int, int, str], ...]:
-    """Counts over the whole run, each with what it means."""
-    visits = sum(len(one.measurement.visits) for one in facts)
-    rounds = sum(one.taken for one in facts)
+def points(ranked: Sequence[CaseFigures]) -> tuple[tuple[int, int, str], ...]:
+    """Counts over the whole run, each with its meaning."""
+    visits = sum(len(one.measurement.visits) for one in ranked)
+    rounds = sum(one.taken for one in ranked)
     return (
         (
-            sum(bool(one.issues) for one in facts),
-            len(facts),
-            "cases have a verdict other than steady: something was seen that makes their numbers mean something else.",
+            sum(bool(one.issues) for one in ranked),
+            len(ranked),
+            "cases are not steady. The table gives the reason and the remedy.",
         ),
         (
-            sum(one.unsteady_visits for one in facts),
+            sum(one.unsteady_visits for one in ranked),
             visits,
-            "visits had not settled: the step time still moved when the warm-up's time was spent.",
+            "visits were not steady when the warm-up's time ran out. Raise --warmup-seconds.",
         ),
         (
-            sum(one.stopped_by("time") for one in facts),
+            sum(one.stopped_by("time") for one in ranked),
             visits,
-            "visits stopped by time: their allowance was spent before the interval was as narrow as planned.",
+            "visits ran out of time before the interval was as narrow as planned. Raise --case-seconds.",
         ),
         (
-            sum(one.discarded for one in facts),
+            sum(one.discarded for one in ranked),
             rounds,
-            "rounds were set aside as disturbed: other processes held the cores that their threads asked for.",
+            "rounds were discarded as disturbed: other processes used the cores. Pin the run to idle cores.",
         ),
-        (sum(one.spread >= PASSES_DIFFER_FROM for one in facts), len(facts), PASSES_DIFFER),
+        (sum(one.spread >= PASSES_DIFFER_FROM for one in ranked), len(ranked), PASSES_DIFFER),
     )
 
 
-def remark_on(facts: CaseFigures) -> Remark | None:
-    """What is to be said of a case; None where there is nothing."""
-    visits = len(facts.measurement.visits)
-    by_time = facts.stopped_by("time")
-    share = (facts.disturbed or 0) / facts.taken
-    differ = facts.spread >= PASSES_DIFFER_FROM
-    if not (facts.issues or facts.unsteady_visits or by_time or share >= MUCH_DISTURBED or differ):
-        return None
-    kept = " (all counted)" if share and not facts.discarded else ""
-    return Remark(
-        id=facts.case.id,
-        verdict=label(facts.issues) if facts.issues else "",
-        reasons="; ".join(issue.text for issue in facts.issues),
-        unsettled=f"{facts.unsteady_visits} of {visits}" if facts.unsteady_visits else "",
-        by_time=f"{by_time} of {visits}" if by_time else "",
-        disturbed=units.text(share, "ratio", 2) + kept if share >= MUCH_DISTURBED else "",
-        spread=f"{facts.spread:.3f}" if differ else "",
-    )
+def deserves_remark(figures: CaseFigures) -> bool:
+    """Whether any column of the table has something to report of a case."""
+    return any(column.value(figures) for column in COLUMNS if not column.is_heading)
+
+
+def of_visits(figures: CaseFigures, count: int) -> str:
+    """A number of a case's visits; empty if there are none."""
+    return f"{count} of {len(figures.measurement.visits)}" if count else ""
+
+
+def disturbed(figures: CaseFigures) -> str:
+    """Share of disturbed rounds if it is large; all are kept where too few others are left."""
+    share = (figures.disturbed or 0) / figures.taken
+    kept = "" if figures.discarded else " (all kept)"
+    return units.text(share, "ratio", 2) + kept if share >= MUCH_DISTURBED else ""
+
+
+def spread(figures: CaseFigures) -> str:
+    """Largest over smallest visit median if passes differ."""
+    return f"{figures.spread:.3f}" if figures.spread >= PASSES_DIFFER_FROM else ""
+
+
+COLUMNS: tuple[Column[CaseFigures], ...] = (
+    Column("Case", (), lambda figures: figures.case.id, is_heading=True),
+    Column("Validity", ("none is best",), lambda one: label(one.issues) if one.issues else "", is_text=True),
+    Column("Reason", (), lambda one: "; ".join(issue.text for issue in one.issues), is_text=True),
+    Column("Remedy", (), lambda one: "; ".join(dict.fromkeys(i.remedy for i in one.issues)), is_text=True),
+    Column("Not steady", ("visits,", LOWER), lambda one: of_visits(one, one.unsteady_visits)),
+    Column("Stopped by time", ("visits,", LOWER), lambda one: of_visits(one, one.stopped_by("time"))),
+    Column("Disturbed", ("share of rounds,", LOWER), disturbed),
+    Column("Passes differ", ("largest / smallest visit median,", "1 is best"), spread),
+)

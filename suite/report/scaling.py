@@ -1,82 +1,94 @@
-"""How the step scales over ranks: cases that differ in the number of processes alone, side by side."""
+"""Strong scaling: cases that differ in the number of ranks alone."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.records import Run
-
-RATIO_DIGITS = 3
+from suite.report.table import DIGITS, HIGHER, LOWER, Column, Table, table
 
 
 @dataclass(frozen=True, slots=True)
-class ScalingRow:
-    """A case of several ranks beside the one of the fewest, as text."""
+class Scaled:
+    """A case of several ranks, the case of its group with the fewest, and the cores of a node (0: unknown)."""
 
-    id: str
-    ranks: int
-    cores: str
-    step_time: str
-    speed_up: str
-    interval: str
-    efficiency: str
+    figures: CaseFigures
+    fewest: CaseFigures
+    node_cores: int
+
+    @property
+    def speed_up(self) -> float:
+        """Step time of the fewest ranks over the case's own."""
+        return self.fewest.step_time.median / self.figures.step_time.median
+
+    @property
+    def efficiency(self) -> float:
+        """Speed-up for each core, or device, that the case has more."""
+        return self.speed_up / (cores_of(self.figures, self.node_cores) / cores_of(self.fewest, self.node_cores))
 
 
-def scaling(run: Run, ranked: list[CaseFigures]) -> tuple[ScalingRow, ...]:
+def scaling(run: Run, ranked: Sequence[CaseFigures]) -> Table[Scaled]:
     """A row for each case of a group in which at least two numbers of ranks were measured, the fewest first.
 
-    The batch of a case is the joint batch, so that this is strong scaling. Efficiency is the speed-up for each core, or
-    device, that a case has more than the one of the fewest ranks.
+    The batch of a case is the joint batch, so that this is strong scaling.
     """
     groups: dict[tuple[str, str], list[CaseFigures]] = defaultdict(list)
-    for facts in ranked:
-        execution = facts.record.attributes.get("execution", {})
+    for figures in ranked:
+        execution = figures.record.attributes.get("execution", {})
         if execution.get("ranks"):
-            alike = replace(facts.case, execution="").id
-            groups[alike, str(execution.get("backend"))].append(facts)
+            alike = replace(figures.case, execution="").id
+            groups[alike, str(execution.get("backend"))].append(figures)
     cores = int(run.header.environment.get("machine", {}).get("cores_usable") or 0)
-    rows: list[ScalingRow] = []
+    rows: list[Scaled] = []
     for _, group in sorted(groups.items()):
-        group.sort(key=lambda facts: (ranks_of(facts), facts.case.id))
-        if len({ranks_of(facts) for facts in group}) > 1:
-            rows += [row(facts, group[0], cores) for facts in group]
-    return tuple(rows)
+        group.sort(key=lambda figures: (ranks_of(figures), figures.case.id))
+        if len({ranks_of(figures) for figures in group}) > 1:
+            rows += [Scaled(figures, group[0], cores) for figures in group]
+    return table("Scaling", COLUMNS, rows)
 
 
-def row(facts: CaseFigures, fewest: CaseFigures, cores: int) -> ScalingRow:
-    """A case beside the one of the fewest ranks. The interval is what the two cases' intervals allow at most."""
-    own, first = facts.step_time, fewest.step_time
-    speed_up = first.median / own.median
-    more = cores_of(facts, cores) / cores_of(fewest, cores)
-    alone = facts is fewest
-    return ScalingRow(
-        id=facts.case.id,
-        ranks=ranks_of(facts),
-        cores=f"{cores_of(facts, cores)} {'devices' if on_devices(facts) else 'cores'}",
-        step_time=units.text(own.median, "s"),
-        speed_up=units.number(speed_up, RATIO_DIGITS),
-        interval="" if alone else units.interval(first.low / own.high, first.high / own.low, "1", RATIO_DIGITS),
-        efficiency=units.text(speed_up / more, "ratio", RATIO_DIGITS),
-    )
+def processors(row: Scaled) -> str:
+    """Cores or devices that the ranks have."""
+    count = cores_of(row.figures, row.node_cores)
+    noun = "device" if on_devices(row.figures) else "core"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def ranks_of(facts: CaseFigures) -> int:
+def bounds(row: Scaled) -> str:
+    """Speed-ups that the intervals of both step times allow; empty for the case with the fewest ranks."""
+    own, first = row.figures.step_time, row.fewest.step_time
+    return "" if row.figures is row.fewest else units.interval(first.low / own.high, first.high / own.low, "1", DIGITS)
+
+
+COLUMNS: tuple[Column[Scaled], ...] = (
+    Column("Case", (), lambda row: row.figures.case.id, is_heading=True),
+    Column("Ranks", (), lambda row: str(ranks_of(row.figures))),
+    Column("On", (), processors),
+    Column("Step time", (LOWER,), lambda row: row.figures.step_time.median, "s", digits=units.SIGNIFICANT_DIGITS),
+    Column("Speed-up", (HIGHER,), lambda row: row.speed_up),
+    Column("Between", (), bounds),
+    Column("Efficiency", (HIGHER,), lambda row: row.efficiency, "ratio"),
+)
+
+
+def ranks_of(figures: CaseFigures) -> int:
     """Processes that share the batch."""
-    return int(facts.record.attributes["execution"]["ranks"])
+    return int(figures.record.attributes["execution"]["ranks"])
 
 
-def on_devices(facts: CaseFigures) -> bool:
-    """Whether each rank has an accelerator of its own."""
-    return bool(facts.record.attributes["execution"].get("device") == "cuda")
+def on_devices(figures: CaseFigures) -> bool:
+    """Whether each rank has an accelerator."""
+    return bool(figures.record.attributes["execution"].get("device") == "cuda")
 
 
-def cores_of(facts: CaseFigures, usable: int) -> int:
-    """Cores that the ranks' threads can be on at once, of those `usable` on each node (0: not known), or devices."""
-    execution = facts.record.attributes["execution"]
-    if on_devices(facts):
+def cores_of(figures: CaseFigures, usable: int) -> int:
+    """Devices, or cores for the ranks' threads, of those `usable` on a node (0: unknown)."""
+    execution = figures.record.attributes["execution"]
+    if on_devices(figures):
         return int(execution.get("devices") or 1)
-    threads = ranks_of(facts) * int(execution.get("threads_per_rank") or 1)
+    threads = ranks_of(figures) * int(execution.get("threads_per_rank") or 1)
     return min(threads, usable * int(execution.get("nodes") or 1)) if usable else threads

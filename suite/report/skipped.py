@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.records import Run, RunRecord
+from suite.report.grouping import by_reason
+
+NO_OUTCOME = "no outcome"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cases without a place in the ranking that share a reason: id, and what was measured of it nevertheless."""
+    """Cases that are not ranked and share a reason: each with its id and the figure of its earlier passes."""
 
     kind: str
     reason: str
     members: tuple[tuple[str, str], ...]
 
 
-def left_out(run: Run, facts: Iterable[CaseFigures]) -> tuple[Group, ...]:
-    """Every planned case that is not ranked, by what became of it and why; largest groups first."""
-    ranked = {one.case.id for one in facts if one.record.outcome == "measured"}
-    partial = {one.case.id: one for one in facts}
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for record in run.cases:
-        if record.case.id not in ranked:
-            key = (record.outcome, reason_of(record))
-            groups.setdefault(key, []).append((record.case.id, earlier_passes(partial.get(record.case.id))))
-    if run.missing:
-        reason = "The run ended before this was measured."
-        groups["no outcome", reason] = [(case_id, "") for case_id in run.missing]
-    kinds = ("failed", "skipped", "measured", "no outcome")
-    order = sorted(groups.items(), key=lambda item: (kinds.index(item[0][0]), -len(item[1])))
-    return tuple(Group(kind, reason, tuple(members)) for (kind, reason), members in order)
+def skipped(run: Run, figures: Mapping[str, CaseFigures]) -> tuple[Group, ...]:
+    """Every planned case that is not ranked, by outcome and reason; failed first, then the largest groups."""
+    unranked = [one for one in run.cases if one.outcome != "measured" or one.case.id not in figures]
+    members = [
+        ((record.outcome, reason_of(record)), (record.case.id, earlier_passes(figures.get(record.case.id))))
+        for record in unranked
+    ]
+    missing = [((NO_OUTCOME, "The run ended before this case was measured."), (name, "")) for name in run.missing]
+    kinds = ("failed", "skipped", "measured", NO_OUTCOME)
+    groups = sorted(by_reason([*members, *missing]), key=lambda group: kinds.index(group[0][0]))
+    return tuple(Group(kind, reason, tuple(found)) for (kind, reason), found in groups)
 
 
 def reason_of(record: RunRecord) -> str:
-    """The reason that the record gives, or that it gives none."""
+    """The reason in the record."""
     if record.outcome == "measured":
         return "The record holds no round of step time."
     return record.reason or "The record gives no reason."
 
 
-def earlier_passes(facts: CaseFigures | None) -> str:
-    """What the passes before a failure measured; empty where there were none."""
-    if facts is None:
+def earlier_passes(figures: CaseFigures | None) -> str:
+    """Figure of the passes before a failure; empty without any."""
+    if figures is None:
         return ""
-    visits = len(facts.measurement.visits)
+    visits = len(figures.measurement.visits)
     passes = "1 pass" if visits == 1 else f"{visits} passes"
-    estimate = facts.step_time
-    interval = units.interval(estimate.low, estimate.high, "s")
-    return f"{passes} before it: {units.text(estimate.median, 's')} {interval}, not ranked"
+    step_time = figures.step_time
+    interval = units.interval(step_time.low, step_time.high, "s")
+    return f"{passes} before the failure: {units.text(step_time.median, 's')} {interval}, not ranked"

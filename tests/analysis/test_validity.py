@@ -1,7 +1,9 @@
 """A disturbance is named with what was seen of it; what is steady is not accused."""
 
+import inspect
 import math
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suite.analysis import issue, validity
 from suite.analysis.validity import FEWEST_TURNS, issues, label, summary, turns_of_visits
 from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Interference, Neighbour
@@ -125,12 +128,12 @@ def test_few_turns_show_no_two_levels(count, level):
 @pytest.mark.parametrize(
     ("changes", "kind", "text"),
     [
-        ({"others_cores": 0.97}, "loaded", "others used 0.97 cores' worth of time meanwhile"),
-        ({"stolen": 0.08}, "stolen", "other machines had 8.0% of its cores' time"),
-        ({"throttled": 0.4}, "throttled", "a quota held its processes back 40% of the time"),
+        ({"others_cores": 0.97}, "loaded", "other processes used 0.97 cores on average"),
+        ({"stolen": 0.08}, "stolen", "the hypervisor gave 8.0% of its cores' time to other virtual machines"),
+        ({"throttled": 0.4}, "throttled", "the CPU quota throttled its processes 40% of the time"),
         ({"heat_events": 2}, "throttled", "heat lowered the clock of its cores 6 times"),
         ({"memory_pressure": 0.2}, "memory-hungry neighbour", "some process waited for memory 20% of the time"),
-        ({"others_faults": 2.3e5}, "memory-hungry neighbour", "others took 230 k pages a second"),
+        ({"others_faults": 2.3e5}, "memory-hungry neighbour", "other processes mapped 230 k pages per second"),
     ],
 )
 def test_the_text_of_an_issue_names_the_reading(changes, kind, text):
@@ -140,13 +143,13 @@ def test_the_text_of_an_issue_names_the_reading(changes, kind, text):
 
 def test_a_busy_neighbour_is_named_and_that_it_holds_much_memory_too():
     load, hungry = issues(steady(others_cores=0.9, neighbours=(Neighbour(9, "stress", 0.9, 2 << 30),)))
-    assert load.text == "others (stress) used 0.90 cores' worth of time meanwhile"
+    assert load.text == "other processes (stress) used 0.90 cores on average"
     assert hungry.text == "stress held 2.00 GiB and used 0.90 of a core"
 
 
 def test_a_neighbour_that_waits_for_the_cores_that_a_worker_keeps_from_it_is_a_load():
     (found,) = issues(steady(cpu_pressure=0.8, neighbours=(Neighbour(9, "stress", 0.07, 1 << 20),)))
-    assert found.text == "others (stress) waited for a core 80% of the time"
+    assert found.text == "other processes (stress) waited for a core 80% of the time"
     assert issues(steady(cpu_pressure=0.8)) == [], "nobody else was there: its own ranks waited for each other"
 
 
@@ -187,7 +190,7 @@ def test_the_allocator_is_no_issue_if_it_costs_little_or_maps_no_more_pages(usua
 def test_a_device_slowed_by_heat_is_throttled():
     slowed = Series(Metric("gpu0_slowed", "1", "lower", ""), (0.0, 1.0, 1.0, 0.0))
     (found,) = issues(replace(steady(), surveyed=(slowed,)))
-    assert found.text == "heat or power lowered the clock of gpu0 in 50% of the looks"
+    assert found.text == "heat or power lowered the clock of gpu0 in 50% of the readings"
 
 
 def test_a_summary_counts_the_issues():
@@ -228,3 +231,9 @@ def test_a_neighbour_explains_that_threads_wait_for_a_core():
     waiting = Series(Metric("queue_time", "s", "lower", ""), quiet.series[0].values)
     assert kinds(replace(quiet, series=(*quiet.series, waiting))) == ["threads share a core"]
     assert kinds(replace(busy, series=(*busy.series, waiting))) == ["loaded"]
+
+
+def test_every_kind_of_issue_has_a_remedy():
+    kinds = set(re.findall(r"Issue\(\s*(?:\"([^\"]+)\"|([A-Z]+)),", inspect.getsource(validity)))
+    named = {text or getattr(issue, constant) for text, constant in kinds}
+    assert named == set(issue.REMEDIES)

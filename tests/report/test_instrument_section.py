@@ -1,4 +1,4 @@
-"""The section about parts, memory and work, from values of which the answer is known."""
+"""The section about phases, memory and roofline, from values of which the answer is known."""
 
 from dataclasses import replace
 
@@ -7,7 +7,8 @@ import pytest
 from suite import report
 from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.records import Case, Metric, RunRecord, Series
-from suite.report.instruments import MOST_ROWS, Table, cost
+from suite.report.instruments import MOST_ROWS, instruments
+from suite.report.table import Drawing, Table
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import measured, run
 
@@ -70,23 +71,24 @@ def case(**others: tuple[float, ...] | None) -> CaseFigures:
 
 
 def only(table: Table) -> tuple[str, ...]:
+    """The cells of text of a table's only row, without the id."""
     (row,) = table.rows
-    return row.cells
+    return tuple(cell for cell in row[1:] if not isinstance(cell, Drawing))
 
 
-def test_parts_are_medians_and_their_sum_is_a_share_of_the_whole():
-    cells = only(cost([case()]).anatomy)
+def test_phases_are_medians_and_their_sum_is_a_share_of_the_whole():
+    cells = only(instruments([case()]).breakdown)
     assert cells[:7] == ("900 µs", "100 µs", "0 s", "3.00 ms", "0 s", "4.00 ms", "1.00 ms")
     assert cells[7:] == ("80.0%", "+2.0%"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
 
 
-def test_a_part_that_a_case_does_not_have_is_left_empty():
+def test_a_phase_that_a_case_does_not_have_is_left_empty():
     facts = case(part_backward=None, part_update=None, part_zero_grad=None, part_loss=None)
-    assert only(cost([facts]).anatomy)[2:7] == ("", "3.00 ms", "", "", "")
+    assert only(instruments([facts]).breakdown)[2:7] == ("", "3.00 ms", "", "", "")
 
 
 def test_memory_is_shown_beyond_imports_and_between_steps():
-    assert only(cost([case()]).memory) == (
+    assert only(instruments([case()]).memory) == (
         *("470 MiB", "400 MiB", "70.0 MiB", "25.0 MiB"),
         *("430 MiB", "470 MiB", "460 MiB"),
         *("16.0 MiB", "4.00 MiB", "10.0 MiB", "", ""),
@@ -98,33 +100,33 @@ def test_memory_of_devices_names_the_driver_s_reading(way):
     facts = case()
     told = Series(Metric(f"device_memory_by_{way}", "B", "lower", ""), (700.0 * MIB,))
     with_it = replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, told)))
-    assert only(cost([with_it]).memory)[-1] == f"700 MiB by {way}"
+    assert only(instruments([with_it]).memory)[-1] == f"700 MiB by {way}"
 
 
 def test_gradients_larger_than_saved_tensors_are_the_least_memory_of_a_step():
-    assert only(cost([case(saved_bytes=(1 * MIB,))]).memory)[7] == "8.00 MiB"
+    assert only(instruments([case(saved_bytes=(1 * MIB,))]).memory)[7] == "8.00 MiB"
 
 
 def test_the_best_reading_is_the_ceiling_and_the_lower_roof_counts():
     """501 MFLOP in 10 ms are 50.1 GFLOP/s, half of the product; at 10 FLOP a byte memory allows more than it."""
-    cells = only(cost([case()]).work)
-    assert cells[4:] == ("47.8 MiB", "10.0", "50.1 GFLOP/s", "50.1%", "50.1%", "product")
-    narrow = only(cost([case(ceiling_bandwidth=(8e9,))]).work)
+    cells = only(instruments([case()]).roofline)
+    assert cells[4:] == ("47.8 MiB", "10.0", "50.1 GFLOP/s", "50.1%", "50.1%", "compute")
+    narrow = only(instruments([case(ceiling_bandwidth=(8e9,))]).roofline)
     assert narrow[7:] == ("50.1%", "62.6%", "memory")
 
 
 def test_utilization_is_shown_for_each_core():
-    cells = only(cost([case()]).utilization)
+    cells = only(instruments([case()]).utilization)
     assert cells == ("49.0%", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
 
 
 def test_operations_that_could_not_all_be_counted_are_a_lower_bound():
-    assert only(cost([case(unknown_operators=(2.0,))]).work)[0] == "at least 501 MFLOP"
+    assert only(instruments([case(unknown_operators=(2.0,))]).roofline)[0] == "at least 501 MFLOP"
 
 
 def test_a_case_without_surveys_is_in_no_table():
     (facts,) = figures_of([measured(Case("seed_cnn", "adam", "cpu"), 0.01)]).values()
-    assert cost([facts]).is_empty
+    assert instruments([facts]).is_empty
     assert facts.peak_memory_bytes is None
 
 
@@ -132,13 +134,13 @@ def test_a_case_without_surveys_is_in_no_table():
     "metric", ["watched_step_time", "part_forward", "memory_before_made", "utilization", "ceiling_flops"]
 )
 def test_a_record_that_lacks_a_series_lacks_a_row_and_no_more(metric: str):
-    made = cost([case(**{metric: None})])
-    assert sum(bool(table.rows) for table in (made.anatomy, made.memory, made.utilization, made.work)) == 3
+    made = instruments([case(**{metric: None})])
+    assert sum(bool(table.rows) for table in (made.breakdown, made.memory, made.utilization, made.roofline)) == 3
 
 
 def test_rows_beyond_the_most_are_counted_under_the_table():
-    made = cost([case()] * (MOST_ROWS + 3))
-    assert (len(made.work.rows), made.work.hidden) == (MOST_ROWS, 3)
+    made = instruments([case()] * (MOST_ROWS + 3))
+    assert (len(made.roofline.rows), made.roofline.hidden) == (MOST_ROWS, 3)
     assert "3 slower cases are not shown here" in report.render(
         run([surveyed(measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01)) for seed in range(MOST_ROWS + 3)])
     )
@@ -147,10 +149,10 @@ def test_rows_beyond_the_most_are_counted_under_the_table():
 def test_the_page_shows_the_section_where_something_was_found():
     record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
     with_it, without = (Page(report.render(run([one]))) for one in (surveyed(record), record))
-    assert "What a step costs beside its time" in with_it.words("cost")
+    assert "Phases, memory and utilization of a step" in with_it.words("instruments")
     assert with_it.rows("ranked")[0][6] == "470.0 MiB"
     assert without.rows("ranked")[0][6] == "–"
-    assert not without.all("section", "cost")
+    assert all(one.attributes.get("id") != "instruments" for one in without.all("section"))
 
 
 def test_a_page_of_1000_surveyed_cases_stays_within_2_megabytes():

@@ -19,7 +19,7 @@ from suite.analysis.intervals import estimates
 from suite.records import Case, Metric, Plan, Run, RunRecord, Series, StepmarkError
 from suite.records.store import read_run
 from suite.report import chart, svg
-from suite.report.other_metrics import beside
+from suite.report.other_metrics import other_metrics
 from suite.report.provenance import command
 from tests.conftest import GOLDEN
 from tests.fakes.html_page import Page
@@ -37,7 +37,7 @@ def quick() -> Page:
 def test_every_planned_case_stands_on_the_page() -> None:
     made = quick_run(complete=False)
     page = Page(report.render(made))
-    words = "".join(page.words(section) for section in ("ranking", "left-out"))
+    words = "".join(page.words(section) for section in ("ranking", "skipped"))
     assert [case_id for case_id in made.header.planned if case_id not in words] == []
 
 
@@ -63,8 +63,8 @@ def test_rows_are_ranked_by_step_time(quick: Page) -> None:
     assert rows[-1][1].startswith("resnet18-rmsprop-cpu")
 
 
-def test_the_verdict_names_the_fastest_case_and_counts_the_others(quick: Page) -> None:
-    words = quick.words("verdict")
+def test_the_headline_names_the_fastest_case_and_counts_the_others(quick: Page) -> None:
+    words = quick.words("headline")
     assert "seed_cnn-sgd_momentum-cpu has the shortest step: 1.107 ms [" in words
     assert "measured 25 skipped 6 failed 2" in words
     assert "interrupted" not in words
@@ -72,20 +72,22 @@ def test_the_verdict_names_the_fastest_case_and_counts_the_others(quick: Page) -
 
 def test_cases_that_may_be_as_fast_are_counted() -> None:
     alike = [measured(Case("seed_cnn", name, "cpu"), 0.001, seed) for seed, name in enumerate(("adam", "adamw"))]
-    assert "The interval of 1 other case reaches into its own" in Page(report.render(run(alike))).words("verdict")
+    assert "The interval of 1 other case overlaps with its interval" in Page(report.render(run(alike))).words(
+        "headline"
+    )
 
 
 def test_the_highest_throughput_is_named_where_batch_sizes_differ() -> None:
     records = [measured(Case("seed_cnn", "adam", "cpu", batch_size=size), 0.0001 * size**0.5) for size in (16, 256)]
-    words = Page(report.render(run(records))).words("verdict")
+    words = Page(report.render(run(records))).words("headline")
     assert "seed_cnn-adam-cpu-b16 has the shortest step" in words
     assert "the highest throughput has seed_cnn-adam-cpu-b256 with" in words
 
 
 def test_an_interrupted_run_says_so() -> None:
-    words = Page(report.render(quick_run(complete=False))).words("verdict")
+    words = Page(report.render(quick_run(complete=False))).words("headline")
     assert "This run is interrupted: 2 of 35 planned cases have no outcome" in words
-    without_footer = Page(report.render(replace(quick_run(), footer=None))).words("verdict")
+    without_footer = Page(report.render(replace(quick_run(), footer=None))).words("headline")
     assert "the record has no footer, though all 33 planned cases have an outcome" in without_footer
 
 
@@ -100,32 +102,32 @@ def test_an_interrupted_run_says_so() -> None:
 )
 def test_an_empty_ranking_says_why_and_loads_no_chart(made: object, reason: str) -> None:
     page = Page(report.render(made))  # type: ignore[arg-type]
-    assert reason in page.words("verdict")
+    assert reason in page.words("headline")
     assert reason in page.words("ranking")
     assert reason in page.words("structures")
     assert len(page.all("script")) == 1
 
 
 def test_outcomes_without_a_number_are_grouped_by_reason(quick: Page) -> None:
-    words = quick.words("left-out")
+    words = quick.words("skipped")
     assert "skipped 6 cases execution cuda: no CUDA device is visible seed_cnn-adam-cuda" in words
     assert "failed 1 case the loss is nan: the step does not train seed_cnn-lbfgs-cpu" in words
 
 
 def test_a_failed_case_shows_the_figures_of_its_earlier_passes(quick: Page) -> None:
-    assert "seed_cnn-rmsprop-cpu-b128 1 pass before it: 2.095 ms" in quick.words("left-out")
+    assert "seed_cnn-rmsprop-cpu-b128 1 pass before the failure: 2.095 ms" in quick.words("skipped")
     assert not any("b128" in row[1] for row in quick.rows("ranked"))
 
 
 def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
     words = quick.words("quality")
-    assert "1 of 74 visits had not settled" in words
-    assert "1 of 74 visits stopped by time" in words
+    assert "1 of 74 visits were not steady" in words
+    assert "1 of 74 visits ran out of time" in words
     assert "1 of 25 cases have passes that differ by 5% or more" in words
     assert "pass 1: the step time had not settled when the warm-up's time was spent resnet18-sgd-cpu" in words
     row = next(row for row in quick.rows("remarks") if row[0] == "resnet18-sgd-cpu")
-    assert row[1] == "", "four turns tell of no levels"
-    assert row[2:] == ["1 of 2", "1 of 2", "35%", "1.184"]
+    assert row[1:4] == ["", "", ""], "four turns show no levels"
+    assert row[4:] == ["1 of 2", "1 of 2", "35%", "1.184"]
     assert f"{25 - len(quick.rows('remarks'))} measured cases without a remark are not listed" in words
 
 
@@ -134,22 +136,26 @@ def test_a_case_that_is_not_steady_is_named_with_what_was_seen() -> None:
     told = Series(Metric("others_cores", "1", "lower", ""), (0.9, 0.9, 0.9))
     loaded = replace(record, measurement=replace(record.measurement, per_visit=(told,)))
     page = Page(report.render(run([loaded, measured(Case("seed_cnn", "sgd", "cpu"), 0.01)])))
-    assert page.rows("remarks")[0][1] == "loaded: others used 0.90 cores' worth of time meanwhile"
-    assert "1 of 2 cases have a verdict other than steady" in page.words("quality")
-    assert "steady of 2 measured; higher is better 1 " in page.words("verdict")
+    assert page.rows("remarks")[0][1:4] == [
+        "loaded",
+        "other processes used 0.90 cores on average",
+        "stop the other processes, or pin the run to idle cores with taskset",
+    ]
+    assert "1 of 2 cases are not steady" in page.words("quality")
+    assert "steady of 2 measured; higher is better 1 " in page.words("headline")
 
 
 def test_rounds_that_count_although_disturbed_are_marked() -> None:
     case = Case("seed_cnn", "adam", "cpu")
     busy = measurement([0.001] * 20, [visit(0, (10, 10))], queued=[True] * 20)
     page = Page(report.render(run([RunRecord(case, "measured", "", {}, busy)])))
-    assert page.rows("remarks")[0][4] == "100% (all counted)"
+    assert page.rows("remarks")[0][6] == "100% (all kept)"
 
 
 def test_every_column_says_what_is_better(quick: Page) -> None:
     headers = [one.words for one in quick.all("th") if one.attributes.get("scope") == "col"]
     directed = [words for words in headers if "better" in words or "best" in words]
-    assert len(headers) - len(directed) == 3, "all but rank and case, the latter in two tables"
+    assert len(headers) - len(directed) == 5, "all but rank, case in two tables, reason and remedy"
 
 
 def test_the_environment_is_shown_in_full(quick: Page) -> None:
@@ -202,7 +208,7 @@ def test_hostile_text_is_inert() -> None:
     assert page.all("img") == []
     assert not [one for one in page.elements if any(name.startswith("on") for name in one.attributes)]
     assert {one.tag for one in page.elements} <= {one.tag for one in honest.elements}
-    for section in ("verdict", "ranking", "left-out", "quality", "environment"):
+    for section in ("headline", "ranking", "skipped", "quality", "environment"):
         assert HOSTILE in page.words(section)
     assert json.loads(page.words("columns"))["levels"]["structure"] == [HOSTILE]
 
@@ -322,14 +328,14 @@ def test_a_shared_scale_is_logarithmic_where_values_span_much() -> None:
 def test_metrics_that_only_some_cases_have_get_a_separate_table():
     compiled = golden(2)
     ranked = [figures for figures in figures_of(compiled.cases).values() if figures.is_measured]
-    table = beside(ranked)
-    assert [name for name, _, _ in table.columns] == ["Data wait", "Compile time cold", "Compile time warm"]
-    assert table.rows == (("seed_cnn-sgd_momentum-cpu", ("100.0 µs (2%)", "31.75 s", "1.625 s")),)
+    table = other_metrics(ranked)
+    assert [column.title for column in table.columns] == ["Case", "Data wait", "Compile time cold", "Compile time warm"]
+    assert table.rows == (("seed_cnn-sgd_momentum-cpu", "100.0 µs (2%)", "31.75 s", "1.625 s"),)
     assert "31.75 s" in report.render(compiled)
 
 
 def test_a_run_with_step_times_alone_has_no_table_of_other_metrics():
-    assert 'id="beside"' not in report.render(golden(1))
+    assert 'id="other-metrics"' not in report.render(golden(1))
 
 
 def golden(schema: int) -> Run:
@@ -338,7 +344,7 @@ def golden(schema: int) -> Run:
 
 def test_learning_has_a_section_if_a_case_learnt() -> None:
     page = report.render(golden(3))
-    assert '<a href="#learnt">What was learnt</a>' in page
+    assert '<a href="#learning">Learning</a>' in page
     assert "seed_cnn-adam-cpu-learn-cosine-e3<td>95.6%<td>[95.0, 96.2] %" in page
     assert "<td>2 / 2<td>3.0<td>66.0<td>" in page, "epochs and steps to 95 %, medians over the seeds"
-    assert 'href="#learnt"' not in report.render(golden(2))
+    assert 'href="#learning"' not in report.render(golden(2))
