@@ -6,7 +6,10 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command ends with. A signal ends one with 128 and its number, as in a shell."""
+    """Exit code of a command.
+
+    A command that a signal ends has 128 plus the signal's number, as in a shell.
+    """
 
     SUCCESS = 0
     FAILURE = 1
@@ -18,7 +21,10 @@ class ExitCode(IntEnum):
 
 
 class StepmarkError(Exception):
-    """A fault that the user can mend, in one sentence: the value found and the values allowed."""
+    """A fault that the user can mend, in one sentence.
+
+    The sentence has the value found, the values allowed, and the change that mends it.
+    """
 
     exit_code = ExitCode.WRONG_USAGE
 

@@ -1,7 +1,7 @@
-"""Messages between the process that judges and the processes that measure: JSON lines over a stream socket.
+"""Messages between controller and workers: JSON lines over a stream socket.
 
 Version 4. To the zygote: `fork` (with two file descriptors: the worker's socket and its standard error), `end`. From
-it: `ready`, `forked`, `ended`. To a worker: `measure`, and `together` beside it where two workers are measured at the
+it: `ready`, `forked`, `ended`. To a worker: `measure`, and also `together` where two workers are measured at the
 same time (with a file descriptor: its end of a socket to the other). From it: `made` (with the metrics of its
 rounds, described once), `rounds` (a list of values for each metric), or `failed`. From a worker forked for a survey:
 `surveyed` (series), or `failed`. From a worker on another rank of torchrun's, which rank 0's worker commands
@@ -48,7 +48,10 @@ class Forked:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The zygote has ended a worker; `ended` is its exit status, negative for a signal."""
+    """The zygote has ended a worker.
+
+    `ended` is the worker's exit status, negative for a signal.
+    """
 
     ended: int
 
@@ -84,7 +87,10 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class Attends:
-    """A worker on another rank takes part in the visit that it waits for, or the run is over."""
+    """Whether a worker on another rank takes part in the visit it waited for.
+
+    It does not where the run is over.
+    """
 
     attends: bool
 
@@ -127,7 +133,10 @@ class Link:
         return self.receive_fds(0, timeout_s)[0]
 
     def receive_fds(self, count: int, timeout_s: float | None = None) -> tuple[Message, list[int]]:
-        """Wait for the next message and up to `count` file descriptors that came with it; raises as `receive` does."""
+        """Wait for the next message and up to `count` file descriptors with it.
+
+        Raises as `receive` does.
+        """
         fds: list[int] = []
         while b"\n" not in self._read:
             try:

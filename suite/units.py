@@ -1,4 +1,4 @@
-"""Values with units as text. The only place where a base unit is scaled for a reader."""
+"""Values with units as text: the only place where base units are scaled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ SIGNIFICANT_DIGITS = 4
 
 
 def scale(unit: str, value: float) -> tuple[float, str]:
-    """The factor and text of the largest scale of `unit` in which `value` is at least 1; the smallest otherwise.
+    """The largest scale of `unit` in which `value` is at least 1, else the smallest.
+
+    A scale is its size in base units and its text.
 
     Zero stays in the base unit where that has a scale: `0 B`, not `0 GiB`.
     """
@@ -35,7 +37,7 @@ def scale(unit: str, value: float) -> tuple[float, str]:
 
 
 def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:
-    """`value` in base units of `unit` as a reader wants it: `0.005124, "s"` -> `5.124 ms`.
+    """A value with a scaled unit: `0.005124, "s"` -> `5.124 ms`.
 
     Args:
         value: in base units; None and numbers that are not finite give a dash.
@@ -56,7 +58,10 @@ def whole(value: float | None, unit: str) -> str:
 
 
 def number(value: float, digits: int = SIGNIFICANT_DIGITS) -> str:
-    """`value` to `digits` significant digits, without an exponent: `number(5.1) == "5.100"`."""
+    """`value` to `digits` significant digits: `number(5.1) == "5.100"`.
+
+    The text has no exponent.
+    """
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits - 1}e}")

@@ -344,7 +344,7 @@ def test_a_command_that_reads_starts_without_what_it_may_not_need(name):
 
 
 @pytest.mark.parametrize("name", ["cli", "measuring.worker", "zygote"])
-def test_a_process_that_reads_no_file_starts_without_the_checks_of_files(name):
+def test_workers_and_commands_that_read_no_record_start_without_msgspec(name):
     assert "msgspec" not in loaded_with(name)
 
 

@@ -55,7 +55,7 @@ def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: 
     assert done.code == 0, done.out + done.err
     (record,) = read_run(desk.folder / "here").cases
     assert record.measurement is not None
-    assert [text for text in record.measurement.warnings if "had not settled" not in text] == []
+    assert [text for text in record.measurement.warnings if "was not steady" not in text] == []
     found = {series.metric.name for series in record.measurement.surveyed}
     assert {"memory_peak_steady", "part_forward", "utilization", "flops_forward", "ceiling_flops"} <= found
     assert "What a step costs beside its time" in (desk.folder / "here" / "report.html").read_text()

@@ -1,4 +1,6 @@
-"""Values that flow through Stepmark, and the files that keep them. No torch, no other room.
+"""Values that flow through Stepmark, and the files that keep them.
+
+The room imports no torch and no other room but `units` and `errors`.
 
 The values are those of `values.py`: `from suite.records import Case`.
 """

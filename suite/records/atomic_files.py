@@ -1,4 +1,4 @@
-"""Files that are replaced whole, folders that are made where their name is chosen, and the sentence of a refusal."""
+"""Files that are replaced whole, and folders with unused names."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ def cannot_write(path: Path, error: OSError) -> StepmarkError:
 
 
 def refusal_of(error: OSError) -> str:
-    """The sentence about a refusal of the system: which file, where it is about one, and why."""
+    """The sentence about a refusal of the system: the file, if any, and the reason."""
     why = error.strerror or str(error) or type(error).__name__
     return f"cannot use {error.filename}: {why}." if error.filename else f"the system refuses: {why}."
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old text or the new one, never a part; a link to it stays one.
+    """Write a text file so that a reader finds the old text or the new one.
+
+    A link to the file stays a link.
 
     A device or pipe is written to directly.
 
@@ -68,13 +70,15 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def is_device(path: Path) -> bool:
-    """Whether a path leads to a device, a pipe, or an open file of this process such as `/dev/stdout`."""
+    """Whether a path leads to a device, a pipe, or a file such as `/dev/stdout`."""
     return any(path.absolute().is_relative_to(root) for root in DEVICES) or (path.exists() and not path.is_file())
 
 
 @contextlib.contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """Make a folder of that name, or with the next free number behind it; nobody else gets the same one.
+    """Make a folder of that name, or with the next free number behind it.
+
+    No other process gets the same folder.
 
     Where the context ends with an error, the folder is removed again if it is still empty.
 

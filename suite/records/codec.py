@@ -1,4 +1,6 @@
-"""Values of a run as the plain lines of its record, and back: every schema ever written stays readable.
+"""Values of a run as the plain lines of its record, and back.
+
+Every schema ever written stays readable.
 
 Schema history:
     1  `record.jsonl`: header, one line per case, footer. `visits.jsonl` in the same folder while the run lasts: one
@@ -45,7 +47,10 @@ def encode_series(series: tuple[Series, ...]) -> list[Line]:
 
 
 def encode_visit(visit: Visit) -> Line:
-    """The facts of a visit; `first_turn` only where it is not 0, for readers that do not know it."""
+    """The facts of a visit as plain values.
+
+    `first_turn` is written only where it is not 0, for readers that do not know it.
+    """
     line = asdict(visit)
     return line if visit.first_turn else {name: value for name, value in line.items() if name != "first_turn"}
 

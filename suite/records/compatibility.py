@@ -1,4 +1,4 @@
-"""Whether two runs met the same code, machine and software: facts of their environments that have to agree."""
+"""Whether two runs have the same code, machine and software."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CODE = ("commit", "plugins")
 """Parts of the environment that say what code was measured: the same when a run is resumed, others when runs are
 compared, which is what a comparison is for."""
 NOT_CODE = ("commit.branch", "commit.dirty", "commit.reason")
-"""Facts of those that say nothing of the code beside the commit and the hash of what differs from it."""
+"""Facts of those that do not identify the code: the commit and the hash of its changes do."""
 TO_RESUME = ("machine", "software", "container", "torchrun", "variables")
 """Parts of the environment that have to be the same for a run to be resumed."""
 TO_COMPARE = ("machine", "software", "container", "threads", "allocator", "priority", "variables")
@@ -32,7 +32,7 @@ UNKNOWN: Any = object()
 def differences(
     before: dict[str, Any], after: dict[str, Any], parts: Collection[str], *, ignore: Collection[str] = ()
 ) -> list[str]:
-    """Facts in these parts that differ between two environments, as `machine.host: a, now b`.
+    """Facts that differ between two environments, as `machine.host: a, now b`.
 
     Args:
         before: one of them.
@@ -50,30 +50,33 @@ def differences(
 
 
 def has_commit(commit: Any) -> bool:
-    """Whether the code's commit is known: not outside a checkout, or where git refused."""
+    """Whether the code's commit is known.
+
+    It is unknown outside a checkout, and where git refused.
+    """
     return isinstance(commit, dict) and commit.get("revision") is not None
 
 
 def not_known(environment: dict[str, Any], parts: Collection[str]) -> list[str]:
-    """Facts in these parts that an environment says nothing of, since its record is older than they are."""
+    """Facts in these parts that an environment of an older record lacks."""
     names = [name for name in ADDED if name.split(".")[0] in parts]
     return [name for name in names if fact(environment, name) is UNKNOWN]
 
 
 def fact(environment: Any, name: str) -> Any:
-    """The fact of that name, such as `commit.diff_sha256`; `UNKNOWN` where there is none."""
+    """The fact of that name, such as `commit.diff_sha256`, or `UNKNOWN`."""
     for key in name.split("."):
         environment = environment.get(key, UNKNOWN) if isinstance(environment, dict) else UNKNOWN
     return environment
 
 
 def missing(name: str) -> Any:
-    """What stands for a fact that is not there."""
+    """The value that stands for a missing fact."""
     return UNKNOWN if name in ADDED else None
 
 
 def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[str]:
-    """What differs within one fact, which may hold others."""
+    """Differences within one fact, which may hold others."""
     if old == new or name in ignore or UNKNOWN in (old, new) or (name in UNREAD and None in (old, new)):
         return []
     if are_near(old, new, NEARLY.get(name, 0.0)):

@@ -1,4 +1,4 @@
-r"""JSON as typed values: its text is read by the standard library, its types are checked by msgspec.
+r"""JSON as typed values: msgspec checks the types.
 
 The text is not read by msgspec, which refuses the lone surrogates (`\udc80`) by which a record keeps a path that is
 not UTF-8, and reads whole numbers of any size (docs/decisions/0031-typed-files.md).
@@ -37,7 +37,7 @@ Way = list[str | int]
 
 
 class WrongValue(ValueError):
-    """A value that is not of its kind; says where, the value found and the kind allowed."""
+    """A value that is not of its kind: its place, the value, the kind allowed."""
 
 
 class TooLarge(ValueError):
@@ -45,7 +45,7 @@ class TooLarge(ValueError):
 
 
 def parse(text: str | bytes) -> Any:
-    """The value that a text of JSON has, without NaN and infinities, which Python reads and JSON does not have.
+    """The value of a text of JSON, without NaN and infinities.
 
     Raises:
         TooLarge: it has a whole number of more than 64 bits.
@@ -71,7 +71,9 @@ def whole_number(digits: str) -> int:
 
 
 def convert(kind: type[T], found: Any, where: str) -> T:
-    """`found`, as JSON gave it, as a value of `kind`: a dataclass, or a tuple or mapping of such.
+    """Convert plain values to a value of `kind`.
+
+    `kind` is a dataclass, or a tuple or mapping of dataclasses.
 
     A key with a default may be missing. A key that no field has is refused: its value would be lost.
 
@@ -95,7 +97,10 @@ def convert(kind: type[T], found: Any, where: str) -> T:
 
 
 def convert_known(kind: type[T], found: Any, where: str) -> T:
-    """As `convert`, without the keys that `kind` does not have: a process of a later revision may send them."""
+    """Convert as `convert` does, and ignore keys that `kind` does not have.
+
+    A process of a later revision may send more keys.
+    """
     known = getattr(kind, "__dataclass_fields__", ())
     return convert(
         kind, {key: found[key] for key in known if key in found} if isinstance(found, dict) else found, where
@@ -103,7 +108,7 @@ def convert_known(kind: type[T], found: Any, where: str) -> T:
 
 
 def stray_key(made: Any, found: Any) -> str:
-    """The way to a key of `found` that no field of the dataclasses in `made` has; empty where there is none."""
+    """The way to a key that no dataclass has a field for; empty without one."""
     if is_dataclass(made):
         known = made.__dataclass_fields__
         if strange := next((key for key in found if key not in known), ""):
@@ -120,7 +125,10 @@ def stray_key(made: Any, found: Any) -> str:
 
 
 def sentence(fault: str, kind: Any, found: Any, where: str) -> str:
-    """The sentence about a fault that msgspec names, such as ``Expected `int`, got `str` - at `$.turns[0]```."""
+    """The sentence about a fault that msgspec names.
+
+    The fault is a text such as ``Expected `int`, got `str` - at `$.turns[0]```.
+    """
     what, _, path = fault.partition(" - at ")
     way: Way = [name or (int(place) if place.isdecimal() else place) for name, place in re.findall(STEP, path)]
     place = f"{path.strip('`').removeprefix('$').removeprefix('.')} of {where}" if way else where
@@ -134,7 +142,10 @@ def sentence(fault: str, kind: Any, found: Any, where: str) -> str:
 
 
 def value_at(found: Any, way: Way) -> str:
-    """The value at the end of a way, bounded in length; its type is all that is known of it behind `[...]`."""
+    """The value at the end of a way, as a text of bounded length.
+
+    Behind `[...]` the value is unknown.
+    """
     for step in way:
         if step == "...":
             return "of another kind"

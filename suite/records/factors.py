@@ -44,7 +44,7 @@ class Factor:
     mode: str = ""
 
     def level_of(self, case: object) -> Level:
-        """The level of a `suite.records.Case`, which is made of this table and unknown here."""
+        """The level of a case, a `suite.records.Case` that is made of this table."""
         level: Level = getattr(case, self.name)
         return level
 

@@ -1,4 +1,4 @@
-"""Why something failed, in one line: whatever an error holds, a terminal, a record and a page have room for it."""
+"""The reason of a failure, in one line of bounded length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ TRACEBACK_MARK = "Traceback (most recent call last):"
 
 
 def cause(text: str) -> str:
-    """The line of an error's message that says why: the last exception where it quotes a traceback, else the first.
+    """The line of an error's message that has the reason.
+
+    It is the last exception where the message quotes a traceback, else the first line.
 
     A DataLoader's worker, a rank and a child process send their traceback as the message of the error that is raised
     here, and the first line of that says no more than where it came from.
@@ -26,7 +28,10 @@ def cause(text: str) -> str:
 
 
 def quoted(lines: list[str]) -> str:
-    """The exception of the last traceback among lines: the first behind it that is not indented; empty without one."""
+    """The exception of the last traceback among lines; empty without one.
+
+    It is the first line behind the traceback that is not indented.
+    """
     marks = [number for number, line in enumerate(lines) if line.rstrip().endswith(TRACEBACK_MARK)]
     behind = lines[max(marks) + 1 :] if marks else []
     return next((line.rstrip() for line in behind if not line[0].isspace()), "")
@@ -38,7 +43,7 @@ def bounded(text: str) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's type and its cause; where it quotes a traceback, the type that was raised there."""
+    """An error's type and its cause, or the exception of a quoted traceback."""
     text = cause(str(error))
     if TRACEBACK_MARK in str(error) and text:
         return text
@@ -46,7 +51,7 @@ def one_line(error: BaseException) -> str:
 
 
 def unexpected(error: BaseException) -> str:
-    """The sentence about an error that is no user's: what it was, and how to see where."""
+    """The sentence about an unexpected error, and how to see its place."""
     if os.environ.get(TRACEBACK_VARIABLE):
         import traceback  # not at the top: few errors are unexpected
 
@@ -55,7 +60,7 @@ def unexpected(error: BaseException) -> str:
 
 
 def attempted(make: Callable[[], object]) -> str:
-    """What a by-product came to, as text, or why there is none; whatever it raises ends nothing."""
+    """The text of a by-product, or why it was not made; no error passes."""
     try:
         return str(make())
     except Exception as error:  # noqa: BLE001 - the libraries that make it raise what they like

@@ -1,4 +1,6 @@
-"""Locks on open files and folders. The kernel gives a lock back when its holder ends, however that ends.
+"""Locks on open files and folders.
+
+The kernel releases a lock when its holder ends, however that ends.
 
 A lock is advice: who reads does not ask for it. A file system need not have locks; what is done then is the caller's.
 """
@@ -17,7 +19,10 @@ _held: set[int] = set()
 
 
 class HeldError(Exception):
-    """Another process holds the lock. `pid` is its id; 0 where that is unknown, as in another container."""
+    """Another process holds the lock.
+
+    `pid` is its id; 0 where that is unknown, as in another container.
+    """
 
     def __init__(self, pid: int) -> None:
         super().__init__(pid)
@@ -63,7 +68,7 @@ def release(fd: int) -> None:
 
 
 def holder(fd: int) -> int:
-    """The process that holds the lock of an open file; 0 where the kernel does not say."""
+    """The process that holds the lock of an open file; 0 if unknown."""
     status = os.fstat(fd)
     place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     with contextlib.suppress(OSError, ValueError):
@@ -75,7 +80,10 @@ def holder(fd: int) -> int:
 
 
 def _let_go() -> None:
-    """In a forked child: nothing that the parent has locked stays open, and its descriptors lead nowhere."""
+    """In a forked child, close all files that the parent has locked.
+
+    Their descriptors then lead to the null device.
+    """
     if _held:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for fd in _held:

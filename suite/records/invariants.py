@@ -1,4 +1,4 @@
-"""Checks of a record's values against one another: equal lengths, known units and modes, numbers in their ranges."""
+"""Checks of a record's values: lengths, units, modes, ranges of numbers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ def check_header(header: Header) -> None:
 
 
 def check_selection(selection: dict[str, Any]) -> None:
-    """Refuse names of a profile, its file or a shard that are no texts; raises as `check_header` does."""
+    """Refuse names of a profile, its file or a shard that are no texts.
+
+    Raises as `check_header` does.
+    """
     for key in ("profile", "profiles_file", "profiles", "shard"):
         if not isinstance(selection.get(key), str | None):
             raise WrongValue(f"{key} of the selection is {selection[key]!r}; allowed: a text.")
@@ -94,7 +97,10 @@ def check_record(record: RunRecord, where: str) -> None:
 
 
 def check_measurement(found: Measurement, where: str) -> None:
-    """Refuse series whose lengths are not those of the visits, and times that are none; raises as `check_record`."""
+    """Refuse series whose lengths are not those of the visits, and wrong times.
+
+    Raises as `check_record` does.
+    """
     for visit in found.visits:
         check_finite(visit, f"visit {visit.index} of {where}")
         for turn in visit.turns:

@@ -1,4 +1,4 @@
-"""Any value as one that JSON knows: what a user's level is made of need not be plain, a record's line is."""
+"""Any value as a value of JSON: attributes of a user's level may be anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEEPEST = 5
 
 
 def plain(value: Any, depth: int = DEEPEST) -> Any:
-    """A value of JSON: itself where it is one, the number in a tensor of one element, a callable's name, else text."""
+    """A value of JSON: the value, a number in a tensor, a callable's name, or text."""
     if value is None or type(value) in (bool, int, str):
         return value
     if isinstance(value, Enum):

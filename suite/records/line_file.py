@@ -1,4 +1,4 @@
-"""Files of JSON lines that are only appended to: a line is whole on the disk, or not there."""
+"""Append-only files of JSON lines: a line is whole on the disk, or not there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Line = dict[str, Any]
 
 
 class LineFile:
-    """A file of JSON lines that is only appended to; a line is on disk when `append` returns, or not there at all.
+    """An append-only file; a line is on disk when `append` returns.
 
     Attributes:
         is_empty: whether it had no whole line when it was opened.
@@ -52,7 +52,9 @@ class LineFile:
 
     @classmethod
     def begin(cls, path: Path, taken: str) -> Self:
-        """A file that nobody has begun yet, kept from every other process; one that was killed may have left it empty.
+        """Begin a file that has no line yet, and keep out every other process.
+
+        A killed process may have left it empty.
 
         Raises:
             StepmarkError: `taken`, where it has lines; or it cannot be written, or another process keeps this one out.
@@ -114,7 +116,7 @@ class LineFile:
 
 
 def read_lines(file: Path) -> tuple[list[Line], list[str]]:
-    """The JSON objects of a file, and a warning where its last line is torn and was left out.
+    """The JSON objects of a file, and a warning about a torn last line.
 
     Raises:
         StepmarkError: the file cannot be read, or a line before the last is no JSON object.
@@ -151,7 +153,7 @@ def split_lines(raw: bytes) -> Iterator[tuple[bytes, bool]]:
 
 @contextlib.contextmanager
 def named(file: Path, what: str, number: int) -> Iterator[None]:
-    """Within it, a fault of a line is one sentence with the file and the line's number.
+    """Name the file and the line's number in the sentence about a fault.
 
     Raises:
         StepmarkError: the line lacks a key, or a value is not of its kind.

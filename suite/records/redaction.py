@@ -1,4 +1,7 @@
-"""What is published without the names of the machine, its user and its folders. Records keep them."""
+"""Texts for publication, without names of machine, user and folders.
+
+Records keep these names.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def is_asked(option: bool) -> bool:
 
 
 def without_names(value: T, names: Iterable[str]) -> T:
-    """A value with every text in it scrubbed: folders of paths are left out, names are replaced.
+    """A value with folders of paths removed from its texts, and names replaced.
 
     Args:
         value: a dataclass, mapping or list of plain values, to any depth.

@@ -1,4 +1,4 @@
-"""Rounds of a worker, and the series of numbers that they are made of: raw values with what they mean."""
+"""Rounds of a worker: raw values with their metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP_TIME = "step_time"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a number means; travels with its values, so that a reader needs no registry."""
+    """The meaning of a number; it travels with the values."""
 
     name: str
     unit: str
@@ -24,7 +24,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A metric and its raw values in base units, one per round, in the order in which they were taken."""
+    """A metric and its raw values in base units, in the order of the rounds."""
 
     metric: Metric
     values: tuple[int | float, ...]
@@ -37,7 +37,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """Rounds of one worker in the order in which they were taken: a series for each metric, all of one length.
+    """Rounds of one worker in order: a series for each metric, of one length.
 
     Attributes:
         series: the step time and the metrics that were read with it; empty where no round was asked for.

@@ -1,4 +1,7 @@
-"""Append-only record files: one folder a run, one JSON line a case, on disk before the next case begins."""
+"""Record files: one folder a run, one JSON line a case.
+
+A line is on disk before the next case begins.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ class RunWriter:
 
     @classmethod
     def reopen(cls, folder: Path) -> Self:
-        """Open an interrupted run to go on with it, kept from every other process from then on.
+        """Open an interrupted run to resume it, and keep out every other process.
 
         Raises:
             StepmarkError: another process still writes it, or it cannot be written.
@@ -82,7 +85,7 @@ class RunWriter:
             raise
 
     def resumed(self, facts: dict[str, Any]) -> None:
-        """Keep `facts` (when, environment) of going on with the run; the footer will have them."""
+        """Keep `facts` (time, environment) of resuming the run, for the footer."""
         self._journal.append({"kind": "resume", **facts})
         self._resumed = tuple(
             {key: value for key, value in line.items() if key != "kind"}
@@ -92,7 +95,7 @@ class RunWriter:
 
     @property
     def note(self) -> str:
-        """What a user should know of the folder; empty where there is nothing."""
+        """A warning about the folder; empty without one."""
         return "" if self._record.is_alone else NO_LOCKS.format(folder=self.folder)
 
     def __enter__(self) -> Self:
@@ -102,7 +105,7 @@ class RunWriter:
         self.close()
 
     def visit(self, case: Case, visited: VisitResult) -> None:
-        """Keep a visit of a case that owes more of them. A failed visit ends its case instead."""
+        """Keep a visit of an unfinished case. A failed visit ends its case instead."""
         if visited.visit is not None:
             self._journal.append(encode_result(case, visited))
 
@@ -111,7 +114,7 @@ class RunWriter:
         self._record.append(encode_case(record))
 
     def finish(self, footer: Footer) -> None:
-        """Write the footer: the run is complete, and its journal of visits no longer needed."""
+        """Write the footer of a complete run, and delete the journal of visits."""
         self._record.append(encode_footer(replace(footer, resumed=(*footer.resumed, *self._resumed))))
         (self.folder / JOURNAL_NAME).unlink(missing_ok=True)
 
@@ -122,7 +125,9 @@ class RunWriter:
 
 
 def check_free(folder: Path) -> None:
-    """Check that a record can probably be begun in a folder, without making anything: `RunWriter.create` decides.
+    """Check early that a record can probably be written to a folder.
+
+    Nothing is made. `RunWriter.create` decides.
 
     Raises:
         StepmarkError: it holds a record already, or cannot be made or written.

@@ -11,5 +11,8 @@ def now() -> str:
 
 
 def for_file_name(moment: str) -> str:
-    """A moment of `now` without the characters that some file systems refuse: `2026-01-02T03-04-05`."""
+    """A moment of `now` for the name of a file: `2026-01-02T03-04-05`.
+
+    Some file systems refuse colons.
+    """
     return moment.partition("+")[0].replace(":", "-")

@@ -1,4 +1,4 @@
-"""The values that flow through Stepmark: frozen, without torch, without input or output.
+"""The values that flow through Stepmark: frozen, without input or output.
 
 `Case -> (training) -> TrainingStep -> (recorder) -> Rounds -> (scheduler) -> RunRecord -> (store) -> Run -> pages`
 """
@@ -34,14 +34,14 @@ TESTS = {
 }
 """The test that replays the cases of a mode; with `[id]` behind it, pytest's name for one of them."""
 SURVEYS = ("all", "none")
-"""Which surveys a case goes through once it is timed."""
+"""Instruments that measure a case after it is timed."""
 NUM_CLASSES = 10
-"""Classes (K) that every network of the matrix tells apart, as in MNIST and CIFAR-10."""
+"""Classes (K) of every network of the matrix, as in MNIST and CIFAR-10."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One combination of levels and sizes: the unit that is measured, selected, recorded and shown.
+    """One combination of levels and sizes: the unit that is measured.
 
     `levels` of the factors are names in the registries; sizes are images per batch (N) and pixels per side (H = W).
     Schedule of the learning rate and number of epochs are those of learning cases; others have the default.
@@ -61,7 +61,7 @@ class Case:
 
     @cached_property
     def id(self) -> str:
-        """`<structure>-<optimizer>-<execution>`, then one `-<word>` for each thing that is not at its default."""
+        """`<structure>-<optimizer>-<execution>`, and a `-<word>` for each non-default."""
         words = [factor.word_of(self) for factor in FACTORS]
         if self.seed:
             words.append(f"s{self.seed}")
@@ -117,9 +117,9 @@ class Visit:
         seconds: spent on this visit: fork, warm-up, turns and end, without the turns of others in between.
         overhead_s: the part of `seconds` in which neither warm-up nor counted rounds ran.
         stopped_by: `precision` where the target was reached, `time` where the allowance was spent first, `epochs`
-            where a learning case had all of its own.
+            where a learning case had all its epochs.
         precision: relative half-width of the interval of this visit's median at its end; None with too few rounds.
-        steady: whether the warm-up ended because the step time had settled.
+        steady: whether the warm-up ended because the step time was steady.
         neighbour: process outside this run that used most of the cores during the visit; empty where none did much.
         first_turn: the group's turn in which the first of `turns` was taken; above 0 where the worker was replaced.
     """
@@ -174,7 +174,7 @@ class Measurement:
     Attributes:
         series, warmup: one value for each round that counts, or that came before.
         per_visit: one value for each visit, such as the time that compilation took before its first round.
-        surveyed: what was found beside the step time once that was known, each series with a length of its own.
+        surveyed: series of the instruments, which measured after the step time; each has another length.
     """
 
     series: tuple[Series, ...]
@@ -185,7 +185,7 @@ class Measurement:
     surveyed: tuple[Series, ...] = ()
 
     def instrument_values(self, metric: str) -> tuple[float, ...]:
-        """What a survey found of `metric`; empty where none did."""
+        """The values of `metric` that an instrument measured; empty without."""
         return values_of(self.surveyed, metric)
 
     def visit_values(self, metric: str) -> tuple[float, ...]:
@@ -193,19 +193,19 @@ class Measurement:
         return values_of(self.per_visit, metric)
 
     def values(self, metric: str) -> tuple[float, ...]:
-        """The counted rounds of `metric`, all visits one after the other; empty where it was not taken."""
+        """The kept rounds of `metric`, visit after visit; empty if not taken."""
         return values_of(self.series, metric)
 
     def warmup_values(self, metric: str) -> tuple[float, ...]:
-        """The warm-up's rounds of `metric`, all visits one after the other; empty where it was not taken."""
+        """The warm-up's rounds of `metric`, visit after visit; empty if not taken."""
         return values_of(self.warmup, metric)
 
     def by_visit(self, metric: str) -> list[tuple[float, ...]]:
-        """The counted rounds of `metric`, split by visit; an empty list where it was not taken."""
+        """The counted rounds of `metric`, split by visit; empty if not taken."""
         return self._split(metric, [visit.rounds for visit in self.visits])
 
     def by_turn(self, metric: str) -> list[tuple[float, ...]]:
-        """The counted rounds of `metric`, split by turn; an empty list where it was not taken."""
+        """The counted rounds of `metric`, split by turn; empty if not taken."""
         return self._split(metric, [rounds for visit in self.visits for rounds in visit.turns])
 
     def _split(self, metric: str, lengths: list[int]) -> list[tuple[float, ...]]:
@@ -216,7 +216,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What became of one case: measured, skipped or failed, the latter two with a reason."""
+    """The outcome of one case; a skipped or failed one has a reason."""
 
     case: Case
     outcome: Outcome

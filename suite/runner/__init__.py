@@ -1,1 +1,4 @@
-"""The controlling process: starts workers, asks them for rounds, decides when to stop. No torch."""
+"""The controller: starts workers, asks for rounds, decides when to stop.
+
+No torch.
+"""

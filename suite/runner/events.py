@@ -36,6 +36,9 @@ class VisitDone(Event):
 
 @dataclass(frozen=True, slots=True)
 class CaseDone(Event):
-    """The last visit of a case is over, and so are its instruments; the record is complete."""
+    """The last visit and the instruments of a case are over.
+
+    The record is complete.
+    """
 
     record: RunRecord

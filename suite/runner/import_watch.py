@@ -1,4 +1,4 @@
-"""A witness as the controller sees it: how a side's process is started with one, and what it has seen."""
+"""The controller's end of an import witness: its start and its report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Watch:
 
     @property
     def command(self) -> list[str]:
-        """What stands before the program in the interpreter's command line."""
+        """The words before the program in the interpreter's command line."""
         if self._watched is None:
             return []
         return [str(WITNESS), json.dumps({**self._watched, "report": self.open_files[0]})]

@@ -1,4 +1,6 @@
-"""Sees in a side's own process from where its modules are loaded: `python -P import_witness.py WATCHED ZYGOTE ...`.
+"""Sees from where the modules of a side's process are loaded.
+
+It is started as `python -P import_witness.py WATCHED ZYGOTE ...`.
 
 It runs before the arm's zygote, which may be of any revision, and is the controller's own file: it imports nothing of
 the package. It asks the other finders in turn and takes the first module that lies in this side's checkout or in no
@@ -78,7 +80,10 @@ class Territory:
         return self.owner(self.real(path)) not in ("", self.own)
 
     def moved(self, path: str) -> str:
-        """Where a path of another checkout is in this side's; itself where it is of none, or is not there."""
+        """The path in this side's checkout for a path in another checkout.
+
+        The path itself where it is in no checkout, or is missing in this one.
+        """
         real = self.real(path)
         owner = self.owner(real)
         if not self.own or owner in ("", self.own) or not real.startswith(owner):
@@ -103,7 +108,7 @@ class Witness:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The first module that others find and that is not another checkout's; else one that is, which is said."""
+        """The first module that is not another checkout's; else a stray, reported."""
         stray: ModuleSpec | None = None
         for spec in self._found(name, path, target):
             if self.is_stray(spec):
@@ -136,7 +141,7 @@ class Witness:
                 self._say(name, file)
 
     def made(self, make: Callable[[ModuleSpec], ModuleType]) -> Callable[[ModuleSpec], ModuleType]:
-        """`module_from_spec` that says where a module is made from a file of another checkout."""
+        """`module_from_spec` that reports a module from another checkout's file."""
 
         @functools.wraps(make)
         def watched(spec: ModuleSpec) -> ModuleType:
@@ -148,7 +153,10 @@ class Witness:
 
 
 def files_of(spec: ModuleSpec) -> list[str]:
-    """The file of a module, or the folders of a package that has no code; empty where it is built in."""
+    """The file of a module, or the folders of a package without code.
+
+    Empty where the module is built in.
+    """
     if spec.origin is not None and os.path.isabs(spec.origin):
         return [spec.origin]
     return [one for one in spec.submodule_search_locations or () if os.path.isabs(one)] if spec.origin is None else []
@@ -170,14 +178,14 @@ def move_finders(territory: Territory) -> None:
 
 
 def surroundings(projects: Sequence[str] = ()) -> dict[str, Any]:
-    """What this interpreter has, as plain values.
+    """Facts about this interpreter, as plain values.
 
     Args:
         projects: names of distributions that are the repository's.
 
     Returns:
         `path`: folders in which it searches modules; `roots`: more of them, in which it finds what is installed in
-        place by other ways; `free`: folders of its own library and packages; `copies`: for each folder from which
+        place by other ways; `free`: folders of its library and packages; `copies`: for each folder from which
         packages were installed by copying, the top folders and files of the copies; `software`: the version of Python,
         and a hash of the names and versions of all packages.
     """
@@ -193,7 +201,7 @@ def surroundings(projects: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def packages() -> str:
-    """Hash of the folders in which distributions say what they are: their names have name and version."""
+    """Hash of the names and versions of the installed distributions."""
     names = (os.listdir(folder) for folder in sys.path if os.path.isdir(folder))
     described = {name for listed in names for name in listed if name.endswith((".dist-info", ".egg-info"))}
     return hashlib.sha256("\n".join(sorted(described)).encode()).hexdigest()
@@ -225,7 +233,7 @@ def loaded_roots() -> Iterator[str]:
 
 
 def copies(projects: set[str]) -> dict[str, list[str]]:
-    """Folder, file or project from which a package was installed by copying -> real paths of what was installed."""
+    """Source of each package that was installed by copying -> paths of the copies."""
     found: dict[str, list[str]] = {}
     for distribution in distributions():
         try:
@@ -250,7 +258,7 @@ def normal(name: str) -> str:
 
 
 def watch(settings: dict[str, Any]) -> None:
-    """Watch this process and its forks; what is seen is written to a file that both sides have open.
+    """Watch this process and its forks, and write to the report's file.
 
     Args:
         settings: `roots`, `own`, `free`, `copies` of the territory; `report`, the number of the file.

@@ -1,4 +1,4 @@
-"""Starts the processes that measure, speaks with them, and ends them. Imports no torch.
+"""Starts the processes that measure, and ends them. Imports no torch.
 
 One zygote at a time, started when the first worker is wanted and anew for each pass; it forks a worker for each visit.
 """
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Launcher:
-    """Forks workers from a zygote that is started on demand, and again after it was lost.
+    """Forks workers from a zygote, which is started on demand.
 
     Args:
         plan: for the threads, allocator and priority of workers, and the time that one answer may take.
@@ -65,7 +65,9 @@ class Launcher:
         self._watch.close()
 
     def start(self) -> None:
-        """Start the zygote if none runs, and wait until it has imported torch; once more where it was killed meanwhile.
+        """Start the zygote if none runs, and wait until it has imported torch.
+
+        It is started once more if it was killed before that.
 
         Raises:
             StepmarkError: it ends or stays silent before it is ready.
@@ -121,7 +123,10 @@ class Launcher:
         return [self._origin.python, "-P", *self._watch.command, str(self._origin.suite / "zygote.py")]
 
     def refuse_strays(self) -> None:
-        """Check that all that was loaded of the repository is this side's own; raises as `import_watch` does."""
+        """Check that all modules of the repository are this side's own.
+
+        Raises as `import_watch` does.
+        """
         self._watch.refuse_strays()
 
     def _await_ready(self, *, last_attempt: bool) -> None:
@@ -152,7 +157,7 @@ class Launcher:
         self.refuse_strays()
 
     def renew(self) -> None:
-        """Put a fresh zygote in the place of one that has forked workers: forks share its layout of memory.
+        """Replace a zygote that has forked workers: forks share its memory layout.
 
         Raises:
             StepmarkError: no zygote starts.
@@ -174,7 +179,7 @@ class Launcher:
         return worker
 
     def start_worker(self, case: Case) -> WorkerHandle:
-        """Fork a worker for `case`, which then makes the training step; `wait_ready` waits for that.
+        """Fork a worker, which then makes the step of `case`; see `wait_ready`.
 
         Raises:
             WorkerLost: the zygote is gone.
@@ -183,7 +188,7 @@ class Launcher:
         return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads})
 
     def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
-        """What a survey (`suite.measuring.instruments`) finds of `case` in a worker of its own, which ends with it.
+        """The series of an instrument for `case`, measured in a fresh worker.
 
         Raises:
             WorkerFailed: the survey raised, or ran out of memory or time.
@@ -197,7 +202,7 @@ class Launcher:
             worker.end()
 
     def start_instrument(self, case: Case, name: str) -> WorkerHandle:
-        """Fork a worker for a survey of `case`, which `surveyed` then waits for.
+        """Fork a worker for an instrument; see `WorkerHandle.instrument_series`.
 
         Raises:
             WorkerLost: the zygote is gone.
@@ -206,8 +211,9 @@ class Launcher:
         return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name})
 
     def start_rank_worker(self, number: int) -> WorkerHandle:
-        """Fork a worker that waits for the visit of that number and then does what rank 0's worker tells it; its first
-        answer is whether there is such a visit.
+        """Fork a worker that waits for a visit, and then follows rank 0's worker.
+
+        Its first answer is whether there is a visit of that number.
 
         Raises:
             WorkerLost: the zygote is gone.
@@ -237,7 +243,7 @@ class Launcher:
         return worker
 
     def reap(self, pid: int) -> int | None:
-        """End a worker and return its exit status; None where the zygote is gone, and the worker with it."""
+        """End a worker and return its exit status; None if the zygote is gone."""
         try:
             return self._ask(Ended, {"end": pid}).ended
         except WorkerLost:

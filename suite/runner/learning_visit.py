@@ -1,4 +1,4 @@
-"""One worker's stay with a learning case: an epoch a turn, all epochs of the case, each pass from a seed of its own."""
+"""A visit to a learning case: an epoch a turn, and a seed for each pass."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from suite.runner.visit import VisitRunner, Worker
 
 
 class LearningVisit(VisitRunner):
-    """Training from fresh weights to the last epoch; passes differ by seed, and so show the spread of what is learnt.
+    """Training from fresh weights to the last epoch.
+
+    Passes differ by seed, which shows the spread of the accuracy.
 
     A round is an epoch. The first belongs to the warm-up, like every first round: what is made lazily is made in it.
     Its accuracy is kept there, and the curve begins with it.

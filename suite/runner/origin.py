@@ -11,13 +11,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a zygote and its workers come from; this process's own interpreter and code unless said otherwise.
+    """The code and interpreter of a zygote; by default those of this process.
 
     Attributes:
         python: the interpreter.
         suite: folder of the package `suite` whose code measures.
         path: folders in which modules are searched, that of `suite` among them; empty for those of this process.
-        variables: of the environment, beside those of this process.
+        variables: of the environment, added to those of this process.
         watched: what `import_witness` is to know of this side's checkout; None where nobody watches what is loaded.
     """
 

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees while a run is measured: a live line there, a line a pass in a pipe."""
+"""Progress of a run: a live line at a terminal, a line a pass in a pipe."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from suite.runner.events import CaseDone, Event
 BAR_CELLS = 20
 BLOCKS = ("█", "░")
 REDRAWN_S = 0.1
-"""Seconds between two drawings of the live line; more often would be work beside the measurement."""
+"""Seconds between two drawings of the live line; more often would disturb the measurement."""
 ESTIMATE_FROM = 0.02
-"""Share of the work after which its pace tells how long the rest takes."""
+"""Share of the work after which its pace predicts the rest."""
 
 
 class ProgressLine:
@@ -39,11 +39,11 @@ class ProgressLine:
         self._pass = -1
 
     def show(self, event: Event) -> None:
-        """Tell of one step of the scheduler."""
+        """Show one event of the scheduler."""
         if isinstance(event, CaseDone) and event.record.outcome == "failed":
             self._keep(f"failed: {event.case.id}: {event.record.reason}")
         if self._rewrite is None:
-            self._tell_pass(event)
+            self._show_pass(event)
         elif monotonic() - self._drawn_s >= REDRAWN_S:
             self._drawn_s = monotonic()
             self._rewrite(self._text(event)[: shutil.get_terminal_size().columns - 1])
@@ -58,7 +58,7 @@ class ProgressLine:
             self._rewrite("")
         self._write_line(text)
 
-    def _tell_pass(self, event: Event) -> None:
+    def _show_pass(self, event: Event) -> None:
         if event.index != self._pass:
             self._pass = event.index
             self._write_line(f"measuring: pass {event.index + 1} of {self._passes}{self._left(event.share_done)}")
@@ -76,7 +76,7 @@ class ProgressLine:
 
 
 def excused(write: Callable[[str], None]) -> Callable[[str], None]:
-    """The same, but a terminal or file that cannot be written does not end the measuring."""
+    """The same function, but a failing terminal or file does not stop the run."""
 
     def attempt(text: str) -> None:
         with suppress(OSError):

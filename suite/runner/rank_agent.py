@@ -1,5 +1,6 @@
-"""The process that torchrun started for a rank other than 0: it selects nothing and records nothing, it forks workers
-that do what rank 0's workers tell them.
+"""The process of a rank other than 0: forks workers that follow rank 0's workers.
+
+torchrun starts it. It selects no case and writes no record.
 
     for each visit that will be announced:
         fork a worker that waits for it
@@ -41,7 +42,7 @@ def follow(arguments: Sequence[str], world: World) -> None:
 
 
 def attend_all(launcher: Launcher, world: World) -> None:
-    """One worker after the other waits for its visit; those that attend one live on until it is over.
+    """Fork a worker for each visit; one that attends lives until it is over.
 
     A worker that is lost before it attends is replaced: rank 0 waits for it.
     """
@@ -61,7 +62,7 @@ def attend_all(launcher: Launcher, world: World) -> None:
 
 
 def end_those_over(workers: list[WorkerHandle]) -> None:
-    """End and take out the workers whose visits are over; their processes have ended by themselves."""
+    """Remove the workers whose visits are over; their processes have ended."""
     for worker in [worker for worker in workers if worker.has_closed]:
         worker.end()
         workers.remove(worker)

@@ -1,14 +1,14 @@
-"""Drives runners through the passes. Sees cases and outcomes, never networks or pytest.
+"""Drives visits through the passes. Knows no network and no pytest.
 
 for each pass:
     shuffle the cases by the plan's seed
     end the zygote, whose layout of memory all its forks share, and start a fresh one
-    for each group of cases, as many as are measured abreast:
-        look at what others do to the machine, here and at the end of each visit
+    for each group of cases, as many as are interleaved:
+        read the counters of the machine, here and at the end of each visit
         fork a fresh worker for each and warm it up
         until each knows its median to the target precision, or has spent its time:
             give each a turn                (the others wait, blocked on their pipe)
-        after the last visit of a case: its surveys, each in a fresh worker
+        after the last visit of a case: its instruments, each in a fresh worker
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Scheduler:
     """Visits cases and keeps what the visits brought until a case is complete.
 
     Args:
-        plan: passes, stopping rule, how many cases abreast, and the seed of the order.
+        plan: passes, stopping rule, how many cases are interleaved, and the seed of the order.
         workers: where workers come from; a fake one in tests.
         visited: visits of an interrupted run by case id, which are not repeated.
-        look: at what others do to the machine.
+        look: reads the machine's counters.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Scheduler:
         self._origin_s = monotonic()
 
     def run(self, cases: Iterable[Case]) -> Iterator[Event]:
-        """Make all missing visits to `cases`, pass by pass, each pass in an order of its own."""
+        """Make all missing visits to `cases`; each pass has another order."""
         cases = list(cases)
         for case in cases:  # visited by an interrupted run, which did not come to write it
             if not self.missing(case):
@@ -71,7 +71,7 @@ class Scheduler:
                     yield replace(event, share_done=done / total)
 
     def _group(self, group: list[Case], index: int) -> Iterator[Event]:
-        """Stays side by side, turn by turn, until all are over; shares are in visits."""
+        """Visits that take turns until all are over; shares are in visits."""
         started_s, before = monotonic() - self._origin_s, self._look()
         runners = [
             (LearningVisit if case.mode == LEARN else VisitRunner)(case, index, self._plan, self._workers, started_s)
@@ -90,7 +90,7 @@ class Scheduler:
             runners = [runner for runner in runners if runner.result is None]
 
     def _owed(self, case: Case) -> int:
-        """Visits' worth of work that a case needs before it can be written; its surveys take about as long as one."""
+        """Work that a case still needs, in visits; its instruments count as one."""
         return len(self.missing(case)) + bool(instruments_of(self._plan))
 
     def missing(self, case: Case) -> list[int]:
@@ -105,7 +105,7 @@ class Scheduler:
         return self._with_instruments(assemble(case, self._visited[case.id]))
 
     def _with_instruments(self, record: RunRecord) -> RunRecord:
-        """The record of a measured case with what its surveys found. A survey that fails is a warning."""
+        """The record with the series of the instruments. A failure is a warning."""
         measurement = record.measurement
         names = instruments_of(self._plan)
         if not names or record.outcome != "measured" or measurement is None:
@@ -121,7 +121,7 @@ class Scheduler:
         return replace(record, measurement=measurement)
 
     def _run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
-        """What one survey finds, at the second attempt where its worker was ended from outside."""
+        """The series of one instrument; a worker that was lost is replaced once."""
         try:
             return self._workers.run_instrument(case, name)
         except WorkerLost:
@@ -131,7 +131,7 @@ class Scheduler:
 def with_interference(
     visited: VisitResult, before: CounterSnapshot | None, after: CounterSnapshot | None
 ) -> VisitResult:
-    """A visit with what others did to the machine meanwhile, where that is known."""
+    """A visit with the interference during it, where that is known."""
     if visited.visit is None or before is None or after is None:
         return visited
     found = interference.difference(before, after)
@@ -142,13 +142,14 @@ def with_interference(
 
 
 def under_way(runners: list[VisitRunner]) -> float:
-    """Visits' worth of work behind in runners that are not over."""
+    """Work done by visits that are not over, in visits."""
     return sum(runner.share_done for runner in runners if runner.result is None)
 
 
 def groups(cases: list[Case], most: int) -> list[list[Case]]:
-    """Consecutive groups of nearly equal size, none above `most`: a case left over would be measured alone, in minutes
-    of its own.
+    """Consecutive groups of nearly equal size, none above `most`.
+
+    A case left over would be measured alone, while the machine may be in another state.
     """
     count = -(-len(cases) // most)
     edges = [round(index * len(cases) / count) for index in range(count + 1)] if count else [0]
@@ -163,7 +164,7 @@ def order(cases: list[Case], seed: int, index: int) -> list[Case]:
 
 
 def assemble(case: Case, visits: list[VisitResult]) -> RunRecord:
-    """One case's visits as its record: rounds in the order of the passes, or the reason of its failure."""
+    """The record of a case: rounds in the order of the passes, or a failure."""
     failure = next((visited.failure for visited in visits if visited.failure), "")
     made = sorted(((one.visit, one) for one in visits if one.visit), key=lambda pair: pair[0].index)
     measurement = None
@@ -180,12 +181,13 @@ def assemble(case: Case, visits: list[VisitResult]) -> RunRecord:
 
 
 def one_a_visit(parts: list[tuple[Series, ...]]) -> tuple[Series, ...]:
-    """Series with one value a visit, of what every visit tells: one that was made before an interruption may be by an
-    older version of ours, which told less.
+    """Series with one value a visit, of the metrics that every visit has.
+
+    A visit from before an interruption may be by an older version, with fewer metrics.
     """
-    told = [{one.metric.name: one.values for one in part} for part in parts]
+    values = [{one.metric.name: one.values for one in part} for part in parts]
     return tuple(
-        Series(one.metric, tuple(value for each in told for value in each[one.metric.name]))
+        Series(one.metric, tuple(value for each in values for value in each[one.metric.name]))
         for one in parts[-1]
-        if all(one.metric.name in each for each in told)
+        if all(one.metric.name in each for each in values)
     )

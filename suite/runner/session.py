@@ -1,4 +1,7 @@
-"""A run while it is measured: cases go in, outcomes come out, and everything is on disk before the next case begins."""
+"""A run in progress: cases go in, outcomes come out.
+
+Each outcome is on disk before the next case begins.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ from suite.runner.settings import Settings
 
 
 class RunSession:
-    """Measures planned cases and keeps their outcomes; a context that ends every process on leaving.
+    """Measures planned cases and keeps their outcomes.
+
+    A context that ends every process on leaving.
 
     Args:
         settings: what was asked for; with `resume`, what is there already is not measured again.
@@ -61,12 +66,12 @@ class RunSession:
 
     @property
     def folder(self) -> Path:
-        """Where the record is."""
+        """The folder of the record."""
         return self._writer.folder
 
     @property
     def note(self) -> str:
-        """What a user should know of the folder; empty where there is nothing."""
+        """A warning about the folder; empty without one."""
         return self._writer.note
 
     def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
@@ -79,7 +84,7 @@ class RunSession:
             return RunWriter.create(folder, header)
 
     def _reopened(self, settings: Settings) -> RunWriter:
-        """The writer of a run to go on with, and its outcomes as they are now that nobody else writes them."""
+        """The writer of a run to resume; its outcomes are read after it is locked."""
         if settings.folder is None:
             raise AssertionError("a resumed run has a folder")
         writer = RunWriter.reopen(settings.folder)
@@ -95,12 +100,13 @@ class RunSession:
         code = differences(before, facts, CODE, ignore=NOT_CODE)
         if code:
             raise StepmarkError(
-                f"{self.folder} cannot be resumed, it measured other code ({'; '.join(code)}); begin a new run."
+                f"{self.folder} cannot be resumed: the code has changed ({'; '.join(code)}); begin a new run."
             )
         differing = differences(before, facts, TO_RESUME)
         if differing:
             raise StepmarkError(
-                f"{self.folder} cannot be resumed here, its environment was another ({'; '.join(differing)})."
+                f"{self.folder} cannot be resumed here: the environment has changed ({'; '.join(differing)}); "
+                "begin a new run."
             )
         known = {"at": now(), "load": facts["load_before"]}
         unknown = not_known(before, (*CODE, *TO_RESUME))
@@ -147,7 +153,7 @@ class RunSession:
 
 
 def selection_of(settings: Settings) -> dict[str, Any]:
-    """What a second run needs to find the same cases."""
+    """Facts that a second run needs to find the same cases."""
     profile = settings.profile
     return {
         "profile": profile.name,

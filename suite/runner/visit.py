@@ -1,4 +1,4 @@
-"""One worker's stay: fork, warm-up, turns, end. The scheduler holds several at once and gives them turns."""
+"""One visit: fork, warm-up, turns, end. The scheduler interleaves several."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ WARM_S = 0.03
 """Seconds at the start of a turn whose rounds belong to the warm-up: the worker was blocked while others took their
 turns, and their data fill the caches. One round at least: a long step warms the caches itself."""
 TURN_S = 0.04
-"""Seconds of rounds that count in one turn: short, since rounds of one turn meet the same machine and tell little more
-than one of them does (docs/decisions/0009)."""
+"""Seconds of rounds that count in one turn: short, since rounds of one turn meet the same machine and add little to one
+of them (docs/decisions/0009)."""
 TURN_ROUNDS = 2
 """Rounds of one turn, however long a step lasts: one that warms and one that counts."""
 MIN_TURNS = 8
@@ -32,7 +32,7 @@ MAX_STEPS_PER_ROUND = 1000
 CALLS_TO_TURN = 2
 """Calls of `advance` up to the first turn, that one included, where no worker is replaced."""
 ATTEMPTS = 2
-"""Workers for one stay: one that was ended from outside is replaced once."""
+"""Workers for one visit: one that was killed is replaced once."""
 
 
 class Worker(Protocol):
@@ -51,7 +51,7 @@ class Worker(Protocol):
 
 
 class Workers(Protocol):
-    """Where workers come from; see `suite.runner.launcher.Launcher`."""
+    """Source of workers; see `suite.runner.launcher.Launcher`."""
 
     def renew(self) -> None:
         """Have the workers of the next pass come from a process that has not made any."""
@@ -62,12 +62,12 @@ class Workers(Protocol):
         ...
 
     def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
-        """What a survey finds of `case`."""
+        """The series of an instrument for `case`."""
         ...
 
 
 class VisitRunner:
-    """The stay of one worker with one case in one pass; over when `result` is set.
+    """The visit of one worker to one case in one pass; over with a `result`.
 
     Args:
         started_s: seconds from the start of the run.
@@ -106,7 +106,7 @@ class VisitRunner:
         return sum(sum(turn.step_time) for turn in self._turns) * self._steps
 
     def advance(self) -> None:
-        """Fork and warm up at first, then take one turn at each call, until the result is set."""
+        """Fork and warm up at the first call, then take one turn at each call."""
         self._calls += 1
         try:
             with self._timed():
@@ -131,11 +131,11 @@ class VisitRunner:
             self.result = VisitResult(None, warnings=self._warnings, failure=str(failed))
 
     def _case_of_worker(self) -> Case:
-        """What the worker is forked for."""
+        """The case that the worker measures."""
         return self.case
 
     def _warm_up(self, worker: Worker) -> None:
-        """Rounds until the step time has settled, or the warm-up's time is spent."""
+        """Take rounds until the step time is steady, or the time is spent."""
         self._warmup = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS)
         before = self._warmup.step_time[-1:]
         self._warmup_s = sum(self._warmup.step_time)
@@ -150,7 +150,10 @@ class VisitRunner:
         self._steady = self._steady or is_steady(self._warmup.step_time[-2:-1], self._warmup.step_time[-1:])
 
     def _steps_of(self, step_s: float) -> int:
-        """Steps that fill a round. Sized anew while a worker warms up: the first steps may take many times as long."""
+        """Steps that fill a round.
+
+        They are sized anew during the warm-up: the first steps may take many times as long.
+        """
         wanted = round(self._plan.round_seconds / step_s) if step_s > 0 else MAX_STEPS_PER_ROUND
         return min(MAX_STEPS_PER_ROUND, max(1, wanted))
 
@@ -161,7 +164,7 @@ class VisitRunner:
         self._turns.append(counted)
 
     def _stop_if_enough(self) -> None:
-        """End the stay once its median is known to the target precision, or its time is spent."""
+        """End the visit at the target precision, or when its time is spent."""
         with self._timed():
             precision = self._precision()
         if precision is not None and precision <= self._plan.target_precision:
@@ -180,7 +183,7 @@ class VisitRunner:
         with self._timed():
             self._close()
         if not self._steady:
-            text = f"pass {self.index + 1}: the step time had not settled when the warm-up's time was spent"
+            text = f"pass {self.index + 1}: the step time was not steady when the warm-up's time was spent"
             self._warnings += (text,)
         attributes, visit_series = (self._worker.attributes, self._worker.visit_series) if self._worker else ({}, ())
         visit = self._visit(stopped_by, precision)
@@ -217,7 +220,9 @@ class VisitRunner:
 
 
 def turn(worker: Worker, steps: int, seconds: float) -> tuple[Rounds, Rounds]:
-    """One turn of a worker that was blocked: rounds that warm it, and rounds that count, one of each at least.
+    """One turn of a worker that was blocked: warming and counted rounds.
+
+    There is at least one round of each.
 
     Args:
         worker: whose turn it is.

@@ -1,4 +1,4 @@
-"""One worker as the process that judges sees it: asked for rounds, and told why it has none. Imports no torch."""
+"""One worker as the controller sees it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ T = TypeVar("T")
 
 
 class WorkerFailed(Exception):
-    """The case's own fault: it raised, ran out of memory, diverged or hung. The text is the reason."""
+    """The case raised, ran out of memory, diverged or hung.
+
+    The text is the reason.
+    """
 
 
 class WorkerLost(WorkerFailed):
-    """The worker is gone for a reason that need not be the case's own; the visit may be repeated."""
+    """The worker is gone, perhaps not by the case's fault.
+
+    The visit may be repeated.
+    """
 
 
 class WorkerOwner(Protocol):
-    """Who has forked a worker and ends it; see `suite.runner.launcher.Launcher`."""
+    """Forks and ends a worker; see `suite.runner.launcher.Launcher`."""
 
     def reap(self, pid: int) -> int | None:
         """End a worker and return its exit status; None where nobody knows it."""
@@ -45,7 +51,7 @@ class WorkerOwner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BarrierEnd:
-    """What one of two workers needs to measure at the same time as the other (`suite.measuring.barrier`).
+    """One end of a barrier of two workers (`suite.measuring.barrier`).
 
     Attributes:
         end: its end of a socket to the other.
@@ -57,8 +63,15 @@ class BarrierEnd:
 
 
 class WorkerHandle:
-    """One worker of a `Launcher`, until `end`. `folder` is its folder for temporary files: it is ended by a signal and
-    cannot take them away itself.
+    """One worker of a `Launcher`, until `end`.
+
+    Args:
+        launcher: has forked the worker, and ends it.
+        pid: of the worker.
+        link: to the worker.
+        stderr: file to which the worker writes its standard error.
+        folder: for the worker's temporary files, which a signal leaves behind.
+        timeout_s: seconds that one answer may take.
     """
 
     def __init__(
@@ -121,7 +134,7 @@ class WorkerHandle:
         return Rounds(tuple(Series(metric, values) for metric, values in zip(self.metrics, columns, strict=True)))
 
     def instrument_series(self) -> tuple[Series, ...]:
-        """What a survey has found; raises as `measure` does."""
+        """The series of an instrument; raises as `measure` does."""
         return self.receive(Surveyed).surveyed
 
     @property
@@ -130,8 +143,11 @@ class WorkerHandle:
         return self._ended or self._link.is_closed()
 
     def receive(self, kind: type[T], *, within_limit: bool = True) -> T:
-        """The worker's next answer, of a kind of `suite.protocol`; raises as `measure` does, or waits for ever where no
-        limit is set.
+        """The worker's next answer; raises as `measure` does.
+
+        Args:
+            kind: of answer, a class of `suite.protocol`.
+            within_limit: whether to end a worker that takes longer than its time limit.
         """
         if self._ended:  # with the zygote, while others took their turns
             raise WorkerLost(ZYGOTE_LOST)
@@ -179,7 +195,7 @@ class WorkerHandle:
 
 
 def last_line(stderr: IO[bytes]) -> str:
-    """The last line that a process wrote to its standard error; empty where it wrote none."""
+    """The last line of a process's standard error; empty without one."""
     size = stderr.seek(0, os.SEEK_END)
     stderr.seek(max(0, size - STDERR_TAIL_BYTES))
     lines = stderr.read().decode(errors="replace").strip().splitlines()

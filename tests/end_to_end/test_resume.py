@@ -29,7 +29,7 @@ def test_a_run_is_resumed_with_the_same_code_alone(desk: Desk) -> None:
     refused = desk.run("--resume", "run")
     assert refused.code == 2
     said = refused.out + refused.err
-    assert "it measured other code (commit.revision: 0123456, now " in said
+    assert "cannot be resumed: the code has changed (commit.revision: 0123456, now " in said
     assert "plugins.my_levels: ab12, now " in said
 
     def as_an_older_version_wrote_it(header):

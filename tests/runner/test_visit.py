@@ -139,7 +139,7 @@ def test_a_warm_up_that_does_not_settle_ends_with_its_time_and_a_warning():
 
     result = over(FakeWorkers(falling), index=1)
     assert not result.visit.steady
-    assert result.warnings == ("pass 2: the step time had not settled when the warm-up's time was spent",)
+    assert result.warnings == ("pass 2: the step time was not steady when the warm-up's time was spent",)
 
 
 def test_a_lost_worker_is_replaced_once_with_a_warning_and_its_rounds_are_thrown_away():
