@@ -62,6 +62,7 @@ MAY_NEED = {
     "report.chart": {"altair", "vl_convert"},
     "doctor": {"psutil", "pynvml"},
     "gate.deciding": {"numpy", "scipy"},
+    "gate.record.paired_rounds": {"numpy"},
     "gate.formats.page": {"jinja2", "markupsafe"},
 }
 """Room or module -> packages of others that it may import, anywhere in its text; all else: the standard library."""

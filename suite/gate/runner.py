@@ -24,14 +24,16 @@ from suite.gate.deciding import control, effect_sizes, forecast
 from suite.gate.deciding import memory as readings
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.forecast import CONTROL_EVERY
-from suite.gate.deciding.replay import COST, add_to, again_of, failures, mode_of, replayed, suspected
+from suite.gate.deciding.modes import COST, modes_of
+from suite.gate.deciding.replay import add_to, again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.verdict_builder import judge
 from suite.gate.measuring import memory
 from suite.gate.measuring.block import Order, measure_block
 from suite.gate.measuring.sides import BothSides
+from suite.gate.record.paired_rounds import Mode
 from suite.gate.record.store import Gate, Ledger
-from suite.gate.record.values import Block, Kind, Mode, Row
+from suite.gate.record.values import Block, Kind, Row
 from suite.gate.verdict import GateVerdict
 from suite.records.timestamps import now
 
@@ -91,6 +93,7 @@ class LiveGate:
         self._clock_s = clock_s
         self._started_s = clock_s() - gate.seconds
         self._rows = {row.id: row for row in gate.planned.rows}
+        self._modes = modes_of(gate)
 
     def run(self) -> GateVerdict:
         """Go on to the end.
@@ -110,7 +113,7 @@ class LiveGate:
                 self._measure_sizes()
         self._ledger.finish(now())
         self._procedure.finish()
-        self.gate = Gate(planned, self.gate.blocks, self.gate.readings, finished=True)
+        self.gate.finished = True
         return judge(self.gate, self._procedure)
 
     def _say_beforehand(self) -> None:
@@ -168,7 +171,7 @@ class LiveGate:
         """Seconds of rounds of one case: so that the first look comes in time, and few that are left fill a block."""
         blocks = spending.FIRST * CONTROL_EVERY / (CONTROL_EVERY - 1)
         block_s = self.gate.planned.budget_s * SHARE_TO_FIRST_LOOK / blocks
-        modes = [mode_of(self.gate, self._rows[name]) for name in self._procedure.open]
+        modes = [self._modes[name] for name in self._procedure.open]
         own_s = (block_s - START_S) / max(len(modes), 1) - OVERHEAD_S
         most = min((MOST_CASE_SECONDS[mode] for mode in modes), default=0.0)
         return max(LEAST_CASE_SECONDS, min(most, own_s / max((COST[mode] for mode in modes), default=1.0)))
@@ -180,7 +183,8 @@ class LiveGate:
             return
         chosen = random.Random(self.gate.planned.seed).sample(rows, min(TRIAL_ROWS, len(rows)))  # noqa: S311 - a draw
         self._keep(self._measured("trial", [(row, MODES) for row in chosen], TRIAL_SECONDS))
-        told = ", ".join(sorted({mode_of(self.gate, row) for row in rows}))
+        self._modes = modes_of(self.gate)
+        told = ", ".join(sorted({self._modes[row.id] for row in rows}))
         self._show(f"{len(rows)} of {len(self._rows)} cases can be measured on cores of their own: {told}")
 
     def _read_memory(self) -> None:
@@ -197,14 +201,14 @@ class LiveGate:
             if not rows:
                 return
             with self._turn():
-                reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed)
-            self.gate.readings.append(reading)
+                reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed, self._clock_s)
             self._ledger.reading(reading)
+            self.gate.add(reading)
             self._show(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")
 
     def _measure(self, kind: Kind) -> None:
         rows = [self._rows[name] for name in self._procedure.open]
-        modes = [(row, (mode_of(self.gate, row),)) for row in rows]
+        modes = [(row, (self._modes[row.id],)) for row in rows]
         block = self._measured(kind, modes, self._case_seconds())
         self._keep(block)
         looks = self._procedure.looks
@@ -228,7 +232,7 @@ class LiveGate:
             rows = self._rows_of(left)
             if not rows:
                 return
-            modes = [(row, (mode_of(self.gate, row),)) for row in rows]
+            modes = [(row, (self._modes[row.id],)) for row in rows]
             seconds = min(MOST_CASE_SECONDS[mode] for _, (mode,) in modes) if len(rows) <= FEW else LEAST_CASE_SECONDS
             self._keep(self._measured("recheck", modes, seconds))
             where = "all cases on average" if left[0].case == EVERY else left[0].case
@@ -239,7 +243,7 @@ class LiveGate:
     def _measure_sizes(self) -> None:
         """Measure large changes again in turns, as far as there is time, for their size and not for their verdict."""
         self._procedure.finish()
-        rows = effect_sizes.wanted(self.gate, self._procedure)
+        rows = effect_sizes.wanted(self.gate, self._procedure, self._modes)
         while rows and len(done := list(self.gate.of("size"))) < effect_sizes.BLOCKS:
             case_s = OVERHEAD_S + 5 * MOST_CASE_SECONDS["bursts"]
             expected_s = done[-1].seconds if done else START_S + case_s * len(rows)
@@ -259,11 +263,11 @@ class LiveGate:
     def _measured(self, kind: Kind, rows: Sequence[tuple[Row, tuple[Mode, ...]]], seconds: float) -> Block:
         order = Order(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)
         with self._turn():
-            return measure_block(self._setting, order)
+            return measure_block(self._setting, order, self._clock_s)
 
     def _keep(self, block: Block) -> None:
         self._ledger.block(block)
-        self.gate.blocks.append(block)
+        self.gate.add(block)
 
     def _state(self) -> str:
         """How many are settled and open, and what can still be settled."""

@@ -156,6 +156,20 @@ class FakeSideWorker:
         self.launcher.sides.events.append(f"end {self.launcher.place} {self.case.id}")
 
 
+@dataclass
+class FakeClock:
+    """A clock that goes forward by `block_s` seconds before each block; hand it to `FakeSides` and to the runner."""
+
+    block_s: float
+    now_s: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def before_block(self, _: int) -> None:
+        self.now_s += self.block_s
+
+
 if TYPE_CHECKING:
     LIKE_THE_REAL_ONES: BothSides = FakeSides()
 

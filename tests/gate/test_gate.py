@@ -17,11 +17,11 @@ from xml.etree import ElementTree
 import pytest
 
 from suite.gate.arms.arm import make_ready, parse
-from suite.gate.deciding.ratio import ratio_of
 from suite.gate.measuring.block import Order, Setting, can_be_together, halves_of, measure_block
 from suite.gate.measuring.memory import measure_memory
 from suite.gate.measuring.pair import OneFailed, measure
 from suite.gate.planning import METRICS
+from suite.gate.record.paired_rounds import ratio_of
 from suite.gate.record.store import read_gate
 from suite.gate.record.values import Row
 from suite.machine.affinity import allowed_cores

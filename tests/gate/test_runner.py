@@ -1,10 +1,11 @@
 """A gate's loop, on sides that answer at once: what it measures, when it stops, what it makes of failures."""
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from time import sleep
+from time import monotonic
 
 import pytest
 
@@ -18,7 +19,7 @@ from suite.gate.runner import LiveGate
 from suite.gate.verdict import GateVerdict
 from suite.records import StepmarkError
 from suite.runner.worker_handle import WorkerFailed
-from tests.fakes.fake_sides import CASES, ROWS, STEP_S, FakeSides, lost, planned
+from tests.fakes.fake_sides import CASES, ROWS, STEP_S, FakeClock, FakeSides, lost, planned
 
 FIRST = CASES[0].id
 
@@ -27,10 +28,10 @@ FIRST = CASES[0].id
 def gated(tmp_path):
     """Runs a gate of fake sides to its end; the folder is `gate` below `tmp_path`."""
 
-    def run(sides: FakeSides, **changes: object) -> GateVerdict:
+    def run(sides: FakeSides, clock_s: Callable[[], float] = monotonic, **changes: object) -> GateVerdict:
         wanted = planned(**changes)
         with Ledger.create(tmp_path / "gate", wanted) as ledger:
-            return LiveGate(sides, Gate(wanted), ledger, lambda _: None).run()
+            return LiveGate(sides, Gate(wanted), ledger, lambda _: None, clock_s=clock_s).run()
 
     return run
 
@@ -301,14 +302,16 @@ def test_a_large_change_has_its_size_measured_in_turns_and_its_verdict_from_both
 
 
 def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated):
-    spend = lambda _: sleep(0.3)  # noqa: E731 - the time that a block takes
-    verdict = gated(FakeSides(noise=0.5, before_block=spend), budget_s=1.5)
+    clock = FakeClock(block_s=10.0)
+    verdict = gated(FakeSides(noise=0.1, before_block=clock.before_block), clock, budget_s=150.0)
+    assert verdict.seconds == pytest.approx(150.0, abs=10.0)
     assert "inconclusive" in of(verdict).values()
     assert verdict.exit_code == 11
 
 
 def test_a_gate_whose_blocks_take_too_long_to_show_anything_says_what_would_do_and_ends(gated, tmp_path):
-    verdict = gated(FakeSides(slower={FIRST: 0.5}, before_block=lambda _: sleep(1.0)), budget_s=7.0)
+    clock = FakeClock(block_s=10.0)
+    verdict = gated(FakeSides(slower={FIRST: 0.5}, before_block=clock.before_block), clock, budget_s=70.0)
     assert len(list(read_gate(tmp_path / "gate").of("comparison"))) == 1
     assert verdict.exit_code == 11
     assert "can show no regression of any size; allowed: --budget" in sentence(verdict)

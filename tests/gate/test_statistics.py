@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from suite.gate.deciding.ratio import balanced
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.moderation import moderated, prior, trigamma_inverse
 from suite.gate.deciding.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.deciding.statistics.serial_dependence import resemblance
 from suite.gate.deciding.statistics.sign_flips import ALL_WORLDS_UP_TO, REACH, alone, signs, statistics, stepwise
 from suite.gate.deciding.statistics.trimming import SHARE, trimmed
+from suite.gate.record.paired_rounds import balanced
 
 VARIANCES = np.array([0.00012, 0.00034, 0.00021, 0.00090, 0.00015, 0.00027, 0.00044, 0.00011])
 

@@ -1,6 +1,6 @@
 """What was measured -> the verdict. Knows no worker and no clock.
 
-ratio.py              rounds of both sides -> one log ratio
+modes.py              the mode in which each case is measured
 procedure.py          log ratios, block by block -> decisions
 control.py            the machine against itself
 attribution.py        which slowdowns explain the others

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import median
 from typing import Any, TypedDict
 
 import numpy as np
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.deciding.replay import has_lost, log_ratios, mode_of, ratio_in
+from suite.gate.record.paired_rounds import Mode
 from suite.gate.record.store import Gate
 
 BESIDE = ("others_cores", "stolen_share", "throttled_share")
@@ -37,8 +38,13 @@ class Circumstances(TypedDict):
     beside: dict[str, tuple[float, float]]
 
 
-def circumstances(gate: Gate) -> Circumstances:
-    """What a gate compared, and how it was measured."""
+def circumstances(gate: Gate, modes: Mapping[str, Mode]) -> Circumstances:
+    """What a gate compared, and how it was measured.
+
+    Args:
+        gate: what was measured.
+        modes: of each row.
+    """
     planned = gate.planned
     return {
         "baseline": planned.arms["baseline"]["text"],
@@ -53,16 +59,16 @@ def circumstances(gate: Gate) -> Circumstances:
         "seconds": gate.seconds,
         "budget_s": planned.budget_s,
         "discarded": discarded_share(gate),
-        "lost_blocks": sum(map(has_lost, gate.blocks)),
+        "lost_blocks": sum(block.has_lost for block in gate.blocks),
         "machine": machine_of(gate),
-        "modes": {row.id: mode_of(gate, row) for row in planned.rows},
+        "modes": dict(modes),
         "beside": beside(gate),
     }
 
 
 def noise_of(gate: Gate) -> float | None:
     """Standard deviation of a block's log ratio, in the middle of the cases."""
-    rows = [log_ratios(block) for block in gate.of("comparison")]
+    rows = [block.log_ratios for block in gate.of("comparison")]
     by_case = [
         [row[case.id] for row in rows if math.isfinite(row.get(case.id, math.nan))] for case in gate.planned.rows
     ]
@@ -72,7 +78,7 @@ def noise_of(gate: Gate) -> float | None:
 
 def discarded_share(gate: Gate) -> float:
     """Share of the pieces, of both sides, that were left out since one of them queued for a core."""
-    ratios = [ratio for block in gate.of("comparison") for row in block.told if (ratio := ratio_in(block, row))]
+    ratios = [told.ratio for block in gate.of("comparison") for told in block.pairs.values() if told.ratio]
     taken = sum(ratio.taken for ratio in ratios)
     return 1 - sum(ratio.pieces for ratio in ratios) / taken if taken else 0.0
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.gate.deciding.procedure import Known, Procedure, estimates
-from suite.gate.deciding.replay import log_ratios, mode_of
+from suite.gate.record.paired_rounds import Mode
 from suite.gate.record.store import Gate
 from suite.gate.record.values import Row
 from suite.gate.verdict import Size
@@ -29,7 +29,7 @@ FEWEST = 3
 """Blocks in turns that make a size."""
 
 
-def wanted(gate: Gate, procedure: Procedure) -> list[Row]:
+def wanted(gate: Gate, procedure: Procedure, modes: Mapping[str, Mode]) -> list[Row]:
     """Rows whose change is shown, large, and measured at once."""
     known = procedure.known() if procedure.blocks else {}
     return [
@@ -38,18 +38,20 @@ def wanted(gate: Gate, procedure: Procedure) -> list[Row]:
         if row.id in procedure.settled
         and procedure.settled[row.id].verdict in ("regression", "improvement")
         and abs(known[row.id].mean) > LARGE
-        and mode_of(gate, row) == "together"
+        and modes[row.id] == "together"
     ]
 
 
-def sizes(gate: Gate, procedure: Procedure, known: Mapping[str, Known]) -> dict[str, tuple[Known, Size]]:
+def sizes(
+    gate: Gate, procedure: Procedure, known: Mapping[str, Known], modes: Mapping[str, Mode]
+) -> dict[str, tuple[Known, Size]]:
     """What is known of the size of each case and level, and how its size was measured: as it was judged, or in turns.
 
     A level's is measured in turns where each of its cases was.
     """
-    blocks = [log_ratios(block) for block in gate.of("size")]
+    blocks = [block.log_ratios for block in gate.of("size")]
     names = [*procedure.cases, *(name for name in procedure.levels if name in known)]
-    at_once = {row.id for row in gate.planned.rows if mode_of(gate, row) == "together"}
+    at_once = {name for name, mode in modes.items() if mode == "together"}
     columns = {name: column(blocks, procedure.levels.get(name, (name,))) for name in names}
     again = [name for name, values in columns.items() if np.isfinite(values).sum() >= FEWEST]
     found: dict[str, tuple[Known, Size]] = {}

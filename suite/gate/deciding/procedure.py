@@ -97,6 +97,7 @@ class Procedure:
         self.limits = limits
         self._seed = seed
         self._rows: list[list[float]] = []
+        self._known: dict[str, Known] | None = None
 
     @property
     def blocks(self) -> int:
@@ -116,6 +117,7 @@ class Procedure:
     def add(self, ratios: Mapping[str, float]) -> None:
         """Add the log ratios of one block, by case, and look where it is time; what is left out or NaN told nothing."""
         self._rows.append([ratios.get(case, math.nan) for case in self.cases])
+        self._known = None
         if spending.is_look(self.blocks):
             self._look(spending.share(self.looks), final=False)
             self.looks += 1
@@ -129,7 +131,12 @@ class Procedure:
         self.is_over = True
 
     def known(self) -> dict[str, Known]:
-        """What is known now, of cases and of levels."""
+        """The estimates of cases and of levels, computed once for the blocks and decisions so far."""
+        if self._known is None:
+            self._known = self._estimated()
+        return self._known
+
+    def _estimated(self) -> dict[str, Known]:
         columns = self._columns()
         tolerance = math.log1p(self.limits.tolerance)
         found: dict[str, Known] = {}
@@ -159,19 +166,25 @@ class Procedure:
         for verdict, side in verdicts:
             for name, p_value in self._adjusted(known, verdict, side, permitted).items():
                 if p_value <= permitted:
-                    self.settled.setdefault(name, Settled(verdict, self.blocks))
+                    self._settle(name, verdict)
             self._settle_levels(verdict)
         for case in self.open:
             if not self._seems_slower_with_its_level(case, known[case]) and self._is_no_slower(
                 known[case], PASS_ERROR * share, final=final
             ):
-                self.settled[case] = Settled("no change", self.blocks)
+                self._settle(case, "no change")
+
+    def _settle(self, name: str, verdict: ChangeVerdict) -> None:
+        """Keep a verdict. The first one of a case or level stands."""
+        if name not in self.settled:
+            self.settled[name] = Settled(verdict, self.blocks)
+            self._known = None
 
     def _settle_levels(self, verdict: ChangeVerdict) -> None:
         """A level of which each case is settled alike is settled with them: their mean can be nothing else."""
         for name, members in self.levels.items():
             if all(member in self.settled and self.settled[member].verdict == verdict for member in members):
-                self.settled.setdefault(name, Settled(verdict, self.blocks))
+                self._settle(name, verdict)
 
     def _seems_slower_with_its_level(self, case: str, one: Known) -> bool:
         """Whether a case of a slower level seems slower by itself, too: not shown, but hardly no change either."""

@@ -14,15 +14,15 @@ from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.conditions import circumstances
 from suite.gate.deciding.effect_sizes import sizes
 from suite.gate.deciding.memory_verdicts import of_memory
+from suite.gate.deciding.modes import modes_of
 from suite.gate.deciding.procedure import CONFIDENCE, Known, Procedure
-from suite.gate.deciding.replay import again_of, failures, replayed, suspected, told_of
+from suite.gate.deciding.replay import again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.deciding.statistics.serial_dependence import Resemblance
 from suite.gate.record.store import Gate
-from suite.gate.record.values import Block, Told
+from suite.gate.record.values import Told
 from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut, Size
-from suite.records import Series
 
 
 class Figures(TypedDict):
@@ -49,18 +49,18 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
         procedure: where it stands, if that is known.
     """
     planned = gate.planned
-    procedure = procedure or replayed(gate)
+    procedure, modes = procedure or replayed(gate), modes_of(gate)
     known = procedure.known() if procedure.blocks else {}
     failed = failures(gate.blocks)
     culprits = procedure.explained(known) if known else {}
     explanations = {**(procedure.explained(known, "improvement") if known else {}), **culprits}
-    sized = sizes(gate, procedure, known) if known else {}
+    sized = sizes(gate, procedure, known, modes) if known else {}
     cases = of_step_time(gate, procedure, known, explanations) if STEP_TIME in planned.metrics else []
     cases = [resized(gate, one, *sized[one.name]) if one.name in sized else one for one in cases]
     levels = [level_judged(name, procedure, known, explanations) for name in planned.levels if name in known]
     remembered, unread = of_memory(gate, set(failed))
     return GateVerdict(
-        **circumstances(gate),
+        **circumstances(gate, modes),
         cases=tuple(sorted([*cases, *remembered], key=lambda one: (ORDER.index(one.verdict), -nan_last(one.change)))),
         levels=tuple(resized(gate, one, *sized[one.name]) for one in levels),
         culprits=culprits_of(culprits, remembered),
@@ -162,7 +162,7 @@ def case_judged(
     settled = procedure.settled.get(name)
     row = next(row for row in gate.planned.rows if row.id == name)
     blocks = [block for block in gate.of("comparison") if name in block.told]
-    medians = [medians_of(block, name) for block in blocks]
+    medians = [block.pairs[name].medians for block in blocks]
     sides = [[pair[side] for pair in medians if pair] for side in (0, 1)]
     told = known.blocks if known else 0
     verdict: ChangeVerdict = settled.verdict if settled else "inconclusive"
@@ -192,7 +192,8 @@ def resized(gate: Gate, one: Judged, known: Known, size: Size) -> Judged:
         return one
     if size == "at once":
         return replace(one, size=size)
-    medians = [pair for block in gate.of("size") if (pair := medians_of(block, one.name))]
+    results = [block.pairs[one.name] for block in gate.of("size") if one.name in block.pairs]
+    medians = [told.medians for told in results if told.medians]
     baseline, candidate = ([pair[side] for pair in medians] for side in (0, 1))
     return replace(
         one,
@@ -223,7 +224,7 @@ def why(gate: Gate, name: str, told: int, measured: int) -> str:
     """Why a case is inconclusive, where it is for want of blocks and not for their noise."""
     if told >= 2:
         return ""
-    lost = [block for block in gate.of("comparison") if (one := told_of(block, name)) and one.lost]
+    lost = [block for block in gate.of("comparison") if name in block.pairs and block.pairs[name].lost]
     if lost:
         return f"a worker was ended from outside in {len(lost)} of {measured} blocks"
     if measured > told:
@@ -241,19 +242,6 @@ def slower_level_of(procedure: Procedure, name: str, explanations: Mapping[str, 
     level = min(slower, key=lambda one: explanations.get(one) != one, default="")
     is_are = "are" if level == EVERY else "is"
     return f"{level} {is_are} slower on average, this case is not shown to be by itself" if level else ""
-
-
-def medians_of(block: Block, row: str) -> tuple[float, float] | None:
-    """Median step time of both sides in a block."""
-    told = told_of(block, row)
-    if told is None or told.paired is None:
-        return None
-    return middle(told.paired.baseline), middle(told.paired.candidate)
-
-
-def middle(series: tuple[Series, ...]) -> float:
-    """Median of the step time."""
-    return median(next(one.values for one in series if one.metric.name == STEP_TIME))
 
 
 def level_judged(

@@ -17,7 +17,7 @@ Source: Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time" (lev
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,7 +26,8 @@ from time import monotonic
 from suite.gate.arms.arm import Side
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
-from suite.gate.record.values import COMPARING, WHO, Block, Kind, Mode, Row, Told
+from suite.gate.record.paired_rounds import Mode
+from suite.gate.record.values import COMPARING, WHO, Block, Kind, Row, Told
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
 from suite.records import Case, Plan, StepmarkError
@@ -77,15 +78,20 @@ class Setting:
         return Launcher(self.plan, self.plugins, replace(side.origin, variables=own))
 
 
-def measure_block(setting: BothSides, order: Order) -> Block:
+def measure_block(setting: BothSides, order: Order, clock_s: Callable[[], float] = monotonic) -> Block:
     """Measure one block.
+
+    Args:
+        setting: the arms and how workers run.
+        order: what the block is to do.
+        clock_s: seconds since any moment.
 
     Raises:
         StepmarkError: one of the sides does not start.
         NotComparableError: one of the sides has loaded code of another checkout.
     """
     chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
-    started_s = monotonic()
+    started_s = clock_s()
     before = read_counters()
     with ExitStack() as stack:
         launchers = setting.launchers(order.kind, chance)
@@ -102,7 +108,7 @@ def measure_block(setting: BothSides, order: Order) -> Block:
         refuse_strays(launchers, order.kind)
     found = difference(before, after) if before and after else None
     surroundings = found.series() if found else ()
-    return Block(order.index, order.kind, monotonic() - started_s, told, surroundings)
+    return Block(order.index, order.kind, clock_s() - started_s, told, surroundings)
 
 
 def start(launchers: tuple[SideLauncher, SideLauncher], first: int, kind: Kind = "comparison") -> None:

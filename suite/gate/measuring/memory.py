@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from time import monotonic
@@ -17,14 +17,16 @@ from suite.gate.record.values import Reading, Row
 SURVEY = "memory"
 
 
-def measure_memory(setting: BothSides, rows: Sequence[Row], index: int, seed: int) -> Reading:
+def measure_memory(
+    setting: BothSides, rows: Sequence[Row], index: int, seed: int, clock_s: Callable[[], float] = monotonic
+) -> Reading:
     """Survey the memory of cases in a fresh process of each side, both sides at the same time.
 
     Raises:
         StepmarkError: one of the sides does not start, or has loaded code of another checkout.
     """
     chance = random.Random(f"{seed} memory {index}")  # noqa: S311 - an order
-    started_s = monotonic()
+    started_s = clock_s()
     found: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
     with ExitStack() as stack:
         launchers = setting.launchers("comparison", chance)
@@ -46,4 +48,4 @@ def measure_memory(setting: BothSides, rows: Sequence[Row], index: int, seed: in
                 for worker in workers:
                     worker.end()
         refuse_strays(launchers)
-    return Reading(index, monotonic() - started_s, found)
+    return Reading(index, clock_s() - started_s, found)

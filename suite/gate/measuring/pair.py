@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from suite.analysis.estimates import is_steady
 from suite.gate.measuring.sides import SideWorker
-from suite.gate.record.values import Mode, Paired
+from suite.gate.record.paired_rounds import Mode, Paired
 from suite.measuring.barrier import LOST
 from suite.records import Rounds, Series
 from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.record.values import KINDS, WHO, Block, Mode, Paired, Reading, Row, Told
+from suite.gate.record.paired_rounds import Mode, Paired
+from suite.gate.record.values import KINDS, WHO, Block, Reading, Row, Told
 from suite.records import Plan, Series, StepmarkError
 from suite.records.atomic_files import cannot_write
 from suite.records.codec import encode_series
@@ -64,7 +65,7 @@ class Planned:
     identical: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Gate:
     """A ledger as read, or as it grows.
 
@@ -81,6 +82,13 @@ class Gate:
     def seconds(self) -> float:
         """Spent on blocks and readings."""
         return sum(one.seconds for one in self.blocks) + sum(one.seconds for one in self.readings)
+
+    def add(self, one: Block | Reading) -> None:
+        """Add a block or a reading that has been measured and kept."""
+        if isinstance(one, Block):
+            self.blocks.append(one)
+        else:
+            self.readings.append(one)
 
     def of(self, kind: str) -> Iterator[Block]:
         """Blocks of a kind, in order."""

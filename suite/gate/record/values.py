@@ -1,14 +1,16 @@
-"""The values that a gate measures and its ledger keeps. No input or output, no torch."""
+"""The values that a gate measures and keeps, with the ratio of each pair. No input or output, no torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
 from typing import Literal, get_args
 
+from suite.gate.record.paired_rounds import Mode, Paired, Ratio, ratio_of
 from suite.records import Case, Series
+from suite.records.rounds import STEP_TIME
 
-Mode = Literal["together", "bursts"]
-"""Both sides at the same time, on cores of their own; or in turns."""
 Kind = Literal["comparison", "control", "recheck", "trial", "size"]
 """Baseline against candidate; baseline against itself; that again, of a case whose sides seemed to differ; that, to
 choose how to measure; baseline against candidate again, in turns, for the size of a large change."""
@@ -17,23 +19,6 @@ COMPARING: tuple[Kind, ...] = ("comparison", "size")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Who = Literal["", "baseline", "candidate"]
 WHO: tuple[Who, Who] = ("baseline", "candidate")
-
-
-@dataclass(frozen=True, slots=True)
-class Paired:
-    """What one case brought in one block.
-
-    Attributes:
-        orders: 0 or 1 for each piece.
-        baseline, candidate: series with as many rounds for each piece, one piece after the other.
-        steps_per_round: steps between two readings of the clock; values are per step.
-    """
-
-    mode: Mode
-    orders: tuple[int, ...]
-    baseline: tuple[Series, ...]
-    candidate: tuple[Series, ...]
-    steps_per_round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +35,7 @@ class Row:
     together: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Told:
     """What one case brought in one block.
 
@@ -66,24 +51,20 @@ class Told:
     side: Who = ""
     lost: bool = False
 
+    @cached_property
+    def ratio(self) -> Ratio | None:
+        """The ratio of the step times, computed once; None without rounds, NaN if others disturbed too many."""
+        return ratio_of(self.paired) if self.paired else None
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """What a case's rounds in one block say of the change.
-
-    Attributes:
-        log_ratio: of candidate over baseline; NaN where too few pieces count.
-        spread: standard error of that by the pieces alone, as if they were independent.
-        pieces: that count, of `taken`.
-    """
-
-    log_ratio: float
-    spread: float
-    pieces: int
-    taken: int
+    @cached_property
+    def medians(self) -> tuple[float, float] | None:
+        """Median step times of the baseline and of the candidate; None without rounds."""
+        if self.paired is None:
+            return None
+        return step_time(self.paired.baseline), step_time(self.paired.candidate)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """A block as measured.
 
@@ -92,7 +73,6 @@ class Block:
         seconds: that it took.
         told: by the id of the row, and the mode.
         surroundings: what others did to the machine meanwhile, one value a series; empty where not known.
-        ratios: of row and mode, kept as soon as one was computed; no part of the ledger.
     """
 
     index: int
@@ -100,7 +80,21 @@ class Block:
     seconds: float
     told: dict[str, dict[Mode, Told]]
     surroundings: tuple[Series, ...] = ()
-    ratios: dict[tuple[str, Mode], Ratio] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def pairs(self) -> dict[str, Told]:
+        """The result of each row. A trial has one for each mode: the first of them."""
+        return {row: next(iter(by_mode.values())) for row, by_mode in self.told.items() if by_mode}
+
+    @cached_property
+    def log_ratios(self) -> dict[str, float]:
+        """Log ratio of each row that has rounds; NaN if others disturbed too many of them."""
+        return {row: told.ratio.log_ratio for row, told in self.pairs.items() if told.ratio}
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether a worker was killed before it had measured its case."""
+        return any(told.lost for by_mode in self.told.values() for told in by_mode.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +110,8 @@ class Reading:
     index: int
     seconds: float
     found: dict[str, tuple[dict[str, float], dict[str, float]]]
+
+
+def step_time(series: tuple[Series, ...]) -> float:
+    """Median step time in seconds of one side's rounds."""
+    return median(next(one.values for one in series if one.metric.name == STEP_TIME))

@@ -1,17 +1,53 @@
-"""Rounds of both sides -> one log ratio for a case in a block: robust, and balanced over the orders."""
+"""Rounds of both sides, and the log ratio of a case in a block: robust, and balanced over the orders."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite.analysis.estimates import ENOUGH_UNDISTURBED, undisturbed
-from suite.gate.record.values import Paired, Ratio
 from suite.records import Series
 
 Values = NDArray[np.float64]
+Mode = Literal["together", "bursts"]
+"""Both sides at the same time, each on some of the cores; or in turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What one case brought in one block.
+
+    Attributes:
+        orders: 0 or 1 for each piece.
+        baseline, candidate: series with as many rounds for each piece, one piece after the other.
+        steps_per_round: steps between two readings of the clock; values are per step.
+    """
+
+    mode: Mode
+    orders: tuple[int, ...]
+    baseline: tuple[Series, ...]
+    candidate: tuple[Series, ...]
+    steps_per_round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The change of one case in one block.
+
+    Attributes:
+        log_ratio: of candidate over baseline; NaN if too few pieces count.
+        spread: standard error of that by the pieces alone, as if they were independent.
+        pieces: that count, of `taken`.
+    """
+
+    log_ratio: float
+    spread: float
+    pieces: int
+    taken: int
 
 
 def ratio_of(paired: Paired, metric: str = "step_time") -> Ratio:

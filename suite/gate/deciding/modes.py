@@ -1,0 +1,27 @@
+"""How each case is measured: decided once, from the block that tries both modes."""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+from suite.gate.record.paired_rounds import Mode
+from suite.gate.record.store import Gate
+
+COST: dict[Mode, float] = {"together": 1.0, "bursts": 2.0}
+"""Time that a mode takes for the same seconds of rounds of each side."""
+
+
+def modes_of(gate: Gate) -> dict[str, Mode]:
+    """The mode of each row.
+
+    `together` where a row can be measured so, unless the trial found `bursts` more precise in as much time.
+    """
+    gains = []
+    for block in gate.of("trial"):
+        for by_mode in block.told.values():
+            spreads = {mode: told.ratio.spread for mode, told in by_mode.items() if told.ratio}
+            if len(spreads) == len(COST) and all(spread > 0 for spread in spreads.values()):
+                gains.append(math.log(spreads["bursts"] ** 2 * COST["bursts"] / spreads["together"] ** 2))
+    best: Mode = "together" if not gains or median(gains) > 0 else "bursts"
+    return {row.id: best if row.together else "bursts" for row in gate.planned.rows}
