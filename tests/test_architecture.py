@@ -27,7 +27,7 @@ LAYERS = (
     {"machine"},
     {"protocol"},
     {"records"},
-    {"units", "errors"},
+    {"units", "errors", "theme"},
 )
 """Rooms from top to bottom; a file in the root is a room of its own. Rooms of one layer do not import each other."""
 
@@ -58,12 +58,12 @@ MAY_NEED = {
     "zygote": {"torch", "torchvision"},
     "plugin": {"pytest"},
     "exports": {"pytest_benchmark"},
-    "report.page": {"jinja2", "markupsafe"},
+    "theme": {"jinja2", "markupsafe"},
+    "report.page": {"markupsafe"},
     "report.chart": {"altair", "vl_convert"},
     "doctor": {"psutil", "pynvml"},
     "gate.deciding": {"numpy", "scipy"},
     "gate.record.paired_rounds": {"numpy"},
-    "gate.formats.page": {"jinja2", "markupsafe"},
 }
 """Room or module -> packages of others that it may import, anywhere in its text; all else: the standard library."""
 

@@ -82,12 +82,13 @@ def noise(ranked: Sequence[CaseFigures]) -> list[tuple[str, str, str]]:
 
 
 def interruption(run: Run) -> str:
-    """What an interrupted run lacks; empty if it is complete."""
+    """The cases without an outcome of an interrupted run; empty if it is complete."""
     if run.footer is not None and not run.missing:
         return ""
     planned = len(run.header.planned)
     if run.missing:
-        return f"interrupted: {len(run.missing):,} of {planned:,} planned {cases(planned)} have no outcome"
+        verb = "has" if len(run.missing) == 1 else "have"
+        return f"interrupted: {len(run.missing):,} of {planned:,} planned {cases(planned)} {verb} no outcome"
     return f"interrupted: the record has no footer, though all {planned:,} planned {cases(planned)} have an outcome"
 
 

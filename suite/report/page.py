@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from suite import theme
 from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.analysis.estimates import CONFIDENCE, DISTURBED_SHARE, ENOUGH_UNDISTURBED
 from suite.records import Run
@@ -33,12 +33,12 @@ def page(run: Run, record_path: str) -> str:
         (one for one in figures.values() if one.is_measured), key=lambda one: (one.step_time.median, one.case.id)
     )
     return (
-        environment()
+        theme.environment(FOLDER)
         .get_template("page.html.j2")
         .render(
             header=run.header,
-            style=own("page.css"),
-            script=own("page.js"),
+            style=theme.style(FOLDER / "page.css"),
+            script=theme.trusted(FOLDER / "page.js"),
             headline=headline(run, ranked),
             ranking=ranking(run, ranked),
             placeholder=PLACEHOLDER,
@@ -73,21 +73,3 @@ def drawing(ranked: list[CaseFigures]) -> dict[str, object] | None:
         "scripts": Markup(chart.scripts()),  # noqa: S704 - Vega's own code, not a record's
         "ratio": slowest / fastest if fastest else None,
     }
-
-
-def own(name: str) -> Markup:
-    """A file of the package that goes into the page unescaped."""
-    return Markup((FOLDER / name).read_text(encoding="utf-8"))  # noqa: S704 - our own style and script
-
-
-def environment() -> Environment:
-    """Jinja with autoescape for every template, and an error for every name that is not there."""
-    made = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
-    return made

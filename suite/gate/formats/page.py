@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from suite import units
+from suite import theme, units
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.method import conditions
 from suite.gate.formats.numbers import between, change, percent
@@ -58,10 +55,10 @@ def render(verdict: GateVerdict) -> str:
     shown = [one for one in memory if one.metric not in summed or one.verdict != "no change"]
     folded = [one for one in memory if one.metric in summed and one.verdict == "no change"]
     return (
-        environment()
+        theme.environment(FOLDER)
         .get_template("gate.html.j2")
         .render(
-            style=Markup((FOLDER / "gate.css").read_text(encoding="utf-8")),  # noqa: S704 - our own style sheet
+            style=theme.style(FOLDER / "gate.css"),
             verdict=verdict,
             outcome=outcome(verdict),
             said=particulars(verdict),
@@ -97,16 +94,4 @@ def line(label: str, one: Judged) -> Line:
         interval=between(one),
         finding=finding(one),
         blocks=f"{one.blocks:,}{of}",
-    )
-
-
-def environment() -> Environment:
-    """Jinja with autoescape for every template, and an error for every name that is not there."""
-    return Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
     )

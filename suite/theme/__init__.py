@@ -1,0 +1,43 @@
+"""The look that all pages share: one jinja environment, and one set of colours and fonts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+FOLDER = Path(__file__).parent
+
+
+def environment(folder: Path) -> Environment:
+    """Jinja for the templates of a folder, with autoescape.
+
+    A name that a template uses and nobody gave is an error.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    return made
+
+
+def style(own: Path) -> Markup:
+    """The style sheet of a page: the shared colours and fonts, then its rules."""
+    return trusted(FOLDER / "tokens.css") + trusted(own)
+
+
+def trusted(file: Path) -> Markup:
+    """A file of this package that goes into a page unescaped."""
+    from markupsafe import Markup
+
+    return Markup(file.read_text(encoding="utf-8"))  # noqa: S704 - our style sheets and scripts
