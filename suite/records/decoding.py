@@ -135,8 +135,8 @@ def sentence(fault: str, kind: Any, found: Any, where: str) -> str:
     if missing := re.fullmatch(MISSING, what):
         return f"{place} has no {missing[1]}."
     shown, expected = value_at(found, way), re.fullmatch(EXPECTED, what)
-    if expected is None:  # a text that is none of a few
-        return f"{place} is {shown}; allowed: {' or '.join(choices_at(kind, way))}."
+    if expected is None:  # a text that is none of a few, or a number that no float can hold
+        return f"{place} is {shown}; allowed: {' or '.join(choices_at(kind, way)) or 'a smaller number'}."
     allowed = " or ".join(KINDS.get(name, name) for name in expected[1].replace("int | float", "float").split(" | "))
     return f"{place} is {shown}; allowed: {allowed}{expected[2]}."
 

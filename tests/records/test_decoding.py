@@ -45,6 +45,7 @@ def test_whole_numbers_among_values_stay_whole() -> None:
         (Visit, {**VISIT, "stopped_by": "me"}, "stopped_by of it is 'me'; allowed: precision or time or epochs."),
         (Nested, {"visit": {**VISIT, "stopped_by": ""}, "levels": {}}, "allowed: precision or time or epochs."),
         (Nested, {"visit": {**VISIT, "colour": 1}, "levels": {}}, "it has a key 'visit.colour', which "),
+        (Visit, {**VISIT, "seconds": 10**400}, f"seconds of it is {str(10**400)[:59]}…; allowed: a smaller number."),
         (Nested, {"visit": None, "levels": {"a": 5}}, "levels[...] of it is of another kind; allowed: a list."),
         (
             tuple[Series, ...],

@@ -9,16 +9,16 @@ Schema history:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, cast
 
 from suite.analysis.thresholds import Thresholds
 from suite.gate.record.paired_rounds import Mode, Paired
 from suite.gate.record.values import KINDS, WHO, Block, Reading, Row, Told
-from suite.records import Plan, Series, StepmarkError
+from suite.records import Plan, StepmarkError
 from suite.records.atomic_files import cannot_write
-from suite.records.codec import encode_series
+from suite.records.codec import encode_series, part
 from suite.records.decoding import WrongValue, convert
 from suite.records.invariants import (
     check_bounded,
@@ -28,10 +28,11 @@ from suite.records.invariants import (
     check_plan,
     check_selection,
 )
-from suite.records.line_file import NO_LOCKS, LineFile, read_lines
+from suite.records.line_file import NO_LOCKS, LineFile, named, read_lines
 from suite.records.rounds import STEP_TIME
 
 LEDGER_NAME = "gate.jsonl"
+NO_GATE = "is no gate of stepmark"
 SCHEMA = 1
 
 
@@ -164,22 +165,20 @@ def read_gate(path: Path) -> Gate:
     file = path / LEDGER_NAME if path.is_dir() else path
     lines, _ = read_lines(file)
     if not lines or lines[0].get("kind") != "header" or "arms" not in lines[0]:
-        raise StepmarkError(f"{file} is no gate of stepmark: its first line is not a gate's header.")
+        raise StepmarkError(f"{file} {NO_GATE}: its first line is not a gate's header.")
     if lines[0].get("schema") != SCHEMA:
         raise StepmarkError(
             f"{file} has gate schema {lines[0].get('schema')}; this version of stepmark reads {SCHEMA}."
         )
-    try:
-        return Gate(
-            planned=planned_of(lines[0]),
-            blocks=[block_of(line) for line in lines if line.get("kind") in KINDS],
-            readings=[reading_of(line) for line in lines if line.get("kind") == "memory"],
-            finished=any(line.get("kind") == "footer" for line in lines),
-        )
-    except KeyError as error:
-        raise StepmarkError(f"{file} is no gate of stepmark: a line has no {error.args[0]}.") from error
-    except WrongValue as error:
-        raise StepmarkError(f"{file} is no gate of stepmark: {error}") from error
+    with named(file, NO_GATE, 1):
+        gate = Gate(planned_of(lines[0]), finished=any(line.get("kind") == "footer" for line in lines))
+    for number, line in enumerate(lines, 1):
+        with named(file, NO_GATE, number):
+            if line.get("kind") in KINDS:
+                gate.blocks.append(block_of(line))
+            elif line.get("kind") == "memory":
+                gate.readings.append(reading_of(line))
+    return gate
 
 
 def planned_of(line: dict[str, Any]) -> Planned:
@@ -228,18 +227,15 @@ def packed_told(told: Told) -> dict[str, Any]:
 def block_of(line: dict[str, Any]) -> Block:
     """The inverse of `packed_block`; raises `WrongValue` where the line is none."""
     where = f"block {line['index']}"
-    index, seconds = (
-        convert(int, line["index"], f"index of {where}"),
-        convert(float, line["seconds"], f"seconds of {where}"),
-    )
+    block = convert(Block, {**part(line, needed=("index", "kind", "seconds", "surroundings")), "told": {}}, where)
     rows = convert(dict[str, dict[str, Any]], line["told"], f"told of {where}")
     told = {
         row: {mode: told_of(one, f"{row} in {where}") for mode, one in by_mode.items()} for row, by_mode in rows.items()
     }
-    surroundings = convert(tuple[Series, ...], line["surroundings"], f"surroundings of {where}")
-    for one in surroundings:
+    check_finite(block, where)
+    for one in block.surroundings:
         check_bounded(one, where)
-    return Block(index, line["kind"], seconds, cast("dict[str, dict[Mode, Told]]", told), surroundings)
+    return replace(block, told=cast("dict[str, dict[Mode, Told]]", told))
 
 
 def told_of(line: Any, where: str) -> Told:
@@ -267,11 +263,6 @@ def told_of(line: Any, where: str) -> Told:
 def reading_of(line: dict[str, Any]) -> Reading:
     """A reading of memory from its line; raises `WrongValue` where the line is none."""
     where = f"reading {line['index']}"
-    index, seconds = (
-        convert(int, line["index"], f"index of {where}"),
-        convert(float, line["seconds"], f"seconds of {where}"),
-    )
-    found = convert(dict[str, tuple[dict[str, int | float], ...]], line["found"], f"found of {where}")
-    if any(len(sides) != len(WHO) for sides in found.values()):
-        raise WrongValue(f"found of {where} has not two sides a row; allowed: baseline and candidate.")
-    return Reading(index, seconds, {row: (sides[0], sides[1]) for row, sides in found.items()})
+    reading = convert(Reading, part(line, needed=("index", "seconds", "found")), where)
+    check_finite(reading, where)
+    return reading

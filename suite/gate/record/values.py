@@ -109,7 +109,7 @@ class Reading:
 
     index: int
     seconds: float
-    found: dict[str, tuple[dict[str, float], dict[str, float]]]
+    found: dict[str, tuple[dict[str, int | float], dict[str, int | float]]]
 
 
 def step_time(series: tuple[Series, ...]) -> float:
