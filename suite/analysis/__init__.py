@@ -1,1 +1,1 @@
-"""Rounds -> figures and verdicts of validity: floats in, floats out. No torch, numpy or scipy."""
+"""Rounds -> figures and issues: floats in, floats out; no torch, numpy, scipy."""

@@ -1,4 +1,4 @@
-"""The one door to a case's figures: which rounds are kept, and how its figures are estimated from them.
+"""The one door to a case's figures: kept rounds, and estimates from them.
 
 Page, exports, pytest-benchmark's table, comparison and doctor read through here, so that all of them agree.
 """
@@ -53,7 +53,7 @@ class CaseFigures:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the case was measured to its end; one that failed later has figures of its earlier passes."""
+        """Whether the case was measured to its end; a failed one has partial figures."""
         return self.record.outcome == "measured"
 
     @property
@@ -63,7 +63,7 @@ class CaseFigures:
 
     @property
     def spread(self) -> float:
-        """Largest over smallest median of a visit; 1 if all agree, or if there is only one."""
+        """Largest over smallest median of a visit; 1 with a single visit."""
         smallest = min(self.visit_medians_s, default=0.0)
         return max(self.visit_medians_s) / smallest if smallest else 1.0
 
@@ -82,7 +82,7 @@ class CaseFigures:
 
 
 def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
-    """Figures by case id, of each case of a run that has a round of step time, in the order of the records."""
+    """Figures by case id of the cases with a round of step time, in their order."""
     step_times, issues = estimates(records), issues_of_run(records)
     return {
         record.case.id: case_figures(record, record.measurement, step_times[record.case.id], issues[record.case.id])
@@ -92,12 +92,12 @@ def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
 
 
 def step_times_without_drift(records: Iterable[RunRecord]) -> dict[str, Estimate]:
-    """Step times without the machine's drift, for comparisons of cases (`suite.analysis.drift`)."""
+    """Step times without the machine's drift, for comparisons of cases."""
     return estimates(without_drift(records))
 
 
 def kept_values(measurement: Measurement, metric: str = "step_time") -> list[float]:
-    """Kept rounds of a metric, in the order in which they were taken; none if it was not measured."""
+    """Kept rounds of a metric, in order; none if it was not measured."""
     return [value for turn in kept_rounds(measurement, metric) for value in turn]
 
 

@@ -1,4 +1,4 @@
-"""The machine's drift taken out of step times, for comparisons between cases, and for nothing else.
+"""Step times without the machine's drift, for comparisons between cases alone.
 
 A step takes longer while the machine is slow, and so do the steps of other cases that take their turns within the same
 seconds. The others' turns are a control variate: known for each turn, no part of the case's cost, and zero in the
@@ -23,9 +23,9 @@ from suite.analysis.estimates import kept_rounds
 from suite.records import LEARN, Measurement, RunRecord, Series
 
 MIN_OTHERS = 4
-"""Other cases in the same seconds, at least; fewer tell more of themselves than of the machine."""
+"""Other cases in the same seconds, at least; fewer show more of themselves than of the machine."""
 MIN_TURNS = 8
-"""Turns of a case, at least, to tell how far it follows the others."""
+"""Turns of a case, at least, to estimate how far it follows the others."""
 MOST_FOLLOWED = 1.5
 """The largest coefficient: small networks were found to follow the machine more than the median case does."""
 OUTLIER = 5.0
@@ -39,11 +39,11 @@ Moment = tuple[int, float, int]
 
 
 def without_drift(records: Iterable[RunRecord]) -> list[RunRecord]:
-    """The records of a run with the machine's drift taken out of their step times.
+    """The records of a run, with step times without the machine's drift.
 
     A round of t seconds becomes t * exp(-b * s): s is the median over the other cases of log(turn / that case's median
-    turn) in the same seconds, b the case's coefficient. A case that had too few others or turns is left as it is, and
-    so is everything but `step_time`. Cases that learn have no part: what they took until they knew is told as it was.
+    turn) in the same seconds, b the case's coefficient. A case with too few others or turns is not changed, nor
+    is any metric but `step_time`. Learning cases are not changed, and do not count as others.
     """
     kept = list(records)
     repeating = [record for record in kept if record.outcome == "measured" and record.case.mode != LEARN]
@@ -67,7 +67,7 @@ def moments(measurement: Measurement) -> list[Moment]:
 
 
 def turn_levels(measurement: Measurement | None) -> dict[Moment, float]:
-    """Log of the turn's median over the case's median turn, for each turn with a round that counts."""
+    """Log of a turn's median over the case's, for each turn with a kept round."""
     if measurement is None:
         return {}
     turns = zip(moments(measurement), kept_rounds(measurement), strict=False)
@@ -77,7 +77,7 @@ def turn_levels(measurement: Measurement | None) -> dict[Moment, float]:
 
 
 def common_drift(levels: dict[str, dict[Moment, float]]) -> dict[str, dict[Moment, float]]:
-    """For each case and turn, the median level of the other cases in the same turn, where they are enough."""
+    """By case and turn, the median level of the other cases, if they are enough."""
     together: dict[Moment, list[float]] = defaultdict(list)
     for own in levels.values():
         for moment, level in own.items():
@@ -101,7 +101,7 @@ def median_without(ordered: list[float], value: float) -> float:
 
 
 def corrected(measurement: Measurement, own: dict[Moment, float], others: dict[Moment, float]) -> Measurement:
-    """The measurement with each round of step time divided by what the case shared of the machine's slowness."""
+    """A measurement whose step times are divided by the case's share of the drift."""
     if len(others) < MIN_TURNS:
         return measurement
     followed = coefficient(own, others)
@@ -112,16 +112,16 @@ def corrected(measurement: Measurement, own: dict[Moment, float], others: dict[M
 
 
 def scaled(series: Series, factors: list[float]) -> Series:
-    """Step times times their factors; any other series as it is."""
+    """Step times times their factors; any other series unchanged."""
     if series.metric.name != "step_time":
         return series
     return Series(series.metric, tuple(value * by for value, by in zip(series.values, factors, strict=True)))
 
 
 def coefficient(own: dict[Moment, float], others: dict[Moment, float]) -> float:
-    """How far a case follows the others, from 0 to `MOST_FOLLOWED`: the slope of least squares.
+    """Slope of least squares of a case by the others, from 0 to `MOST_FOLLOWED`.
 
-    Turns that lie far from the line are left out, whatever the others did meanwhile. Each series must not be clipped by
+    Turns that lie far from the line are left out, whatever the others did then. Each series must not be clipped by
     itself: the others' median is the quieter one, loses more of a slow spell, and the slope becomes too steep.
     """
     pairs = [(own[moment], others[moment]) for moment in others]

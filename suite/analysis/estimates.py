@@ -1,4 +1,4 @@
-"""Estimators: floats in, floats out. Each formula with its source; torch, numpy and scipy are not imported."""
+"""Estimators: floats in, floats out, each formula with its source."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STRETCHES = 16
 """Stretches of neighbouring turns, at most, whose spread makes an interval. Turns a few seconds apart still resemble
 each other (correlation 0.05 to 0.5 here); stretches of several turns hardly do."""
 STEADY_WITHIN = 0.05
-"""Relative difference between two successive medians below which a warm-up has settled."""
+"""Relative difference between two successive medians below which a warm-up is steady."""
 DISTURBED_SHARE = 0.05
 """Share of a round's time on cores that its threads spent queueing behind other processes, above which the round
 counts as disturbed. An idle machine shows 0.1 to 1 %, one competing process 10 % and more (docs/results.md)."""
@@ -32,7 +32,7 @@ ENOUGH_UNDISTURBED = 0.2
 
 
 MOST_DEGREES = 200
-"""Degrees of freedom from which Student's t is told no more from the next: its quantile changes by less than 1e-4."""
+"""Degrees of freedom from which Student's t hardly differs from the next: its quantile changes by less than 1e-4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Estimate:
 
 
 def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
-    """The median of all values, with an interval that knows that values of one group resemble each other.
+    """Median of all values; its interval allows for resemblance within groups.
 
     Args:
         groups: values by turn, in order. One turn alone is cut into consecutive batches; more than `STRETCHES` turns
@@ -91,7 +91,7 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
 
 
 def kept_rounds(measurement: Measurement, metric: str = "step_time") -> list[list[float]]:
-    """A metric by turn in the rounds that count: the quiet ones, or all where too few were quiet.
+    """Kept rounds of a metric by turn: undisturbed ones, or all if those are few.
 
     Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
     rounds from here, so that all of them agree. Empty where the metric was not taken.
@@ -100,7 +100,7 @@ def kept_rounds(measurement: Measurement, metric: str = "step_time") -> list[lis
 
 
 def kept_of_turns(turns: Sequence[Rounds]) -> list[list[float]]:
-    """The step times of these turns in the rounds that count; chosen as `kept_rounds` does."""
+    """Kept step times of these turns, chosen as by `kept_rounds`."""
     columns = ([turn.values(name) for turn in turns] for name in ("step_time", "cpu_time", "queue_time"))
     return kept(*(column if any(column) else [] for column in columns))
 
@@ -108,7 +108,7 @@ def kept_of_turns(turns: Sequence[Rounds]) -> list[list[float]]:
 def kept(
     parts: Sequence[Sequence[float]], cpu: Sequence[Sequence[float]], queue: Sequence[Sequence[float]]
 ) -> list[list[float]]:
-    """Values by turn in the undisturbed rounds, or in all where too few are; empty lists where nothing was taken."""
+    """Values by turn of the undisturbed rounds, or of all if those are few."""
     masks = [undisturbed(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
     total = sum(len(part) for part in parts)
     if not parts:
@@ -121,7 +121,7 @@ def kept(
 
 
 def throughput(measurement: Measurement, batch_size: int) -> float | None:
-    """Images per second over the rounds that count: all images over all time; None without rounds."""
+    """Images per second: all images over all time of the kept rounds; or None."""
     steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
     turns = kept_rounds(measurement)
     if not any(turns):
@@ -132,19 +132,19 @@ def throughput(measurement: Measurement, batch_size: int) -> float | None:
 
 
 def undisturbed(cpu_s: Iterable[float], queue_s: Iterable[float]) -> list[bool]:
-    """For each round, whether its threads had the cores they asked for, all but `DISTURBED_SHARE` of their time."""
+    """For each round, whether its threads queued at most `DISTURBED_SHARE`."""
     return [queue <= DISTURBED_SHARE * (cpu + queue) for cpu, queue in zip(cpu_s, queue_s, strict=True)]
 
 
 def batches(values: Sequence[T], count: int) -> list[Sequence[T]]:
-    """`values` cut into up to `count` consecutive parts of nearly equal length, none empty."""
+    """Up to `count` consecutive stretches of nearly equal length, none empty."""
     count = min(count, len(values))
     edges = [round(index * len(values) / count) for index in range(count + 1)]
     return [values[start:end] for start, end in pairwise(edges)]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value below which `share` of the ordered values lie, interpolated; the ends outside [0, 1].
+    """Interpolated quantile of ordered values; the ends for shares beyond [0, 1].
 
     Source: Hyndman and Fan 1996, "Sample quantiles in statistical packages", definition 7.
     """
@@ -156,7 +156,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 @lru_cache(maxsize=256)
 def student_quantile(probability: float, degrees: int) -> float:
-    """The quantile of Student's t distribution for an upper `probability` in (0.5, 1), by bisection.
+    """Quantile of Student's t for a `probability` in (0.5, 1), by bisection.
 
     Source: Abramowitz and Stegun 1964, "Handbook of mathematical functions", 26.7.3 and 26.7.4 (finite series for
         whole degrees of freedom). Cross-checked against scipy in the tests.
@@ -169,7 +169,7 @@ def student_quantile(probability: float, degrees: int) -> float:
 
 
 def student_between(probability: float, degrees: float) -> float:
-    """`student_quantile` for any number of degrees from 1 on, linear in their reciprocal between whole ones."""
+    """`student_quantile` for fractional degrees, linear in their reciprocal."""
     below = math.floor(min(max(degrees, 1.0), MOST_DEGREES))
     least, most = student_quantile(probability, below), student_quantile(probability, below + 1)
     share = (1 / below - 1 / max(degrees, 1.0)) / (1 / below - 1 / (below + 1))
@@ -191,7 +191,7 @@ def _student_cdf(t: float, degrees: int) -> float:
 
 
 def is_steady(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Whether two successive stretches of warm-up agree: the step time no longer falls or climbs.
+    """Whether two successive stretches of warm-up agree in their step time.
 
     Their medians are close, or each lies within the other's range: what they differ by is then no more than how much
     the machine varies, and waiting would wait for the machine, not for the step.

@@ -1,4 +1,4 @@
-"""What of a survey of memory is compared: the highest peak beyond what imports take, and what steps ask for, counted.
+"""Metrics of memory that are compared: peak beyond imports, and counts.
 
 The same code takes nearly the same each time: peaks differ by some tenths of a percent, counts not at all.
 """
@@ -24,7 +24,7 @@ PEAKS = {
 
 
 def exact_metrics(surveyed: Iterable[Series]) -> dict[str, float]:
-    """What is compared, by metric, of what surveys found; nothing of what they did not."""
+    """Compared metrics by name, of those that instruments measured."""
     found = {one.metric.name: one.values[0] for one in surveyed if one.values}
     told = {name: found[name] for name in COUNTED if name in found}
     for beginning, before in PEAKS.items():
@@ -36,12 +36,12 @@ def exact_metrics(surveyed: Iterable[Series]) -> dict[str, float]:
 
 
 def tolerance_of(metric: str, tolerance: float) -> float:
-    """Relative growth of a metric that is no regression, where `tolerance` is that of memory."""
+    """Growth of a metric that is no regression, given the tolerance of memory."""
     return 0.0 if metric in EXACT else tolerance
 
 
 def growth(baseline: float, candidate: float) -> float:
-    """Change as candidate / baseline - 1: infinite where something came of nothing, 0.0 where both are nothing."""
+    """Candidate / baseline - 1: infinite from 0 to more, 0.0 if both are 0."""
     if baseline:
         return candidate / baseline - 1
     return math.inf if candidate else 0.0

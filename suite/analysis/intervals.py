@@ -1,4 +1,4 @@
-"""The interval of each case of a run, with the visit as the replicate: rounds of one process resemble each other.
+"""Intervals of the cases of a run, with the visit as the replicate.
 
     log round = case + window + visit + round
 
@@ -33,7 +33,7 @@ WITHIN_DEGREES = 12.0
 PARTS = 5
 """Consecutive parts of a visit; their spread is that of the visit's median."""
 SWEEPS = 30
-"""Rounds of least squares that tell windows from cases, at most."""
+"""Rounds of least squares that separate windows from cases, at most."""
 SETTLED = 1e-6
 """Change of a window's level, of a log, from which another round of least squares gains nothing."""
 MEDIAN_OVER_MEAN = {1: 1.0, 2: 1.0, 3: 1.346, 4: 1.193, 5: 1.434, 6: 1.288}
@@ -64,7 +64,7 @@ class Visits:
 
 
 def estimates(records: Iterable[RunRecord]) -> dict[str, Estimate]:
-    """Median and interval of the step time, by case id, of each case of a run that has rounds.
+    """Median and interval of the step time by case id, of cases with rounds.
 
     The variance between visits is that of all measured cases, those that learn apart from the rest; a case that failed
     on the way is judged alone.
@@ -107,7 +107,7 @@ def split_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]], k
 
 
 def deviations(parts: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
-    """How far each visit draws the median of all rounds: what is left without it, for each unit of its weight."""
+    """Pull of each visit on the median of all rounds, per unit of its weight."""
     if len(parts) < 2:
         return [0.0]
     without = [median(one for k, part in enumerate(parts) if k != left for one in part) for left in range(len(parts))]
@@ -127,7 +127,7 @@ def within_visits(parts: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 
 def share_variance(values: Sequence[float]) -> float:
-    """Variance of the share of a visit's values below its median; at least that of values without any order."""
+    """Variance of the share below a visit's median; at least that of white noise."""
     floor = 0.25 / len(values)
     if len(values) < 2 * PARTS:
         return floor
@@ -137,7 +137,7 @@ def share_variance(values: Sequence[float]) -> float:
 
 
 def intervals(cases: Sequence[Visits]) -> list[Estimate]:
-    """The median of each case with its interval, by the variance between visits that all of them show."""
+    """Median of each case with its interval, by the pooled variance of visits."""
     if not cases:
         return []
     company: dict[Window, int] = defaultdict(int)
@@ -166,13 +166,13 @@ def intervals(cases: Sequence[Visits]) -> list[Estimate]:
 
 
 def free_visits(case: Visits, company: dict[Window, int]) -> float:
-    """Degrees of freedom of a case's visits about their mean, less what its windows' levels took."""
+    """Degrees of freedom of a case's visits, less those of its windows' levels."""
     kept = fmean(1 - 1 / company[window] if company[window] > 1 else 1.0 for window in case.windows)
     return (len(case.windows) - 1) * kept
 
 
 def window_levels(cases: Sequence[Visits], company: dict[Window, int]) -> dict[Window, float]:
-    """Level of each window that several cases shared, by least squares: case + window, a case's own left out."""
+    """Level of each window that several cases share, by least squares."""
     levels = {window: 0.0 for window, count in company.items() if count > 1}
     for _ in range(SWEEPS):
         sums: dict[Window, float] = defaultdict(float)
@@ -189,14 +189,14 @@ def window_levels(cases: Sequence[Visits], company: dict[Window, int]) -> dict[W
 
 
 def remaining(case: Visits, levels: dict[Window, float]) -> list[float]:
-    """What is left of a case's deviations without its windows' levels, about their own mean."""
+    """Deviations of a case without its windows' levels, about their mean."""
     rest = [one - levels.get(window, 0.0) for one, window in zip(case.deviations, case.windows, strict=True)]
     middle = sum(weight * one for weight, one in zip(case.weights, rest, strict=True))
     return [one - middle for one in rest]
 
 
 def spread(case: Visits, levels: dict[Window, float], free: float) -> float:
-    """Variance between the visits of a case, its windows' levels left out; 0 where it has but one."""
+    """Variance between the visits of a case without its windows' levels; or 0."""
     squares = sum(weight * one**2 for weight, one in zip(case.weights, remaining(case, levels), strict=True))
     return len(case.weights) * squares / free if free else 0.0
 
@@ -204,8 +204,10 @@ def spread(case: Visits, levels: dict[Window, float], free: float) -> float:
 def common_variance(
     levels: dict[Window, float], company: dict[Window, int], own: Sequence[float]
 ) -> tuple[float, float]:
-    """Variance of a window's level about that of its pass, and its degrees of freedom: a case was in one window of
-    each pass, and the run in all. Where a pass has one window, the case has seen all that the run has.
+    """Variance of a window's level about its pass, and its degrees of freedom.
+
+    A case was in one window of each pass, and the run in all. Where a pass has one window, the case has seen all that
+    the run has.
     """
     passes: dict[int, list[Window]] = defaultdict(list)
     for window in levels:
@@ -220,7 +222,7 @@ def common_variance(
 
 
 def added(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    """The sum of two variances, each with its degrees of freedom, and the degrees of the sum.
+    """Sum of two variances with their degrees of freedom, and its degrees.
 
     Source: Satterthwaite 1946, "An approximate distribution of estimates of variance components".
     """

@@ -1,4 +1,4 @@
-"""What learning cases have learnt: accuracy by epoch, steps and seconds, one curve for each seed."""
+"""Curves of learning cases: accuracy by epoch, steps and seconds, for each seed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from suite.records import Measurement
 TARGET_ACCURACY = 0.95
 """Share of the test images that counts as having learnt."""
 FINAL_METRICS = ("accuracy", "test_loss")
-"""Metrics that tell how far training has come: what they came to in the end is their figure, not their median."""
+"""Metrics of progress in training: their last value is their figure, not their median."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One training: after each epoch, the steps and seconds spent so far and the accuracy then reached."""
+    """One training: steps, seconds and accuracy after each epoch."""
 
     steps: tuple[int, ...]
     seconds: tuple[float, ...]
@@ -52,8 +52,9 @@ def final_values(measurement: Measurement, metric: str) -> list[float]:
 
 
 def summary(measurement: Measurement | None) -> dict[str, Any]:
-    """Final accuracy with its spread over the seeds, and what it took to reach `TARGET_ACCURACY`, in medians over the
-    seeds that did; None where none did. Times in seconds.
+    """Final accuracy with its range, and the cost of `TARGET_ACCURACY`.
+
+    The cost is a median over the seeds that reached it, None if none did. Times are in seconds.
     """
     made = curves(measurement) if measurement else []
     final = [curve.accuracy[-1] for curve in made]

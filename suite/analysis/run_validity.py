@@ -1,4 +1,4 @@
-"""The issues about all cases of a run: each by itself, then what the other cases say of two levels and of a trend."""
+"""Issues of the cases of a run: each by itself, then compared with the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that a run asked for and that its workers did not have, as sentences: read back, not taken for granted."""
+"""Settings that a run asked for and that did not hold in its workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from suite.machine.priority import HIGHEST
 
 
 def unmet_settings(environment: dict[str, Any]) -> list[str]:
-    """A sentence for each setting that did not hold, by a record's environment; none for what it does not know."""
+    """A sentence for each setting that did not hold, by a record's environment."""
     return [text for text in (of_allocator(environment), of_priority(environment)) if text]
 
 

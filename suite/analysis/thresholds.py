@@ -1,4 +1,4 @@
-"""What change matters, how sure to be of it, and what may be said of one."""
+"""Thresholds and verdicts of changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERDICTS: tuple[ChangeVerdict, ...] = ("regression", "improvement", "no change",
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What matters, and how sure to be of it.
+    """Size of a change that matters, and the error that is allowed.
 
     Attributes:
         tolerance: slowdown from which a case counts as slower once it is shown to exceed it.

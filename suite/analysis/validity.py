@@ -92,7 +92,7 @@ def find_trend(measurement: Measurement) -> Issue | None:
 
 
 def trend(turns: Sequence[float]) -> float:
-    """Relative change from the first turn to the last where it is one way, and large enough; else 0.0."""
+    """Relative change from first turn to last if large and in one direction; or 0.0."""
     if len(turns) < STRETCHES:
         return 0.0
     stretches = [median(stretch) for stretch in batches(turns, STRETCHES)]
@@ -135,9 +135,9 @@ def variance(values: Sequence[float], mean: float) -> float:
 
 
 def best_split(values: Sequence[float], fewest: int) -> int:
-    """Index that splits ordered values in two, each of at least `fewest`, with means as far apart as possible.
+    """Index that splits ordered values in two with means as far apart as possible.
 
-    Weighted by the sizes of both, as Otsu does.
+    Each has at least `fewest` values. The distance is weighted by the sizes, as by Otsu.
     """
     count, sums = len(values), list(accumulate(values))
     share = sums[-1] / count
@@ -165,7 +165,7 @@ def find_load(measurement: Measurement) -> Issue | None:
 
 
 def find_shared_core(measurement: Measurement) -> Issue | None:
-    """Find threads of a step that share a core: they wait, and no other process explains it."""
+    """Find threads of a step that share a core: they wait, and for no other process."""
     steps, queued = measurement.values("step_time"), measurement.values("queue_time")
     if not queued or find_load(measurement) or find_throttling(measurement):
         return None
@@ -189,7 +189,7 @@ def find_steal(measurement: Measurement) -> Issue | None:
 
 
 def find_throttling(measurement: Measurement) -> Issue | None:
-    """Find a CPU quota, heat or a power limit that slowed processes, cores or a device."""
+    """Find a CPU quota, heat or a power limit that slowed the step."""
     share = average(measurement, "throttled_share")
     if share >= MUCH_HELD_BACK:
         return Issue("throttled", f"the CPU quota throttled its processes {units.text(share, 'ratio', 2)} of the time")
@@ -228,7 +228,7 @@ def find_memory_pressure(measurement: Measurement) -> Issue | None:
 
 
 def find_allocator_cost(measurement: Measurement) -> Issue | None:
-    """Find a step that the default allocator slows: it returns memory and maps it again."""
+    """Find a step that the default allocator slows by returning and mapping memory."""
     usual, steady = (
         measurement.instrument_values("usual_allocator_step_time"),
         measurement.instrument_values("steady_allocator_step_time"),

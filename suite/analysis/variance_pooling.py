@@ -1,4 +1,4 @@
-"""Variances of a few visits that know of each other: numbers in, numbers out, without numpy and scipy.
+"""Pooled variances of a few visits, without numpy and scipy.
 
 Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression in microarray
     experiments", section 6.2 and its appendix; Paule and Mandel 1982, "Consensus values and weighting factors". The
@@ -26,7 +26,7 @@ FEWEST = 3
 def between_variance(
     own: Sequence[float], within: Sequence[float], degrees: Sequence[float], guess: float, guess_degrees: float
 ) -> float:
-    """The variance between visits that all cases have in common, beyond what their rounds explain.
+    """Variance between visits that all cases share, beyond that of their rounds.
 
     The t for which sum(degrees * own / (within + t)) + guess_degrees * guess / t is the sum of all degrees.
 
@@ -50,8 +50,10 @@ def between_variance(
 
 
 def prior_degrees(ratios: Sequence[float], degrees: Sequence[float]) -> float:
-    """How far cases agree in their variances: degrees of freedom of what they have in common; infinite where they
-    differ no more than chance lets them, or are too few to tell.
+    """Degrees of freedom of the variance that cases have in common.
+
+    They show how far cases agree in their variances; infinite where cases
+    differ no more than by chance, or are too few.
 
     Args:
         ratios: of each case's variance to what was expected of it.

@@ -29,7 +29,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A case, its figures if it was measured, and the medians of its other metrics by column."""
+    """A case, its figures if it was measured, and medians of metrics by column."""
 
     record: RunRecord
     figures: CaseFigures | None
@@ -80,7 +80,7 @@ def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
 
 
 def metric_columns(rows: list[Row]) -> list[Column]:
-    """A column for each metric but the step time that any case has, in the order of their first appearance."""
+    """A column for each metric of any case but the step time, as first seen."""
     measured = [one.figures.measurement for one in rows if one.figures]
     series = [one for found in measured for one in (*found.series, *found.per_visit, *found.surveyed)]
     names = dict.fromkeys(column_name(one.metric) for one in series if one.metric.name != "step_time")

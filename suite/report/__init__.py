@@ -19,7 +19,7 @@ from suite.records.store import read_run
 
 
 def render(run: Run, *, record_path: str = "") -> str:
-    """The page about `run`: HTML that opens from disk, needs no network, and reads well without scripts.
+    """The page of a run: HTML that opens from disk, without network or scripts.
 
     Args:
         run: a record as read, complete or interrupted.
@@ -31,7 +31,7 @@ def render(run: Run, *, record_path: str = "") -> str:
 
 
 def write(run: Run, path: Path, *, record_path: str = "") -> Path:
-    """Write the page about `run` to `path`, whole or not at all; a page that was there is replaced.
+    """Write the page of a run to `path`, whole or not at all.
 
     Raises:
         StepmarkError: `path` cannot be written.
@@ -41,7 +41,9 @@ def write(run: Run, path: Path, *, record_path: str = "") -> Path:
 
 
 def write_beside(record: Path) -> Path:
-    """Write the page about the record at that path, in its folder; without names where `STEPMARK_PRIVATE` asks for it.
+    """Write the page of a record into its folder.
+
+    Without names of user and host if `STEPMARK_PRIVATE` is set.
 
     Raises:
         StepmarkError: the record cannot be read, or the page not be written.

@@ -1,4 +1,4 @@
-"""The chart of step times by structure: a Vega-Lite specification and the columns that it draws."""
+"""Chart of step times by structure: a Vega-Lite specification and its columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INK = "currentColor"
 
 
 def columns(facts: Sequence[CaseFigures]) -> dict[str, Any]:
-    """What the chart draws, a column each, in the order of the ranked table, whose rows hold the texts.
+    """Columns of the chart, in the order of the ranked table, which has the texts.
 
     Levels are indices into `levels`; times are seconds, rounded to what a pixel can show.
     """
@@ -51,7 +51,7 @@ def rounded(value: float) -> float:
 
 
 def names(facts: Sequence[CaseFigures], factor: str) -> list[str]:
-    """The levels of a factor that were measured: structures by their fastest case, others by name.
+    """Measured levels of a factor: structures by their fastest case, others by name.
 
     An order that does not depend on what is shown keeps every level's place and colour.
     """
@@ -60,7 +60,7 @@ def names(facts: Sequence[CaseFigures], factor: str) -> list[str]:
 
 
 def specification(facts: Sequence[CaseFigures]) -> dict[str, Any]:
-    """Dots with intervals: step time by structure, coloured by optimizer, shaped by execution."""
+    """Dots with intervals: structure by row, optimizer by colour, execution by shape."""
     alt = altair()
     structures, optimizers, executions = (names(facts, factor) for factor in ("structure", "optimizer", "execution"))
     colours = [PALETTE[place % len(PALETTE)] for place in range(len(optimizers))]
@@ -101,7 +101,7 @@ def specification(facts: Sequence[CaseFigures]) -> dict[str, Any]:
 
 
 def time_axis(facts: Sequence[CaseFigures]) -> Any:
-    """The axis of step times in seconds, logarithmic where they span much; labels carry an SI prefix."""
+    """Axis of step times in seconds, logarithmic for a wide range."""
     alt = altair()
     low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)
     labels: dict[str, Any] = {"labelExpr": TIME_LABEL, "labelOverlap": "greedy", "labelSeparation": 10}
@@ -121,7 +121,7 @@ def decades(low: float, high: float) -> list[float]:
 
 
 def config() -> dict[str, Any]:
-    """Quiet lines, the page's font and colour; marks have no text for screen readers, the table has it all."""
+    """The page's font and colour; screen readers read the table, not the marks."""
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
     return {
         "background": "transparent",
@@ -136,7 +136,7 @@ def config() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def altair() -> Any:
-    """The library, imported when a chart is drawn: it asks for the user's home folder, which need not be known."""
+    """Altair, imported when a chart is drawn, since it needs a home folder."""
     os.environ.update(missing_variables())
     import altair as library
 
@@ -145,7 +145,7 @@ def altair() -> Any:
 
 @lru_cache(maxsize=1)
 def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one module of some 0.9 MB that sets `window.vegaEmbed`.
+    """Vega, Vega-Lite and Vega-Embed as one module that sets `window.vegaEmbed`.
 
     Of the Vega-Lite version that Altair writes. Making it takes some two seconds, so a process does it once.
     """

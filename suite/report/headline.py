@@ -37,7 +37,10 @@ class Headline:
 
 
 def headline(run: Run, ranked: Sequence[CaseFigures]) -> Headline:
-    """The fastest case, counts of outcomes, and the noise of the machine. `ranked` is fastest first."""
+    """The fastest case, counts of outcomes, and the machine's noise.
+
+    `ranked` is fastest first.
+    """
     outcomes = Counter(record.outcome for record in run.cases)
     counts = [(f"{outcomes[name]:,}", name, "") for name in ("measured", "skipped", "failed")]
     fastest = ranked[0] if ranked else None
@@ -82,7 +85,7 @@ def noise(ranked: Sequence[CaseFigures]) -> list[tuple[str, str, str]]:
 
 
 def interruption(run: Run) -> str:
-    """The cases without an outcome of an interrupted run; empty if it is complete."""
+    """Planned cases without an outcome; empty for a complete run."""
     if run.footer is not None and not run.missing:
         return ""
     planned = len(run.header.planned)

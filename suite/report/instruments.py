@@ -1,4 +1,4 @@
-"""Tables of what instruments measured after timing: step breakdown, memory, utilization, roofline."""
+"""Tables of the instruments: step breakdown, memory, utilization, roofline."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def phase_sum(figures: CaseFigures) -> float:
 
 
 def timer_overhead(figures: CaseFigures) -> str:
-    """Time of a step with timers over the next one without, less 1: the median over pairs."""
+    """Step time with timers over the next without, less 1: median over pairs."""
     pairs = zip(readings(figures, "watched_step_time"), readings(figures, "bare_step_time"), strict=False)
     return f"{median(watched / bare for watched, bare in pairs) - 1:+.1%}"
 
@@ -140,9 +140,10 @@ def memory_bars(figures: CaseFigures) -> Drawing:
 
 
 def least_memory(figures: CaseFigures) -> float | None:
-    """Least bytes that a step needs: parameters, optimizer state, and the larger of saved tensors and gradients.
+    """Least bytes that a step needs, computed from its tensors.
 
-    Backward frees saved tensors while it makes gradients.
+    Parameters, optimizer state, and the larger of saved tensors and gradients. Backward frees saved tensors while it
+    makes gradients.
     """
     names = ("parameter_bytes", "optimizer_state_bytes", "saved_bytes", "gradient_bytes")
     found = [median_of(figures, name) for name in names]
@@ -258,7 +259,7 @@ def compute_ceiling(figures: CaseFigures) -> float:
 
 
 def roof(figures: CaseFigures) -> float:
-    """Operations per second that the ceilings allow: of compute, or of memory at the step's intensity.
+    """Operations per second that both ceilings allow at the step's intensity.
 
     Source: Williams, Waterman and Patterson 2009, "Roofline: an insightful visual performance model".
     """

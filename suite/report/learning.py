@@ -1,4 +1,4 @@
-"""Table of learning cases: accuracy by epoch, and the cost of reaching the target; the most accurate case first."""
+"""Table of learning cases, the most accurate first."""
 
 from __future__ import annotations
 

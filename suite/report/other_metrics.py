@@ -1,4 +1,4 @@
-"""Table of metrics that only some cases have: data wait, compile time, skipped steps."""
+"""Table of metrics that only some cases have, such as data wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the sections into the template: the one place where HTML is made, with every value escaped."""
+"""Sections -> HTML through the template, with every value escaped."""
 
 from __future__ import annotations
 

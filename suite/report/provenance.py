@@ -1,4 +1,4 @@
-"""Where and how a run was made: nested plain values to readable entries, and commands that measure a case again."""
+"""Provenance of a run as readable entries, and commands that repeat a case."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAN_UNITS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named value: text, or entries of its own."""
+    """A named value: text, or further entries."""
 
     label: str
     text: str = ""
@@ -43,7 +43,7 @@ def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
 
 
 def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
-    """What identifies the run: id, times, record, selection, plan."""
+    """Identity of the run: id, times, record, selection, plan."""
     header, footer = run.header, run.footer
     finished = footer.finished_at if footer else "not finished"
     times = [Entry("run", header.run_id), Entry("started", header.started_at), Entry("finished", finished)]
@@ -60,7 +60,7 @@ def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
 
 
 def shown_selection(selection: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's selection with the numbers of a design beside its name, where it chose some of the matrix's cases."""
+    """A run's selection; a design with the number of cases that it chose."""
     shown = {key: value for key, value in selection.items() if key not in ("design_cases", "matrix_cases")}
     chosen, matrix = selection.get("design_cases"), selection.get("matrix_cases")
     if chosen is not None and matrix is not None and selection.get("design") != "full":
@@ -81,7 +81,7 @@ def environment_entries(run: Run) -> tuple[Entry, ...]:
 
 
 def entry(key: str, value: Any) -> Entry:
-    """A key and its value; nested values become entries of their own."""
+    """A key and its value; nested values become nested entries."""
     if isinstance(value, Mapping) and value:
         return Entry(readable(key), children=tuple(entry(str(name), inner) for name, inner in value.items()))
     if isinstance(value, (list, tuple)) and any(isinstance(inner, (Mapping, list, tuple)) for inner in value):
@@ -110,7 +110,7 @@ def plain(value: Any) -> str:
 
 
 def in_one_line(attributes: Mapping[str, Any]) -> str:
-    """Attributes of a case by factor, short: `structure: depth 8, width 32; optimizer: lr 0.001`."""
+    """Attributes by factor: `structure: depth 8, width 32; optimizer: lr 0.001`."""
     parts = []
     for key, value in attributes.items():
         if isinstance(value, Mapping):

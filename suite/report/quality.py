@@ -42,7 +42,7 @@ class Quality:
 
 
 def quality(run: Run, ranked: Sequence[CaseFigures]) -> Quality:
-    """Issues, visits that ended early, disturbed rounds, passes that disagree, warnings."""
+    """Issues, visits that ended early, disturbed rounds, passes that differ, warnings."""
     remarks = table("Cases to trust less", COLUMNS, filter(deserves_remark, ranked))
     warnings = [
         (text, (record.case.id, ""))
@@ -98,7 +98,7 @@ def of_visits(figures: CaseFigures, count: int) -> str:
 
 
 def disturbed(figures: CaseFigures) -> str:
-    """Share of disturbed rounds if it is large; all are kept where too few others are left."""
+    """Share of disturbed rounds if it is large, and whether they are kept."""
     share = (figures.disturbed or 0) / figures.taken
     kept = "" if figures.discarded else " (all kept)"
     return units.text(share, "ratio", 2) + kept if share >= MUCH_DISTURBED else ""

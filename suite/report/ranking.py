@@ -24,7 +24,7 @@ STOPS: tuple[Stop, ...] = get_args(Stop)
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A measured case with its rank, and with its command and attributes if there is room for them."""
+    """A measured case with its rank; with command and attributes if there is room."""
 
     rank: int
     figures: CaseFigures
@@ -61,7 +61,10 @@ def ranking(run: Run, ranked: Sequence[CaseFigures]) -> Ranking:
 
 
 def columns(ranked: Sequence[CaseFigures]) -> tuple[Column[Ranked], ...]:
-    """Columns of the table; all intervals share one scale. The page's script reads them by their places."""
+    """Columns of the table; all intervals share one scale.
+
+    The page's script reads them by their places.
+    """
     lows, highs = [one.step_time.low for one in ranked], [one.step_time.high for one in ranked]
     scale = Scale(min(lows, default=0.0), max(highs, default=0.0))
     intervals: Column[Ranked] = Column(
@@ -110,7 +113,7 @@ def figure(
     *,
     is_descending: bool = False,
 ) -> Column[Ranked]:
-    """A column of numbers, with a dash for a case without; its first click sorts the best to the top."""
+    """A column of numbers; a click on its header sorts the best to the top."""
     return Column(
         title,
         note,

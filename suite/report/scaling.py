@@ -14,7 +14,7 @@ from suite.report.table import DIGITS, HIGHER, LOWER, Column, Table, table
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """A case of several ranks, the case of its group with the fewest, and the cores of a node (0: unknown)."""
+    """A case, that of its group with the fewest ranks, and cores of a node or 0."""
 
     figures: CaseFigures
     fewest: CaseFigures
@@ -32,7 +32,7 @@ class Scaled:
 
 
 def scaling(run: Run, ranked: Sequence[CaseFigures]) -> Table[Scaled]:
-    """A row for each case of a group in which at least two numbers of ranks were measured, the fewest first.
+    """A row for each case of a group with several numbers of ranks, fewest first.
 
     The batch of a case is the joint batch, so that this is strong scaling.
     """
@@ -59,7 +59,7 @@ def processors(row: Scaled) -> str:
 
 
 def bounds(row: Scaled) -> str:
-    """Speed-ups that the intervals of both step times allow; empty for the case with the fewest ranks."""
+    """Bounds of the speed-up by both intervals; empty for the fewest ranks."""
     own, first = row.figures.step_time, row.fewest.step_time
     return "" if row.figures is row.fewest else units.interval(first.low / own.high, first.high / own.low, "1", DIGITS)
 
@@ -86,7 +86,7 @@ def on_devices(figures: CaseFigures) -> bool:
 
 
 def cores_of(figures: CaseFigures, usable: int) -> int:
-    """Devices, or cores for the ranks' threads, of those `usable` on a node (0: unknown)."""
+    """Devices, or cores of the ranks' threads; `usable` ones of a node, 0: unknown."""
     execution = figures.record.attributes["execution"]
     if on_devices(figures):
         return int(execution.get("devices") or 1)

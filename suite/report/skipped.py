@@ -15,7 +15,7 @@ NO_OUTCOME = "no outcome"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cases that are not ranked and share a reason: each with its id and the figure of its earlier passes."""
+    """Cases without a rank and with one reason: ids and figures of earlier passes."""
 
     kind: str
     reason: str
@@ -23,7 +23,7 @@ class Group:
 
 
 def skipped(run: Run, figures: Mapping[str, CaseFigures]) -> tuple[Group, ...]:
-    """Every planned case that is not ranked, by outcome and reason; failed first, then the largest groups."""
+    """Cases without a rank by outcome and reason; failed first, then by size."""
     unranked = [one for one in run.cases if one.outcome != "measured" or one.case.id not in figures]
     members = [
         ((record.outcome, reason_of(record)), (record.case.id, earlier_passes(figures.get(record.case.id))))

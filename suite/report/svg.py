@@ -1,4 +1,4 @@
-"""Numbers to path data of inline SVG, in whole pixels: small enough to stand in each of 10,000 rows."""
+"""Numbers -> path data of inline SVG, in whole pixels, so that it stays small."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_logarithmic(low: float, high: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Base units to pixels, the same for all rows of a column; logarithmic where the values span much."""
+    """Base units to pixels, for all rows of a column; logarithmic for a wide range."""
 
     low: float
     high: float
@@ -44,7 +44,7 @@ class Scale:
         return is_logarithmic(self.low, self.high)
 
     def px(self, value: float) -> int:
-        """Pixels from the left end: 0 for `low`, `INTERVAL_WIDTH_PX` for `high`, beyond them the ends."""
+        """Pixels from the left end: 0 up to `low`, `INTERVAL_WIDTH_PX` from `high` on."""
         if self.high <= self.low:
             return INTERVAL_WIDTH_PX // 2
         value = min(max(value, self.low), self.high)
@@ -72,7 +72,7 @@ def histogram(ordered: Sequence[float]) -> list[int]:
 
 
 def spark_path(ordered: Sequence[float]) -> str:
-    """The outline of the histogram of ordered values: relative steps, neighbours of one height joined."""
+    """Outline of the histogram of ordered values, as relative steps."""
     counts = histogram(ordered)
     tallest = max(counts)
     heights = [max(round(SPARK_HEIGHT_PX * count / tallest), 1 if count else 0) for count in counts]
@@ -84,13 +84,13 @@ def spark_path(ordered: Sequence[float]) -> str:
 
 
 def stack(shares: Sequence[float]) -> tuple[str, ...]:
-    """Rectangles side by side, one path each; shares of the whole width, which they fill or not."""
+    """Adjacent rectangles, one path each, as shares of the whole width."""
     edges = [0, *(round(STACK_WIDTH_PX * min(1.0, sum(shares[: index + 1]))) for index in range(len(shares)))]
     return tuple(f"M{left} 0H{right}V{STACK_HEIGHT_PX}H{left}z" for left, right in pairwise(edges))
 
 
 def curve_path(shares: Sequence[float]) -> str:
-    """A line through shares from 0 to 1, the first at the left end, the last at the right."""
+    """A line through shares from 0 to 1, from the left end to the right."""
     steps = max(1, len(shares) - 1)
     points = (f"{round(CURVE_WIDTH_PX * index / steps)} {curve_px(share)}" for index, share in enumerate(shares))
     return "M" + "L".join(points)

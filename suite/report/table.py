@@ -1,4 +1,4 @@
-"""Tables of the page: header and cell of a column come from one entry, so that they cannot part ways."""
+"""Tables of the page: a column's header and cells come from one entry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text that opens: under it, attributes of a case and the command that measures it."""
+    """A text that opens to the attributes of a case and its command."""
 
     text: str
     attributes: str

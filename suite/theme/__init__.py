@@ -1,4 +1,4 @@
-"""The look that all pages share: one jinja environment, and one set of colours and fonts."""
+"""The look that all pages share: jinja environment, colours and fonts."""
 
 from __future__ import annotations
 
