@@ -28,6 +28,8 @@ def small(num_classes, image_size):
 '''
 QUIET_S = 4.0
 """Start of an interpreter with torch on a machine without other work, at most; it takes 3 s on two cores."""
+OVERLOADED_S = 10.0
+"""The same where other processes keep all cores busy: most blocks are disturbed there, and no gate can decide."""
 PROFILE = """
 [one]
 plugins = ["levels"]
@@ -47,7 +49,10 @@ def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_a
     write(folder, {"levels.py": LEVELS.format(hidden=1024)})
     started_s = time.monotonic()
     subprocess.run([sys.executable, "-c", "import torch, torchvision"], check=True)
-    budget = "50s" if time.monotonic() - started_s < QUIET_S else "15m"
+    taken_s = time.monotonic() - started_s
+    if taken_s > OVERLOADED_S:
+        pytest.skip(f"other processes keep the cores busy: an interpreter with torch took {taken_s:.0f} s to start")
+    budget = "50s" if taken_s < QUIET_S else "5m"
     arms = ("--baseline", "rev:HEAD", "--candidate", "dir:.", "--profiles", "one.toml", "--profile", "one")
     limits = ("--metric", "step_time", "--budget", budget, "--alpha", "20%", "--out", "out")
     done = subprocess.run(
@@ -55,7 +60,7 @@ def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_a
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=1000,
+        timeout=400,
         check=False,
         env={**os.environ, "GITHUB_ACTIONS": ""},
     )
