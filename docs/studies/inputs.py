@@ -35,7 +35,7 @@ def main(turns: int = 8, batch_size: int = 64) -> None:
             worker.measure(seconds=WARMUP_S, steps_per_round=1, min_rounds=6)
         for _ in range(turns):
             for name, worker in workers.items():
-                for series in worker.measure(seconds=TURN_S, steps_per_round=1, min_rounds=6):
+                for series in worker.measure(seconds=TURN_S, steps_per_round=1, min_rounds=6).series:
                     rounds[name].setdefault(series.metric.name, []).extend(series.values[1:])
     print(f"{'input':<14} {'rounds':>6}  step, median  mean   data wait, median  mean   rest")
     for name, columns in rounds.items():

@@ -74,7 +74,8 @@ def quiet_share(priority: str) -> float:
     """Share of the rounds in which the worker had the core that it asked for."""
     with worker(priority) as (_, forked):
         forked.measure(seconds=0.0, steps_per_round=1, min_rounds=5)
-        series = {one.metric.name: one.values for one in forked.measure(seconds=0.5, steps_per_round=5, min_rounds=20)}
+        rounds = forked.measure(seconds=0.5, steps_per_round=5, min_rounds=20)
+        series = {one.metric.name: one.values for one in rounds.series}
     calm = undisturbed(series["cpu_time"], series["queue_time"])
     return sum(calm) / len(calm)
 
