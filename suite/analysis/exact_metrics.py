@@ -26,13 +26,13 @@ PEAKS = {
 def exact_metrics(surveyed: Iterable[Series]) -> dict[str, float]:
     """Compared metrics by name, of those that instruments measured."""
     found = {one.metric.name: one.values[0] for one in surveyed if one.values}
-    told = {name: found[name] for name in COUNTED if name in found}
+    compared = {name: found[name] for name in COUNTED if name in found}
     for beginning, before in PEAKS.items():
         peaks = [value for name, value in found.items() if name.startswith(beginning)]
         peak = max(peaks, default=0.0) - found.get(before, 0.0)
         if peak > 0:
-            told.setdefault("peak_memory", peak)
-    return told
+            compared.setdefault("peak_memory", peak)
+    return compared
 
 
 def tolerance_of(metric: str, tolerance: float) -> float:

@@ -29,19 +29,19 @@ INK = "currentColor"
 """Text and rules take the page's colour, so that the chart follows light and dark."""
 
 
-def columns(facts: Sequence[CaseFigures]) -> dict[str, Any]:
+def columns(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     """Columns of the chart, in the order of the ranked table, which has the texts.
 
     Levels are indices into `levels`; times are seconds, rounded to what a pixel can show.
     """
-    levels = {factor: names(facts, factor) for factor in ("structure", "optimizer", "execution")}
+    levels = {factor: names(ranked, factor) for factor in ("structure", "optimizer", "execution")}
     places = {factor: {name: place for place, name in enumerate(found)} for factor, found in levels.items()}
     return {
         "levels": levels,
-        **{factor: [places[factor][getattr(one.case, factor)] for one in facts] for factor in levels},
-        "median": [rounded(one.step_time.median) for one in facts],
-        "low": [rounded(one.step_time.low) for one in facts],
-        "high": [rounded(one.step_time.high) for one in facts],
+        **{factor: [places[factor][getattr(one.case, factor)] for one in ranked] for factor in levels},
+        "median": [rounded(one.step_time.median) for one in ranked],
+        "low": [rounded(one.step_time.low) for one in ranked],
+        "high": [rounded(one.step_time.high) for one in ranked],
     }
 
 
@@ -50,19 +50,19 @@ def rounded(value: float) -> float:
     return float(f"{value:.3e}")
 
 
-def names(facts: Sequence[CaseFigures], factor: str) -> list[str]:
+def names(ranked: Sequence[CaseFigures], factor: str) -> list[str]:
     """Measured levels of a factor: structures by their fastest case, others by name.
 
     An order that does not depend on what is shown keeps every level's place and colour.
     """
-    found = dict.fromkeys(str(getattr(one.case, factor)) for one in facts)
+    found = dict.fromkeys(str(getattr(one.case, factor)) for one in ranked)
     return list(found) if factor == "structure" else sorted(found)
 
 
-def specification(facts: Sequence[CaseFigures]) -> dict[str, Any]:
+def specification(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     """Dots with intervals: structure by row, optimizer by colour, execution by shape."""
     alt = altair()
-    structures, optimizers, executions = (names(facts, factor) for factor in ("structure", "optimizer", "execution"))
+    structures, optimizers, executions = (names(ranked, factor) for factor in ("structure", "optimizer", "execution"))
     colours = [PALETTE[place % len(PALETTE)] for place in range(len(optimizers))]
     base = alt.Chart(alt.NamedData("cases")).encode(
         y=alt.Y("structure:N", sort=structures, title=None, scale=alt.Scale(domain=structures)),
@@ -71,7 +71,7 @@ def specification(facts: Sequence[CaseFigures]) -> dict[str, Any]:
             "optimizer:N", title="Optimizer", sort=optimizers, scale=alt.Scale(domain=optimizers, range=colours)
         ),
     )
-    intervals = base.mark_rule(strokeWidth=2).encode(x=time_axis(facts), x2="high:Q")
+    intervals = base.mark_rule(strokeWidth=2).encode(x=time_axis(ranked), x2="high:Q")
     dots = base.mark_point(filled=True, size=46, opacity=1).encode(
         x="median:Q",
         shape=alt.Shape(
@@ -100,10 +100,10 @@ def specification(facts: Sequence[CaseFigures]) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if key not in ("$schema", "datasets")}
 
 
-def time_axis(facts: Sequence[CaseFigures]) -> Any:
+def time_axis(ranked: Sequence[CaseFigures]) -> Any:
     """Axis of step times in seconds, logarithmic for a wide range."""
     alt = altair()
-    low, high = min(one.step_time.low for one in facts), max(one.step_time.high for one in facts)
+    low, high = min(one.step_time.low for one in ranked), max(one.step_time.high for one in ranked)
     labels: dict[str, Any] = {"labelExpr": TIME_LABEL, "labelOverlap": "greedy", "labelSeparation": 10}
     if is_logarithmic(low, high):
         scale = alt.Scale(type="log", domain=[low / MARGIN, high * MARGIN], nice=False)

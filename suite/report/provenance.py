@@ -49,7 +49,7 @@ def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
     times = [Entry("run", header.run_id), Entry("started", header.started_at), Entry("finished", finished)]
     record = [Entry("record", record_path)] if record_path else []
     plan = tuple(plan_entry(key, value) for key, value in asdict(header.plan).items())
-    resumed = tuple(entry(str(number), facts) for number, facts in enumerate(footer.resumed, 1)) if footer else ()
+    resumed = tuple(entry(str(number), one) for number, one in enumerate(footer.resumed, 1)) if footer else ()
     return (
         *times,
         *record,
