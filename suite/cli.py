@@ -26,7 +26,7 @@ from suite.records.redaction import is_asked as is_private
 
 if TYPE_CHECKING:
     from suite.gate.measuring.sides import BothSides
-    from suite.gate.record.store import Gate, Ledger
+    from suite.gate.record.store import GateRecord, Ledger
     from suite.records import Run
 
 
@@ -166,7 +166,7 @@ def gate(options: argparse.Namespace) -> int:
     """Measure both arms, log after each block, write the verdict's files and print it."""
     from suite.gate import output
     from suite.gate.measuring import machine_lock
-    from suite.gate.runner import LiveGate
+    from suite.gate.runner import GateRunner
 
     log = partial(print, "gate:", flush=True)
     warn = cache(lambda text: print(f"stepmark: {text}", file=sys.stderr))  # each sentence once
@@ -176,7 +176,7 @@ def gate(options: argparse.Namespace) -> int:
             warn(ledger.note)
         log(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {ledger.folder}")
         lock = partial(machine_lock.turn, log, warn)
-        verdict = LiveGate(setting, begun, ledger, log, lock).run()
+        verdict = GateRunner(setting, begun, ledger, log, lock).run()
     if is_private(options.private):
         verdict = without_names(verdict, [host_of(begun.planned.environment)])
     for text in output.write(verdict, ledger.folder, warn):
@@ -184,7 +184,7 @@ def gate(options: argparse.Namespace) -> int:
     return verdict.exit_code
 
 
-def gate_of(options: argparse.Namespace) -> tuple[BothSides, Gate, Ledger]:
+def gate_of(options: argparse.Namespace) -> tuple[BothSides, GateRecord, Ledger]:
     """A new gate, or the interrupted one that `--resume` names."""
     from suite.gate import planning
     from suite.options import GATE_OPTIONS, given_options, refuse_with_resume
@@ -192,7 +192,7 @@ def gate_of(options: argparse.Namespace) -> tuple[BothSides, Gate, Ledger]:
     given = given_options(options, GATE_OPTIONS)
     others = {"-k": options.expression, "--out": options.out}
     if options.resume is None:
-        return planning.begin(planning.asked({**given, "expression": options.expression}), options.out)
+        return planning.begin(planning.options_of({**given, "expression": options.expression}), options.out)
     refuse_with_resume(f"--{name}" for name in given)
     refuse_with_resume(flag for flag, value in others.items() if value is not None)
     return planning.resume(options.resume)

@@ -13,12 +13,12 @@ from typing import Any
 from suite.analysis import exact_metrics
 from suite.analysis.thresholds import Thresholds, share, thresholds_of
 from suite.gate.arms import arm as arms
-from suite.gate.arms.arm import Arm, Side
+from suite.gate.arms.arm import Arm, ArmSpec
 from suite.gate.deciding import forecast
 from suite.gate.deciding.attribution import levels_of
-from suite.gate.measuring.block import Setting, can_be_together, start
-from suite.gate.record.store import Gate, Ledger, Planned, read_gate
-from suite.gate.record.values import WHO, Row
+from suite.gate.measuring.block import GateSetup, can_be_together, start
+from suite.gate.record.store import GatePlan, GateRecord, Ledger, read_gate
+from suite.gate.record.values import SIDES, CasePair
 from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile
 from suite.matrix.refusals import refusal
@@ -43,7 +43,7 @@ SAME = "both arms run the same case with the same code"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GateOptions:
     """A gate's options, checked.
 
     Attributes:
@@ -52,8 +52,8 @@ class Asked:
         plan: typed values of a run's plan.
     """
 
-    baseline: Arm
-    candidate: Arm
+    baseline: ArmSpec
+    candidate: ArmSpec
     profile: Profile
     expression: str
     limits: Thresholds
@@ -64,7 +64,7 @@ class Asked:
     seed: int
 
 
-def asked(options: Mapping[str, str | None]) -> Asked:
+def options_of(options: Mapping[str, str | None]) -> GateOptions:
     """Options by name as typed, None or absent where not given -> what was asked for.
 
     Raises:
@@ -76,7 +76,7 @@ def asked(options: Mapping[str, str | None]) -> Asked:
             raise StepmarkError(f"--{name} is missing; allowed: {ARM_PARTS}.")
     plan = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
     seed = plan.pop("order_seed", None)
-    return Asked(
+    return GateOptions(
         baseline=arms.parse(given["baseline"]),
         candidate=arms.parse(given["candidate"]),
         profile=load_profile(given["profile"], given.get("profiles")),
@@ -116,7 +116,7 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
+def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateRecord, Ledger]:
     """Make the arms ready, find the cases, and open a ledger in a folder; without one, in a fresh one.
 
     Raises:
@@ -127,7 +127,7 @@ def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
     selects = selector(wanted.expression)
     sides = made_ready(wanted.baseline, wanted.candidate, wanted.profile)
     plan = Plan(**wanted.plan, order_seed=wanted.seed)
-    setting = Setting(sides, plan, wanted.profile.plugins)
+    setting = GateSetup(sides, plan, wanted.profile.plugins)
     rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides, plan.threads)
     if not rows and not left_out:
         raise StepmarkError(f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}.")
@@ -137,7 +137,7 @@ def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
         raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")
     refuse_too_many(rows, wanted)
     facts, torches = tried(setting)
-    planned = Planned(
+    planned = GatePlan(
         started_at=now(),
         arms=arms.arms_now(sides, torches, setting.plugins),
         rows=tuple(rows),
@@ -153,10 +153,10 @@ def begin(wanted: Asked, folder: Path | None) -> tuple[Setting, Gate, Ledger]:
         environment=facts,
         identical=identical,
     )
-    return setting, Gate(planned), opened(folder, planned)
+    return setting, GateRecord(planned), opened(folder, planned)
 
 
-def opened(folder: Path | None, planned: Planned) -> Ledger:
+def opened(folder: Path | None, planned: GatePlan) -> Ledger:
     """A new ledger in a folder; without one, in a fresh one named after the present second.
 
     Raises:
@@ -168,7 +168,7 @@ def opened(folder: Path | None, planned: Planned) -> Ledger:
         return Ledger.create(fresh, planned)
 
 
-def refuse_too_many(rows: Sequence[Row], wanted: Asked) -> None:
+def refuse_too_many(rows: Sequence[CasePair], wanted: GateOptions) -> None:
     """Raise where the budget has no time for as many blocks as show a regression of any size."""
     if not rows or "step_time" not in wanted.metrics:
         return
@@ -180,10 +180,10 @@ def refuse_too_many(rows: Sequence[Row], wanted: Asked) -> None:
         )
 
 
-def rows_of(cases: Sequence[Case], sides: tuple[Side, Side], threads: int) -> tuple[list[Row], dict[str, str]]:
+def rows_of(cases: Sequence[Case], sides: tuple[Arm, Arm], threads: int) -> tuple[list[CasePair], dict[str, str]]:
     """The pairs of cases that can be compared, each once, and why others cannot."""
     same_code = arms.have_same_code(sides)
-    rows: dict[tuple[Case, Case], Row] = {}
+    rows: dict[tuple[Case, Case], CasePair] = {}
     left_out: dict[str, str] = {}
     names: set[str] = set()
     for case in cases:
@@ -197,7 +197,7 @@ def rows_of(cases: Sequence[Case], sides: tuple[Side, Side], threads: int) -> tu
         if reason:
             left_out.setdefault(name, reason)
         else:
-            rows[pair] = Row(name, *pair, can_be_together(pair, threads))
+            rows[pair] = CasePair(name, *pair, can_be_together(pair, threads))
             names.add(name)
     return list(rows.values()), left_out
 
@@ -207,13 +207,13 @@ def unfit(case: Case) -> str:
     return "cases that learn are no steps that repeat; gate the same case in mode train" if case.mode == LEARN else ""
 
 
-def made_ready(baseline: Arm, candidate: Arm, profile: Profile) -> tuple[Side, Side]:
+def made_ready(baseline: ArmSpec, candidate: ArmSpec, profile: Profile) -> tuple[Arm, Arm]:
     """Both arms, seen from the current folder."""
     here, folder = Path.cwd(), profile.file.parent
     return arms.make_both_ready(baseline, candidate, here, folder)
 
 
-def tried(setting: Setting) -> tuple[dict[str, Any], tuple[str, str]]:
+def tried(setting: GateSetup) -> tuple[dict[str, Any], tuple[str, str]]:
     """Start a process of each side once: facts about the environment, and the version of each side's torch.
 
     Raises:
@@ -235,7 +235,7 @@ def selection_of(profile: Profile) -> dict[str, Any]:
     return {"profile": profile.name, "profiles_file": str(profile.file)}
 
 
-def resume(folder: Path) -> tuple[Setting, Gate, Ledger]:
+def resume(folder: Path) -> tuple[GateSetup, GateRecord, Ledger]:
     """Go on with a gate that was interrupted.
 
     Raises:
@@ -256,7 +256,7 @@ def resume(folder: Path) -> tuple[Setting, Gate, Ledger]:
     return setting, gate, ledger
 
 
-def as_planned(folder: Path, planned: Planned) -> Setting:
+def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     """The arms and plan of an interrupted gate, made ready again.
 
     Raises:
@@ -264,10 +264,10 @@ def as_planned(folder: Path, planned: Planned) -> Setting:
     """
     profile = load_profile(planned.selection["profile"], Path(planned.selection["profiles_file"]))
     choice_of(profile)  # registers the levels of its plug-ins
-    baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in WHO)
+    baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)
-    setting = Setting(sides, planned.plan, profile.plugins)
-    before = tuple(str(planned.arms[who].get("torch")) for who in WHO)
+    setting = GateSetup(sides, planned.plan, profile.plugins)
+    before = tuple(str(planned.arms[who].get("torch")) for who in SIDES)
     refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
     facts, torches = tried(setting)
     found = differences(planned.environment, facts, (*TO_RESUME, *CODE), ignore=NOT_CODE)

@@ -27,13 +27,13 @@ from suite.gate.deciding.forecast import CONTROL_EVERY
 from suite.gate.deciding.modes import COST, modes_of
 from suite.gate.deciding.replay import add_to, again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
-from suite.gate.deciding.verdict_builder import judge
+from suite.gate.deciding.verdict_builder import build_verdict
 from suite.gate.measuring import memory
-from suite.gate.measuring.block import Order, measure_block
+from suite.gate.measuring.block import BlockPlan, measure_block
 from suite.gate.measuring.sides import BothSides
 from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import Gate, Ledger
-from suite.gate.record.values import Block, Kind, Row
+from suite.gate.record.store import GateRecord, Ledger
+from suite.gate.record.values import BlockResult, CasePair, Kind
 from suite.gate.verdict import GateVerdict
 from suite.records.timestamps import now
 
@@ -63,7 +63,7 @@ Clock = Callable[[], float]
 """Seconds since any moment."""
 
 
-class LiveGate:
+class GateRunner:
     """Measures what a ledger's plan wants and its lines do not have yet.
 
     Args:
@@ -78,7 +78,7 @@ class LiveGate:
     def __init__(
         self,
         setting: BothSides,
-        gate: Gate,
+        gate: GateRecord,
         ledger: Ledger,
         show: Callable[[str], object],
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -114,7 +114,7 @@ class LiveGate:
         self._ledger.finish(now())
         self._procedure.finish()
         self.gate.finished = True
-        return judge(self.gate, self._procedure)
+        return build_verdict(self.gate, self._procedure)
 
     def _say_beforehand(self) -> None:
         """Say how many blocks fit, and the smallest slowdown that these can find."""
@@ -253,19 +253,19 @@ class LiveGate:
             self._keep(self._measured("size", [(row, ("bursts",)) for row in rows], MOST_CASE_SECONDS["bursts"]))
             self._show(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
 
-    def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[Row]:
+    def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[CasePair]:
         """The rows that look into suspicions: all of the last control block, where one is of all of them."""
         names = {one.case for one in suspicions}
         if EVERY in names:
             names = {name for block in list(self.gate.of("control"))[-1:] for name in block.told}
         return [row for row in self.gate.planned.rows if row.id in names - self._procedure.dropped]
 
-    def _measured(self, kind: Kind, rows: Sequence[tuple[Row, tuple[Mode, ...]]], seconds: float) -> Block:
-        order = Order(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)
+    def _measured(self, kind: Kind, rows: Sequence[tuple[CasePair, tuple[Mode, ...]]], seconds: float) -> BlockResult:
+        order = BlockPlan(len(self.gate.blocks), kind, rows, seconds, self.gate.planned.seed)
         with self._turn():
             return measure_block(self._setting, order, self._clock_s)
 
-    def _keep(self, block: Block) -> None:
+    def _keep(self, block: BlockResult) -> None:
         self._ledger.block(block)
         self.gate.add(block)
 

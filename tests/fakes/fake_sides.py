@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from suite.analysis.thresholds import Thresholds
 from suite.contracts.probes import STEP_TIME
 from suite.gate.deciding.attribution import levels_of
-from suite.gate.record.store import Planned
-from suite.gate.record.values import COMPARING, Kind, Row
+from suite.gate.record.store import GatePlan
+from suite.gate.record.values import COMPARING, CasePair, Kind
 from suite.records import Case, Metric, Plan, Rounds, Series
 from suite.registry import load_levels
 from suite.runner.worker_handle import BarrierEnd, WorkerFailed, WorkerLost
@@ -22,7 +22,7 @@ load_levels()
 CPU = Metric("cpu_time", "s", "lower", "Time on cores.")
 QUEUE = Metric("queue_time", "s", "lower", "Time spent queueing.")
 CASES = [Case(structure, optimizer, "cpu") for structure in ("seed_cnn", "mlp_d2w128") for optimizer in ("sgd", "adam")]
-ROWS = tuple(Row(case.id, case, case, together=True) for case in CASES)
+ROWS = tuple(CasePair(case.id, case, case, together=True) for case in CASES)
 STEP_S = 0.01
 
 
@@ -38,7 +38,7 @@ class Request(NamedTuple):
 
 @dataclass
 class FakeSides:
-    """Stands in for `suite.gate.measuring.block.Setting`.
+    """Stands in for `suite.gate.measuring.block.GateSetup`.
 
     Attributes:
         slower: relative slowdown of a case's candidate.
@@ -179,9 +179,9 @@ def lost() -> WorkerLost:
     return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
 
 
-def planned(**changes: Any) -> Planned:
+def planned(**changes: Any) -> GatePlan:
     """A plan for `ROWS`."""
-    plan = Planned(
+    plan = GatePlan(
         started_at="2026-01-01T00:00:00+00:00",
         arms={"baseline": {"text": "rev:a"}, "candidate": {"text": "dir:."}},
         rows=ROWS,

@@ -17,13 +17,13 @@ from xml.etree import ElementTree
 import pytest
 
 from suite.gate.arms.arm import make_ready, parse
-from suite.gate.measuring.block import Order, Setting, can_be_together, halves_of, measure_block
+from suite.gate.measuring.block import BlockPlan, GateSetup, can_be_together, halves_of, measure_block
 from suite.gate.measuring.memory import measure_memory
 from suite.gate.measuring.pair import OneFailed, measure
 from suite.gate.planning import METRICS
 from suite.gate.record.paired_rounds import ratio_of
 from suite.gate.record.store import read_gate
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 from suite.machine.affinity import allowed_cores
 from suite.machine.cuda import cuda_devices
 from suite.records import Case, Plan
@@ -62,10 +62,10 @@ def of_tiny(*arguments: str) -> tuple[str, ...]:
 )
 def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(together, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
-    setting = Setting((side, side), Plan(threads=1), ())
+    setting = GateSetup((side, side), Plan(threads=1), ())
     mode = "together" if together else "bursts"
-    rows = [(Row(CASE.id, CASE, CASE, together), (mode,))]
-    block = measure_block(setting, Order(0, "comparison", rows, 0.2, seed=1))
+    rows = [(CasePair(CASE.id, CASE, CASE, together), (mode,))]
+    block = measure_block(setting, BlockPlan(0, "comparison", rows, 0.2, seed=1))
     told = block.told[CASE.id][mode]
     assert told.reason == ""
     paired = told.paired
@@ -81,7 +81,7 @@ def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(togethe
 @pytest.mark.slow
 def test_a_worker_that_is_killed_while_both_are_measured_together_is_lost_and_the_other_does_not_wait(place, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
-    setting, chance = Setting((side, side), Plan(threads=1, case_timeout=20.0), ()), random.Random(1)
+    setting, chance = GateSetup((side, side), Plan(threads=1, case_timeout=20.0), ()), random.Random(1)
     with contextlib.ExitStack() as stack:
         launchers = [stack.enter_context(launcher) for launcher in setting.launchers("comparison", chance)]
         first, second = (launcher.fork(CASE) for launcher in launchers)
@@ -99,9 +99,9 @@ def test_sides_that_share_a_device_take_turns_and_their_memory_is_that_of_the_de
     case = Case("seed_cnn", "sgd", "cuda")
     assert not can_be_together((case, case), threads=1)
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
-    setting = Setting((side, side), Plan(threads=1), ())
-    row = Row(case.id, case, case, together=False)
-    block = measure_block(setting, Order(0, "comparison", [(row, ("bursts",))], 0.5, seed=1))
+    setting = GateSetup((side, side), Plan(threads=1), ())
+    row = CasePair(case.id, case, case, together=False)
+    block = measure_block(setting, BlockPlan(0, "comparison", [(row, ("bursts",))], 0.5, seed=1))
     told = block.told[case.id]["bursts"]
     assert told.reason == ""
     assert abs(ratio_of(told.paired).log_ratio) < 0.2
@@ -113,7 +113,7 @@ def test_two_workers_of_one_block_have_memory_laid_out_by_chance(tmp_path):
     """Fresh processes, not forks of one: their environments differ in length, their hash seed is the same."""
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     chance = random.Random(3)
-    launchers = Setting((side, side), Plan(), ()).launchers("comparison", chance)
+    launchers = GateSetup((side, side), Plan(), ()).launchers("comparison", chance)
     own = [dict(launcher._origin.variables) for launcher in launchers]
     assert own[0]["PYTHONHASHSEED"] == own[1]["PYTHONHASHSEED"]
     assert own[0]["STEPMARK_PADDING"] != own[1]["STEPMARK_PADDING"]

@@ -9,18 +9,18 @@ import pytest
 from scipy import stats
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.deciding.attribution import EVERY, explained, levels_of
+from suite.gate.deciding.attribution import EVERY, attribute, levels_of
 from suite.gate.deciding.forecast import CHANCE, smallest
 from suite.gate.deciding.procedure import Procedure
 from suite.gate.deciding.statistics import spending
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 from suite.records import Case
 from tests.conftest import PROJECT
 
 STUDY = PROJECT / "docs" / "studies" / "gate" / "error.py"
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
 ROWS = [
-    Row(case.id, case, case, together=True)
+    CasePair(case.id, case, case, together=True)
     for case in (Case(f"net{number}", optimizer, "cpu") for number in range(4) for optimizer in OPTIMIZERS)
 ]
 NAMES = [row.id for row in ROWS]
@@ -57,7 +57,7 @@ def run(
 
 
 def found(procedure: Procedure, verdict: str) -> set[str]:
-    return {name for name, settled in procedure.settled.items() if settled.verdict == verdict}
+    return {name for name, settled in procedure.decisions.items() if settled.verdict == verdict}
 
 
 @pytest.mark.parametrize("draw", [normal, heavy])
@@ -99,14 +99,14 @@ def test_a_slowdown_of_three_percent_in_one_case_is_that_case():
     for seed in range(20):
         procedure = run(np.random.default_rng(seed), {NAMES[5]: 0.03})
         assert found(procedure, "regression") >= {NAMES[5]}
-        assert procedure.explained(procedure.known())[NAMES[5]] == NAMES[5]
+        assert procedure.attribute(procedure.known())[NAMES[5]] == NAMES[5]
         assert [one for one in found(procedure, "regression") if one in NAMES] == [NAMES[5]]
 
 
 def test_a_slowdown_that_the_first_look_leaves_open_is_found_at_a_later_look():
     """24 cases, one slower by twice the tolerance: most gates need a second or third look at it."""
     rows = [
-        Row(f"{name} {more}", row.baseline, row.candidate, together=True)
+        CasePair(f"{name} {more}", row.baseline, row.candidate, together=True)
         for row in ROWS
         for name in [row.id]
         for more in "ab"
@@ -128,7 +128,7 @@ def test_a_slowdown_of_every_case_of_one_optimizer_is_the_optimizers():
     adam = [row.id for row in ROWS if row.baseline.optimizer == "adam"]
     for seed in range(20):
         procedure = run(np.random.default_rng(seed), dict.fromkeys(adam, 0.03))
-        explanations = procedure.explained(procedure.known())
+        explanations = procedure.attribute(procedure.known())
         assert {explanations[name] for name in found(procedure, "regression")} == {"optimizer adam"}
         assert found(procedure, "regression") >= set(adam)
 
@@ -139,11 +139,11 @@ def test_a_case_that_seems_slower_with_its_level_is_not_called_no_change_when_th
     left = 0
     for seed in range(10):
         procedure = run(np.random.default_rng(seed), dict.fromkeys(adam, 0.03), spread=0.009, most=10)
-        if "optimizer adam" in procedure.settled:
+        if "optimizer adam" in procedure.decisions:
             known = procedure.known()
             open_ones = [name for name in adam if name not in found(procedure, "regression")]
-            assert all(known[name].slower > 0.05 for name in open_ones if name in procedure.settled)
-            left += sum(name not in procedure.settled for name in open_ones)
+            assert all(known[name].slower > 0.05 for name in open_ones if name in procedure.decisions)
+            left += sum(name not in procedure.decisions for name in open_ones)
     assert left > 0
 
 
@@ -157,21 +157,21 @@ def test_a_level_of_which_every_case_is_slower_by_itself_is_slower_too():
         procedure.add(
             {one: (one in adam) * 0.05 + off.get(one, 0.0) + 0.004 * normal(chance) for one in procedure.open}
         )
-    assert procedure.settled[adam[1]].blocks == 10
-    assert procedure.settled[adam[0]].blocks > 10, "so that the level cannot be tested by itself any more"
+    assert procedure.decisions[adam[1]].blocks == 10
+    assert procedure.decisions[adam[0]].blocks > 10, "so that the level cannot be tested by itself any more"
     assert found(procedure, "regression") >= {*adam, "optimizer adam"}
-    assert set(procedure.explained(procedure.known()).values()) == {"optimizer adam"}
+    assert set(procedure.attribute(procedure.known()).values()) == {"optimizer adam"}
 
 
 def test_a_slowdown_of_everything_is_that_of_all_cases():
     procedure = run(np.random.default_rng(4), dict.fromkeys(NAMES, 0.04))
-    assert set(procedure.explained(procedure.known()).values()) == {EVERY}
+    assert set(procedure.attribute(procedure.known()).values()) == {EVERY}
 
 
 def test_a_speed_up_is_an_improvement_and_no_regression():
     procedure = run(np.random.default_rng(6), {NAMES[2]: -0.05})
     assert found(procedure, "improvement") & set(NAMES) == {NAMES[2]}
-    assert set(procedure.explained(procedure.known(), "improvement").values()) == {NAMES[2]}
+    assert set(procedure.attribute(procedure.known(), "improvement").values()) == {NAMES[2]}
     assert not found(procedure, "regression")
 
 
@@ -191,7 +191,7 @@ def test_a_slowdown_by_the_margin_is_hardly_ever_called_no_change():
 def test_too_few_blocks_settle_no_regression_and_say_what_is_ruled_out():
     procedure = run(np.random.default_rng(12), {NAMES[0]: 0.30}, most=4)
     assert not found(procedure, "regression"), "four signs cannot show it at 1 %"
-    assert NAMES[0] not in procedure.settled
+    assert NAMES[0] not in procedure.decisions
     assert 0.28 < math.expm1(procedure.known()[NAMES[0]].below(0.05)) < 0.45
 
 
@@ -201,7 +201,7 @@ def test_fewer_than_seven_blocks_show_no_slowdown_of_any_size_and_pass_none(bloc
     assert spending.fewest(LIMITS.alpha, len(NAMES)) == 7
     ended = [run(np.random.default_rng(seed), {NAMES[0]: 0.5}, spread=0.002, most=blocks) for seed in range(5)]
     assert sum(NAMES[0] in found(procedure, "regression") for procedure in ended) == found_in
-    assert all(bool(procedure.settled) == bool(found_in) for procedure in ended)
+    assert all(bool(procedure.decisions) == bool(found_in) for procedure in ended)
 
 
 @pytest.mark.parametrize("noise", [0.008, 0.02])
@@ -225,7 +225,7 @@ def test_a_decided_case_leaves_the_blocks_and_keeps_its_verdict():
     procedure = run(np.random.default_rng(14), {NAMES[0]: math.log1p(0.012)}, spread=0.006)
     blocks = {name: procedure.known()[name].blocks for name in NAMES}
     assert blocks[NAMES[1]] == 10
-    assert procedure.settled[NAMES[1]].blocks == 10
+    assert procedure.decisions[NAMES[1]].blocks == 10
 
 
 def test_a_block_without_a_ratio_for_a_case_is_not_counted():
@@ -243,7 +243,7 @@ def test_a_case_that_is_dropped_is_neither_measured_nor_judged():
     chance = np.random.default_rng(1)
     while procedure.open:
         procedure.add({name: 0.002 * normal(chance) for name in procedure.open})
-    assert NAMES[0] not in procedure.settled
+    assert NAMES[0] not in procedure.decisions
 
 
 def test_one_case_alone_is_judged_by_its_own_noise():
@@ -288,13 +288,13 @@ def test_levels_are_sets_of_cases_that_differ():
 def test_one_case_explains_what_it_does_to_the_mean_of_its_levels():
     means = {"a": 0.10, "b": 0.0, "c": 0.0, "d": 0.0}
     levels = {"all": ("a", "b", "c", "d"), "pair": ("a", "b")}
-    assert explained(["all", "pair", "a"], means, levels, 0.01) == {"a": "a", "all": "a", "pair": "a"}
+    assert attribute(["all", "pair", "a"], means, levels, 0.01) == {"a": "a", "all": "a", "pair": "a"}
 
 
 def test_two_slowdowns_are_two_explanations_the_larger_first():
     means = {"a": 0.10, "b": 0.03, "c": 0.03, "d": 0.03}
     levels = {"three": ("b", "c", "d")}
-    assert list(explained(["b", "three", "a"], means, levels, 0.01).items()) == [
+    assert list(attribute(["b", "three", "a"], means, levels, 0.01).items()) == [
         ("a", "a"),
         ("three", "three"),
         ("b", "three"),

@@ -11,11 +11,11 @@ import pytest
 
 from suite.gate.deciding.control import EARLY
 from suite.gate.deciding.effect_sizes import BLOCKS
-from suite.gate.deciding.verdict_builder import judge
+from suite.gate.deciding.verdict_builder import build_verdict
 from suite.gate.formats import table
 from suite.gate.formats.sentences import sentence
-from suite.gate.record.store import LEDGER_NAME, Gate, Ledger, read_gate
-from suite.gate.runner import LiveGate
+from suite.gate.record.store import LEDGER_NAME, GateRecord, Ledger, read_gate
+from suite.gate.runner import GateRunner
 from suite.gate.verdict import GateVerdict
 from suite.records import StepmarkError
 from suite.runner.worker_handle import WorkerFailed
@@ -31,7 +31,7 @@ def gated(tmp_path):
     def run(sides: FakeSides, clock_s: Callable[[], float] = monotonic, **changes: object) -> GateVerdict:
         wanted = planned(**changes)
         with Ledger.create(tmp_path / "gate", wanted) as ledger:
-            return LiveGate(sides, Gate(wanted), ledger, lambda _: None, clock_s=clock_s).run()
+            return GateRunner(sides, GateRecord(wanted), ledger, lambda _: None, clock_s=clock_s).run()
 
     return run
 
@@ -77,8 +77,10 @@ def test_a_case_that_is_not_shown_to_be_slower_with_its_level_is_inconclusive_an
 
     wanted = planned(metrics=("step_time",))
     with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
-        LiveGate(FakeSides(slower=slower, noise=0.01, before_block=stop), Gate(wanted), ledger, lambda _: None).run()
-    verdict = judge(read_gate(tmp_path / "gate"))
+        GateRunner(
+            FakeSides(slower=slower, noise=0.01, before_block=stop), GateRecord(wanted), ledger, lambda _: None
+        ).run()
+    verdict = build_verdict(read_gate(tmp_path / "gate"))
     first = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
     assert "all cases" in verdict.culprits
     assert first.verdict == "inconclusive"
@@ -114,7 +116,7 @@ def test_a_speed_up_is_an_improvement_and_ends_with_0(gated):
 
 def test_a_stored_gate_gives_the_same_verdict_again(gated, tmp_path):
     verdict = gated(FakeSides(slower={FIRST: 0.05}))
-    again = judge(read_gate(tmp_path / "gate"))
+    again = build_verdict(read_gate(tmp_path / "gate"))
     assert asdict(again) == asdict(verdict)
 
 
@@ -126,18 +128,18 @@ def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
             raise KeyboardInterrupt
 
     with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
-        LiveGate(FakeSides(before_block=stop), Gate(wanted), ledger, lambda _: None).run()
+        GateRunner(FakeSides(before_block=stop), GateRecord(wanted), ledger, lambda _: None).run()
     file = tmp_path / "gate" / LEDGER_NAME
     file.write_bytes(file.read_bytes() + b'{"kind": "comparison", "torn')
     so_far = read_gate(tmp_path / "gate")
     assert not so_far.finished
-    assert judge(so_far).interrupted
-    assert judge(so_far).exit_code == 11
+    assert build_verdict(so_far).interrupted
+    assert build_verdict(so_far).exit_code == 11
     measured = len(so_far.blocks)
     assert measured == 5
     sides = FakeSides()
     with Ledger(tmp_path / "gate") as ledger:
-        verdict = LiveGate(sides, so_far, ledger, lambda _: None).run()
+        verdict = GateRunner(sides, so_far, ledger, lambda _: None).run()
     assert verdict.exit_code == 0
     assert len(read_gate(tmp_path / "gate").blocks) == 13
     assert sides.blocks + 1 == 13 - measured, "nothing was measured twice, memory included"
@@ -269,8 +271,8 @@ def test_a_suspicion_that_there_was_no_time_to_look_into_leaves_the_verdict_open
     with pytest.raises(KeyboardInterrupt):
         gated(FakeSides(off={(6, 1, FIRST): 0.052, (11, 1, FIRST): 0.048}, before_block=stop))
     so_far = read_gate(tmp_path / "gate")
-    assert judge(so_far).control_alarm == ""
-    over = judge(replace(so_far, finished=True))
+    assert build_verdict(so_far).control_alarm == ""
+    over = build_verdict(replace(so_far, finished=True))
     assert "which there was no time to look into" in over.control_alarm
     assert over.exit_code == 11
 
@@ -296,7 +298,7 @@ def test_a_large_change_has_its_size_measured_in_turns_and_its_verdict_from_both
     assert first.judged_change == pytest.approx(0.3, abs=0.02)
     assert first.candidate_median / first.baseline_median == pytest.approx(1.3, abs=0.02)
     assert "regression, size measured in turns" in table.render(verdict)
-    as_judged = judge(replace(gate, blocks=[block for block in gate.blocks if block.kind != "size"])).cases[0]
+    as_judged = build_verdict(replace(gate, blocks=[block for block in gate.blocks if block.kind != "size"])).cases[0]
     assert (as_judged.size, as_judged.change) == ("at once", first.judged_change)
     assert "makes it look smaller by about a tenth" in table.render(replace(verdict, cases=(as_judged,)))
 
@@ -315,14 +317,14 @@ def test_a_gate_whose_blocks_take_too_long_to_show_anything_says_what_would_do_a
     assert len(list(read_gate(tmp_path / "gate").of("comparison"))) == 1
     assert verdict.exit_code == 11
     assert "can show no regression of any size; allowed: --budget" in sentence(verdict)
-    assert asdict(judge(read_gate(tmp_path / "gate"))) == asdict(verdict)
+    assert asdict(build_verdict(read_gate(tmp_path / "gate"))) == asdict(verdict)
 
 
 def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one(tmp_path):
     said: list[str] = []
     wanted = planned()
     with Ledger.create(tmp_path / "gate", wanted) as ledger:
-        LiveGate(FakeSides(), Gate(wanted), ledger, said.append).run()
+        GateRunner(FakeSides(), GateRecord(wanted), ledger, said.append).run()
     first = next(place for place, text in enumerate(said) if text.startswith("block 1"))
     assert "blocks of all cases fit in the" in said[first - 1]
     assert "they find a slowdown of " in said[first - 1]
@@ -382,7 +384,7 @@ def test_every_block_and_reading_takes_the_machine_lock_anew(tmp_path):
 
     wanted = planned()
     with Ledger.create(tmp_path / "gate", wanted) as ledger:
-        LiveGate(FakeSides(before_block=measured), Gate(wanted), ledger, lambda _: None, turn).run()
+        GateRunner(FakeSides(before_block=measured), GateRecord(wanted), ledger, lambda _: None, turn).run()
     gate = read_gate(tmp_path / "gate")
     assert turns == ["taken", "measured", "given back"] * (len(gate.blocks) + len(gate.readings))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.attribution import levels_of as explaining
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 from suite.matrix.cases import matrix_of
 from suite.matrix.designs import Choice, choose, greedy_cover, is_design
 from suite.matrix.profiles import load_profile
@@ -345,5 +345,5 @@ def test_each_factor_can_explain_a_slowdown(name):
     first = Case("one", "sgd", "cpu", mode=LEARN)
     levels = [first, replace(first, **{name: {"epochs": 3, "batch_size": 3, "image_size": 3}.get(name, "other")})]
     cases = [replace(one, seed=seed) for one in levels for seed in (0, 1)]
-    named = explaining([Row(case.id, case, case, False) for case in cases])
+    named = explaining([CasePair(case.id, case, case, False) for case in cases])
     assert set(named) == {EVERY, *(f"{name} {getattr(one, name)}" for one in levels)}

@@ -51,7 +51,7 @@ def gate(correlation: float, cases: int, shared: float, seed: int) -> tuple[bool
         values, still = noise[procedure.blocks], set(procedure.open)
         procedure.add({name: values[place] for place, name in enumerate(names) if name in still})
     procedure.finish()
-    alarm = any(one.verdict == "regression" for one in procedure.settled.values())
+    alarm = any(one.verdict == "regression" for one in procedure.decisions.values())
     return alarm, is_dependent(procedure.resemblance())
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 from suite.records import Case
 
 GATES = 1000
@@ -75,10 +75,10 @@ class Counted:
     blocks: float
 
 
-def rows_of(number: int) -> list[Row]:
+def rows_of(number: int) -> list[CasePair]:
     """As many cases, of four optimizers each."""
     cases = [Case(f"net{index // 4}", OPTIMIZERS[index % 4], "cpu") for index in range(number)]
-    return [Row(case.id, case, case, together=True) for case in cases]
+    return [CasePair(case.id, case, case, together=True) for case in cases]
 
 
 def gate(condition: Condition, seed: int) -> tuple[set[str], set[str], float, int]:
@@ -104,11 +104,11 @@ def gate(condition: Condition, seed: int) -> tuple[set[str], set[str], float, in
     edge = math.log1p(limits.tolerance) + 1e-12
     wrong = {
         name
-        for name, one in procedure.settled.items()
+        for name, one in procedure.decisions.items()
         if (one.verdict == "regression" and means[name] <= edge)
         or (one.verdict == "improvement" and means[name] >= -edge)
     }
-    found = sum(name in procedure.settled and procedure.settled[name].verdict == "regression" for name in slower)
+    found = sum(name in procedure.decisions and procedure.decisions[name].verdict == "regression" for name in slower)
     cases = wrong & set(names)
     return cases, wrong - cases, found / max(len(slower), 1), procedure.blocks
 

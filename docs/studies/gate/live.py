@@ -28,7 +28,7 @@ from dose import counts_of, measured
 from parts import Part
 from suite.gate.deciding.replay import log_ratios
 from suite.gate.planning import seconds_of
-from suite.gate.record.store import Gate, read_gate
+from suite.gate.record.store import GateRecord, read_gate
 from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.records import StepmarkError
@@ -159,7 +159,7 @@ def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
     }
 
 
-def surroundings(gate: Gate) -> dict[str, float]:
+def surroundings(gate: GateRecord) -> dict[str, float]:
     """Load of other processes, median over the blocks."""
     found: dict[str, list[float]] = {}
     for block in gate.of("comparison"):

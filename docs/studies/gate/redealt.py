@@ -25,7 +25,7 @@ from live import RAW
 from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 from suite.records import Case
 
 GATES = 1000
@@ -111,7 +111,7 @@ def gate(number: int, blocks: Sequence[Block], change: Change, most: int) -> tup
     """One made gate: whether it alarmed falsely, caught what is slower, passed any of it, and after how many blocks."""
     chance = random.Random(number)  # noqa: S311 - blocks are dealt
     names = sorted(blocks[0])
-    rows = [Row(name, case_of(name), case_of(name), together=True) for name in names]
+    rows = [CasePair(name, case_of(name), case_of(name), together=True) for name in names]
     procedure = Procedure(names, levels_of(rows), Thresholds(), number)
     victims = victims_of(change, procedure, number)
     shift = {name: math.log1p(change.effect) if name in victims else 0.0 for name in names}
@@ -119,11 +119,11 @@ def gate(number: int, blocks: Sequence[Block], change: Change, most: int) -> tup
         block, sign = chance.choice(blocks), chance.choice((1, -1))
         procedure.add({name: sign * block[name] + shift[name] for name in procedure.open})
     procedure.finish()
-    slowed = {name for name, one in procedure.settled.items() if one.verdict == "regression"}
+    slowed = {name for name, one in procedure.decisions.items() if one.verdict == "regression"}
     slower = set(victims) if change.effect > procedure.limits.tolerance else set()
     level = {name for name, members in procedure.levels.items() if set(members) == slower}
     touched = {name for name, members in procedure.levels.items() if slower & set(members)}
-    passed = any(procedure.settled[one].verdict == "no change" for one in victims if one in procedure.settled)
+    passed = any(procedure.decisions[one].verdict == "no change" for one in victims if one in procedure.decisions)
     return bool(slowed - slower - touched), bool(slowed & (level or slower)), passed, procedure.blocks
 
 

@@ -14,20 +14,20 @@ from redealt import case_of
 from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.deciding.procedure import Procedure
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 
 
 def called(trial: Trial) -> dict[str, str]:
     """The verdict on each case and level, by name."""
     names = sorted(one["name"] for one in step_times(trial))
-    rows = [Row(name, case_of(name), case_of(name), together=True) for name in names]
+    rows = [CasePair(name, case_of(name), case_of(name), together=True) for name in names]
     procedure = Procedure(names, levels_of(rows), Thresholds(), trial["seed"])
     for block in trial["comparison"]:
         if procedure.open:
             ratios = {name: block.get(name) for name in procedure.open}
             procedure.add({name: math.nan if ratio is None else ratio for name, ratio in ratios.items()})
     procedure.finish()
-    return {name: one.verdict for name, one in procedure.settled.items()}
+    return {name: one.verdict for name, one in procedure.decisions.items()}
 
 
 def found(trial: Trial) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.gate.arms import checkouts, code_ownership, interpreters
-from suite.gate.record.values import WHO
+from suite.gate.record.values import SIDES
 from suite.options import ARM_PARTS
 from suite.provenance import code_identity
 from suite.records import Case, StepmarkError
@@ -36,7 +36,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class ArmSpec:
     """What a user asked for.
 
     Attributes:
@@ -60,7 +60,7 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Arm:
     """An arm made ready.
 
     Attributes:
@@ -69,13 +69,13 @@ class Side:
         tree: hash of its code where that is exactly what a commit holds; else None.
     """
 
-    arm: Arm
+    arm: ArmSpec
     origin: Origin
     facts: dict[str, Any]
     tree: str | None
 
 
-def parse(text: str) -> Arm:
+def parse(text: str) -> ArmSpec:
     """An arm from its text.
 
     Raises:
@@ -106,7 +106,7 @@ def parse(text: str) -> Arm:
     for factor in levels:
         if factor not in SETTABLE:
             raise StepmarkError(f"arm {text!r}: factor {factor!r} is not known; allowed: {', '.join(SETTABLE)}.")
-    return Arm(text, single.get("rev"), single.get("dir"), single.get("python"), levels, variables)
+    return ArmSpec(text, single.get("rev"), single.get("dir"), single.get("python"), levels, variables)
 
 
 def assign(to: dict[str, str], text: str, value: str, allowed: str) -> None:
@@ -121,7 +121,7 @@ def assign(to: dict[str, str], text: str, value: str, allowed: str) -> None:
     to[name] = said
 
 
-def make_both_ready(baseline: Arm, candidate: Arm, here: Path, profile_folder: Path) -> tuple[Side, Side]:
+def make_both_ready(baseline: ArmSpec, candidate: ArmSpec, here: Path, profile_folder: Path) -> tuple[Arm, Arm]:
     """Both arms, each watched for code of the other; raises as `make_ready` does."""
     sides = make_ready(baseline, here, profile_folder), make_ready(candidate, here, profile_folder)
     watched = [dict(side.origin.watched or {}) for side in sides]
@@ -133,7 +133,7 @@ def make_both_ready(baseline: Arm, candidate: Arm, here: Path, profile_folder: P
     return first, second
 
 
-def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
+def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     """Check the arm's revision out, make its environment where its lock is another one, and find its code.
 
     Args:
@@ -172,15 +172,15 @@ def make_ready(arm: Arm, here: Path, profile_folder: Path) -> Side:
         code_ownership.watched(roots, folder, suite, has),
     )
     state = checkouts.state_of(folder)
-    return Side(arm, origin, facts_of(arm, state, origin, has, note), state.tree)
+    return Arm(arm, origin, facts_of(arm, state, origin, has, note), state.tree)
 
 
-def as_here(arm: Arm, here: Path, top: Path | None) -> Side:
+def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
     """An arm with the code and the interpreter that are here."""
     has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here, is_named=False)
     roots = code_ownership.roots_of(top, None, (), has["free"])
     origin = Origin(variables=arm.variables, watched=code_ownership.watched(roots, top, Origin().suite, has))
-    return Side(arm, origin, facts_of(arm, state, origin, has), state.tree)
+    return Arm(arm, origin, facts_of(arm, state, origin, has), state.tree)
 
 
 def projects_of(top: Path | None) -> list[str]:
@@ -205,14 +205,14 @@ def checkout_of(folder: str | None, here: Path, top: Path | None) -> Path:
     return its_top
 
 
-def refuse_unknown_levels(arm: Arm) -> None:
+def refuse_unknown_levels(arm: ArmSpec) -> None:
     """Raise where a level that the arm sets is not registered; the profile's plug-ins are imported before."""
     for factor, level in arm.levels.items():
         REGISTRIES[factor][level]
 
 
 def facts_of(
-    arm: Arm, state: checkouts.State, origin: Origin, has: Mapping[str, Any], note: str = ""
+    arm: ArmSpec, state: checkouts.State, origin: Origin, has: Mapping[str, Any], note: str = ""
 ) -> dict[str, Any]:
     """What an arm turned out to be; under `identity`, what has to be the same for its gate to be resumed.
 
@@ -238,10 +238,10 @@ def facts_of(
     }
 
 
-def arms_now(sides: Sequence[Side], torches: Sequence[str], plugins: Sequence[str]) -> dict[str, dict[str, Any]]:
+def arms_now(sides: Sequence[Arm], torches: Sequence[str], plugins: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What both arms are, by side, with the hashes of the plug-ins' files that each has, and its torch."""
     found: dict[str, dict[str, Any]] = {}
-    for who, side, torch in zip(WHO, sides, torches, strict=True):
+    for who, side, torch in zip(SIDES, sides, torches, strict=True):
         files = code_identity.of_plugins(plugins, side.origin.path or None)
         found[who] = {**side.facts, "torch": torch, IDENTITY: {**side.facts[IDENTITY], "plugins": files}}
     return found
@@ -254,7 +254,7 @@ def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return differences({"arms": before}, {"arms": known}, ("arms",), ignore=besides)
 
 
-def have_same_code(sides: Sequence[Side]) -> bool:
+def have_same_code(sides: Sequence[Arm]) -> bool:
     """Whether the same case is the same thing on both sides: same code, interpreter and variables."""
     first, second = (one.origin for one in sides)
     same_tree = sides[0].tree is not None and sides[0].tree == sides[1].tree

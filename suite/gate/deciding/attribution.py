@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from suite.gate.record.values import Row
+from suite.gate.record.values import CasePair
 from suite.records.factors import NAMES
 
 EVERY = "all cases"
 
 
-def levels_of(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+def levels_of(rows: Sequence[CasePair]) -> dict[str, tuple[str, ...]]:
     """Name -> ids of the rows that have a level in common, by the baseline's case: levels of two cases at least, each
     set of cases once; and all cases.
     """
@@ -26,7 +26,7 @@ def levels_of(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
     return {name: members for members, name in found.items()}
 
 
-def explained(
+def attribute(
     slowed: Collection[str], means: Mapping[str, float], levels: Mapping[str, Sequence[str]], least: float
 ) -> dict[str, str]:
     """Each that is slowed -> what explains it, itself where nothing else does; the largest explanation first.

@@ -11,7 +11,7 @@ import numpy as np
 
 from suite.analysis.thresholds import Thresholds
 from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import Gate
+from suite.gate.record.store import GateRecord
 
 BESIDE = ("others_cores", "stolen_share", "throttled_share")
 """Metrics of `suite.machine.interference` that a verdict tells."""
@@ -38,7 +38,7 @@ class Circumstances(TypedDict):
     beside: dict[str, tuple[float, float]]
 
 
-def circumstances(gate: Gate, modes: Mapping[str, Mode]) -> Circumstances:
+def circumstances(gate: GateRecord, modes: Mapping[str, Mode]) -> Circumstances:
     """What a gate compared, and how it was measured.
 
     Args:
@@ -66,7 +66,7 @@ def circumstances(gate: Gate, modes: Mapping[str, Mode]) -> Circumstances:
     }
 
 
-def noise_of(gate: Gate) -> float | None:
+def noise_of(gate: GateRecord) -> float | None:
     """Standard deviation of a block's log ratio, in the middle of the cases."""
     rows = [block.log_ratios for block in gate.of("comparison")]
     by_case = [
@@ -76,14 +76,14 @@ def noise_of(gate: Gate) -> float | None:
     return median(found) if found else None
 
 
-def discarded_share(gate: Gate) -> float:
+def discarded_share(gate: GateRecord) -> float:
     """Share of the pieces, of both sides, that were left out since one of them queued for a core."""
     ratios = [told.ratio for block in gate.of("comparison") for told in block.pairs.values() if told.ratio]
     taken = sum(ratio.taken for ratio in ratios)
     return 1 - sum(ratio.pieces for ratio in ratios) / taken if taken else 0.0
 
 
-def beside(gate: Gate) -> dict[str, tuple[float, float]]:
+def beside(gate: GateRecord) -> dict[str, tuple[float, float]]:
     """What others did to the machine: in the middle of the blocks that compare the sides, and in the worst of them."""
     found: dict[str, list[float]] = {}
     for block in gate.of("comparison"):
@@ -92,7 +92,7 @@ def beside(gate: Gate) -> dict[str, tuple[float, float]]:
     return {name: (median(found[name]), max(found[name])) for name in BESIDE if found.get(name)}
 
 
-def machine_of(gate: Gate) -> str:
+def machine_of(gate: GateRecord) -> str:
     """The processor and its cores, in words."""
     machine = gate.planned.environment.get("machine", {})
     return f"{machine.get('processor', 'unknown processor')}, {machine.get('cores_usable', '?')} cores"

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.gate.deciding.procedure import Known, Procedure, estimates
+from suite.gate.deciding.procedure import Effect, Procedure, estimates
 from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import Gate
-from suite.gate.record.values import Row
+from suite.gate.record.store import GateRecord
+from suite.gate.record.values import CasePair
 from suite.gate.verdict import Size
 
 Values = NDArray[np.float64]
@@ -29,22 +29,22 @@ FEWEST = 3
 """Blocks in turns that make a size."""
 
 
-def wanted(gate: Gate, procedure: Procedure, modes: Mapping[str, Mode]) -> list[Row]:
+def wanted(gate: GateRecord, procedure: Procedure, modes: Mapping[str, Mode]) -> list[CasePair]:
     """Rows whose change is shown, large, and measured at once."""
     known = procedure.known() if procedure.blocks else {}
     return [
         row
         for row in gate.planned.rows
-        if row.id in procedure.settled
-        and procedure.settled[row.id].verdict in ("regression", "improvement")
+        if row.id in procedure.decisions
+        and procedure.decisions[row.id].verdict in ("regression", "improvement")
         and abs(known[row.id].mean) > LARGE
         and modes[row.id] == "together"
     ]
 
 
 def sizes(
-    gate: Gate, procedure: Procedure, known: Mapping[str, Known], modes: Mapping[str, Mode]
-) -> dict[str, tuple[Known, Size]]:
+    gate: GateRecord, procedure: Procedure, known: Mapping[str, Effect], modes: Mapping[str, Mode]
+) -> dict[str, tuple[Effect, Size]]:
     """What is known of the size of each case and level, and how its size was measured: as it was judged, or in turns.
 
     A level's is measured in turns where each of its cases was.
@@ -54,14 +54,14 @@ def sizes(
     at_once = {name for name, mode in modes.items() if mode == "together"}
     columns = {name: column(blocks, procedure.levels.get(name, (name,))) for name in names}
     again = [name for name, values in columns.items() if np.isfinite(values).sum() >= FEWEST]
-    found: dict[str, tuple[Known, Size]] = {}
+    found: dict[str, tuple[Effect, Size]] = {}
     for name in names:
         is_at_once = at_once.issuperset(procedure.levels.get(name, (name,)))
         is_large = known[name].blocks > 0 and abs(known[name].mean) > LARGE
         found[name] = (known[name], "at once" if is_at_once and is_large else "")
     told = estimates(np.column_stack([columns[name] for name in again])) if again else []
     for name, one in zip(again, told, strict=True):
-        found[name] = (Known(*one, slower=known[name].slower, faster=known[name].faster), "in turns")
+        found[name] = (Effect(*one, slower=known[name].slower, faster=known[name].faster), "in turns")
     return found
 
 

@@ -15,8 +15,8 @@ from scipy import stats
 
 from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.statistics import spending
-from suite.gate.record.store import Gate
-from suite.gate.record.values import Block, Row
+from suite.gate.record.store import GateRecord
+from suite.gate.record.values import BlockResult, CasePair
 
 CONTROL_EVERY = 5
 """Blocks of which one is baseline against baseline."""
@@ -64,16 +64,16 @@ class Costs:
         return blocks - blocks // CONTROL_EVERY
 
 
-def estimated(rows: Sequence[Row], reads_memory: bool, kind: str) -> Costs:
+def estimated(rows: Sequence[CasePair], reads_memory: bool, kind: str) -> Costs:
     """Costs before anything was measured; `kind` is `least` or `expected`."""
     case_s = sum(CASE_S[kind][row.together] for row in rows) / max(len(rows), 1)
     trial_s = TRIAL_S[kind] if any(row.together for row in rows) else 0.0
     return Costs(trial_s, MEMORY_S[kind] if reads_memory else 0.0, START_S, case_s)
 
 
-def measured(gate: Gate) -> Costs | None:
+def measured(gate: GateRecord) -> Costs | None:
     """Costs by the last block that compared all cases; None before the first."""
-    blocks: list[Block] = [block for block in gate.of("comparison") if len(block.told) == len(gate.planned.rows)]
+    blocks: list[BlockResult] = [block for block in gate.of("comparison") if len(block.told) == len(gate.planned.rows)]
     if not blocks:
         return None
     start_s = min(START_S, blocks[-1].seconds / 2)
@@ -144,6 +144,6 @@ def reach(blocks: int, permitted: float, names: int) -> float:
     return max(by_t, by_signs)
 
 
-def noise_before(rows: Sequence[Row]) -> float:
+def noise_before(rows: Sequence[CasePair]) -> float:
     """Noise of a block before there is data, in the middle of the cases."""
     return median(NOISE[row.together] for row in rows) if rows else NOISE[True]

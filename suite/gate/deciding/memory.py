@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suite.analysis.exact_metrics import METRICS, tolerance_of
-from suite.gate.record.values import WHO, Reading, Row, Who
+from suite.gate.record.values import SIDES, CasePair, Reading, Side
 
 READINGS = 3
 """Of each side, before memory is said to have changed."""
 
 
-def suspects(rows: Sequence[Row], readings: Sequence[Reading], metrics: Sequence[str], tolerance: float) -> list[Row]:
+def suspects(
+    rows: Sequence[CasePair], readings: Sequence[Reading], metrics: Sequence[str], tolerance: float
+) -> list[CasePair]:
     """Rows whose memory seems to differ by more than the tolerance in every reading so far."""
     return [row for row in rows if any(direction_of(readings, row.id, metric, tolerance) for metric in metrics)]
 
@@ -44,10 +46,10 @@ def direction(baseline: Sequence[float], candidate: Sequence[float], tolerance: 
     return -1 if max(candidate) * (1 + tolerance) < min(baseline) else 0
 
 
-def silent(readings: Sequence[Reading], metric: str) -> list[Who]:
+def silent(readings: Sequence[Reading], metric: str) -> list[Side]:
     """The sides that tell this metric of no row, as the code of an older revision may not; none without readings."""
     pairs = [pair for reading in readings for pair in reading.found.values()]
-    return [who for place, who in enumerate(WHO) if pairs and not any(metric in pair[place] for pair in pairs)]
+    return [who for place, who in enumerate(SIDES) if pairs and not any(metric in pair[place] for pair in pairs)]
 
 
 def wanted(metrics: Sequence[str]) -> list[str]:

@@ -7,12 +7,12 @@ from statistics import median
 from suite.analysis.exact_metrics import METRICS, growth, tolerance_of
 from suite.analysis.thresholds import ChangeVerdict
 from suite.gate.deciding import memory
-from suite.gate.record.store import Gate
-from suite.gate.record.values import Row
+from suite.gate.record.store import GateRecord
+from suite.gate.record.values import CasePair
 from suite.gate.verdict import Judged, LeftOut
 
 
-def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
+def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
     """Memory of each row that has not failed, by metric; and what could not be read."""
     judged: list[Judged] = []
     unread: list[LeftOut] = []
@@ -31,7 +31,7 @@ def of_memory(gate: Gate, failed: set[str]) -> tuple[list[Judged], list[LeftOut]
     return judged, unread
 
 
-def memory_judged(gate: Gate, row: Row, metric: str, before: list[float], after: list[float]) -> Judged:
+def memory_judged(gate: GateRecord, row: CasePair, metric: str, before: list[float], after: list[float]) -> Judged:
     """One row's memory by one metric."""
     towards = memory.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
     verdict: ChangeVerdict = "no change"

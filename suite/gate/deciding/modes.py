@@ -6,13 +6,13 @@ import math
 from statistics import median
 
 from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import Gate
+from suite.gate.record.store import GateRecord
 
 COST: dict[Mode, float] = {"together": 1.0, "bursts": 2.0}
 """Time that a mode takes for the same seconds of rounds of each side."""
 
 
-def modes_of(gate: Gate) -> dict[str, Mode]:
+def modes_of(gate: GateRecord) -> dict[str, Mode]:
     """The mode of each row.
 
     `together` where a row can be measured so, unless the trial found `bursts` more precise in as much time.

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from suite.analysis.thresholds import ChangeVerdict, Thresholds
-from suite.gate.deciding.attribution import explained
+from suite.gate.deciding.attribution import attribute
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.moderation import moderated
 from suite.gate.deciding.statistics.multiplicity import holm
@@ -40,7 +40,7 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Effect:
     """What is known of one case, or of all cases of a level, by the logs of its ratios.
 
     Attributes:
@@ -68,7 +68,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Decision:
     """A verdict, and after how many blocks it fell."""
 
     verdict: ChangeVerdict
@@ -90,14 +90,14 @@ class Procedure:
     ) -> None:
         self.cases = tuple(cases)
         self.levels = {name: tuple(members) for name, members in levels.items()}
-        self.settled: dict[str, Settled] = {}
+        self.decisions: dict[str, Decision] = {}
         self.dropped: set[str] = set()
         self.looks = 0
         self.is_over = False
         self.limits = limits
         self._seed = seed
         self._rows: list[list[float]] = []
-        self._known: dict[str, Known] | None = None
+        self._known: dict[str, Effect] | None = None
 
     @property
     def blocks(self) -> int:
@@ -107,7 +107,7 @@ class Procedure:
     @property
     def open(self) -> tuple[str, ...]:
         """Cases that are still to be measured; none where all is over."""
-        done = self.settled.keys() | self.dropped
+        done = self.decisions.keys() | self.dropped
         return () if self.is_over else tuple(case for case in self.cases if case not in done)
 
     def drop(self, case: str) -> None:
@@ -130,16 +130,16 @@ class Procedure:
             self._look(spending.final_share(self.looks), final=True)
         self.is_over = True
 
-    def known(self) -> dict[str, Known]:
+    def known(self) -> dict[str, Effect]:
         """The estimates of cases and of levels, computed once for the blocks and decisions so far."""
         if self._known is None:
             self._known = self._estimated()
         return self._known
 
-    def _estimated(self) -> dict[str, Known]:
+    def _estimated(self) -> dict[str, Effect]:
         columns = self._columns()
         tolerance = math.log1p(self.limits.tolerance)
-        found: dict[str, Known] = {}
+        found: dict[str, Effect] = {}
         for family in self._families():
             names, part = self._names()[family], columns[:, family]
             for name, (mean, error, degrees, blocks) in zip(names, estimates(part), strict=True):
@@ -147,7 +147,7 @@ class Procedure:
                     float(stats.t.sf((side * mean - tolerance) / error, degrees)) if blocks > 1 else 1.0
                     for side in (1, -1)
                 )
-                found[name] = Known(mean, error, degrees, blocks, slower, faster)
+                found[name] = Effect(mean, error, degrees, blocks, slower, faster)
         return found
 
     def noise(self) -> dict[str, float]:
@@ -157,7 +157,7 @@ class Procedure:
     def resemblance(self) -> Resemblance:
         """How much neighbouring blocks resemble each other."""
         columns = self._columns()[:, : len(self.cases)]
-        return resemblance(columns, [one.blocks for one in self.settled.values()], self._seed)
+        return resemblance(columns, [one.blocks for one in self.decisions.values()], self._seed)
 
     def _look(self, share: float, *, final: bool) -> None:
         known = self.known()
@@ -176,36 +176,36 @@ class Procedure:
 
     def _settle(self, name: str, verdict: ChangeVerdict) -> None:
         """Keep a verdict. The first one of a case or level stands."""
-        if name not in self.settled:
-            self.settled[name] = Settled(verdict, self.blocks)
+        if name not in self.decisions:
+            self.decisions[name] = Decision(verdict, self.blocks)
             self._known = None
 
     def _settle_levels(self, verdict: ChangeVerdict) -> None:
         """A level of which each case is settled alike is settled with them: their mean can be nothing else."""
         for name, members in self.levels.items():
-            if all(member in self.settled and self.settled[member].verdict == verdict for member in members):
+            if all(member in self.decisions and self.decisions[member].verdict == verdict for member in members):
                 self._settle(name, verdict)
 
-    def _seems_slower_with_its_level(self, case: str, one: Known) -> bool:
+    def _seems_slower_with_its_level(self, case: str, one: Effect) -> bool:
         """Whether a case of a slower level seems slower by itself, too: not shown, but hardly no change either."""
-        slower = {name for name, settled in self.settled.items() if settled.verdict == "regression"}
+        slower = {name for name, settled in self.decisions.items() if settled.verdict == "regression"}
         return one.slower <= 1 - CONFIDENCE and any(case in self.levels[name] for name in slower & self.levels.keys())
 
-    def explained(self, known: Mapping[str, Known], verdict: ChangeVerdict = "regression") -> dict[str, str]:
+    def attribute(self, known: Mapping[str, Effect], verdict: ChangeVerdict = "regression") -> dict[str, str]:
         """Each case and level of a verdict -> the one of them that explains it, itself where none does."""
-        changed = [name for name, settled in self.settled.items() if settled.verdict == verdict]
+        changed = [name for name, settled in self.decisions.items() if settled.verdict == verdict]
         side = 1 if verdict == "regression" else -1
         means = {case: side * known[case].mean for case in self.cases if known[case].blocks}
-        return explained(changed, means, self.levels, math.log1p(self.limits.tolerance))
+        return attribute(changed, means, self.levels, math.log1p(self.limits.tolerance))
 
-    def _is_no_slower(self, one: Known, error: float, *, final: bool) -> bool:
+    def _is_no_slower(self, one: Effect, error: float, *, final: bool) -> bool:
         """Whether a slowdown by the margin is ruled out; before the last look also that more are pointless."""
         bound, limits = one.below(error), self.limits
         pointless = one.mean < math.log1p(limits.tolerance) or bound < math.log1p(2 * limits.tolerance)
         return bound < math.log1p(limits.margin) and (final or pointless)
 
     def _adjusted(
-        self, known: Mapping[str, Known], verdict: ChangeVerdict, side: int, permitted: float
+        self, known: Mapping[str, Effect], verdict: ChangeVerdict, side: int, permitted: float
     ) -> dict[str, float]:
         """P-values of cases and levels, adjusted over all of them but those that have this verdict already. The signs
         are looked at where the t alone is no larger than `permitted`.
@@ -216,7 +216,9 @@ class Procedure:
         false one (Holm 1979; Maurer and Bretz 2013, "Multiple testing in group sequential trials using graphical
         approaches"): before the first false one, at least as many are left as are not slower.
         """
-        names = [name for name in self._names() if name not in self.settled or self.settled[name].verdict != verdict]
+        names = [
+            name for name in self._names() if name not in self.decisions or self.decisions[name].verdict != verdict
+        ]
         by_t = [known[name].slower if side == 1 else known[name].faster for name in names]
         if min(by_t, default=1.0) > permitted:
             return {}
@@ -233,7 +235,7 @@ class Procedure:
 
     def _is_testable(self, name: str) -> bool:
         """Whether neither a case nor, of a level, any of its cases is settled."""
-        return not {name, *self.levels.get(name, ())} & self.settled.keys()
+        return not {name, *self.levels.get(name, ())} & self.decisions.keys()
 
     def _names(self) -> list[str]:
         return [*self.cases, *self.levels]
@@ -249,7 +251,7 @@ class Procedure:
         columns = [rows]
         for members in self.levels.values():
             part = rows[:, [self.cases.index(member) for member in members]]
-            whole = [self.settled[member].blocks for member in members if member in self.settled]
+            whole = [self.decisions[member].blocks for member in members if member in self.decisions]
             part = np.where(np.arange(len(rows))[:, None] < min(whole, default=len(rows)), part, math.nan)
             told = np.isfinite(part)
             count = told.sum(axis=1)

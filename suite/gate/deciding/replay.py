@@ -10,11 +10,11 @@ import numpy as np
 from suite.gate.deciding import control
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.procedure import Procedure
-from suite.gate.record.store import Gate
-from suite.gate.record.values import Block, Told
+from suite.gate.record.store import GateRecord
+from suite.gate.record.values import BlockResult, PairResult
 
 
-def again_of(gate: Gate, name: str) -> list[float]:
+def again_of(gate: GateRecord, name: str) -> list[float]:
     """Log ratios of a row, or of the mean of all (`EVERY`), in blocks that looked into suspicions of the control."""
     found = []
     for block in gate.of("recheck"):
@@ -27,22 +27,22 @@ def again_of(gate: Gate, name: str) -> list[float]:
     return [one for one in found if math.isfinite(one)]
 
 
-def most_told(gate: Gate) -> int:
+def most_told(gate: GateRecord) -> int:
     """Rows of the last control block, which measured all that were open."""
     last = list(gate.of("control"))[-1:]
     return len(last[0].told) if last else 0
 
 
-def suspected(gate: Gate, procedure: Procedure) -> list[control.Suspicion]:
+def suspected(gate: GateRecord, procedure: Procedure) -> list[control.Suspicion]:
     """What the control blocks seem to tell apart, the clearest first."""
     limits = gate.planned.limits
     noise = procedure.noise() if procedure.blocks > 2 else {}
     return control.suspicions([block.log_ratios for block in gate.of("control")], noise, limits.tolerance, limits.alpha)
 
 
-def failures(blocks: Sequence[Block]) -> dict[str, Told]:
+def failures(blocks: Sequence[BlockResult]) -> dict[str, PairResult]:
     """Rows that failed by their own fault, and how."""
-    found: dict[str, Told] = {}
+    found: dict[str, PairResult] = {}
     for block in blocks:
         for row, told in block.pairs.items():
             if told.side and not told.lost:
@@ -50,14 +50,14 @@ def failures(blocks: Sequence[Block]) -> dict[str, Told]:
     return found
 
 
-def add_to(procedure: Procedure, block: Block) -> None:
+def add_to(procedure: Procedure, block: BlockResult) -> None:
     """Let a procedure know of a block that compares the sides."""
     for row in failures([block]):
         procedure.drop(row)
     procedure.add(block.log_ratios)
 
 
-def replayed(gate: Gate) -> Procedure:
+def replayed(gate: GateRecord) -> Procedure:
     """The procedure as it stands after the blocks of a ledger."""
     planned = gate.planned
     procedure = Procedure([row.id for row in planned.rows], planned.levels, planned.limits, planned.seed)

@@ -15,13 +15,13 @@ from suite.gate.deciding.conditions import circumstances
 from suite.gate.deciding.effect_sizes import sizes
 from suite.gate.deciding.memory_verdicts import of_memory
 from suite.gate.deciding.modes import modes_of
-from suite.gate.deciding.procedure import CONFIDENCE, Known, Procedure
+from suite.gate.deciding.procedure import CONFIDENCE, Effect, Procedure
 from suite.gate.deciding.replay import again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.deciding.statistics.serial_dependence import Resemblance
-from suite.gate.record.store import Gate
-from suite.gate.record.values import Told
+from suite.gate.record.store import GateRecord
+from suite.gate.record.values import PairResult
 from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut, Size
 
 
@@ -41,7 +41,7 @@ LEAST_CORRELATION = 0.1
 ORDER: tuple[ChangeVerdict, ...] = ("regression", "inconclusive", "improvement", "no change")
 
 
-def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
+def build_verdict(gate: GateRecord, procedure: Procedure | None = None) -> GateVerdict:
     """The verdict of a gate, finished or not.
 
     Args:
@@ -52,8 +52,8 @@ def judge(gate: Gate, procedure: Procedure | None = None) -> GateVerdict:
     procedure, modes = procedure or replayed(gate), modes_of(gate)
     known = procedure.known() if procedure.blocks else {}
     failed = failures(gate.blocks)
-    culprits = procedure.explained(known) if known else {}
-    explanations = {**(procedure.explained(known, "improvement") if known else {}), **culprits}
+    culprits = procedure.attribute(known) if known else {}
+    explanations = {**(procedure.attribute(known, "improvement") if known else {}), **culprits}
     sized = sizes(gate, procedure, known, modes) if known else {}
     cases = of_step_time(gate, procedure, known, explanations) if STEP_TIME in planned.metrics else []
     cases = [resized(gate, one, *sized[one.name]) if one.name in sized else one for one in cases]
@@ -79,7 +79,7 @@ def culprits_of(explanations: Mapping[str, str], remembered: Sequence[Judged]) -
     return tuple(dict.fromkeys([*of_time, *(one.name for one in remembered if one.verdict == "regression")]))
 
 
-def control_alarm(gate: Gate, procedure: Procedure) -> str:
+def control_alarm(gate: GateRecord, procedure: Procedure) -> str:
     """What the control shows, in words; empty where it shows nothing. At the end of a gate a clear suspicion that there
     was no time to look into counts as confirmed.
     """
@@ -100,7 +100,7 @@ def is_dependent(found: Resemblance) -> bool:
     return found.p_value <= DEPENDENCE_LEVEL and found.correlation > LEAST_CORRELATION
 
 
-def dependence_alarm(gate: Gate, procedure: Procedure) -> str:
+def dependence_alarm(gate: GateRecord, procedure: Procedure) -> str:
     """How blocks of a gate that is over resemble the ones before them, in words; empty where they do not."""
     if not gate.finished or not procedure.blocks:
         return ""
@@ -113,7 +113,7 @@ def dependence_alarm(gate: Gate, procedure: Procedure) -> str:
     )
 
 
-def too_few(gate: Gate, procedure: Procedure) -> str:
+def too_few(gate: GateRecord, procedure: Procedure) -> str:
     """Why a gate that is over could show no slowdown of any size; empty where it could."""
     planned, names = gate.planned, len(gate.planned.rows) + len(gate.planned.levels)
     fewest = spending.fewest(planned.limits.alpha, max(names, 1))
@@ -125,7 +125,7 @@ def too_few(gate: Gate, procedure: Procedure) -> str:
     return said or f"{procedure.blocks} blocks fitted in the time, and fewer than {fewest} can show no regression"
 
 
-def left_out_of(gate: Gate, failed: Mapping[str, Told]) -> list[LeftOut]:
+def left_out_of(gate: GateRecord, failed: Mapping[str, PairResult]) -> list[LeftOut]:
     """Cases that cannot be compared, and those that failed."""
     never = [LeftOut(name, reason) for name, reason in gate.planned.left_out.items()]
     return [*never, *(LeftOut(name, told.reason, told.side) for name, told in failed.items())]
@@ -137,7 +137,7 @@ def nan_last(change: float) -> float:
 
 
 def of_step_time(
-    gate: Gate, procedure: Procedure, known: Mapping[str, Known], explanations: Mapping[str, str]
+    gate: GateRecord, procedure: Procedure, known: Mapping[str, Effect], explanations: Mapping[str, str]
 ) -> list[Judged]:
     """Step time of each row that has not failed."""
     names = [case for case in procedure.cases if case not in procedure.dropped]
@@ -150,16 +150,16 @@ def of_step_time(
 
 
 def case_judged(
-    gate: Gate,
+    gate: GateRecord,
     procedure: Procedure,
     name: str,
-    known: Known | None,
+    known: Effect | None,
     explanations: Mapping[str, str],
     in_holm: float,
     in_hochberg: float,
 ) -> Judged:
     """One case's step time."""
-    settled = procedure.settled.get(name)
+    settled = procedure.decisions.get(name)
     row = next(row for row in gate.planned.rows if row.id == name)
     blocks = [block for block in gate.of("comparison") if name in block.told]
     medians = [block.pairs[name].medians for block in blocks]
@@ -186,7 +186,7 @@ def case_judged(
     )
 
 
-def resized(gate: Gate, one: Judged, known: Known, size: Size) -> Judged:
+def resized(gate: GateRecord, one: Judged, known: Effect, size: Size) -> Judged:
     """A shown change with the size that was measured in turns, or the mark that it was not."""
     if one.verdict not in ("regression", "improvement") or not size:
         return one
@@ -205,7 +205,7 @@ def resized(gate: Gate, one: Judged, known: Known, size: Size) -> Judged:
     )
 
 
-def figures(known: Known | None) -> Figures:
+def figures(known: Effect | None) -> Figures:
     """Change, its interval, and the slowdown that is ruled out."""
     if known is None or known.blocks < 2:
         change = math.expm1(known.mean) if known and known.blocks else math.nan
@@ -220,7 +220,7 @@ def figures(known: Known | None) -> Figures:
     }
 
 
-def why(gate: Gate, name: str, told: int, measured: int) -> str:
+def why(gate: GateRecord, name: str, told: int, measured: int) -> str:
     """Why a case is inconclusive, where it is for want of blocks and not for their noise."""
     if told >= 2:
         return ""
@@ -237,7 +237,7 @@ def slower_level_of(procedure: Procedure, name: str, explanations: Mapping[str, 
     slower = [
         level
         for level, members in procedure.levels.items()
-        if name in members and level in procedure.settled and procedure.settled[level].verdict == "regression"
+        if name in members and level in procedure.decisions and procedure.decisions[level].verdict == "regression"
     ]
     level = min(slower, key=lambda one: explanations.get(one) != one, default="")
     is_are = "are" if level == EVERY else "is"
@@ -245,10 +245,10 @@ def slower_level_of(procedure: Procedure, name: str, explanations: Mapping[str, 
 
 
 def level_judged(
-    name: str, procedure: Procedure, known: Mapping[str, Known], explanations: Mapping[str, str]
+    name: str, procedure: Procedure, known: Mapping[str, Effect], explanations: Mapping[str, str]
 ) -> Judged:
     """All cases of a level."""
-    settled = procedure.settled.get(name)
+    settled = procedure.decisions.get(name)
     verdict: ChangeVerdict = settled.verdict if settled else "inconclusive"
     one = figures(known[name])
     if settled is None and one["ruled_out"] < procedure.limits.margin:

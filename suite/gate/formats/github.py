@@ -44,10 +44,10 @@ def render(verdict: GateVerdict) -> str:
 
 def errors(verdict: GateVerdict) -> list[tuple[str, str]]:
     """Titles and messages of each culprit, with how many it explains, and of each case that fails."""
-    explained = [one.explained_by for one in (*verdict.cases, *verdict.levels)]
+    attribute = [one.explained_by for one in (*verdict.cases, *verdict.levels)]
     found = []
     for label, one in culprits(verdict):
-        others = explained.count(one.name)
+        others = attribute.count(one.name)
         more = f"; it explains {others:,} more" if others else ""
         found.append((f"{one.metric} regression", f"{label}: {change(one)}{also(replace(one, explained_by=''))}{more}"))
     return found + [("case fails", f"{one.name}: {one.reason}") for one in failures(verdict)]

@@ -23,11 +23,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 
-from suite.gate.arms.arm import Side
+from suite.gate.arms.arm import Arm
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
 from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.values import COMPARING, WHO, Block, Kind, Row, Told
+from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
 from suite.records import Case, Plan, StepmarkError
@@ -41,7 +41,7 @@ LARGEST_HASH_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BlockPlan:
     """What one block is to do.
 
     Attributes:
@@ -52,16 +52,16 @@ class Order:
 
     index: int
     kind: Kind
-    rows: Sequence[tuple[Row, tuple[Mode, ...]]]
+    rows: Sequence[tuple[CasePair, tuple[Mode, ...]]]
     case_seconds: float
     seed: int
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class GateSetup:
     """What all blocks of a gate have in common: the arms, how workers run, and the plug-ins with the levels."""
 
-    sides: tuple[Side, Side]
+    sides: tuple[Arm, Arm]
     plan: Plan
     plugins: tuple[str, ...]
 
@@ -72,13 +72,13 @@ class Setting:
         first, second = (self._launcher(side, hash_seed, chance) for side in sides)
         return first, second
 
-    def _launcher(self, side: Side, hash_seed: str, chance: random.Random) -> Launcher:
+    def _launcher(self, side: Arm, hash_seed: str, chance: random.Random) -> Launcher:
         padding = "x" * chance.randrange(PADDING)
         own = {"PYTHONHASHSEED": hash_seed, PADDING_VARIABLE: padding, **side.origin.variables}
         return Launcher(self.plan, self.plugins, replace(side.origin, variables=own))
 
 
-def measure_block(setting: BothSides, order: Order, clock_s: Callable[[], float] = monotonic) -> Block:
+def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], float] = monotonic) -> BlockResult:
     """Measure one block.
 
     Args:
@@ -108,7 +108,7 @@ def measure_block(setting: BothSides, order: Order, clock_s: Callable[[], float]
         refuse_strays(launchers, order.kind)
     found = difference(before, after) if before and after else None
     surroundings = found.series() if found else ()
-    return Block(order.index, order.kind, clock_s() - started_s, told, surroundings)
+    return BlockResult(order.index, order.kind, clock_s() - started_s, told, surroundings)
 
 
 def start(launchers: tuple[SideLauncher, SideLauncher], first: int, kind: Kind = "comparison") -> None:
@@ -140,12 +140,17 @@ def refuse_strays(launchers: tuple[SideLauncher, SideLauncher], kind: Kind = "co
 
 def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
     """The error with the name of the side that it is about."""
-    return type(error)(f"the {WHO[place] if kind == 'comparison' else WHO[0]} cannot be measured: {error}")
+    return type(error)(f"the {SIDES[place] if kind == 'comparison' else SIDES[0]} cannot be measured: {error}")
 
 
 def tell(
-    launchers: tuple[SideLauncher, SideLauncher], row: Row, order: Order, mode: Mode, plan: Plan, chance: random.Random
-) -> Told:
+    launchers: tuple[SideLauncher, SideLauncher],
+    row: CasePair,
+    order: BlockPlan,
+    mode: Mode,
+    plan: Plan,
+    chance: random.Random,
+) -> PairResult:
     """Measure one case in one mode; whatever fails is told."""
     cases = (row.baseline, row.candidate if order.kind in COMPARING else row.baseline)
     workers: dict[int, SideWorker] = {}
@@ -156,9 +161,9 @@ def tell(
         for place in (0, 1):
             answer(place, workers[place].wait_ready)
         halves = halves_of(threads_of(row.baseline, plan.threads), chance)
-        return Told(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
+        return PairResult(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
     except OneFailed as failed:
-        return Told(reason=str(failed), side=WHO[failed.place], lost=failed.lost)
+        return PairResult(reason=str(failed), side=SIDES[failed.place], lost=failed.lost)
     finally:
         for worker in workers.values():
             worker.end()

@@ -12,13 +12,13 @@ from suite.analysis.exact_metrics import exact_metrics
 from suite.gate.measuring.block import refuse_strays, start
 from suite.gate.measuring.pair import OneFailed, answer
 from suite.gate.measuring.sides import BothSides, SideWorker
-from suite.gate.record.values import Reading, Row
+from suite.gate.record.values import CasePair, Reading
 
 SURVEY = "memory"
 
 
 def measure_memory(
-    setting: BothSides, rows: Sequence[Row], index: int, seed: int, clock_s: Callable[[], float] = monotonic
+    setting: BothSides, rows: Sequence[CasePair], index: int, seed: int, clock_s: Callable[[], float] = monotonic
 ) -> Reading:
     """Survey the memory of cases in a fresh process of each side, both sides at the same time.
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from suite.analysis.estimates import is_steady
 from suite.gate.measuring.sides import SideWorker
-from suite.gate.record.paired_rounds import Mode, Paired
+from suite.gate.record.paired_rounds import Mode, PairedRounds
 from suite.measuring.barrier import LOST
 from suite.records import Rounds, Series
 from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND
@@ -81,7 +81,7 @@ class Halves:
         return swapped[order], swapped[1 - order]
 
 
-def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: random.Random) -> Paired:
+def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: random.Random) -> PairedRounds:
     """Warm both workers up, then measure until each has some `seconds` of rounds.
 
     Args:
@@ -125,7 +125,7 @@ def first_rounds(sides: Sides) -> float:
     return max(rounds.step_time[-1] for rounds in found)
 
 
-def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> Paired:
+def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> PairedRounds:
     """Both at the same time, a set of cores each, swapped before every round."""
 
     def chunk(order: int, steps: int, rounds: int) -> tuple[Rounds, Rounds]:
@@ -153,10 +153,10 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
         kept.append((found[0].drop(2), found[1].drop(2)))  # the first round of each order was taken after a pause
         orders += [(order + index) % 2 for index in range(per_chunk)]
         order = 1 - order
-    return Paired("together", tuple(orders), *joined(kept), steps)
+    return PairedRounds("together", tuple(orders), *joined(kept), steps)
 
 
-def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> Paired:
+def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> PairedRounds:
     """In turns, baseline and candidate and candidate and baseline, or the other way round."""
 
     def burst(place: int, steps: int, left_out: int, rounds: int) -> Rounds:
@@ -175,7 +175,7 @@ def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -
         orders.append(order)
         spent_s += max(sum(rounds.step_time) for rounds in found) * steps
         order = 1 - order
-    return Paired("bursts", tuple(orders), *joined(pieces), steps)
+    return PairedRounds("bursts", tuple(orders), *joined(pieces), steps)
 
 
 def joined(pieces: Sequence[tuple[Rounds, Rounds]]) -> tuple[tuple[Series, ...], tuple[Series, ...]]:

@@ -74,7 +74,7 @@ class SideLauncher(Protocol):
 
 
 class BothSides(Protocol):
-    """Everything that the blocks of a gate have in common; `suite.gate.measuring.block.Setting` for real."""
+    """Everything that the blocks of a gate have in common; `suite.gate.measuring.block.GateSetup` for real."""
 
     @property
     def plan(self) -> Plan:

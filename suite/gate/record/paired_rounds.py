@@ -18,7 +18,7 @@ Mode = Literal["together", "bursts"]
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedRounds:
     """What one case brought in one block.
 
     Attributes:
@@ -50,7 +50,7 @@ class Ratio:
     taken: int
 
 
-def ratio_of(paired: Paired, metric: str = "step_time") -> Ratio:
+def ratio_of(paired: PairedRounds, metric: str = "step_time") -> Ratio:
     """The log ratio of a metric over the pieces that count: those in which neither side queued for a core.
 
     Chosen by telemetry alone, for both sides at once. Where fewer than `ENOUGH_UNDISTURBED` of the pieces of
@@ -87,7 +87,7 @@ def piece_logs(series: tuple[Series, ...], metric: str, pieces: int) -> Values:
     return logs
 
 
-def undisturbed_pieces(paired: Paired) -> NDArray[np.bool_]:
+def undisturbed_pieces(paired: PairedRounds) -> NDArray[np.bool_]:
     """For each piece, whether the threads of both sides had the cores that they asked for."""
     pieces = len(paired.orders)
     kept = np.ones(pieces, dtype=bool)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.record.paired_rounds import Mode, Paired
-from suite.gate.record.values import KINDS, WHO, Block, Reading, Row, Told
+from suite.gate.record.paired_rounds import Mode, PairedRounds
+from suite.gate.record.values import KINDS, SIDES, BlockResult, CasePair, PairResult, Reading
 from suite.records import Plan, StepmarkError
 from suite.records.atomic_files import cannot_write
 from suite.records.codec import encode_series, part
@@ -37,7 +37,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class GatePlan:
     """What a gate set out to do.
 
     Attributes:
@@ -52,7 +52,7 @@ class Planned:
 
     started_at: str
     arms: dict[str, dict[str, Any]]
-    rows: tuple[Row, ...]
+    rows: tuple[CasePair, ...]
     levels: dict[str, tuple[str, ...]]
     left_out: dict[str, str]
     limits: Thresholds
@@ -67,15 +67,15 @@ class Planned:
 
 
 @dataclass(slots=True)
-class Gate:
+class GateRecord:
     """A ledger as read, or as it grows.
 
     Attributes:
         finished: whether it came to its end; else it was interrupted, or still runs.
     """
 
-    planned: Planned
-    blocks: list[Block] = field(default_factory=list)
+    planned: GatePlan
+    blocks: list[BlockResult] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     finished: bool = False
 
@@ -84,14 +84,14 @@ class Gate:
         """Spent on blocks and readings."""
         return sum(one.seconds for one in self.blocks) + sum(one.seconds for one in self.readings)
 
-    def add(self, one: Block | Reading) -> None:
+    def add(self, one: BlockResult | Reading) -> None:
         """Add a block or a reading that has been measured and kept."""
-        if isinstance(one, Block):
+        if isinstance(one, BlockResult):
             self.blocks.append(one)
         else:
             self.readings.append(one)
 
-    def of(self, kind: str) -> Iterator[Block]:
+    def of(self, kind: str) -> Iterator[BlockResult]:
         """Blocks of a kind, in order."""
         return (block for block in self.blocks if block.kind == kind)
 
@@ -109,7 +109,7 @@ class Ledger:
         self._file = file or LineFile(folder / LEDGER_NAME, alone=True)
 
     @classmethod
-    def create(cls, folder: Path, planned: Planned) -> Self:
+    def create(cls, folder: Path, planned: GatePlan) -> Self:
         """Make the folder where it is missing, and write what is planned.
 
         Raises:
@@ -139,7 +139,7 @@ class Ledger:
         """Close the file; without `finish` the gate counts as interrupted."""
         self._file.close()
 
-    def block(self, block: Block) -> None:
+    def block(self, block: BlockResult) -> None:
         """Keep a block."""
         self._file.append(packed_block(block))
 
@@ -156,7 +156,7 @@ class Ledger:
         self._file.append({"kind": "footer", "finished_at": at})
 
 
-def read_gate(path: Path) -> Gate:
+def read_gate(path: Path) -> GateRecord:
     """Read a gate's folder or its `gate.jsonl`.
 
     Raises:
@@ -171,7 +171,7 @@ def read_gate(path: Path) -> Gate:
             f"{file} has gate schema {lines[0].get('schema')}; this version of stepmark reads {SCHEMA}."
         )
     with named(file, NO_GATE, 1):
-        gate = Gate(planned_of(lines[0]), finished=any(line.get("kind") == "footer" for line in lines))
+        gate = GateRecord(plan_of(lines[0]), finished=any(line.get("kind") == "footer" for line in lines))
     for number, line in enumerate(lines, 1):
         with named(file, NO_GATE, number):
             if line.get("kind") in KINDS:
@@ -181,10 +181,10 @@ def read_gate(path: Path) -> Gate:
     return gate
 
 
-def planned_of(line: dict[str, Any]) -> Planned:
+def plan_of(line: dict[str, Any]) -> GatePlan:
     """The plan from a header's values; raises `WrongValue` where they are none."""
     planned = convert(
-        Planned, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header"
+        GatePlan, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header"
     )
     check_finite(planned, "the header")
     check_finite(planned.limits, "the limits")
@@ -193,7 +193,7 @@ def planned_of(line: dict[str, Any]) -> Planned:
     for key in ("profile", "profiles_file"):
         if not planned.selection.get(key):
             raise WrongValue(f"the selection has no {key}; allowed: its name.")
-    for who in WHO:
+    for who in SIDES:
         if not isinstance(planned.arms.get(who, {}).get("text"), str):
             raise WrongValue(f"the arms have no text of the {who}; allowed: as typed, such as dir:.")
     for row in planned.rows:
@@ -202,7 +202,7 @@ def planned_of(line: dict[str, Any]) -> Planned:
     return planned
 
 
-def packed_block(block: Block) -> dict[str, Any]:
+def packed_block(block: BlockResult) -> dict[str, Any]:
     """A block as plain values, with all its rounds."""
     return {
         "kind": block.kind,
@@ -210,12 +210,12 @@ def packed_block(block: Block) -> dict[str, Any]:
         "seconds": block.seconds,
         "surroundings": encode_series(block.surroundings),
         "told": {
-            row: {mode: packed_told(told) for mode, told in by_mode.items()} for row, by_mode in block.told.items()
+            row: {mode: packed_result(told) for mode, told in by_mode.items()} for row, by_mode in block.told.items()
         },
     }
 
 
-def packed_told(told: Told) -> dict[str, Any]:
+def packed_result(told: PairResult) -> dict[str, Any]:
     """What a case told, as plain values."""
     paired = told.paired
     if paired is None:
@@ -224,25 +224,26 @@ def packed_told(told: Told) -> dict[str, Any]:
     return {"mode": paired.mode, "orders": list(paired.orders), "steps_per_round": paired.steps_per_round, **sides}
 
 
-def block_of(line: dict[str, Any]) -> Block:
+def block_of(line: dict[str, Any]) -> BlockResult:
     """The inverse of `packed_block`; raises `WrongValue` where the line is none."""
     where = f"block {line['index']}"
-    block = convert(Block, {**part(line, needed=("index", "kind", "seconds", "surroundings")), "told": {}}, where)
+    block = convert(BlockResult, {**part(line, needed=("index", "kind", "seconds", "surroundings")), "told": {}}, where)
     rows = convert(dict[str, dict[str, Any]], line["told"], f"told of {where}")
     told = {
-        row: {mode: told_of(one, f"{row} in {where}") for mode, one in by_mode.items()} for row, by_mode in rows.items()
+        row: {mode: result_of(one, f"{row} in {where}") for mode, one in by_mode.items()}
+        for row, by_mode in rows.items()
     }
     check_finite(block, where)
     for one in block.surroundings:
         check_bounded(one, where)
-    return replace(block, told=cast("dict[str, dict[Mode, Told]]", told))
+    return replace(block, told=cast("dict[str, dict[Mode, PairResult]]", told))
 
 
-def told_of(line: Any, where: str) -> Told:
-    """The inverse of `packed_told`; raises `WrongValue` where the line is none."""
+def result_of(line: Any, where: str) -> PairResult:
+    """The inverse of `packed_result`; raises `WrongValue` where the line is none."""
     if not isinstance(line, dict) or "reason" in line:
-        return convert(Told, line, where)
-    paired = convert(Paired, line, where)
+        return convert(PairResult, line, where)
+    paired = convert(PairedRounds, line, where)
     pieces = len(paired.orders)
     if not {0, 1} >= set(paired.orders) or paired.steps_per_round < 1:
         raise WrongValue(f"orders of {where} are {paired.orders}; allowed: 0 and 1, and steps_per_round from 1.")
@@ -257,7 +258,7 @@ def told_of(line: Any, where: str) -> Told:
                 )
             if one.metric.name == STEP_TIME:
                 check_divisor(one, where)
-    return Told(paired)
+    return PairResult(paired)
 
 
 def reading_of(line: dict[str, Any]) -> Reading:

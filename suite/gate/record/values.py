@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import median
 from typing import Literal, get_args
 
-from suite.gate.record.paired_rounds import Mode, Paired, Ratio, ratio_of
+from suite.gate.record.paired_rounds import Mode, PairedRounds, Ratio, ratio_of
 from suite.records import Case, Series
 from suite.records.rounds import STEP_TIME
 
@@ -17,12 +17,12 @@ choose how to measure; baseline against candidate again, in turns, for the size 
 COMPARING: tuple[Kind, ...] = ("comparison", "size")
 """Kinds of blocks with a worker of each arm; the others have two of the baseline."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Who = Literal["", "baseline", "candidate"]
-WHO: tuple[Who, Who] = ("baseline", "candidate")
+Side = Literal["", "baseline", "candidate"]
+SIDES: tuple[Side, Side] = ("baseline", "candidate")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CasePair:
     """A case as either arm runs it.
 
     Attributes:
@@ -36,7 +36,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Told:
+class PairResult:
     """What one case brought in one block.
 
     Attributes:
@@ -46,9 +46,9 @@ class Told:
         lost: whether a worker was ended from outside, which tells nothing of the case.
     """
 
-    paired: Paired | None = None
+    paired: PairedRounds | None = None
     reason: str = ""
-    side: Who = ""
+    side: Side = ""
     lost: bool = False
 
     @cached_property
@@ -65,7 +65,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockResult:
     """A block as measured.
 
     Attributes:
@@ -78,11 +78,11 @@ class Block:
     index: int
     kind: Kind
     seconds: float
-    told: dict[str, dict[Mode, Told]]
+    told: dict[str, dict[Mode, PairResult]]
     surroundings: tuple[Series, ...] = ()
 
     @cached_property
-    def pairs(self) -> dict[str, Told]:
+    def pairs(self) -> dict[str, PairResult]:
         """The result of each row. A trial has one for each mode: the first of them."""
         return {row: next(iter(by_mode.values())) for row, by_mode in self.told.items() if by_mode}
 
