@@ -1,4 +1,4 @@
-"""Where a verdict goes: files beside the ledger, GitHub's job summary and annotations where those are wanted."""
+"""The files of a verdict, and GitHub's job summary and annotations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from suite.records.failure_reason import unexpected
 
 PAGE = "gate.html"
 FILES = {"verdict.json": "json", "junit.xml": "junit", "gate.md": "markdown", PAGE: "page"}
-"""Name of a file beside the ledger -> its format."""
+"""Name of a file in the gate's folder -> its format."""
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 ACTIONS_VARIABLE = "GITHUB_ACTIONS"
 """Source: GitHub, "Workflow commands for GitHub Actions" and "Variables reference"."""

@@ -1,4 +1,4 @@
-"""What a user asks of a gate -> its plan, its arms made ready, and its ledger; or those of one that was interrupted."""
+"""A user's options -> plan, arms and record; or those of an interrupted gate."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def seconds_of(text: str) -> float:
 
 
 def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateRecord, Ledger]:
-    """Make the arms ready, find the cases, and open a ledger in a folder; without one, in a fresh one.
+    """Make the arms ready, find the cases, and create the record.
 
     Raises:
         StepmarkError: an arm cannot be made ready or does not start, or the folder cannot be written.
@@ -157,7 +157,7 @@ def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateReco
 
 
 def opened(folder: Path | None, planned: GatePlan) -> Ledger:
-    """A new ledger in a folder; without one, in a fresh one named after the present second.
+    """Create the record in a folder; without one, in a fresh one named by the time.
 
     Raises:
         StepmarkError: the folder holds a gate already, or cannot be written.
@@ -169,7 +169,7 @@ def opened(folder: Path | None, planned: GatePlan) -> Ledger:
 
 
 def refuse_too_many(rows: Sequence[CasePair], wanted: GateOptions) -> None:
-    """Raise where the budget has no time for as many blocks as show a regression of any size."""
+    """Raise if too few blocks fit in the budget to show a regression of any size."""
     if not rows or "step_time" not in wanted.metrics:
         return
     names, reads_memory = len(rows) + len(levels_of(rows)), len(wanted.metrics) > 1
@@ -214,7 +214,7 @@ def made_ready(baseline: ArmSpec, candidate: ArmSpec, profile: Profile) -> tuple
 
 
 def tried(setting: GateSetup) -> tuple[dict[str, Any], tuple[str, str]]:
-    """Start a process of each side once: facts about the environment, and the version of each side's torch.
+    """Start a process of each side: facts of the environment, both torch versions.
 
     Raises:
         StepmarkError: one of them does not start, or speaks another protocol.
@@ -231,7 +231,7 @@ def tried(setting: GateSetup) -> tuple[dict[str, Any], tuple[str, str]]:
 
 
 def selection_of(profile: Profile) -> dict[str, Any]:
-    """What finds a profile again."""
+    """The name and file by which a resumed gate finds its profile."""
     return {"profile": profile.name, "profiles_file": str(profile.file)}
 
 
@@ -245,7 +245,7 @@ def resume(folder: Path) -> tuple[GateSetup, GateRecord, Ledger]:
     read_gate(folder)
     ledger = Ledger(place)
     try:
-        gate = read_gate(folder)  # as it is now that nobody else writes it
+        gate = read_gate(folder)  # read again: nobody else writes it now
         if gate.finished:
             raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
         setting = as_planned(folder, gate.planned)
@@ -287,4 +287,4 @@ def refuse_others(folder: Path, found: Sequence[str]) -> None:
     """
     if found:
         what = HASH.sub(r"\1", "; ".join(found))
-        raise StepmarkError(f"{folder} cannot be resumed here, what it compared was another: {what}.")
+        raise StepmarkError(f"cannot resume {folder}: the code or environment has changed: {what}; start a new gate.")

@@ -2,7 +2,7 @@
 
 choose how to measure (baseline against baseline, in both modes)
 read the memory of both sides, again where it seems to differ
-until all cases are settled or the time is up:
+until all cases are decided or the time is up:
     measure a block of the open cases; every fifth is baseline against baseline
     keep it, and let the procedure know
     where baseline against baseline seems to differ, measure that case so again
@@ -46,7 +46,7 @@ SHARE_TO_FIRST_LOOK = 0.6
 START_S = 4.0
 """Seconds that starting both sides takes in a block, about."""
 OVERHEAD_S = 0.8
-"""Seconds that one case takes in a block beside its counted rounds, about: forks, warm-up, ends."""
+"""Seconds that one case takes in a block in addition to its counted rounds, about: forks, warm-up, ends."""
 REGULAR: tuple[Kind, ...] = ("comparison", "control")
 """Kinds of the blocks that follow one another in turns."""
 FEW = 3
@@ -57,7 +57,7 @@ believed."""
 LEAST_CASE_SECONDS = 0.15
 """Seconds of counted rounds of a case in one block, at least."""
 MOST_CASE_SECONDS: dict[Mode, float] = {"together": 0.6, "bursts": 0.2}
-"""Likewise at most, by how it is measured. More hardly tell more, a fresh block does: processes that compute on all
+"""The most, by mode. More seconds add little, a fresh block adds much: processes that compute on all
 cores differ from each other by 2 to 6 %, forks of one of them hardly."""
 Clock = Callable[[], float]
 """Seconds since any moment."""
@@ -144,7 +144,7 @@ class GateRunner:
         )
 
     def _is_hopeless(self) -> bool:
-        """Whether the blocks that fit, by those measured, are too few to show any slowdown."""
+        """Whether too few blocks fit, by those measured, to show any slowdown."""
         planned, costs = self.gate.planned, forecast.measured(self.gate)
         names = len(planned.rows) + len(planned.levels)
         if costs is None or self._procedure.blocks >= spending.fewest(planned.limits.alpha, names):
@@ -156,11 +156,11 @@ class GateRunner:
         return self.gate.planned.budget_s - (self._clock_s() - self._started_s)
 
     def _next_s(self) -> float:
-        """Seconds that the next block is expected to take: as long as the last of its kind, by the cases in it."""
+        """Expected seconds of the next block, by the last one and its number of cases."""
         last = next((block for block in reversed(self.gate.blocks) if block.kind in REGULAR), None)
         if last is None:
             return 0.0
-        per_case = max(last.seconds - START_S, 0.0) / max(len(last.told), 1)
+        per_case = max(last.seconds - START_S, 0.0) / max(len(last.results), 1)
         return START_S + per_case * len(self._procedure.open)
 
     def _is_control_due(self) -> bool:
@@ -168,7 +168,10 @@ class GateRunner:
         return len(done) % CONTROL_EVERY == CONTROL_EVERY - 1
 
     def _case_seconds(self) -> float:
-        """Seconds of rounds of one case: so that the first look comes in time, and few that are left fill a block."""
+        """Seconds of rounds of one case in a block.
+
+        The first look comes in time, and the few cases that are left are measured for longer.
+        """
         blocks = spending.FIRST * CONTROL_EVERY / (CONTROL_EVERY - 1)
         block_s = self.gate.planned.budget_s * SHARE_TO_FIRST_LOOK / blocks
         modes = [self._modes[name] for name in self._procedure.open]
@@ -177,7 +180,7 @@ class GateRunner:
         return max(LEAST_CASE_SECONDS, min(most, own_s / max((COST[mode] for mode in modes), default=1.0)))
 
     def _try_modes(self) -> None:
-        """Measure some cases in both modes, where they have both and the choice is not made yet."""
+        """Measure some cases in both modes, if they have both, to choose one."""
         rows = [row for row in self._rows.values() if row.together]
         if not rows or any(self.gate.of("trial")):
             return
@@ -185,7 +188,7 @@ class GateRunner:
         self._keep(self._measured("trial", [(row, MODES) for row in chosen], TRIAL_SECONDS))
         self._modes = modes_of(self.gate)
         told = ", ".join(sorted({self._modes[row.id] for row in rows}))
-        self._show(f"{len(rows)} of {len(self._rows)} cases can be measured on cores of their own: {told}")
+        self._show(f"{len(rows)} of {len(self._rows)} cases can be measured on separate cores: {told}")
 
     def _read_memory(self) -> None:
         """Read the memory of all rows once, and again where it seems to have changed."""
@@ -221,7 +224,7 @@ class GateRunner:
         self._show(f"{what}{looked}: {self._state()}")
 
     def _look_into_control(self) -> None:
-        """Measure what the control suspects again, all of it in one block, as far as there is time."""
+        """Measure all suspected cases again, in one block, while there is time."""
         while len(list(self.gate.of("recheck"))) < MOST_RECHECKS and self._left_s() > 0:
             tolerance = self.gate.planned.limits.tolerance
             left = [
@@ -238,10 +241,10 @@ class GateRunner:
             where = "all cases on average" if left[0].case == EVERY else left[0].case
             more = f" and in {len(left) - 1} more" if len(left) > 1 else ""
             change = math.expm1(left[0].log_ratio)
-            self._show(f"the control differs by {change:+.1%} in {where}{more}, which is looked into")
+            self._show(f"the control differs by {change:+.1%} in {where}{more}; measuring again")
 
     def _measure_sizes(self) -> None:
-        """Measure large changes again in turns, as far as there is time, for their size and not for their verdict."""
+        """Measure large changes again in turns, for their size and not their verdict."""
         self._procedure.finish()
         rows = effect_sizes.wanted(self.gate, self._procedure, self._modes)
         while rows and len(done := list(self.gate.of("size"))) < effect_sizes.BLOCKS:
@@ -254,10 +257,10 @@ class GateRunner:
             self._show(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
 
     def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[CasePair]:
-        """The rows that look into suspicions: all of the last control block, where one is of all of them."""
+        """The suspected cases; if all are suspected, those of the last control block."""
         names = {one.case for one in suspicions}
         if EVERY in names:
-            names = {name for block in list(self.gate.of("control"))[-1:] for name in block.told}
+            names = {name for block in list(self.gate.of("control"))[-1:] for name in block.results}
         return [row for row in self.gate.planned.rows if row.id in names - self._procedure.dropped]
 
     def _measured(self, kind: Kind, rows: Sequence[tuple[CasePair, tuple[Mode, ...]]], seconds: float) -> BlockResult:
@@ -270,9 +273,9 @@ class GateRunner:
         self.gate.add(block)
 
     def _state(self) -> str:
-        """How many are settled and open, and what can still be settled."""
+        """How many cases are decided and open, and how many blocks are still to come."""
         procedure, left_s = self._procedure, self._left_s()
-        done = f"{len(procedure.cases) - len(procedure.open)} of {len(procedure.cases)} cases settled"
+        done = f"{len(procedure.cases) - len(procedure.open)} of {len(procedure.cases)} cases decided"
         if not procedure.open:
             return done
         blocks = max(0, math.floor(left_s / self._next_s() * (CONTROL_EVERY - 1) / CONTROL_EVERY))

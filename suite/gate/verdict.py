@@ -1,4 +1,4 @@
-"""The values of a gate's verdict: what every format is made from. No statistics, no input or output.
+"""The values of a gate's verdict, from which every format is made.
 
 A verdict masks what is no evidence when it is made, so that no format, program or exit code can see another truth.
 """
@@ -13,7 +13,7 @@ from suite.analysis.thresholds import ChangeVerdict, Thresholds
 from suite.errors import ExitCode
 
 STEP_TIME = "step_time"
-ALARMED = "the control told two identical sides apart"
+ALARMED = "the control found a difference between two identical sides"
 """Why no step time is evidence after an alarm of the control."""
 DEPENDENT = "the environment changed during the gate: its blocks depend on each other"
 """Why no step time is evidence where blocks resemble the ones before them."""
@@ -35,8 +35,8 @@ class Judged:
         change: candidate / baseline - 1; NaN where nothing is known.
         low, high: its interval at 95 %, for this one alone; NaN where there is none.
         ruled_out: slowdown (growth, of memory) that is shown not to be exceeded, at 95 %; infinite where none is.
-        blocks: that told a ratio.
-        discarded: blocks that did not, since others disturbed them or a worker was ended from outside.
+        blocks: that gave a ratio.
+        discarded: blocks that did not, since others disturbed them or a worker was killed.
         p_value, holm, benjamini_hochberg: of being slower than the tolerance: alone, and adjusted over the list; 1.0 of
             metrics that are compared exactly.
         explained_by: the level or case whose regression this one is a part of; empty where it stands for itself.
@@ -83,7 +83,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """What a gate has found.
+    """The result of a gate.
 
     After an alarm of the control, or of blocks that resemble each other, no step time is evidence: each is
     inconclusive, without a bound, explains nothing and is no culprit, from the moment that the verdict is made. Changes
@@ -93,25 +93,25 @@ class GateVerdict:
         baseline, candidate: the arms as the user wrote them.
         arms: what they turned out to be, by side: revision, interpreter, torch, variables, levels.
         cases: by case and metric; regressions first, the largest change first.
-        levels: likewise, for all cases of a level together.
+        levels: the same for all cases of a level together.
         culprits: names of the cases and levels that explain the regressions, the largest first.
         left_out: cases that were not compared.
         failed: names of cases that fail in the candidate and not in the baseline.
         blocks, control_blocks: pairs of processes measured, against each other, and baseline against baseline.
-        control_alarm: what the control showed, where the machine told two identical sides apart; else empty.
+        control_alarm: what the control showed, if it found a difference between identical sides; else empty.
         dependence_alarm: how blocks resembled the ones before them, where that voids the verdict; else empty.
         too_few: why no regression of any size could be shown, and what would do; empty where one could.
-        noise: standard deviation of one block's log ratio of a case, in the middle of the cases; None where not known.
+        noise: standard deviation of one block's log ratio of a case, the median over cases; None if not known.
         identical: whether both arms are the same code, so that nothing was measured.
         interrupted: whether it was ended before it was over.
         seconds: spent on it.
         budget_s: that it had.
         discarded: share of the pieces of rounds that were left out for disturbance.
-        lost_blocks: those, of any kind, in which a worker was ended from outside before it had measured its case.
+        lost_blocks: those, of any kind, in which a worker was killed before it had measured its case.
         machine: the processor and its cores, in words.
         modes: how each case was measured: `together` or in `bursts`.
-        beside: what others did to the machine, by metric of `interference`: in the middle of the blocks, and in
-            the worst; without those that the machine does not tell.
+        `beside`: interference by others, by metric of `interference`: the median over blocks, and the worst block;
+            without metrics that the machine does not report.
     """
 
     baseline: str
@@ -161,7 +161,7 @@ class GateVerdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """A regression first, then a case that fails in the candidate, what is not known, and nothing to judge."""
+        """The first that applies: regression, failed case, inconclusive, no case."""
         if any(one.verdict == "regression" for one in (*self.cases, *self.levels)):
             return ExitCode.REGRESSION
         if self.failed:

@@ -81,7 +81,7 @@ def page(verdict: GateVerdict) -> Page:
         ),
         (
             "control_alarm",
-            "inconclusive: the control told two identical sides apart; all 24 cases are not settled",
+            "inconclusive: the control found a difference between two identical sides; all 24 cases are not settled",
         ),
         (
             "control_alarm_and_memory",
@@ -191,7 +191,7 @@ def test_no_format_blames_a_step_time_where_the_control_alarmed():
     assert "::error" not in written("github", verdict)
     assert "explained" not in written("table", verdict)
     assert "seed_cnn-adam-cpu: +5.2 %" not in written("table", verdict)
-    assert "inconclusive: the control told two identical sides apart" in page(verdict).rows("cases")[0]
+    assert "inconclusive: the control found a difference between two identical sides" in page(verdict).rows("cases")[0]
     assert not any(one.attributes.get("id") == "culprits" for one in page(verdict).elements)
 
 

@@ -66,7 +66,7 @@ def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(togethe
     mode = "together" if together else "bursts"
     rows = [(CasePair(CASE.id, CASE, CASE, together), (mode,))]
     block = measure_block(setting, BlockPlan(0, "comparison", rows, 0.2, seed=1))
-    told = block.told[CASE.id][mode]
+    told = block.results[CASE.id][mode]
     assert told.reason == ""
     paired = told.paired
     rounds = [len(series.values) for side in (paired.baseline, paired.candidate) for series in side]
@@ -102,7 +102,7 @@ def test_sides_that_share_a_device_take_turns_and_their_memory_is_that_of_the_de
     setting = GateSetup((side, side), Plan(threads=1), ())
     row = CasePair(case.id, case, case, together=False)
     block = measure_block(setting, BlockPlan(0, "comparison", [(row, ("bursts",))], 0.5, seed=1))
-    told = block.told[case.id]["bursts"]
+    told = block.results[case.id]["bursts"]
     assert told.reason == ""
     assert abs(ratio_of(told.paired).log_ratio) < 0.2
     found = measure_memory(setting, [row], 0, seed=1).found[case.id]
@@ -136,7 +136,7 @@ def test_a_worker_that_is_killed_costs_a_block_of_its_case_and_leaves_no_orphan(
     assert [pid for pid in below if is_running(pid)] == []
     read = read_gate(desk.folder / "out")
     assert read.finished
-    reasons = [told.reason for block in read.blocks for by_mode in block.told.values() for told in by_mode.values()]
+    reasons = [told.reason for block in read.blocks for by_mode in block.results.values() for told in by_mode.values()]
     assert any("SIGKILL" in reason for reason in reasons)
     assert "Traceback" not in out + err
     verdict = json.loads((desk.folder / "out" / "verdict.json").read_text())

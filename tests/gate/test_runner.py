@@ -258,7 +258,7 @@ def test_a_control_that_differs_by_chance_is_measured_again_and_voids_no_verdict
     verdict = gated(FakeSides(off={(6, 1, FIRST): 0.052, (11, 1, FIRST): 0.048}, slower={CASES[1].id: 0.05}))
     again = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "recheck"]
     assert len(again) == EARLY, "so many refute it"
-    assert all(FIRST in block.told for block in again)
+    assert all(FIRST in block.results for block in again)
     assert verdict.control_alarm == ""
     assert verdict.exit_code == 10
 
@@ -290,8 +290,8 @@ def test_a_large_change_has_its_size_measured_in_turns_and_its_verdict_from_both
     verdict = gated(FakeSides(slower={FIRST: 0.3}))
     gate = read_gate(tmp_path / "gate")
     again = list(gate.of("size"))
-    assert [list(block.told[FIRST]) for block in again] == [["bursts"]] * BLOCKS
-    assert [list(block.told) for block in again] == [[FIRST]] * BLOCKS
+    assert [list(block.results[FIRST]) for block in again] == [["bursts"]] * BLOCKS
+    assert [list(block.results) for block in again] == [[FIRST]] * BLOCKS
     first = verdict.cases[0]
     assert (first.name, first.verdict, first.size) == (FIRST, "regression", "in turns")
     assert first.low < 0.3 < first.high
@@ -340,8 +340,8 @@ def test_the_few_cases_that_are_left_are_measured_longer_in_each_block(gated, tm
     with pytest.raises(KeyboardInterrupt):
         gated(FakeSides(slower={FIRST: 0.016}, noise=0.01, before_block=stop), budget_s=150.0)
     blocks = [block for block in read_gate(tmp_path / "gate").blocks if block.kind == "comparison"]
-    pieces = [len(told.paired.orders) for block in blocks for told in block.told[FIRST].values()]
-    assert len(blocks[-1].told) < len(blocks[0].told) == len(ROWS)
+    pieces = [len(told.paired.orders) for block in blocks for told in block.results[FIRST].values()]
+    assert len(blocks[-1].results) < len(blocks[0].results) == len(ROWS)
     assert pieces[-1] > 1.5 * pieces[0]
 
 
@@ -350,14 +350,14 @@ def test_cases_of_all_threads_take_turns(gated, tmp_path):
     verdict = gated(FakeSides(), rows=rows)
     gate = read_gate(tmp_path / "gate")
     assert not list(gate.of("trial")), "there is nothing to choose"
-    assert {mode for block in gate.blocks for told in block.told.values() for mode in told} == {"bursts"}
+    assert {mode for block in gate.blocks for told in block.results.values() for mode in told} == {"bursts"}
     assert verdict.exit_code == 0
 
 
 def test_half_of_the_pieces_of_a_case_have_either_order(gated, tmp_path):
     gated(FakeSides())
     for block in read_gate(tmp_path / "gate").blocks:
-        for by_mode in block.told.values():
+        for by_mode in block.results.values():
             for told in by_mode.values():
                 assert abs(2 * sum(told.paired.orders) - len(told.paired.orders)) <= 1
 

@@ -73,12 +73,14 @@ def estimated(rows: Sequence[CasePair], reads_memory: bool, kind: str) -> Costs:
 
 def measured(gate: GateRecord) -> Costs | None:
     """Costs by the last block that compared all cases; None before the first."""
-    blocks: list[BlockResult] = [block for block in gate.of("comparison") if len(block.told) == len(gate.planned.rows)]
+    blocks: list[BlockResult] = [
+        block for block in gate.of("comparison") if len(block.results) == len(gate.planned.rows)
+    ]
     if not blocks:
         return None
     start_s = min(START_S, blocks[-1].seconds / 2)
-    case_s = (blocks[-1].seconds - start_s) / len(blocks[-1].told)
-    once_s = sum(one.seconds for one in gate.readings) / len(blocks[-1].told)
+    case_s = (blocks[-1].seconds - start_s) / len(blocks[-1].results)
+    once_s = sum(one.seconds for one in gate.readings) / len(blocks[-1].results)
     return Costs(sum(block.seconds for block in gate.of("trial")), once_s, start_s, case_s)
 
 

@@ -19,7 +19,7 @@ def modes_of(gate: GateRecord) -> dict[str, Mode]:
     """
     gains = []
     for block in gate.of("trial"):
-        for by_mode in block.told.values():
+        for by_mode in block.results.values():
             spreads = {mode: told.ratio.spread for mode, told in by_mode.items() if told.ratio}
             if len(spreads) == len(COST) and all(spread > 0 for spread in spreads.values()):
                 gains.append(math.log(spreads["bursts"] ** 2 * COST["bursts"] / spreads["together"] ** 2))

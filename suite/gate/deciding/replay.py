@@ -19,9 +19,9 @@ def again_of(gate: GateRecord, name: str) -> list[float]:
     found = []
     for block in gate.of("recheck"):
         ratios = block.log_ratios
-        if name == EVERY and len(block.told) > 1:
+        if name == EVERY and len(block.results) > 1:
             whole = np.array([[one for one in ratios.values() if math.isfinite(one)]])
-            found.append(float(control.common(whole)[0]) if len(block.told) == most_told(gate) else math.nan)
+            found.append(float(control.common(whole)[0]) if len(block.results) == most_told(gate) else math.nan)
         else:
             found.append(ratios.get(name, math.nan))
     return [one for one in found if math.isfinite(one)]
@@ -30,7 +30,7 @@ def again_of(gate: GateRecord, name: str) -> list[float]:
 def most_told(gate: GateRecord) -> int:
     """Rows of the last control block, which measured all that were open."""
     last = list(gate.of("control"))[-1:]
-    return len(last[0].told) if last else 0
+    return len(last[0].results) if last else 0
 
 
 def suspected(gate: GateRecord, procedure: Procedure) -> list[control.Suspicion]:

@@ -161,7 +161,7 @@ def case_judged(
     """One case's step time."""
     settled = procedure.decisions.get(name)
     row = next(row for row in gate.planned.rows if row.id == name)
-    blocks = [block for block in gate.of("comparison") if name in block.told]
+    blocks = [block for block in gate.of("comparison") if name in block.results]
     medians = [block.pairs[name].medians for block in blocks]
     sides = [[pair[side] for pair in medians if pair] for side in (0, 1)]
     told = known.blocks if known else 0

@@ -1,1 +1,1 @@
-"""What a gate has measured: its values, and its file on disk."""
+"""The values that a gate measures, and its file on disk."""

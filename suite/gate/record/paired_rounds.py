@@ -1,4 +1,4 @@
-"""Rounds of both sides, and the log ratio of a case in a block: robust, and balanced over the orders."""
+"""Rounds of both sides, and their log ratio: robust, balanced over the orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Mode = Literal["together", "bursts"]
 
 @dataclass(frozen=True, slots=True)
 class PairedRounds:
-    """What one case brought in one block.
+    """The rounds of both sides of one case in one block.
 
     Attributes:
         orders: 0 or 1 for each piece.
@@ -51,10 +51,10 @@ class Ratio:
 
 
 def ratio_of(paired: PairedRounds, metric: str = "step_time") -> Ratio:
-    """The log ratio of a metric over the pieces that count: those in which neither side queued for a core.
+    """The log ratio of a metric over the pieces in which no side queued for a core.
 
-    Chosen by telemetry alone, for both sides at once. Where fewer than `ENOUGH_UNDISTURBED` of the pieces of
-    either order are quiet, none is: the block tells nothing of the case.
+    They are chosen by kernel counters alone, for both sides at once. If fewer than `ENOUGH_UNDISTURBED` of the pieces
+    of either order are undisturbed, none is: the block has no ratio of the case.
     """
     orders = np.array(paired.orders)
     kept = undisturbed_pieces(paired)
@@ -79,7 +79,10 @@ def balanced(first: Values, second: Values) -> float:
 
 
 def piece_logs(series: tuple[Series, ...], metric: str, pieces: int) -> Values:
-    """Log of each piece's value: of its one round, or the mean over its bursts of the log of their median."""
+    """Log of each piece's value.
+
+    A piece of one round has its value; one of two bursts has the mean of the logs of their medians.
+    """
     values = rounds(series, metric).reshape(pieces, -1)
     halves = np.array_split(values, 2, axis=1) if values.shape[1] > 1 else [values]
     with np.errstate(divide="ignore"):
@@ -88,7 +91,7 @@ def piece_logs(series: tuple[Series, ...], metric: str, pieces: int) -> Values:
 
 
 def undisturbed_pieces(paired: PairedRounds) -> NDArray[np.bool_]:
-    """For each piece, whether the threads of both sides had the cores that they asked for."""
+    """Whether the threads of both sides had the cores that they wanted, by piece."""
     pieces = len(paired.orders)
     kept = np.ones(pieces, dtype=bool)
     for series in (paired.baseline, paired.candidate):

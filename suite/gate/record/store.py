@@ -1,4 +1,4 @@
-"""What a gate has measured, on disk: `gate.jsonl`, a line for its plan and one for each block, as soon as it is over.
+"""The record of a gate on disk: `gate.jsonl`, a line for the plan and each block.
 
 Schema history:
     1  header (arms, limits, rows, levels, budget, plan, seed, environment), lines of kind `trial`, `control`,
@@ -38,7 +38,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class GatePlan:
-    """What a gate set out to do.
+    """The plan of a gate: arms, cases, limits and budget.
 
     Attributes:
         arms: what each side turned out to be, by `baseline` and `candidate`.
@@ -68,7 +68,7 @@ class GatePlan:
 
 @dataclass(slots=True)
 class GateRecord:
-    """A ledger as read, or as it grows.
+    """A record as read, or while it grows.
 
     Attributes:
         finished: whether it came to its end; else it was interrupted, or still runs.
@@ -97,10 +97,10 @@ class GateRecord:
 
 
 class Ledger:
-    """Writes a gate's folder while it is measured. A line is on disk once its call returns."""
+    """Writes a gate's record. A line is on disk once its call returns."""
 
     def __init__(self, folder: Path, file: LineFile | None = None) -> None:
-        """Open a gate to go on with it, or the file of a new one, kept from every other process from then on.
+        """Open a record to go on with, or a new one, and lock it.
 
         Raises:
             StepmarkError: another process still writes it, or it cannot be written.
@@ -126,7 +126,7 @@ class Ledger:
 
     @property
     def note(self) -> str:
-        """What a user should know of the folder; empty where there is nothing."""
+        """A warning about the folder for the user; empty if there is none."""
         return "" if self._file.is_alone else NO_LOCKS.format(folder=self.folder)
 
     def __enter__(self) -> Self:
@@ -210,13 +210,13 @@ def packed_block(block: BlockResult) -> dict[str, Any]:
         "seconds": block.seconds,
         "surroundings": encode_series(block.surroundings),
         "told": {
-            row: {mode: packed_result(told) for mode, told in by_mode.items()} for row, by_mode in block.told.items()
+            row: {mode: packed_result(told) for mode, told in by_mode.items()} for row, by_mode in block.results.items()
         },
     }
 
 
 def packed_result(told: PairResult) -> dict[str, Any]:
-    """What a case told, as plain values."""
+    """The result of a pair as plain values."""
     paired = told.paired
     if paired is None:
         return {"reason": told.reason, "side": told.side, "lost": told.lost}
@@ -227,8 +227,10 @@ def packed_result(told: PairResult) -> dict[str, Any]:
 def block_of(line: dict[str, Any]) -> BlockResult:
     """The inverse of `packed_block`; raises `WrongValue` where the line is none."""
     where = f"block {line['index']}"
-    block = convert(BlockResult, {**part(line, needed=("index", "kind", "seconds", "surroundings")), "told": {}}, where)
-    rows = convert(dict[str, dict[str, Any]], line["told"], f"told of {where}")
+    block = convert(
+        BlockResult, {**part(line, needed=("index", "kind", "seconds", "surroundings")), "results": {}}, where
+    )
+    rows = convert(dict[str, dict[str, Any]], line["told"], f"`told` of {where}")
     told = {
         row: {mode: result_of(one, f"{row} in {where}") for mode, one in by_mode.items()}
         for row, by_mode in rows.items()
@@ -236,7 +238,7 @@ def block_of(line: dict[str, Any]) -> BlockResult:
     check_finite(block, where)
     for one in block.surroundings:
         check_bounded(one, where)
-    return replace(block, told=cast("dict[str, dict[Mode, PairResult]]", told))
+    return replace(block, results=cast("dict[str, dict[Mode, PairResult]]", told))
 
 
 def result_of(line: Any, where: str) -> PairResult:

@@ -1,4 +1,4 @@
-"""The values that a gate measures and keeps, with the ratio of each pair. No input or output, no torch."""
+"""The values that a gate measures and keeps, with the ratio of each pair."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CasePair:
     """A case as either arm runs it.
 
     Attributes:
-        together: whether a worker of each side can be measured at the same time, with cores of their own for both.
+        together: whether workers of both sides can be measured at the same time, each on separate cores.
     """
 
     id: str
@@ -37,13 +37,13 @@ class CasePair:
 
 @dataclass(frozen=True)
 class PairResult:
-    """What one case brought in one block.
+    """The result of one case in one block.
 
     Attributes:
         paired: rounds of both sides; None where there are none.
         reason: why there are none.
         side: which side failed.
-        lost: whether a worker was ended from outside, which tells nothing of the case.
+        lost: whether a worker was killed, which says nothing about the case.
     """
 
     paired: PairedRounds | None = None
@@ -53,7 +53,10 @@ class PairResult:
 
     @cached_property
     def ratio(self) -> Ratio | None:
-        """The ratio of the step times, computed once; None without rounds, NaN if others disturbed too many."""
+        """The ratio of the step times, computed once.
+
+        None without rounds; its `log_ratio` is NaN if others disturbed too many of them.
+        """
         return ratio_of(self.paired) if self.paired else None
 
     @cached_property
@@ -71,20 +74,20 @@ class BlockResult:
     Attributes:
         index: from 0, over blocks of all kinds.
         seconds: that it took.
-        told: by the id of the row, and the mode.
-        surroundings: what others did to the machine meanwhile, one value a series; empty where not known.
+        results: by the id of the case and the mode.
+        surroundings: interference by others during the block, one value a series; empty if not known.
     """
 
     index: int
     kind: Kind
     seconds: float
-    told: dict[str, dict[Mode, PairResult]]
+    results: dict[str, dict[Mode, PairResult]]
     surroundings: tuple[Series, ...] = ()
 
     @cached_property
     def pairs(self) -> dict[str, PairResult]:
         """The result of each row. A trial has one for each mode: the first of them."""
-        return {row: next(iter(by_mode.values())) for row, by_mode in self.told.items() if by_mode}
+        return {row: next(iter(by_mode.values())) for row, by_mode in self.results.items() if by_mode}
 
     @cached_property
     def log_ratios(self) -> dict[str, float]:
@@ -94,7 +97,7 @@ class BlockResult:
     @property
     def has_lost(self) -> bool:
         """Whether a worker was killed before it had measured its case."""
-        return any(told.lost for by_mode in self.told.values() for told in by_mode.values())
+        return any(told.lost for by_mode in self.results.values() for told in by_mode.values())
 
 
 @dataclass(frozen=True, slots=True)
