@@ -21,8 +21,7 @@ from suite.frontend.streams import forgiving
 from suite.records import StepmarkError
 from suite.records.atomic_files import refusal_of, write_whole
 from suite.records.failure_reason import unexpected
-from suite.records.redaction import host_of, without_names
-from suite.records.redaction import is_asked as is_private
+from suite.records.redaction import host_of, wants_redaction, without_names
 
 if TYPE_CHECKING:
     from suite.gate.measuring.sides import BothSides
@@ -116,7 +115,7 @@ def report(options: argparse.Namespace) -> int:
         )
     from suite import report as pages
 
-    record, private = options.record[0], is_private(options.private)
+    record, private = options.record[0], wants_redaction(options.private)
     print(pages.write(read_record(record, private=private), options.output, record_path="" if private else str(record)))
     return ExitCode.SUCCESS
 
@@ -125,7 +124,7 @@ def export(options: argparse.Namespace) -> int:
     """Write a record in another format to a file or to standard output."""
     from suite.exports.formats import export as exported
 
-    text = exported(read_record(options.record, private=is_private(options.private)), options.format)
+    text = exported(read_record(options.record, private=wants_redaction(options.private)), options.format)
     if options.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
@@ -177,7 +176,7 @@ def gate(options: argparse.Namespace) -> int:
         log(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {ledger.folder}")
         lock = partial(machine_lock.turn, log, warn)
         verdict = GateRunner(setting, begun, ledger, log, lock).run()
-    if is_private(options.private):
+    if wants_redaction(options.private):
         verdict = without_names(verdict, [host_of(begun.planned.environment)])
     for text in output.write(verdict, ledger.folder, warn):
         print(text)

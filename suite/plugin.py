@@ -21,7 +21,7 @@ from suite import report
 from suite.analysis.case_figures import kept_values
 from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
-from suite.frontend.bench import Bench, bench_for, summary_lines
+from suite.frontend.pytest_session import Bench, bench_for, summary_lines
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
 from suite.machine import torchrun

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from suite.analysis.thresholds import Thresholds, thresholds_of
 from suite.cli import main
 from suite.errors import ExitCode
-from suite.frontend.bench import resume_command
 from suite.frontend.cli_options import parser
+from suite.frontend.pytest_session import resume_command
 from suite.gate import planning
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.priority import PRIORITIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 
-from suite.contracts.learning import TRAINING_IMAGES
+from suite.contracts.learning_data import TRAINING_IMAGES
 from suite.records import DEFAULT_INPUT, LEARN, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS
 

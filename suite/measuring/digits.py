@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from suite.contracts.learning import TRAINING_IMAGES
+from suite.contracts.learning_data import TRAINING_IMAGES
 
 SPLIT_SEED = 0
 DARKEST = 16.0

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from suite.contracts.execution import Execution
-from suite.contracts.learning import TEST_IMAGES, TRAINING_IMAGES
+from suite.contracts.learning_data import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.phase_hook import PhaseHook
 from suite.contracts.probes import ACCURACY, TEST_LOSS, Probe
 from suite.measuring.digits import Digits

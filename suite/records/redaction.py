@@ -19,7 +19,7 @@ FOLDERS = re.compile(r"(?<![\w.~…-])(?:~|/(?!dev/|proc/|sys/))(?:[^\s/'\",;:]*
 T = TypeVar("T")
 
 
-def is_asked(option: bool) -> bool:
+def wants_redaction(option: bool) -> bool:
     """Whether names are to be left out, by the option or the variable."""
     return option or os.environ.get(VARIABLE, "") not in ("", "0")
 

@@ -48,7 +48,7 @@ def write_beside(record: Path) -> Path:
     Raises:
         StepmarkError: the record cannot be read, or the page not be written.
     """
-    run, page, is_private = read_run(record), record.with_name("report.html"), redaction.is_asked(option=False)
+    run, page, is_private = read_run(record), record.with_name("report.html"), redaction.wants_redaction(option=False)
     if is_private:
         run = redaction.without_names(run, [redaction.host_of(run.header.environment)])
     return write(run, page, record_path="" if is_private else str(record))

@@ -23,8 +23,8 @@ from suite.machine.user_account import missing_variables
 from suite.protocol import VERSION, Closed, Ended, Forked, Link, Ready
 from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
 from suite.records.decoding import WrongValue, convert_known
+from suite.runner.code_origin import HERE, Origin
 from suite.runner.import_watch import Watch
-from suite.runner.origin import HERE, Origin
 from suite.runner.worker_handle import ZYGOTE_LOST, WorkerHandle, WorkerLost, last_line
 
 ZYGOTE_START_S = 120.0

@@ -15,7 +15,7 @@ from suite.gate.arms.arm import arms_now, changed, have_same_code, make_both_rea
 from suite.gate.planning import METRICS, metrics_of, seconds_of
 from suite.records import Case, StepmarkError
 from suite.registry import load_levels
-from suite.runner.origin import Origin
+from suite.runner.code_origin import Origin
 from tests.fakes import repositories
 from tests.fakes.repositories import git
 

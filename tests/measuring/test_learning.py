@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
-from suite.contracts.learning import TEST_IMAGES, TRAINING_IMAGES
+from suite.contracts.learning_data import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.probes import ACCURACY, STEP_TIME
 from suite.matrix.cases import matrix_of
 from suite.matrix.profiles import parse_profile

@@ -21,7 +21,7 @@ from suite.records import Case, StepmarkError
 from suite.records.compatibility import differences
 from suite.records.factors import FACTORS
 from suite.registry import REGISTRIES
-from suite.runner.origin import Origin
+from suite.runner.code_origin import Origin
 
 KINDS = ("rev", "dir", "python", "set", "env")
 BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
