@@ -48,12 +48,10 @@ LONGEST_SENTENCE = 25
 """Characters of a docstring's first line and of a line of Markdown; words of a sentence."""
 
 WAITING: set[str] = {
-    "__init__",
     "comparison",
     "gate.arms",
     "gate.deciding",
     "gate.formats",
-    "gate.measuring",
 }
 """Rooms and pages that are not clean yet. A clean one fails while it stands here, so the list only gets shorter."""
 

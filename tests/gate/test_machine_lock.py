@@ -36,14 +36,14 @@ def holder(folder: Path, *user_and_umask: int) -> subprocess.Popen[str]:
 
 
 def test_a_second_process_says_that_it_waits_and_has_the_turn_once_the_first_is_done(tmp_path):
-    told: list[str] = []
-    with turn(told.append, told.append, tmp_path):
+    texts: list[str] = []
+    with turn(texts.append, texts.append, tmp_path):
         second = holder(tmp_path)
         assert second.stdout.readline() == f"{WAITS}\n"
     assert second.stdout.readline() == "has it\n"
     second.communicate("\n", timeout=30)
     assert second.returncode == 0
-    assert told == [], "the first had nobody to wait for"
+    assert texts == [], "the first had nobody to wait for"
 
 
 def test_the_turn_of_a_process_that_is_killed_is_free(tmp_path):
@@ -51,17 +51,17 @@ def test_the_turn_of_a_process_that_is_killed_is_free(tmp_path):
     assert first.stdout.readline() == "has it\n"
     first.kill()
     first.communicate(timeout=30)
-    told: list[str] = []
-    with turn(told.append, told.append, tmp_path):
-        assert told == []
+    texts: list[str] = []
+    with turn(texts.append, texts.append, tmp_path):
+        assert texts == []
 
 
 def test_a_gate_that_cannot_make_its_lock_measures_with_a_warning(tmp_path):
     (tmp_path / NAME).symlink_to(tmp_path / "elsewhere")
-    told: list[str] = []
-    with turn(print, told.append, tmp_path), turn(print, told.append, tmp_path / "gone"):
+    texts: list[str] = []
+    with turn(print, texts.append, tmp_path), turn(print, texts.append, tmp_path / "gone"):
         assert not (tmp_path / "elsewhere").exists(), "a link that somebody laid is not followed"
-    assert ["does not take turns with others" in text for text in told] == [True, True]
+    assert ["does not take turns with others" in text for text in texts] == [True, True]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be two other users")

@@ -1,1 +1,1 @@
-"""Measures both sides: blocks of pairs, memory, and the lock by which gates take turns."""
+"""Measures both sides: blocks, memory, and the lock between gates."""

@@ -1,4 +1,4 @@
-"""One block: a freshly executed process of each side, and every open case measured between forks of the two.
+"""One block: every open case, measured between forks of two fresh processes.
 
 random per block:
     which side starts first, how much of the environment is padding (it moves the stack), the order of the cases,
@@ -7,8 +7,7 @@ start both processes, which import torch
 for each case:
     fork a worker of each side, warm both up, measure them against each other, end both
 
-What a fresh process decides by chance, such as where its code and its stack lie, is drawn anew in each block, and so
-averages out over blocks.
+A fresh process places its code and its stack by chance. Each block draws these places anew, so they average out.
 
 Source: Kalibera and Jones 2013, "Rigorous benchmarking in reasonable time" (levels of replication); Mytkowicz et al.
     2009, "Producing wrong data without doing anything obviously wrong" (environment size, layout).
@@ -35,19 +34,19 @@ from suite.registry import INPUTS, TUNINGS
 from suite.runner.launcher import Launcher
 
 PADDING = 4096
-"""Bytes by which the environment of a process is longer than it need be, fewer than; as many as a page has."""
+"""Bytes of a page: the padding of a process's environment is shorter than this."""
 PADDING_VARIABLE = "STEPMARK_PADDING"
 LARGEST_HASH_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """What one block is to do.
+    """The work of one block.
 
     Attributes:
-        rows: with the modes in which each is measured.
-        case_seconds: of counted rounds of each side, for one case in one mode.
-        seed: of the whole gate; a block's own chance comes from that and its index.
+        rows: the case pairs, each with the modes in which the block measures it.
+        case_seconds: counted rounds of each side, for one case in one mode.
+        seed: of the whole gate; with the block's index it seeds the block's random choices.
     """
 
     index: int
@@ -59,14 +58,14 @@ class BlockPlan:
 
 @dataclass(frozen=True, slots=True)
 class GateSetup:
-    """What all blocks of a gate have in common: the arms, how workers run, and the plug-ins with the levels."""
+    """Arms, worker settings and plug-ins that all blocks of a gate share."""
 
     sides: tuple[Arm, Arm]
     plan: Plan
     plugins: tuple[str, ...]
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
-        """Where the workers of both sides come from in one block; not started."""
+        """Make the launchers of both sides for one block; they are not started."""
         hash_seed = str(chance.randint(0, LARGEST_HASH_SEED))
         sides = self.sides if kind in COMPARING else (self.sides[0], self.sides[0])
         first, second = (self._launcher(side, hash_seed, chance) for side in sides)
@@ -83,12 +82,12 @@ def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], fl
 
     Args:
         setting: the arms and how workers run.
-        order: what the block is to do.
+        order: the work of the block.
         clock_s: seconds since any moment.
 
     Raises:
-        StepmarkError: one of the sides does not start.
-        NotComparableError: one of the sides has loaded code of another checkout.
+        StepmarkError: a side does not start.
+        NotComparableError: a side has loaded code of another checkout.
     """
     chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
     started_s = clock_s()
@@ -100,22 +99,22 @@ def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], fl
         start(launchers, chance.randrange(2), order.kind)
         rows = list(order.rows)
         chance.shuffle(rows)
-        told = {
-            row.id: {mode: tell(launchers, row, order, mode, setting.plan, chance) for mode in modes}
+        results = {
+            row.id: {mode: measure_pair(launchers, row, order, mode, setting.plan, chance) for mode in modes}
             for row, modes in rows
         }
         after = read_counters()
         refuse_strays(launchers, order.kind)
-    found = difference(before, after) if before and after else None
-    surroundings = found.series() if found else ()
-    return BlockResult(order.index, order.kind, clock_s() - started_s, told, surroundings)
+    interference = difference(before, after) if before and after else None
+    surroundings = interference.series() if interference else ()
+    return BlockResult(order.index, order.kind, clock_s() - started_s, results, surroundings)
 
 
 def start(launchers: tuple[SideLauncher, SideLauncher], first: int, kind: Kind = "comparison") -> None:
-    """Start both sides, one of them first, and wait for both.
+    """Start both sides, `first` first, and wait for both.
 
     Raises:
-        StepmarkError: with the side that does not start.
+        StepmarkError: a side does not start; the text names it.
     """
     for wait in (False, True):
         for place in (first, 1 - first):
@@ -126,10 +125,10 @@ def start(launchers: tuple[SideLauncher, SideLauncher], first: int, kind: Kind =
 
 
 def refuse_strays(launchers: tuple[SideLauncher, SideLauncher], kind: Kind = "comparison") -> None:
-    """Check what both sides have loaded so far.
+    """Check the modules that both sides have loaded so far.
 
     Raises:
-        NotComparableError: one of them has loaded code of another checkout.
+        NotComparableError: a side has loaded code of another checkout.
     """
     for place, launcher in enumerate(launchers):
         try:
@@ -139,11 +138,11 @@ def refuse_strays(launchers: tuple[SideLauncher, SideLauncher], kind: Kind = "co
 
 
 def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
-    """The error with the name of the side that it is about."""
+    """The error, with the name of its side."""
     return type(error)(f"the {SIDES[place] if kind == 'comparison' else SIDES[0]} cannot be measured: {error}")
 
 
-def tell(
+def measure_pair(
     launchers: tuple[SideLauncher, SideLauncher],
     row: CasePair,
     order: BlockPlan,
@@ -151,7 +150,7 @@ def tell(
     plan: Plan,
     chance: random.Random,
 ) -> PairResult:
-    """Measure one case in one mode; whatever fails is told."""
+    """Measure one case in one mode; a failure is a result with its reason."""
     cases = (row.baseline, row.candidate if order.kind in COMPARING else row.baseline)
     workers: dict[int, SideWorker] = {}
     first = chance.randrange(2)
@@ -170,20 +169,20 @@ def tell(
 
 
 def halves_of(threads: int, chance: random.Random) -> Halves:
-    """Two disjoint sets of cores, chosen by chance; empty ones where there are not as many."""
+    """Two disjoint random sets of `threads` cores; smaller if cores are missing."""
     cores = allowed_cores()
     chance.shuffle(cores)
     return Halves(tuple(cores[:threads]), tuple(cores[threads : 2 * threads]))
 
 
 def threads_of(case: Case, threads: int) -> int:
-    """Threads with which a case computes: its tuning's own, or those of the plan."""
+    """Threads of a case: the number of its tuning, or else that of the plan."""
     own: int = TUNINGS[case.tuning].attributes.get("threads", threads)
     return own
 
 
 def can_be_together(cases: tuple[Case, Case], threads: int) -> bool:
-    """Whether a worker of each side can be measured at the same time, with cores of their own for both.
+    """Whether both sides can be measured at the same time, each on separate cores.
 
     Args:
         cases: of the baseline and of the candidate.

@@ -1,7 +1,8 @@
-"""Gates on one machine take turns, block by block: two that measured at once would take the cores from each other.
+"""The lock with which the gates of one machine take turns, block by block.
 
-The turn is a lock on a file in the folder for temporary files. The kernel gives it back when its holder ends, however
-that ends. Containers with folders of their own do not know of each other.
+Two gates that measure at the same time would take cores from each other. The turn is a lock on a file in the folder for
+temporary files. The kernel releases it when its process ends, even if killed. Containers with separate temporary
+folders do not share the lock.
 """
 
 from __future__ import annotations
@@ -17,28 +18,30 @@ from suite.records import file_locks
 
 NAME = "stepmark-gate.turn"
 WAITS = "another gate measures on this machine; they take turns, and both take longer"
-NO_TURN = "{path} cannot be locked ({why}): this gate does not take turns with others, which would disturb it."
+NO_TURN = (
+    "{path} cannot be locked ({why}): this gate does not take turns with others, which would disturb it; run one gate "
+    "at a time, or set TMPDIR of all gates to one folder with locks."
+)
 FOR_ALL = 0o644
-"""Any user's gate may open the file; a lock needs no more than that."""
+"""Mode of the file: any user's gate may open it for reading, and a lock needs no more."""
 TRIES, TRY_S = 20, 0.01
-"""How often, and after how many seconds each, opening is tried: a file that was just made is its maker's alone until it
-is opened to all."""
+"""Attempts to open the file, and seconds between them. Until its maker sets the mode, others cannot open a new file."""
 
 
 @contextlib.contextmanager
-def turn(tell: Callable[[str], object], warn: Callable[[str], object], folder: Path | None = None) -> Iterator[None]:
-    """The machine's turn, for as long as the context lasts; waits while another process has it.
+def turn(report: Callable[[str], object], warn: Callable[[str], object], folder: Path | None = None) -> Iterator[None]:
+    """Hold the machine's turn during the context; wait while another process has it.
 
-    Without it, where the file cannot be locked: a gate that measures while another does is better than none.
+    If the file cannot be locked, the gate measures without the lock: a disturbed gate is better than none.
 
     Args:
-        tell: is told that it waits, where it does.
-        warn: is told why there is no turn, where there is none.
-        folder: of the lock; the usual one for temporary files where left out.
+        report: receives the text that the gate waits, if it does.
+        warn: receives the reason if the file cannot be locked.
+        folder: of the lock; by default the folder for temporary files.
     """
     path = (folder or Path(tempfile.gettempdir())) / NAME
     try:
-        fd = taken(path, tell)
+        fd = acquire(path, report)
     except OSError as error:
         warn(NO_TURN.format(path=path, why=error.strerror or error))
         fd = -1
@@ -49,18 +52,18 @@ def turn(tell: Callable[[str], object], warn: Callable[[str], object], folder: P
             file_locks.release(fd)
 
 
-def taken(path: Path, tell: Callable[[str], object]) -> int:
-    """The locked file's descriptor, once nobody else has the lock.
+def acquire(path: Path, report: Callable[[str], object]) -> int:
+    """Lock the file, once no other process has the lock; return its descriptor.
 
     Raises:
         OSError: the file can be neither opened nor made, or has no locks.
     """
     while True:
-        fd = opened(path)
+        fd = open_file(path)
         try:
             has_locks = file_locks.lock(fd)
         except file_locks.HeldError:
-            tell(WAITS)
+            report(WAITS)
             has_locks = file_locks.lock(fd, wait=True)
         if not has_locks:
             file_locks.release(fd)
@@ -68,17 +71,17 @@ def taken(path: Path, tell: Callable[[str], object]) -> int:
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False)):
                 return fd
-        file_locks.release(fd)  # it was removed meanwhile, and others lock another file
+        file_locks.release(fd)  # the file was removed before it was locked: other gates lock its successor
 
 
-def opened(path: Path) -> int:
-    """A descriptor of the file, which is made where it is missing, for all users whatever the umask of this one.
+def open_file(path: Path) -> int:
+    """Open the file, or make it readable for all users; return its descriptor.
 
-    A file that is there is opened without leave to make one: the kernel refuses that for another user's file in a
-    folder like /tmp.
+    The mode does not depend on the umask. An existing file is opened without `O_CREAT`, because the kernel refuses that
+    flag for another user's file in a folder like /tmp.
 
     Raises:
-        OSError: it can be neither opened nor made.
+        OSError: the file can be neither opened nor made.
 
     Source: Linux, Documentation/admin-guide/sysctl/fs.rst, protected_regular.
     """
@@ -92,7 +95,7 @@ def opened(path: Path) -> int:
             except PermissionError:
                 time.sleep(TRY_S)
                 continue
-            with contextlib.suppress(OSError):  # another user's
+            with contextlib.suppress(OSError):  # another user's file
                 os.fchmod(fd, FOR_ALL)
             return fd
     return os.open(path, flags)

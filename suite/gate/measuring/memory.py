@@ -1,4 +1,4 @@
-"""Reads the memory of both sides, case by case, by the survey that records have too."""
+"""Reads the memory of both sides, case by case, with a run's instrument."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SURVEY = "memory"
 def measure_memory(
     setting: BothSides, rows: Sequence[CasePair], index: int, seed: int, clock_s: Callable[[], float] = monotonic
 ) -> Reading:
-    """Survey the memory of cases in a fresh process of each side, both sides at the same time.
+    """Measure the memory of each case in fresh processes, both sides at once.
 
     Raises:
-        StepmarkError: one of the sides does not start, or has loaded code of another checkout.
+        StepmarkError: a side does not start, or has loaded code of another checkout.
     """
     chance = random.Random(f"{seed} memory {index}")  # noqa: S311 - an order
     started_s = clock_s()
-    found: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    by_row: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
     with ExitStack() as stack:
         launchers = setting.launchers("comparison", chance)
         for launcher in launchers:
@@ -40,12 +40,12 @@ def measure_memory(
                     begin = partial(launchers[place].start_instrument, case, SURVEY)
                     workers.append(answer(place, begin))
                 series = [answer(place, worker.instrument_series) for place, worker in enumerate(workers)]
-                first, second = map(exact_metrics, series)
-                found[row.id] = (first, second)
+                baseline, candidate = map(exact_metrics, series)
+                by_row[row.id] = (baseline, candidate)
             except OneFailed:
-                continue  # the blocks will tell why
+                continue  # the blocks report the reason
             finally:
                 for worker in workers:
                     worker.end()
         refuse_strays(launchers)
-    return Reading(index, clock_s() - started_s, found)
+    return Reading(index, clock_s() - started_s, by_row)

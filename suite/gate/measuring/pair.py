@@ -1,8 +1,8 @@
-"""One case, a worker of each side, measured against each other: rounds of both, piece by piece.
+"""One case: a worker of each side, measured against the other, piece by piece.
 
-A piece is the smallest thing that tells a ratio: one round of each side taken at the same time (`together`), or the
-four bursts A B B A of sides that take turns (`bursts`). Its order is which side had which cores, or which came first:
-half of the pieces have either, so that neither side gains by it.
+A piece is the smallest unit that yields a ratio. In mode `together` it is one round of each side, taken at the same
+time. In mode `bursts` it is four bursts, A B B A, of sides that alternate. The order of a piece is which side had
+which cores, or which side came first. Half of the pieces have each order, so that it favours neither side.
 """
 
 from __future__ import annotations
@@ -30,28 +30,29 @@ Sides = tuple[SideWorker, SideWorker]
 """Baseline, candidate."""
 
 ROUND_S = 0.008
-"""Seconds of one round of workers that meet before each: a meeting takes some 0.1 ms, and is no part of a round."""
+"""Seconds of one round in `together`. Before each, the workers meet for about 0.1 ms, which no round includes."""
 CHUNK_S = 0.15
-"""Seconds of rounds that are asked for at once; weights are put back in between."""
+"""Seconds of rounds in one request; the weights are restored between requests."""
 BURST_S = 0.03
-"""Seconds of one burst: long beside the first step after a pause, which is left out, short beside the drift."""
+"""Seconds of one burst: much longer than the first step after a pause, which is discarded; short against the drift."""
 WARM_CHUNK_S = 0.05
 """Seconds of one chunk of warm-up."""
 WARM_CHUNKS = 20
-"""Chunks of warm-up, at most; two that agree end it."""
+"""Most chunks of warm-up; two that agree end it."""
 PAUSE_S = 0.01
-"""Seconds after a pause, the first round at least, that are left out of a burst: for some milliseconds the threads of
-the other side spin before they sleep, each on a core that this side wants."""
+"""Seconds after a pause, at least one round, that a burst discards. The threads of the other side spin for some
+milliseconds before they sleep, each on a core that this side wants."""
 FEWEST_PIECES = {"together": 8, "bursts": 4}
-"""Pieces of one case in one block, however long a step takes. A piece of bursts takes as long as eight together."""
+"""Fewest pieces of one case in one block, for steps of any length. A piece of `bursts` takes as long as eight of
+`together`."""
 
 
 class OneFailed(Exception):
-    """One side's worker has failed, or was ended from outside; the text is the reason.
+    """The worker of one side failed or was killed; the text is the reason.
 
     Attributes:
         place: 0 for the baseline, 1 for the candidate.
-        lost: whether it was ended from outside, which tells nothing of the case.
+        lost: whether the worker was killed, which is no evidence about the case.
     """
 
     def __init__(self, place: int, failed: WorkerFailed) -> None:
@@ -61,7 +62,11 @@ class OneFailed(Exception):
 
 
 def answer(place: int, get: Callable[[], T]) -> T:
-    """What a side's worker answers, or `OneFailed`."""
+    """The answer of a side's worker.
+
+    Raises:
+        OneFailed: the worker failed or was killed.
+    """
     try:
         return get()
     except WorkerFailed as failed:
@@ -70,29 +75,29 @@ def answer(place: int, get: Callable[[], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """Two sets of cores of one size, for workers that are measured at the same time."""
+    """Two sets of equally many cores, for workers measured at the same time."""
 
     first: tuple[int, ...]
     second: tuple[int, ...]
 
     def cores(self, order: int) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
-        """Cores of the baseline's rounds and of the candidate's, in turns, where the first round has this order."""
+        """Cores of each side, alternating from round to round; the first has `order`."""
         swapped = ((self.first, self.second), (self.second, self.first))
         return swapped[order], swapped[1 - order]
 
 
 def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: random.Random) -> PairedRounds:
-    """Warm both workers up, then measure until each has some `seconds` of rounds.
+    """Warm both workers up, then measure about `seconds` of rounds of each.
 
     Args:
         sides: workers that have made their steps.
-        mode: how.
-        seconds: of counted rounds of each side.
-        halves: the cores that each side has in turns where they are measured together.
-        chance: for what comes first.
+        mode: `together` or `bursts`.
+        seconds: counted rounds of each side.
+        halves: cores that the sides swap in `together`.
+        chance: for the order of the first piece.
 
     Raises:
-        OneFailed: one of the sides has failed or is gone.
+        OneFailed: a worker failed or was killed.
     """
     step_s = first_rounds(sides)
     if mode == "together":
@@ -101,32 +106,32 @@ def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: ra
 
 
 def both(sides: Sides, ask: Callable[[SideWorker, int], None], first: int = 0) -> tuple[Rounds, Rounds]:
-    """Ask both sides, one of them first, then wait for both.
+    """Ask both sides, `first` first, then wait for the rounds of both.
 
     Raises:
-        OneFailed: with the side that failed, where the other merely missed it.
+        OneFailed: with the side that failed, not the one that lost its partner.
     """
     for place in (first, 1 - first):
         ask(sides[place], place)
-    found, failed = [], []
+    rounds, failed = [], []
     for place, side in enumerate(sides):
         try:
-            found.append(answer(place, side.rounds))
+            rounds.append(answer(place, side.rounds))
         except OneFailed as error:
             failed.append(error)
     if failed:
         raise min(failed, key=lambda error: LOST in str(error))
-    return found[0], found[1]
+    return rounds[0], rounds[1]
 
 
 def first_rounds(sides: Sides) -> float:
-    """Take the rounds in which a step makes what it makes lazily; seconds of the slower side's last."""
-    found = both(sides, lambda side, _: side.ask(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS))
-    return max(rounds.step_time[-1] for rounds in found)
+    """Run the rounds with lazy initialisation; the slower side's last step in s."""
+    pair = both(sides, lambda side, _: side.ask(seconds=0.0, steps_per_round=1, min_rounds=FIRST_ROUNDS))
+    return max(rounds.step_time[-1] for rounds in pair)
 
 
 def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> PairedRounds:
-    """Both at the same time, a set of cores each, swapped before every round."""
+    """Measure both sides at the same time; they swap cores before every round."""
 
     def chunk(order: int, steps: int, rounds: int) -> tuple[Rounds, Rounds]:
         ends = socket.socketpair()
@@ -134,11 +139,11 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
         def ask(side: SideWorker, place: int) -> None:
             together = BarrierEnd(ends[place], cores[place])
             side.ask(seconds=0.0, steps_per_round=steps, min_rounds=rounds, together=together)
-            ends[place].close()  # the worker has its own: were this one open, the other would wait for a dead one
+            ends[place].close()  # the worker has a copy: with this one open, its partner would wait for a dead worker
 
         with ends[0], ends[1]:
             cores = halves.cores(order)
-            return both(sides, ask, first=chance.randrange(2))  # who is asked last finds the other waiting
+            return both(sides, ask, first=chance.randrange(2))  # the side asked last finds the other waiting
 
     to_warm = steps_of(step_s, ROUND_S)
     step_s = warm_up(lambda: chunk(0, to_warm, rounds_in(WARM_CHUNK_S, to_warm * step_s)))
@@ -148,44 +153,44 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
     while spent_s < seconds or len(orders) < FEWEST_PIECES["together"]:
-        found = chunk(order, steps, per_chunk + 2)
-        spent_s += max(sum(rounds.step_time[2:]) for rounds in found) * steps
-        kept.append((found[0].drop(2), found[1].drop(2)))  # the first round of each order was taken after a pause
+        pair = chunk(order, steps, per_chunk + 2)
+        spent_s += max(sum(rounds.step_time[2:]) for rounds in pair) * steps
+        kept.append((pair[0].drop(2), pair[1].drop(2)))  # a pause preceded the first round of each order
         orders += [(order + index) % 2 for index in range(per_chunk)]
         order = 1 - order
     return PairedRounds("together", tuple(orders), *joined(kept), steps)
 
 
 def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> PairedRounds:
-    """In turns, baseline and candidate and candidate and baseline, or the other way round."""
+    """Measure the sides alternately: A B B A or B A A B."""
 
-    def burst(place: int, steps: int, left_out: int, rounds: int) -> Rounds:
-        measure_side = partial(sides[place].measure, seconds=0.0, steps_per_round=steps, min_rounds=left_out + rounds)
-        return answer(place, measure_side).drop(left_out)
+    def burst(place: int, steps: int, discarded: int, rounds: int) -> Rounds:
+        measure_side = partial(sides[place].measure, seconds=0.0, steps_per_round=steps, min_rounds=discarded + rounds)
+        return answer(place, measure_side).drop(discarded)
 
     cold = burst_of(step_s)
-    steps, left_out, rounds = burst_of(warm_up(lambda: (burst(0, *cold), burst(1, *cold))))
+    steps, discarded, rounds = burst_of(warm_up(lambda: (burst(0, *cold), burst(1, *cold))))
     pieces: list[tuple[Rounds, Rounds]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
     while spent_s < seconds or len(orders) < FEWEST_PIECES["bursts"]:
-        parts = [burst(place, steps, left_out, rounds) for place in (order, 1 - order, 1 - order, order)]
-        found = Rounds.concat((parts[0], parts[3])), Rounds.concat((parts[1], parts[2]))
-        pieces.append((found[order], found[1 - order]))
+        taken = [burst(place, steps, discarded, rounds) for place in (order, 1 - order, 1 - order, order)]
+        pair = Rounds.concat((taken[0], taken[3])), Rounds.concat((taken[1], taken[2]))
+        pieces.append((pair[order], pair[1 - order]))
         orders.append(order)
-        spent_s += max(sum(rounds.step_time) for rounds in found) * steps
+        spent_s += max(sum(side.step_time) for side in pair) * steps
         order = 1 - order
     return PairedRounds("bursts", tuple(orders), *joined(pieces), steps)
 
 
 def joined(pieces: Sequence[tuple[Rounds, Rounds]]) -> tuple[tuple[Series, ...], tuple[Series, ...]]:
-    """The series of both sides, one piece after the other."""
+    """The series of both sides, with the pieces in order."""
     baseline, candidate = (Rounds.concat(piece[place] for piece in pieces).series for place in (0, 1))
     return baseline, candidate
 
 
 def burst_of(step_s: float) -> tuple[int, int, int]:
-    """Steps of a round, rounds that are left out, and counted rounds, of a burst of about `BURST_S`."""
+    """Steps per round, discarded rounds and counted rounds of a `BURST_S` burst."""
     steps = steps_of(step_s, BURST_S / 3)
     if not step_s > 0:
         return steps, 1, 1
@@ -193,19 +198,19 @@ def burst_of(step_s: float) -> tuple[int, int, int]:
 
 
 def rounds_in(seconds: float, round_s: float) -> int:
-    """An even number of rounds that take about so long, 4 at least."""
+    """An even number of rounds, at least 4, that take about `seconds`."""
     return 2 * max(2, round(seconds / round_s / 2)) if round_s > 0 else MAX_STEPS_PER_ROUND
 
 
 def steps_of(step_s: float, round_s: float) -> int:
-    """Steps of a round of about that length."""
+    """Steps of a round of about `round_s` seconds."""
     return min(MAX_STEPS_PER_ROUND, max(1, round(round_s / step_s))) if step_s > 0 else MAX_STEPS_PER_ROUND
 
 
 def warm_up(chunk: Callable[[], Sequence[Rounds]]) -> float:
-    """Take chunks until the step times of both sides have settled; seconds of the slower side's step in the last one.
+    """Take chunks until both step times are steady; return the slower one in seconds.
 
-    What a step takes at first, with both sides making what they make lazily at once, is many times as long.
+    The first steps, in which both sides initialise lazily at the same time, take many times as long.
     """
     before = [rounds.step_time for rounds in chunk()]
     for _ in range(WARM_CHUNKS - 1):

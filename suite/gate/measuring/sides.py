@@ -1,7 +1,6 @@
-"""The two sides as a block uses them: where their workers come from, and what a worker answers.
+"""Protocols of the two sides as a block uses them: launchers and workers.
 
-`suite.runner.launcher.Launcher` and `suite.runner.worker_handle.WorkerHandle` are these for real; fakes of tests are
-held to the same signatures.
+`suite.runner.launcher.Launcher` and `suite.runner.worker_handle.WorkerHandle` implement them; so do fakes in tests.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ class SideWorker(Protocol):
     """A worker of one side that has been asked to make the step of a case."""
 
     def wait_ready(self) -> None:
-        """Wait until it has made its step."""
+        """Wait until the worker has made its step."""
         ...
 
     def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
-        """Ask for rounds, which `rounds` waits for."""
+        """Ask for rounds; `rounds` waits for them."""
         ...
 
     def rounds(self) -> Rounds:
-        """The rounds that were asked for."""
+        """Wait for the rounds of the last `ask`."""
         ...
 
     def measure(self, *, seconds: float, steps_per_round: int, min_rounds: int) -> Rounds:
-        """Rounds, measured now."""
+        """Ask for rounds, and wait for them."""
         ...
 
     def instrument_series(self) -> tuple[Series, ...]:
-        """The series of the instrument that it was started for."""
+        """The series of the worker's instrument."""
         ...
 
     def end(self) -> object:
@@ -44,7 +43,7 @@ class SideWorker(Protocol):
 
 
 class SideLauncher(Protocol):
-    """The source of one side's workers in one block; a context that ends them."""
+    """Starts one side's workers in one block; a context that ends them."""
 
     def __enter__(self) -> Self: ...
 
@@ -61,7 +60,7 @@ class SideLauncher(Protocol):
         ...
 
     def refuse_strays(self) -> None:
-        """Raise if it has loaded code of another checkout."""
+        """Raise if the side has loaded code of another checkout."""
         ...
 
     def start_worker(self, case: Case) -> SideWorker:
@@ -74,13 +73,13 @@ class SideLauncher(Protocol):
 
 
 class BothSides(Protocol):
-    """Everything that the blocks of a gate have in common; `suite.gate.measuring.block.GateSetup` for real."""
+    """The setting of all blocks; `GateSetup` of `block.py` implements it."""
 
     @property
     def plan(self) -> Plan:
-        """How workers run."""
+        """The settings of workers."""
         ...
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[SideLauncher, SideLauncher]:
-        """The sources of both sides' workers in one block; not started."""
+        """Make the launchers of both sides for one block; they are not started."""
         ...
