@@ -58,7 +58,7 @@ def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: 
     assert [text for text in record.measurement.warnings if "was not steady" not in text] == []
     found = {series.metric.name for series in record.measurement.surveyed}
     assert {"memory_peak_steady", "part_forward", "utilization", "flops_forward", "ceiling_flops"} <= found
-    assert "What a step costs beside its time" in (desk.folder / "here" / "report.html").read_text()
+    assert "Phases, memory and utilization of a step" in (desk.folder / "here" / "report.html").read_text()
     assert re.search(r"^trust   [01] of 1 measured cases steady", done.out, re.MULTILINE)
     assert "allocator" not in " ".join(found), "workers have the steady one"
 

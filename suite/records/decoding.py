@@ -91,6 +91,8 @@ def convert(kind: type[T], found: Any, where: str) -> T:
         made = msgspec.convert(found, kind)
     except msgspec.ValidationError as error:
         raise WrongValue(sentence(str(error), kind, found, where)) from None
+    except UnicodeEncodeError as error:  # half of a surrogate pair where only some words are allowed
+        raise WrongValue(f"{where} has {error.object!r} in place of a word; allowed: Unicode text.") from None
     if stray := stray_key(made, found):
         raise WrongValue(f"{where} has a key {stray!r}, which this version of stepmark does not know.")
     return made

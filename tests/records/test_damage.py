@@ -137,6 +137,24 @@ def test_a_whole_number_too_large_to_compute_with_is_refused_wherever_it_stands(
             read_run(tmp_path)
 
 
+def test_half_of_a_surrogate_pair_in_place_of_any_text_is_a_fine_record_or_one_sentence(tmp_path: Path) -> None:
+    lines = LINES[5]
+    every = [place for place in PLACES[5] if type(held(lines, place)) is str]
+    keys = {tuple(step for step in path if isinstance(step, str)): (line, path) for line, path in every}
+    texts = [place for keyed, place in keys.items() if "environment" not in keyed]  # of the environment, any text goes
+    assert len(texts) > 20
+    refused = 0
+    for place in texts:
+        damaged = changed(lines, place, "replace", "\ud800")
+        (tmp_path / RECORD_NAME).write_text("".join(f"{json.dumps(line)}\n" for line in damaged), encoding="utf-8")
+        try:
+            use(read_run(tmp_path))
+        except StepmarkError as error:
+            refused += 1
+            sentence(error)
+    assert refused, "words such as `better` are of a list"
+
+
 @pytest.mark.parametrize("place", ["selection", "arms", "rows", "plan", "limits", "levels", "budget_s"])
 @pytest.mark.parametrize("value", [None, "x", [], {}, -1.5, True])
 def test_a_gate_s_header_of_any_values_is_read_or_refused_in_one_sentence(

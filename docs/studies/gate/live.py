@@ -26,7 +26,6 @@ from typing import Any
 import suite
 from dose import counts_of, measured
 from parts import Part
-from suite.gate.deciding.replay import log_ratios
 from suite.gate.planning import seconds_of
 from suite.gate.record.store import GateRecord, read_gate
 from suite.matrix.cases import cases_of
@@ -151,8 +150,8 @@ def gated(arms: tuple[str, str], *options: str) -> dict[str, Any]:
         "verdict": {
             key: verdict[key] for key in ("cases", "levels", "culprits", "control_alarm", "noise", "discarded")
         },
-        "comparison": [told(log_ratios(block)) for block in gate.of("comparison")],
-        "control": [told(log_ratios(block)) for block in gate.of("control")],
+        "comparison": [told(block.log_ratios) for block in gate.of("comparison")],
+        "control": [told(block.log_ratios) for block in gate.of("control")],
         "surroundings": surroundings(gate),
         "stepmark": suite.__version__,
         "revision": gate.planned.arms["baseline"]["revision"],
