@@ -49,7 +49,6 @@ LONGEST_SENTENCE = 25
 
 WAITING: set[str] = {
     "comparison",
-    "gate.arms",
     "gate.deciding",
     "gate.formats",
 }

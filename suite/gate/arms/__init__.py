@@ -1,7 +1,7 @@
-"""The two sides of a comparison, from what a user calls them to processes that can be started.
+"""The two sides of a comparison, from a user's text to processes.
 
-arm.py             the text of an arm, and what it turns out to be
-checkouts.py       a revision's code, in a folder of its own
-interpreters.py    the Python that runs it, with an environment of its own where its lock is another
+arm.py             the text of an arm -> code, interpreter, variables and levels
+checkouts.py       a revision's code, in a separate folder
+interpreters.py    the Python of an arm, with a separate environment if its lock differs
 code_ownership.py  which checkout a module belongs to
 """

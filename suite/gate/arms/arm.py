@@ -1,8 +1,8 @@
-"""One side of a comparison: what a user calls it, and what it turns out to be.
+"""One side of a comparison: the user's text, and the arm made ready from it.
 
-`rev:<git revision>`, `dir:<checkout>`, `python:<interpreter>`, `set:<factor>=<level>`, `env:NAME=VALUE`, joined by
-commas. What an arm does not say is as it is here. Container images come later: an arm becomes an `Origin`, and how that
-starts a worker is the launcher's.
+A text is `rev:<git revision>`, `dir:<checkout>`, `python:<interpreter>`, `set:<factor>=<level>`, `env:NAME=VALUE`,
+joined by commas. The current folder and interpreter supply every part that it omits. An arm becomes an `Origin`, from
+which the launcher starts workers. Container images are not supported yet.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from suite.runner.code_origin import Origin
 
 KINDS = ("rev", "dir", "python", "set", "env")
 BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
-"""The comma before another part: one within a value stays there."""
+"""The comma before another part; a comma within a value does not match."""
 SETTABLE = tuple(factor.name for factor in FACTORS if factor.name in REGISTRIES and not factor.mode)
-"""Factors whose level an arm may set: those with names, but not those of cases that learn, which are not gated."""
+"""Factors whose level an arm may set: the named ones, except those of learning cases, which the gate does not run."""
 IDENTITY = "identity"
-"""Name of the facts that say what was run to the last file: hashes and versions, which no reader wants to see."""
+"""Key of the facts that identify the code to the last file: hashes and versions, which no report shows."""
 NO_IDENTITY = ("tree", "dirty", "reason", "note")
-"""Facts of an arm that say nothing beside its commit and its identity: new results make a work tree dirty."""
+"""Facts of an arm that may differ while its commit and identity are equal: new results make a work tree dirty."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
-    """What a user asked for.
+    """The parsed text of an arm.
 
     Attributes:
         text: as written.
-        revision, folder, python: None where it is what is here.
-        levels: factor -> the level that takes the place of each case's own.
-        variables: of the environment of its workers.
+        revision, folder, python: None for the current one.
+        levels: factor -> the level that replaces each case's level.
+        variables: environment variables of its workers.
     """
 
     text: str
@@ -54,19 +54,19 @@ class ArmSpec:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def case(self, case: Case) -> Case:
-        """A case as this arm runs it."""
+        """The case with the arm's levels."""
         levels: dict[str, Any] = dict(self.levels)
         return replace(case, **levels)
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """An arm made ready.
+    """An arm whose workers can be started.
 
     Attributes:
-        origin: where its workers come from.
-        facts: what it is, as plain values, for the ledger.
-        tree: hash of its code where that is exactly what a commit holds; else None.
+        origin: code, interpreter and variables of its workers.
+        facts: a description in plain values, for the record.
+        tree: hash of its code if a commit holds exactly that code; else None.
     """
 
     arm: ArmSpec
@@ -76,10 +76,10 @@ class Arm:
 
 
 def parse(text: str) -> ArmSpec:
-    """An arm from its text.
+    """Parse the text of an arm.
 
     Raises:
-        StepmarkError: a part is of no known kind, is said twice, or has no value that is allowed.
+        StepmarkError: a part has an unknown kind, occurs twice, or has a value that is not allowed.
     """
     single: dict[str, str] = {}
     levels: dict[str, str] = {}
@@ -89,20 +89,22 @@ def parse(text: str) -> ArmSpec:
         if kind == "image":
             raise StepmarkError(f"arm {text!r}: container images cannot be gated yet; allowed: {ARM_PARTS}.")
         if kind not in KINDS or not colon or not value:
-            raise StepmarkError(f"arm {text!r} has a part {part!r}; allowed: {ARM_PARTS}.")
+            raise StepmarkError(f"arm {text!r} has the unknown part {part!r}; allowed: {ARM_PARTS}.")
         if kind == "set":
             assign(levels, text, value, "a factor and its level, such as set:optimizer=adam")
         elif kind == "env":
             assign(variables, text, value, "a name and a value, such as env:OMP_DYNAMIC=true")
         elif kind in single:
-            raise StepmarkError(f"arm {text!r} says {kind}: twice; allowed: once.")
+            raise StepmarkError(f"arm {text!r} has {kind}: twice; allowed: once; remove one of them.")
         else:
             single[kind] = value
     if {"rev", "dir"} <= single.keys():
-        raise StepmarkError(f"arm {text!r} names a revision and a folder; allowed: one of rev: and dir:.")
+        raise StepmarkError(f"arm {text!r} has both rev: and dir:; allowed: one of rev: and dir:; remove the other.")
     for name in variables:
         if not VARIABLE.fullmatch(name):
-            raise StepmarkError(f"arm {text!r}: {name!r} is no variable's name; allowed: letters, digits and _.")
+            raise StepmarkError(
+                f"arm {text!r}: {name!r} is not a variable's name; allowed: letters, digits and _, no digit first."
+            )
     for factor in levels:
         if factor not in SETTABLE:
             raise StepmarkError(f"arm {text!r}: factor {factor!r} is not known; allowed: {', '.join(SETTABLE)}.")
@@ -110,40 +112,43 @@ def parse(text: str) -> ArmSpec:
 
 
 def assign(to: dict[str, str], text: str, value: str, allowed: str) -> None:
-    """Put `name=value` among others.
+    """Add `name=value` to the others.
 
     Raises:
-        StepmarkError: it is of another form, or the name is there already.
+        StepmarkError: the text has another form, or the name occurs twice.
     """
-    name, equals, said = value.partition("=")
+    name, equals, assigned = value.partition("=")
     if not equals or not name or name in to:
         raise StepmarkError(f"arm {text!r} has {value!r}; allowed: {allowed}, each name once.")
-    to[name] = said
+    to[name] = assigned
 
 
 def make_both_ready(baseline: ArmSpec, candidate: ArmSpec, here: Path, profile_folder: Path) -> tuple[Arm, Arm]:
-    """Both arms, each watched for code of the other; raises as `make_ready` does."""
+    """Make both arms ready; the workers of each watch for code of the other.
+
+    Raises:
+        StepmarkError: as in `make_ready`.
+    """
     sides = make_ready(baseline, here, profile_folder), make_ready(candidate, here, profile_folder)
     watched = [dict(side.origin.watched or {}) for side in sides]
-    roots = list(dict.fromkeys(root for one in watched for root in (*one["roots"], one["own"]) if root))
+    roots = list(dict.fromkeys(root for paths in watched for root in (*paths["roots"], paths["own"]) if root))
     first, second = (
-        replace(side, origin=replace(side.origin, watched={**one, "roots": roots}))
-        for side, one in zip(sides, watched, strict=True)
+        replace(side, origin=replace(side.origin, watched={**paths, "roots": roots}))
+        for side, paths in zip(sides, watched, strict=True)
     )
     return first, second
 
 
 def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
-    """Check the arm's revision out, make its environment where its lock is another one, and find its code.
+    """Check out the arm's revision, make an environment for its lock, find its code.
 
     Args:
-        arm: what was asked for.
+        arm: the parsed text.
         here: a folder within the repository of revisions.
-        profile_folder: where the profile's plug-ins are; the arm has its own where that is in the repository.
+        profile_folder: folder of the profile's plug-ins; if the repository contains it, the arm loads its own copy.
 
     Raises:
-        StepmarkError: there is no such revision, folder or interpreter, its environment cannot be made, or the folder
-            has no code.
+        StepmarkError: revision, folder or interpreter does not exist, or the environment or code is missing.
     """
     refuse_unknown_levels(arm)
     top = checkouts.top_of(here)
@@ -155,7 +160,8 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     has_code = (folder / "suite" / "zygote.py").is_file()
     if arm.folder and python == Origin().python and not has_code and not checkouts.has_modules(folder):
         raise StepmarkError(
-            f"{folder} has nothing that is measured: no module of Python, no lock that differs from ours."
+            f"{folder} contains no code to measure; allowed after dir: a checkout with a Python module, or with a "
+            f"{interpreters.LOCK} that differs from the current one; correct the path."
         )
     suite = folder / "suite" if has_code else Origin().suite
     has = interpreters.surroundings(python, projects_of(top))
@@ -165,7 +171,7 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     not_ours = {str(path) for path in (top, here, profile_folder) if path}
     rest = [path for path in code_ownership.moved_path(territory, has) if path not in not_ours]
     origin = Origin(
-        interpreters.found(python),
+        interpreters.path_of(python),
         suite,
         tuple(dict.fromkeys((*first, *rest))),
         code_ownership.moved_variables(territory, {**interpreters.variables_for(python), **arm.variables}),
@@ -176,7 +182,7 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
 
 
 def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
-    """An arm with the code and the interpreter that are here."""
+    """An arm with the current code and interpreter."""
     has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here, is_named=False)
     roots = code_ownership.roots_of(top, None, (), has["free"])
     origin = Origin(variables=arm.variables, watched=code_ownership.watched(roots, top, Origin().suite, has))
@@ -184,29 +190,32 @@ def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
 
 
 def projects_of(top: Path | None) -> list[str]:
-    """Names of the distributions that a repository makes."""
+    """Names of the distributions that a repository builds; none without one."""
     return code_ownership.projects_of(top) if top else []
 
 
 def checkout_of(folder: str | None, here: Path, top: Path | None) -> Path:
-    """The checkout that a folder is, or the one in which it is what the current folder is in its own.
+    """The checkout that `dir:` names.
+
+    It is the top folder of the folder's repository, if the folder has the same relative path as the current folder.
+    Otherwise it is the folder itself.
 
     Raises:
-        StepmarkError: it is not there.
+        StepmarkError: the folder does not exist.
     """
-    found = checkouts.existing(folder, top or here)
-    its_top = checkouts.top_of(found)
+    path = checkouts.existing(folder, top or here)
+    its_top = checkouts.top_of(path)
     if (
         top is None
         or its_top is None
-        or found.relative_to(its_top.resolve()) != here.resolve().relative_to(top.resolve())
+        or path.relative_to(its_top.resolve()) != here.resolve().relative_to(top.resolve())
     ):
-        return found
+        return path
     return its_top
 
 
 def refuse_unknown_levels(arm: ArmSpec) -> None:
-    """Raise where a level that the arm sets is not registered; the profile's plug-ins are imported before."""
+    """Raise if a level of the arm is not registered; import plug-ins before."""
     for factor, level in arm.levels.items():
         REGISTRIES[factor][level]
 
@@ -214,49 +223,49 @@ def refuse_unknown_levels(arm: ArmSpec) -> None:
 def facts_of(
     arm: ArmSpec, state: checkouts.State, origin: Origin, has: Mapping[str, Any], note: str = ""
 ) -> dict[str, Any]:
-    """What an arm turned out to be; under `identity`, what has to be the same for its gate to be resumed.
+    """The facts of an arm; a resumed gate needs the same facts under `identity`.
 
     Args:
-        arm: as asked.
+        arm: the parsed text.
         state: of its checkout.
         origin: of its processes.
-        has: what its interpreter has (`suite.runner.import_witness.surroundings`).
-        note: what is to be said of how it was made ready.
+        has: the search path and packages of its interpreter (`suite.runner.import_witness.surroundings`).
+        note: a remark on the choice of its interpreter; empty if there is none.
     """
-    found = asdict(state)
+    of_checkout = asdict(state)
     own = (origin.watched or {}).get("own")
     lock = code_identity.of_lock(Path(own)) if own else None
     return {
         "text": arm.text,
-        **{name: found[name] for name in ("revision", "tree", "dirty", "reason")},
+        **{name: of_checkout[name] for name in ("revision", "tree", "dirty", "reason")},
         "python": origin.python,
         "code": str(origin.suite.parent),
         "levels": dict(arm.levels),
         "variables": dict(arm.variables),
         "note": note,
-        IDENTITY: {"diff_sha256": found["diff_sha256"], "lock_sha256": lock, **has["software"]},
+        IDENTITY: {"diff_sha256": of_checkout["diff_sha256"], "lock_sha256": lock, **has["software"]},
     }
 
 
 def arms_now(sides: Sequence[Arm], torches: Sequence[str], plugins: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What both arms are, by side, with the hashes of the plug-ins' files that each has, and its torch."""
-    found: dict[str, dict[str, Any]] = {}
-    for who, side, torch in zip(SIDES, sides, torches, strict=True):
-        files = code_identity.of_plugins(plugins, side.origin.path or None)
-        found[who] = {**side.facts, "torch": torch, IDENTITY: {**side.facts[IDENTITY], "plugins": files}}
-    return found
+    """The facts of both arms, with their torch and their plug-ins' hashes, by side."""
+    by_side: dict[str, dict[str, Any]] = {}
+    for side, arm, torch in zip(SIDES, sides, torches, strict=True):
+        files = code_identity.of_plugins(plugins, arm.origin.path or None)
+        by_side[side] = {**arm.facts, "torch": torch, IDENTITY: {**arm.facts[IDENTITY], "plugins": files}}
+    return by_side
 
 
 def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What is not as it was, of two arms; what an older gate did not keep is no difference."""
-    known = {who: {name: now[who].get(name) for name in before[who]} for who in before}
-    besides = [f"arms.{who}.{name}" for who in before for name in NO_IDENTITY]
-    return differences({"arms": before}, {"arms": known}, ("arms",), ignore=besides)
+    """Changed facts of two arms; facts missing from an older gate do not count."""
+    known = {side: {name: now[side].get(name) for name in before[side]} for side in before}
+    ignored = [f"arms.{side}.{name}" for side in before for name in NO_IDENTITY]
+    return differences({"arms": before}, {"arms": known}, ("arms",), ignore=ignored)
 
 
 def have_same_code(sides: Sequence[Arm]) -> bool:
-    """Whether the same case is the same thing on both sides: same code, interpreter and variables."""
-    first, second = (one.origin for one in sides)
+    """Whether both sides have the same code, interpreter and variables."""
+    first, second = (side.origin for side in sides)
     same_tree = sides[0].tree is not None and sides[0].tree == sides[1].tree
     same_place = (first.suite, first.path) == (second.suite, second.path)
     same_variables = sides[0].arm.variables == sides[1].arm.variables

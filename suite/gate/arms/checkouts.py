@@ -1,6 +1,6 @@
-"""The code of an arm: a revision in a checkout of its own, kept for the next time, or a folder that is there.
+"""The code of an arm: a separate checkout of a revision, or an existing folder.
 
-Checkouts stand in `.stepmark/checkouts` of the repository, which git is told to leave alone.
+Checkouts are kept in `.stepmark/checkouts` of the repository, which git ignores.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from suite.records import StepmarkError, file_locks
 from suite.records.atomic_files import cannot_write, write_whole
 
 KEPT = ".stepmark"
-"""Folder, in the repository, of what the gate keeps: checkouts and environments."""
+"""Folder in the repository for the gate's checkouts and environments."""
 FORCE = ("--force", "--force")
-"""Twice: git locks a checkout while it makes it, and one that was killed leaves the lock."""
+"""Twice, to override a lock: git locks a checkout while making it, and a killed git leaves the lock."""
 SHORT = 12
 """Digits of a commit's hash that name its checkout."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a folder holds.
+    """The code in a folder, by git.
 
     Attributes:
-        revision: hash of the commit; None where git says nothing.
-        tree: hash of its tree; None where files differ: what is there then has no name.
-        dirty: whether files differ, new ones included.
-        diff_sha256: hash of how they differ (`code_identity`); that of all modules where git does not keep them.
-        reason: why git says nothing.
+        revision: hash of the commit; None if git gives none.
+        tree: hash of the commit's tree; None if files differ from it.
+        dirty: whether files differ from the commit, new ones included.
+        diff_sha256: hash of the differences (`code_identity`); of all modules if git does not track the folder.
+        reason: why git gives no commit.
     """
 
     revision: str | None = None
@@ -45,33 +45,34 @@ class State:
 
 
 def top_of(folder: Path) -> Path | None:
-    """The repository's top folder; None where there is none that git shows."""
+    """The top folder of a folder's repository; None if git finds none."""
     with suppress(GitFailed):
         return Path(git(folder, "rev-parse", "--show-toplevel"))
     return None
 
 
 def state_of(folder: Path, *, is_named: bool = True) -> State:
-    """What is in a folder, by git. Files that git does not know, but does not ignore either, count as a difference.
+    """The state of a folder; untracked files that git does not ignore make it dirty.
 
     Args:
-        folder: which.
-        is_named: whether the user named it; another one need not be a project, and is not searched for modules.
+        folder: of the arm.
+        is_named: whether the user named it. A folder that the user did not name need not be a project, so its modules
+            are not searched for.
     """
-    found = code_identity.of_checkout(folder)
-    if found["revision"] is None:
-        return State(diff_sha256=code_identity.of_folder(folder) if is_named else None, reason=found["reason"])
+    identity = code_identity.of_checkout(folder)
+    if identity["revision"] is None:
+        return State(diff_sha256=code_identity.of_folder(folder) if is_named else None, reason=identity["reason"])
     dirty = bool(differences(folder, "normal"))
     tree = None if dirty else git(folder, "rev-parse", "HEAD^{tree}")
-    return State(found["revision"], tree, dirty, found["diff_sha256"])
+    return State(identity["revision"], tree, dirty, identity["diff_sha256"])
 
 
 def differences(folder: Path, untracked: str) -> str:
-    """What git calls changed in a checkout.
+    """The changed files of a checkout, as `git status` lists them.
 
     Args:
-        folder: anywhere in it.
-        untracked: whether files that git does not know count: `normal`, or `no`.
+        folder: anywhere in the checkout.
+        untracked: whether untracked files count: `normal`, or `no`.
 
     Raises:
         GitFailed: git refused.
@@ -80,60 +81,66 @@ def differences(folder: Path, untracked: str) -> str:
 
 
 def existing(folder: str | None, otherwise: Path) -> Path:
-    """A folder that is there.
+    """The real path of a folder, or `otherwise` for None.
 
     Raises:
-        StepmarkError: it is not.
+        StepmarkError: the folder does not exist.
     """
     path = Path(folder).resolve() if folder else otherwise
     if not path.is_dir():
-        raise StepmarkError(f"there is no folder {path}; allowed after dir: a checkout.")
+        raise StepmarkError(f"there is no folder {path}; allowed after dir: a checkout; correct the path.")
     return path
 
 
 def check_out(revision: str, here: Path) -> Path:
-    """The checkout of a revision, made where it is missing.
+    """The checkout of a revision; made if it is missing.
 
     Raises:
-        StepmarkError: there is no repository, no such revision, or its checkout was changed or cannot be made.
+        StepmarkError: the repository or revision does not exist, or the checkout was changed or cannot be made.
     """
     try:
         top = Path(git(here, "rev-parse", "--show-toplevel"))
-        found = commit(top, revision)
+        sha = commit(top, revision)
     except NoRevision as failed:
+        shallow = "this clone is shallow: `git fetch --unshallow` fetches the rest"
         raise StepmarkError(
-            f"revision {revision!r} is not known in {top}; allowed: a commit, branch or tag that is there"
-            f"{' (this clone is shallow: `git fetch --unshallow` brings the rest)' if is_shallow(top) else ''}."
+            f"revision {revision!r} is not known in {top}; allowed: a commit, branch or tag of that repository; "
+            f"{shallow if is_shallow(top) else 'fetch it, or correct the name'}."
         ) from failed
     except GitFailed as failed:
         raise StepmarkError(f"revision {revision!r} cannot be found: {failed}.") from failed
-    folder = kept(top) / "checkouts" / found[:SHORT]
+    folder = kept(top) / "checkouts" / sha[:SHORT]
     with alone(folder.parent):
         if not folder.is_dir() or unfinished(folder).exists():
-            add(top, revision, found, folder)
-        elif not holds(folder, found):
-            raise StepmarkError(f"the checkout {folder} was changed; remove it, and it is made anew.")
+            add(top, revision, sha, folder)
+        elif not holds(folder, sha):
+            raise StepmarkError(
+                f"the checkout {folder} was changed; allowed: the files of its commit; remove the folder, and the gate "
+                "makes it again."
+            )
     return folder
 
 
 def is_shallow(top: Path) -> bool:
-    """Whether a clone leaves commits out."""
+    """Whether the clone is shallow, so that it lacks commits."""
     return git(top, "rev-parse", "--is-shallow-repository") == "true"
 
 
-def add(top: Path, revision: str, found: str, folder: Path) -> None:
-    """Make a checkout. What is there afterwards decides, not what git says: it may complain of other things.
+def add(top: Path, revision: str, sha: str, folder: Path) -> None:
+    """Make a checkout.
+
+    The files decide whether it succeeded, not git's exit status: git may fail for another reason, such as a hook.
 
     Raises:
-        StepmarkError: it is not there; git's own reason is in the text.
+        StepmarkError: the checkout is incomplete; the text has git's reason.
     """
     mark = unfinished(folder)
-    shutil.rmtree(folder, ignore_errors=True)  # whoever began it was killed
+    shutil.rmtree(folder, ignore_errors=True)  # the process that began it was killed
     mark.touch()
     try:
-        git(top, "worktree", "add", "--detach", *FORCE, str(folder), found, guarded=True)
+        git(top, "worktree", "add", "--detach", *FORCE, str(folder), sha, guarded=True)
     except GitFailed as failed:
-        if not holds(folder, found):
+        if not holds(folder, sha):
             shutil.rmtree(folder, ignore_errors=True)
             mark.unlink()
             raise StepmarkError(f"{revision} cannot be checked out to {folder}: {failed}.") from failed
@@ -141,21 +148,21 @@ def add(top: Path, revision: str, found: str, folder: Path) -> None:
 
 
 def unfinished(folder: Path) -> Path:
-    """A file that is there while a checkout is made, and stays where that is killed."""
+    """The file that marks a checkout as unfinished, even after a kill."""
     return folder.with_name(f"{folder.name}.unfinished")
 
 
-def holds(folder: Path, found: str) -> bool:
-    """Whether a checkout is at a commit, with every file that git knows as it is there."""
+def holds(folder: Path, sha: str) -> bool:
+    """Whether a checkout is at a commit, with every tracked file unchanged."""
     try:
-        return commit(folder) == found and not differences(folder, "no")
+        return commit(folder) == sha and not differences(folder, "no")
     except GitFailed:
         return False
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other gates from making something in a folder at the same time.
+    """Lock a folder, so that no other gate writes to it at the same time.
 
     Raises:
         StepmarkError: the folder cannot be made.
@@ -173,10 +180,10 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def kept(top: Path) -> Path:
-    """The folder of what is kept, made where it is missing; git leaves it alone.
+    """The folder `.stepmark`, which git ignores; made if it is missing.
 
     Raises:
-        StepmarkError: it cannot be made.
+        StepmarkError: the folder cannot be made.
     """
     folder = top / KEPT
     ignored = folder / ".gitignore"
@@ -185,17 +192,17 @@ def kept(top: Path) -> Path:
     except OSError as error:
         raise cannot_write(folder, error) from error
     if not ignored.exists():
-        write_whole(ignored, "*\n")  # another gate may ask git at this moment
+        write_whole(ignored, "*\n")  # in one piece: another gate may run git at this moment
     return folder
 
 
 def moved(folder: Path, top: Path | None, to: Path) -> Path:
-    """Where a folder of the repository is in another checkout of it; itself where it is elsewhere."""
+    """The folder's path in another checkout; unchanged outside the repository."""
     if top is None or not folder.is_relative_to(top):
         return folder
     return to / folder.relative_to(top)
 
 
 def has_modules(checkout: Path) -> bool:
-    """Whether a checkout holds a module of Python, at any depth."""
+    """Whether a checkout contains a Python module at any depth."""
     return any(not name.endswith(code_identity.LOCK) for name in code_identity.modules_in(checkout))

@@ -1,6 +1,6 @@
-"""Whose code a side loads: the checkouts that there are, and each folder of modules in the side's own.
+"""Which checkout owns each module: all checkouts, and each side's search path.
 
-`suite.runner.import_witness` then sees in the side's process what is loaded in truth.
+`suite.runner.import_witness` then checks in the side's process which modules it loads.
 """
 
 from __future__ import annotations
@@ -20,42 +20,43 @@ SEARCHED = "PYTHONPATH"
 
 
 def roots_of(top: Path | None, folder: Path | None, places: Iterable[str], free: Sequence[str]) -> tuple[str, ...]:
-    """Real paths of all checkouts of the repository: its work trees, an arm's folder, and clones from which the
-    interpreter has modules.
+    """Real paths of all checkouts of the repository.
+
+    They are its work trees, the arm's folder, and clones on the interpreter's search path.
 
     Args:
-        top: of the repository; None where there is none.
-        folder: of the arm; None where it names none.
+        top: of the repository; None if there is none.
+        folder: of the arm; None if it names none.
         places: folders in which the interpreter searches modules.
-        free: folders of the interpreter's own library and packages.
+        free: folders of the interpreter's library and packages.
     """
-    found = [os.path.realpath(one) for one in (top, folder) if one]
+    roots = [os.path.realpath(path) for path in (top, folder) if path]
     if top is not None:
         with suppress(GitFailed):
-            found += work_trees(top)
-        known = Territory(found, "", free, ())
+            roots += work_trees(top)
+        known = Territory(roots, "", free, ())
         for place in places:
             real = known.real(place)
             if not is_within(real, free) and not known.owner(real) and os.path.isdir(real):
                 other = top_of(Path(real))
                 if other is not None and have_history_in_common(top, other):
-                    found.append(os.path.realpath(other))
-    return tuple(dict.fromkeys(found))
+                    roots.append(os.path.realpath(other))
+    return tuple(dict.fromkeys(roots))
 
 
 def work_trees(top: Path) -> list[str]:
-    """Real paths of a repository's work trees, that of this one and the gate's checkouts among them.
+    """Real paths of a repository's work trees, including the gate's checkouts.
 
     Raises:
         GitFailed: git refused.
     """
     lines = git(top, "worktree", "list", "--porcelain").splitlines()
     listed = [line.removeprefix("worktree ") for line in lines if line.startswith("worktree ")]
-    return [os.path.realpath(one) for one in listed if os.path.isdir(one)]
+    return [os.path.realpath(path) for path in listed if os.path.isdir(path)]
 
 
 def have_history_in_common(first: Path, second: Path) -> bool:
-    """Whether one of two repositories has the commit that is checked out in the other: they are clones."""
+    """Whether one repository contains the other's commit, so that they are clones."""
     for one, other in ((first, second), (second, first)):
         with suppress(GitFailed):
             commit(one, commit(other))
@@ -64,7 +65,7 @@ def have_history_in_common(first: Path, second: Path) -> bool:
 
 
 def projects_of(folder: Path) -> list[str]:
-    """Names of the distributions that a checkout makes, by the `pyproject.toml` files that git knows in it."""
+    """Names of a checkout's distributions, by its tracked `pyproject.toml` files."""
     names: list[str] = []
     with suppress(GitFailed):
         for file in git(folder, "ls-files", "-z", "*pyproject.toml").split("\0"):
@@ -74,43 +75,46 @@ def projects_of(folder: Path) -> list[str]:
 
 
 def territory_of(roots: Sequence[str], own: Path | None, suite: Path, has: Mapping[str, Any]) -> Territory:
-    """Whose files are whose for one side.
+    """The owner of each file, for one side.
 
     Args:
-        roots: checkouts.
-        own: this side's.
-        suite: folder of the package that measures, which is the same on both sides where the arm has none.
-        has: what the interpreter has (`suite.runner.import_witness.surroundings`).
+        roots: all checkouts.
+        own: this side's checkout.
+        suite: folder of the package that measures; both sides share it if the arm contains none.
+        has: search path and packages of the interpreter (`suite.runner.import_witness.surroundings`).
     """
     return Territory(**watched(roots, own, suite, has))
 
 
 def watched(roots: Sequence[str], own: Path | None, suite: Path, has: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as plain values, for a witness in another process."""
+    """The fields of `territory_of` as plain values, for a witness in another process."""
     measures = os.path.realpath(suite)
     known = Territory(roots, "", (), ())
-    copies = [one for source, places in has["copies"].items() for one in places if is_ours(source, known)]
+    copies = [place for source, places in has["copies"].items() for place in places if is_ours(source, known)]
     return {
         "roots": list(roots),
         "own": os.path.realpath(own) if own else "",
         "free": [*has["free"], measures],
-        "copies": [one for one in copies if one != measures],
+        "copies": [place for place in copies if place != measures],
     }
 
 
 def is_ours(source: str, known: Territory) -> bool:
-    """Whether what was installed by copying came from a checkout, or is a project of its name."""
+    """Whether an installed copy has a checkout, or a project's name, as its source."""
     return not os.path.isabs(source) or known.owner(source) != ""
 
 
 def moved_path(territory: Territory, has: Mapping[str, Any]) -> list[str]:
-    """Folders in which a side searches modules: those of the interpreter, each in the side's own checkout."""
-    return [territory.moved(one) if os.path.isdir(one) else one for one in (*has["path"], *has["roots"])]
+    """The interpreter's search path, moved to the side's checkout."""
+    return [territory.moved(path) if os.path.isdir(path) else path for path in (*has["path"], *has["roots"])]
 
 
 def moved_variables(territory: Territory, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an arm, with the user's own search path in its checkout: processes that a step starts use it."""
+    """The variables of an arm, with the user's `PYTHONPATH` moved to its checkout.
+
+    Processes that a step starts search that path.
+    """
     own = os.environ.get(SEARCHED)
     if not own or SEARCHED in variables:
         return dict(variables)
-    return {**variables, SEARCHED: os.pathsep.join(territory.moved(one) for one in own.split(os.pathsep) if one)}
+    return {**variables, SEARCHED: os.pathsep.join(territory.moved(path) for path in own.split(os.pathsep) if path)}

@@ -1,7 +1,7 @@
-"""The interpreter of an arm: this one, unless the arm names another, or has another lock than this one was made from.
+"""The interpreter of an arm: the current one, a named one, or one for its lock.
 
-Environments stand in `.stepmark/environments` of the repository, by the hash of their lock and the version of Python,
-and are kept.
+The gate makes an environment if the arm's lock differs from the current one. It keeps environments in
+`.stepmark/environments` of the repository, named by the hash of their lock and the version of Python.
 """
 
 from __future__ import annotations
@@ -31,58 +31,62 @@ OF_PIP = (
     *("PIP_CLIENT_CERT", "PIP_PROXY", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CONFIG_FILE", "PIP_KEYRING_PROVIDER"),
     *("PIP_DEFAULT_TIMEOUT", "PIP_TIMEOUT", "PIP_RETRIES"),
 )
-"""Variables of pip that an environment is made with: where packages come from. Others say where they go, or which."""
+"""Variables that pip keeps: they set the source of packages. Others would set the target, or which packages."""
 FOREIGN = {"PYTHONHOME": ""}
-"""Variables with which another interpreter than this one is started: none of this one's own library."""
+"""Variables for any interpreter but the current one, so that it does not use the current one's library."""
 PIP = ("pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-user", "-r")
 LONGEST_S = 1800.0
-"""Seconds for an environment to be made: torch has to be fetched."""
+"""Most seconds for making an environment, which includes the download of torch."""
 
 
-def found(python: str) -> str:
-    """An interpreter by its path or name.
+def path_of(python: str) -> str:
+    """The path of an interpreter, by its path or name.
 
     Raises:
-        StepmarkError: there is none.
+        StepmarkError: the interpreter does not exist.
     """
     path = shutil.which(python)
     if path is None:
-        raise StepmarkError(f"there is no interpreter {python!r}; allowed: the path of one that has torch.")
+        raise StepmarkError(
+            f"there is no interpreter {python!r}; allowed: the path of one that has torch; correct python:."
+        )
     return path
 
 
 def surroundings(python: str, projects: Sequence[str] = ()) -> dict[str, Any]:
-    """What an interpreter has: where it searches modules, and what is installed in it (`suite.runner.import_witness`).
+    """The search path and packages of an interpreter (`suite.runner.import_witness`).
 
     Args:
         python: its path or name.
-        projects: names of distributions that are the repository's.
+        projects: names of the repository's distributions.
 
     Raises:
-        StepmarkError: it does not run.
+        StepmarkError: the interpreter does not run.
     """
     if python == sys.executable:
         return import_witness.surroundings(projects)
-    command = [found(python), "-P", import_witness.__file__, import_witness.SURROUNDINGS, *projects]
+    command = [path_of(python), "-P", import_witness.__file__, import_witness.SURROUNDINGS, *projects]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **FOREIGN}, check=False)
     try:
         known: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise StepmarkError(f"{python} is no Python that runs: {said}.") from None
+        error = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise StepmarkError(
+            f"{python} does not run as Python: {error}; allowed: an interpreter that has torch; correct python:."
+        ) from None
     return known
 
 
 def variables_for(python: str) -> dict[str, str]:
-    """Variables that the processes of an interpreter need beside those of this process."""
+    """Variables that an interpreter needs in addition to those of this process."""
     return FOREIGN if python != sys.executable and "PYTHONHOME" in os.environ else {}
 
 
 def of_checkout(folder: Path, top: Path | None) -> tuple[str, str]:
-    """The interpreter for a checkout, and what is to be said of its choice; the latter is usually empty.
+    """The interpreter for a checkout, and a remark on the choice, usually empty.
 
-    It is this one, or that of an environment made from the checkout's lock, where that differs from ours. A lock that
-    is neither Stepmark's own nor pins torch is another program's: an environment of it measures nothing.
+    If the checkout's lock differs from the current one, the gate makes an environment from it; otherwise it takes the
+    current interpreter. It ignores the lock of another program that does not pin torch.
 
     Raises:
         StepmarkError: the environment cannot be made.
@@ -104,12 +108,12 @@ def of_checkout(folder: Path, top: Path | None) -> tuple[str, str]:
 
 
 def pins_torch(lock: Path) -> bool:
-    """Whether a lock says which torch."""
+    """Whether a lock pins torch."""
     return any(TORCH.match(line) for line in pins(lock).splitlines())
 
 
 def pins(lock: Path) -> bytes:
-    """What a lock asks for, without its comments."""
+    """The lines of a lock, without comments."""
     lines = (line.strip() for line in lock.read_bytes().splitlines())
     return b"\n".join(line for line in lines if line and not line.startswith(b"#"))
 
@@ -118,7 +122,7 @@ def make(environment: Path, lock: Path) -> None:
     """Make an environment from a lock.
 
     Raises:
-        StepmarkError: with the last line of what pip said.
+        StepmarkError: a command failed or timed out; the text has pip's last error.
     """
     python = str(environment / "bin" / "python")
     for command in (
@@ -128,15 +132,21 @@ def make(environment: Path, lock: Path) -> None:
         try:
             done = run_guarded(command, timeout_s=LONGEST_S, env=bare())
         except subprocess.TimeoutExpired:
-            raise StepmarkError(f"the environment of {lock} was not made within {LONGEST_S:.0f} s.") from None
+            raise StepmarkError(
+                f"making the environment of {lock} timed out; allowed: {LONGEST_S:.0f} s; check the network and the "
+                "package index, or name an interpreter with python:."
+            ) from None
         if done.returncode:
             lines = done.stderr.decode(errors="replace").splitlines()
-            said = [one for one in lines if "ERROR" in one] or lines or ["nothing"]
-            raise StepmarkError(f"the environment of {lock} cannot be made, pip said: {said[-1].strip()}")
+            errors = [line for line in lines if "ERROR" in line] or lines or ["no output"]
+            raise StepmarkError(
+                f"the environment of {lock} cannot be made; correct the lock, or name an interpreter with python:; "
+                f"pip said: {errors[-1].strip()}"
+            )
 
 
 def bare() -> dict[str, str]:
-    """The environment of a program that makes an environment: nothing in it says where else to look, or to write."""
+    """Variables for venv and pip, without those that redirect what they read or write."""
     redirecting = ("PYTHON", "PIP_", "VIRTUAL_ENV", "CONDA_", "UV_")
     kept_too = {name: value for name, value in os.environ.items() if name in OF_PIP}
     return {name: value for name, value in git.environment().items() if not name.startswith(redirecting)} | kept_too
