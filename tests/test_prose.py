@@ -48,7 +48,6 @@ LONGEST_SENTENCE = 25
 """Characters of a docstring's first line and of a line of Markdown; words of a sentence."""
 
 WAITING: set[str] = {
-    "comparison",
     "gate.deciding",
     "gate.formats",
 }

@@ -1,11 +1,10 @@
-"""Two stored runs side by side: the second-best way to see a change, for those who cannot run both sides at once.
+"""Comparison of two stored runs, for machines that cannot run both sides at once.
 
-What the machine did between two runs neither of them can see. What all cases have in common is therefore taken out: it
-may be the machine's, or the code's, and two runs cannot tell. What is left of a case beside the others is judged, with
-bounds that know how far cases were seen to part between these two runs. A gate measures both sides in the same
-seconds, and knows more.
+Two stored runs cannot separate the machine's change from the code's. The comparison therefore subtracts the change that
+all cases share, and judges the rest of each case. Its bounds include how much cases differ between two runs of the same
+code. A gate is more sensitive, because it measures both sides in the same seconds.
 
-changes.py   two runs -> each case's change and verdict
-memory.py    likewise of memory, which the machine does not change
-formats.py   that -> a table, or JSON, and the exit code
+changes.py   two runs -> the change and verdict of each case
+memory.py    two runs -> the same for memory, which the machine does not change
+formats.py   a comparison -> a table or JSON, and the exit code
 """

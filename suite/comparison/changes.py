@@ -1,4 +1,4 @@
-"""Two stored runs -> each case's change beside what all have in common, and a verdict."""
+"""Two stored runs -> the change and verdict of each case."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from suite.comparison.memory import MemoryChange, compare_memory
 from suite.records import Run, RunRecord
 
 FEWEST = 5
-"""Cases that both runs have measured from which they tell what they have in common, and how far each parts from it."""
+"""Fewest cases in both runs that give an estimate of the common change and of the spread around it."""
 BETWEEN_RUNS = 0.05
-"""Standard deviation of the log of what the machine changes between two runs where too few cases are there to tell it:
-runs of one quarter of an hour differed by 2 to 11 % (docs/results.md)."""
+"""Standard deviation of the log of the machine's change between two runs, used for fewer than `FEWEST` cases.
+
+Runs within one quarter of an hour differed by 2 to 11 % (docs/results.md)."""
 NORMAL_SCALE = 1.4826
-"""Standard deviations of a normal distribution in one median absolute deviation."""
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 MEDIAN_ERROR = 1.2533
-"""Standard error of a normal sample's median over that of its mean."""
+"""Standard error of the median of a normal sample over that of its mean."""
 INTERVAL = 1.96
-"""Standard errors on either side of an interval of 95 %."""
+"""Standard errors from the middle of an interval of 95 % to either end."""
 PASS_LEVEL = 0.05
-"""Chance to call a case no slower that is slower by the margin."""
+"""Chance to call a case unchanged that is slower by the margin."""
 FEW_DEGREES = 10
-"""Degrees of freedom of `BETWEEN_RUNS`: about as many pairs of runs as it is known from."""
+"""Degrees of freedom of `BETWEEN_RUNS`: about the number of pairs of runs that it comes from."""
 
 MEMORY_TOLERANCE = 0.05
-"""Growth of memory that is no regression, unless the user says else: each run has read it once."""
+"""Default growth of memory that is no regression; above the gate's, because each run has read memory only once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One case in both runs.
+class CaseChange:
+    """The change and verdict of one case.
 
     Attributes:
-        change: of the step time beside what all cases have in common; 0.05 is 5 % slower.
-        low, high: bounds of the change, joint over all cases at the level of the limits.
-        ruled_out: slowdown that is shown not to be exceeded, for this case alone.
-        why_open: what of the machine's doing leaves it open; empty where it is the noise.
+        change: of the step time, without the common change; 0.05 is 5 % slower.
+        low, high: bounds of the change, joint over all cases at the alpha of the limits.
+        ruled_out: slowdown that the case is shown not to exceed, for this case alone.
+        why_open: interference that makes the case inconclusive; empty if there was none.
     """
 
     id: str
@@ -58,19 +59,19 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two runs.
+    """All changes between two runs.
 
     Attributes:
         cases: the largest slowdown first.
-        shift: relative change that all cases have in common; 0.0 where they are too few to tell.
-        shift_low, shift_high: bounds of that, at 95 %.
-        noise: standard deviation of what parts a case from the others between the runs, relative.
+        shift: relative common change of all cases; 0.0 if fewer than `FEWEST` cases are compared.
+        shift_low, shift_high: its interval at 95 %.
+        noise: relative standard deviation of the changes of cases around the common change.
         left_out: cases that cannot be compared, and why.
-        memory: by case and metric, of cases that both runs have surveyed; the largest growth first.
-        memory_tolerance: growth of memory above which it is a regression.
+        memory: changes by case and metric, if both runs have read the metric; the largest growth first.
+        memory_tolerance: growth of memory that is no regression.
     """
 
-    cases: tuple[Compared, ...]
+    cases: tuple[CaseChange, ...]
     shift: float
     shift_low: float
     shift_high: float
@@ -80,14 +81,19 @@ class Comparison:
     memory_tolerance: float = MEMORY_TOLERANCE
 
     def count(self, verdict: ChangeVerdict) -> int:
-        """Cases whose step time has that verdict."""
-        return sum(one.verdict == verdict for one in self.cases)
+        """Number of cases whose step time has that verdict."""
+        return sum(case.verdict == verdict for case in self.cases)
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A case in both runs: figures as measured; log of candidate over baseline without drift, with standard error;
-    what disturbed either.
+    """One case as both runs measured it.
+
+    Attributes:
+        baseline, candidate: step times as measured.
+        log_ratio: log of candidate over baseline, both without drift.
+        error: standard error of `log_ratio`.
+        disturbed: interference in either run; empty if there was none.
     """
 
     id: str
@@ -101,79 +107,81 @@ class Pair:
 def compare(
     baseline: Run, candidate: Run, limits: Thresholds, memory_tolerance: float = MEMORY_TOLERANCE
 ) -> Comparison:
-    """Judge the cases that both have measured. There may be none.
+    """Judge the cases that both runs have measured; there may be none.
 
-    Changes are judged beside what all cases have in common, and so with the machine's drift within each run taken out;
-    the figures that are shown of each run are as measured.
+    Changes have neither the common change nor the machine's drift within each run. The step times of each run are
+    shown as measured.
     """
-    before, after = ({one.case.id: one for one in run.cases} for run in (baseline, candidate))
-    known = [figures_of(run.cases) for run in (baseline, candidate)]
+    before, after = ({record.case.id: record for record in run.cases} for run in (baseline, candidate))
+    figures = [figures_of(run.cases) for run in (baseline, candidate)]
     steady = [step_times_without_drift(run.cases) for run in (baseline, candidate)]
-    pairs, both, left_out = [], [], []
+    pairs, records, left_out = [], [], []
     for case_id in dict.fromkeys((*before, *after)):
-        reason = unpaired(before.get(case_id), after.get(case_id))
+        reason = why_not_compared(before.get(case_id), after.get(case_id))
         if reason:
             left_out.append((case_id, reason))
         else:
-            both.append((before[case_id], after[case_id]))
+            records.append((before[case_id], after[case_id]))
             pairs.append(
                 Pair(
                     id=case_id,
-                    baseline=known[0][case_id].step_time,
-                    candidate=known[1][case_id].step_time,
+                    baseline=figures[0][case_id].step_time,
+                    candidate=figures[1][case_id].step_time,
                     log_ratio=math.log(steady[1][case_id].median / steady[0][case_id].median),
-                    error=math.hypot(*(log_error(one[case_id]) for one in steady)),
-                    disturbed=disturbances(*(one[case_id] for one in known)),
+                    error=math.hypot(*(log_error(estimates[case_id]) for estimates in steady)),
+                    disturbed=interference_in(*(by_case[case_id] for by_case in figures)),
                 )
             )
-    found = judged(pairs, tuple(left_out), limits)
-    return replace(found, memory=compare_memory(both, memory_tolerance), memory_tolerance=memory_tolerance)
+    comparison = judge(pairs, tuple(left_out), limits)
+    return replace(comparison, memory=compare_memory(records, memory_tolerance), memory_tolerance=memory_tolerance)
 
 
-def unpaired(before: RunRecord | None, after: RunRecord | None) -> str:
-    """Why a case cannot be compared; empty where it can."""
+def why_not_compared(before: RunRecord | None, after: RunRecord | None) -> str:
+    """Reason why a case cannot be compared; empty if it can."""
     for record, run in ((before, "baseline"), (after, "candidate")):
         if record is None:
             return f"it is not in the {run}"
         if record.outcome != "measured" or record.measurement is None:
-            return f"it was {record.outcome} in the {run}: {record.reason}"
+            verb = "failed" if record.outcome == "failed" else f"was {record.outcome}"
+            return f"it {verb} in the {run}: {record.reason}"
         if not kept_values(record.measurement):
             return f"it has no rounds in the {run}"
     return ""
 
 
-def disturbances(before: CaseFigures, after: CaseFigures) -> str:
-    """What the kernel said of others' disturbance in either run; empty where it said nothing."""
-    seen = []
+def interference_in(before: CaseFigures, after: CaseFigures) -> str:
+    """Interference that kernel counters show in either run; empty if they show none."""
+    texts = []
     for figures, run in ((before, "baseline"), (after, "candidate")):
         kinds = [issue.kind for issue in figures.issues if issue.kind in EXTERNAL_KINDS]
-        seen += [f"{', '.join(kinds)} in the {run}"] if kinds else []
-    return "; ".join(seen)
+        texts += [f"{', '.join(kinds)} in the {run}"] if kinds else []
+    return "; ".join(texts)
 
 
-def log_error(known: Estimate) -> float:
+def log_error(estimate: Estimate) -> float:
     """Standard error of the log of a median, from its interval."""
-    return math.log(known.high / known.low) / 2 / INTERVAL if known.low > 0 else math.inf
+    return math.log(estimate.high / estimate.low) / 2 / INTERVAL if estimate.low > 0 else math.inf
 
 
-def judged(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits: Thresholds) -> Comparison:
-    """What all have in common taken out, and each judged by what is left."""
+def judge(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits: Thresholds) -> Comparison:
+    """Subtract the common change, and judge the rest of each case."""
     ratios = [pair.log_ratio for pair in pairs]
     count = len(pairs)
     if count < FEWEST:
         shift, noise, shift_error, degrees = 0.0, BETWEEN_RUNS, 0.0, FEW_DEGREES
     else:
         shift, degrees = median(ratios), count - 1
-        noise, spread = noise_between([one - shift for one in ratios], [pair.error for pair in pairs])
+        noise, spread = noise_between([ratio - shift for ratio in ratios], [pair.error for pair in pairs])
         shift_error = MEDIAN_ERROR * spread / math.sqrt(count)
-    jointly = student_quantile(1 - limits.alpha / max(2 * count, 2), degrees)
-    alone = student_quantile(1 - PASS_LEVEL, degrees)
-    found = [
-        one_case(pair, shift, math.hypot(pair.error, noise, shift_error), jointly, alone, limits) for pair in pairs
+    joint_quantile = student_quantile(1 - limits.alpha / max(2 * count, 2), degrees)
+    single_quantile = student_quantile(1 - PASS_LEVEL, degrees)
+    changes = [
+        judge_case(pair, shift, math.hypot(pair.error, noise, shift_error), joint_quantile, single_quantile, limits)
+        for pair in pairs
     ]
     reach = student_quantile(0.975, degrees) * shift_error
     return Comparison(
-        cases=tuple(sorted(found, key=lambda one: -one.change)),
+        cases=tuple(sorted(changes, key=lambda case: -case.change)),
         shift=math.expm1(shift),
         shift_low=math.expm1(shift - reach),
         shift_high=math.expm1(shift + reach),
@@ -183,18 +191,24 @@ def judged(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits:
 
 
 def noise_between(residuals: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
-    """What parts cases between the runs beyond the errors of their medians, and all that parts them: both as standard
-    deviations, by the middle of the cases, so that some that have really changed hardly count.
+    """Standard deviations of the cases, without and with the errors of their medians.
+
+    Both come from medians over the cases, so that a few cases that really changed hardly count.
     """
-    spread = NORMAL_SCALE * median(abs(one) for one in residuals) * math.sqrt(len(residuals) / (len(residuals) - 1))
+    spread = NORMAL_SCALE * median(map(abs, residuals)) * math.sqrt(len(residuals) / (len(residuals) - 1))
     return math.sqrt(max(0.0, spread**2 - median(errors) ** 2)), spread
 
 
-def one_case(pair: Pair, shift: float, error: float, jointly: float, alone: float, limits: Thresholds) -> Compared:
-    """A case's change beside the shift. What was read of the machine, never the step time, may leave it open."""
+def judge_case(
+    pair: Pair, shift: float, error: float, joint_quantile: float, single_quantile: float, limits: Thresholds
+) -> CaseChange:
+    """Judge a case without the common change.
+
+    Interference makes it inconclusive; kernel counters show interference, never the step time.
+    """
     change = pair.log_ratio - shift
-    low, high = change - jointly * error, change + jointly * error
-    ruled_out = math.expm1(change + alone * error)
+    low, high = change - joint_quantile * error, change + joint_quantile * error
+    ruled_out = math.expm1(change + single_quantile * error)
     verdict: ChangeVerdict = "inconclusive"
     if not pair.disturbed:
         if low > math.log1p(limits.tolerance):
@@ -203,7 +217,7 @@ def one_case(pair: Pair, shift: float, error: float, jointly: float, alone: floa
             verdict = "improvement"
         elif ruled_out < limits.margin:
             verdict = "no change"
-    return Compared(
+    return CaseChange(
         pair.id,
         pair.baseline,
         pair.candidate,

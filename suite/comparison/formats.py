@@ -8,33 +8,44 @@ from dataclasses import asdict
 from suite import units
 from suite.analysis.exact_metrics import tolerance_of
 from suite.analysis.thresholds import VERDICTS, Thresholds
-from suite.comparison.changes import FEWEST, Compared, Comparison
+from suite.comparison.changes import FEWEST, CaseChange, Comparison
 from suite.errors import ExitCode
 from suite.records import NotComparableError, Run
 from suite.records.compatibility import IGNORED, TO_COMPARE, differences
 
 NAMED = 2
-"""Cases of a reason that are named; more are counted."""
+"""Cases that a line names for one reason; it counts the others."""
 
 
 def refuse_unlike(baseline: Run, candidate: Run) -> None:
-    """Raise `NotComparableError` where the runs met another machine, other software, or workers set otherwise."""
+    """Refuse runs of different machines, software or settings of workers.
+
+    Raises:
+        NotComparableError: `the environments of the runs differ: machine.processor: A, now B; allowed: ...`
+    """
     before, after = baseline.header.environment, candidate.header.environment
-    found = differences(before, after, TO_COMPARE, ignore=IGNORED)
-    if found:
-        raise NotComparableError(f"the runs cannot be compared, their environments differ: {'; '.join(found)}.")
+    different = differences(before, after, TO_COMPARE, ignore=IGNORED)
+    if different:
+        raise NotComparableError(
+            f"the environments of the runs differ: {'; '.join(different)}; allowed: the same machine, software and "
+            "settings; measure both in one environment, or run `stepmark gate`."
+        )
 
 
 def exit_code(comparison: Comparison, limits: Thresholds) -> int:
-    """Regression where a case is slower or takes more memory; inconclusive where one is open, or all together may be
-    slower by more than the margin; else fine.
+    """Exit code of a comparison.
+
+    Regression: a case is slower or takes more memory. Inconclusive: a case is inconclusive, or the common change may
+    exceed the margin.
 
     Raises:
-        NotComparableError: there is no case that both have measured.
+        NotComparableError: `the two runs measured no case in common; allowed: ...`
     """
     if not comparison.cases:
-        raise NotComparableError("the runs have no case in common that both have measured.")
-    if comparison.count("regression") or any(one.verdict == "regression" for one in comparison.memory):
+        raise NotComparableError(
+            "the two runs measured no case in common; allowed: one or more; `stepmark export` lists the cases of a run."
+        )
+    if comparison.count("regression") or any(change.verdict == "regression" for change in comparison.memory):
         return ExitCode.REGRESSION
     if comparison.count("inconclusive") or comparison.shift_high > limits.margin:
         return ExitCode.INCONCLUSIVE
@@ -42,16 +53,16 @@ def exit_code(comparison: Comparison, limits: Thresholds) -> int:
 
 
 def as_table(comparison: Comparison, limits: Thresholds) -> str:
-    """Lines for a person: each case, the largest slowdown first, then what all have in common, and the verdict."""
-    width = max([len("case"), *(len(one.id) for one in comparison.cases)])
-    head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'between':>16}  verdict"
-    lines = [head, *(row(one, width) for one in comparison.cases)]
+    """Lines for a terminal: cases by slowdown, memory, the common change, the counts."""
+    width = max([len("case"), *(len(case.id) for case in comparison.cases)])
+    head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'interval':>16}  verdict"
+    lines = [head, *(case_line(case, width) for case in comparison.cases)]
     lines += not_compared(comparison)
-    return "\n".join([*lines, "", *memory(comparison), common(comparison), summary(comparison, limits)])
+    return "\n".join([*lines, "", *memory_lines(comparison), common_change(comparison), summary(comparison, limits)])
 
 
 def not_compared(comparison: Comparison) -> list[str]:
-    """A line for each reason, with the first cases that it is of."""
+    """One line for each reason, with the first cases that it applies to."""
     by_reason: dict[str, list[str]] = {}
     for case_id, reason in comparison.left_out:
         by_reason.setdefault(reason, []).append(case_id)
@@ -61,65 +72,66 @@ def not_compared(comparison: Comparison) -> list[str]:
     ]
 
 
-def row(one: Compared, width: int) -> str:
-    """One case."""
-    medians = "  ".join(f"{units.text(known.median, 's', 3):>9}" for known in (one.baseline, one.candidate))
-    bounds = f"{one.low:+.1%} {one.high:+.1%}"
-    return f"{one.id:<{width}}  {medians}  {one.change:>+7.1%}  {bounds:>16}  {reasoned(one)}"
+def case_line(case: CaseChange, width: int) -> str:
+    """One row of the table."""
+    medians = "  ".join(f"{units.text(side.median, 's', 3):>9}" for side in (case.baseline, case.candidate))
+    bounds = f"{case.low:+.1%} {case.high:+.1%}"
+    return f"{case.id:<{width}}  {medians}  {case.change:>+7.1%}  {bounds:>16}  {verdict_text(case)}"
 
 
-def reasoned(one: Compared) -> str:
-    """A verdict, with what an open one is known of."""
-    if one.verdict != "inconclusive":
-        return one.verdict
-    return f"inconclusive: {one.why_open or f'a slowdown above {one.ruled_out:.1%} is ruled out'}"
+def verdict_text(case: CaseChange) -> str:
+    """A verdict; an inconclusive one with its reason or its bound."""
+    if case.verdict != "inconclusive":
+        return case.verdict
+    return f"inconclusive: {case.why_open or f'a slowdown above {case.ruled_out:.1%} is ruled out'}"
 
 
-def memory(comparison: Comparison) -> list[str]:
-    """A line for each case whose memory has changed, and one for each metric."""
-    changed = [one for one in comparison.memory if one.verdict != "no change"]
+def memory_lines(comparison: Comparison) -> list[str]:
+    """One line for each change of memory, and one for each metric."""
     lines = [
-        f"{one.metric} {one.verdict}: {one.id} {units.whole(one.baseline, one.unit)} to "
-        f"{units.whole(one.candidate, one.unit)}{'' if one.change is None else f', {one.change:+.1%}'}"
-        for one in changed
+        f"{change.metric} {change.verdict}: {change.id} {units.whole(change.baseline, change.unit)} to "
+        f"{units.whole(change.candidate, change.unit)}{'' if change.change is None else f', {change.change:+.1%}'}"
+        for change in comparison.memory
+        if change.verdict != "no change"
     ]
-    for metric in dict.fromkeys(one.metric for one in comparison.memory):
-        own = [one for one in comparison.memory if one.metric == metric]
-        same = sum(one.verdict == "no change" for one in own)
+    for metric in dict.fromkeys(change.metric for change in comparison.memory):
+        verdicts = [change.verdict for change in comparison.memory if change.metric == metric]
         lines.append(
-            f"{metric}: no change in {same} of {len(own)} cases (regression: it grew by more than "
+            f"{metric}: no change in {verdicts.count('no change')} of {len(verdicts)} cases (regression: growth above "
             f"{tolerance_of(metric, comparison.memory_tolerance):.1%}; each run has read it once)"
         )
-    return lines or ["memory is not compared: one of the runs has not read it"]
+    return lines or ["memory is not compared: one of the runs did not measure it"]
 
 
-def common(comparison: Comparison) -> str:
-    """What all cases have in common, and how far they part."""
+def common_change(comparison: Comparison) -> str:
+    """The change that all cases share, and how much cases differ from it."""
     if len(comparison.cases) < FEWEST:
         return (
-            f"fewer than {FEWEST} cases cannot tell what the machine did between the runs: it is taken for "
-            f"{comparison.noise:.1%}, a standard deviation"
+            f"fewer than {FEWEST} cases: the common change is unknown; assumed spread between two runs: "
+            f"{comparison.noise:.1%} (standard deviation)"
         )
-    between = f"{comparison.shift_low:+.1%} to {comparison.shift_high:+.1%}"
+    interval = f"{comparison.shift_low:+.1%} to {comparison.shift_high:+.1%}"
     return (
-        f"all cases together changed by {comparison.shift:+.1%} ({between}), which is taken out: two runs cannot tell "
-        "the machine's part of it from the code's; beside it cases part by "
-        f"{comparison.noise:.1%}, a standard deviation"
+        f"common change of all cases: {comparison.shift:+.1%} ({interval}), removed, because two runs cannot separate "
+        f"the machine from the code; remaining spread between cases: {comparison.noise:.1%} (standard deviation)"
     )
 
 
 def summary(comparison: Comparison, limits: Thresholds) -> str:
-    """The counts, and what they are measured by."""
+    """Counts of the verdicts, and the limits that define them."""
     counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
-    rules = f"regression: above {limits.tolerance:.1%} is shown; no change: {limits.margin:.1%} is ruled out"
+    rules = (
+        f"regression: a slowdown above {limits.tolerance:.1%} is shown; "
+        f"no change: a slowdown of {limits.margin:.1%} is ruled out"
+    )
     left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
     return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
 
 
 def as_json(comparison: Comparison, limits: Thresholds) -> str:
-    """All of it as one object."""
+    """The comparison and its limits as one JSON object."""
     return json.dumps({"limits": asdict(limits), **asdict(comparison)}, indent=2)
 
 
 FORMATS = {"table": as_table, "json": as_json}
-"""Name of the format -> what makes it."""
+"""Name of the format -> function that renders it."""

@@ -1,6 +1,6 @@
-"""Memory and counts of the cases of two stored runs: one reading in each, compared as it stands.
+"""Changes of memory and counts between two stored runs, from one reading in each.
 
-Source: `docs/method.md`; a gate reads three times before it says that memory has changed, and has a closer tolerance.
+Source: `docs/method.md`. A gate reads three times before it reports a change, and has a smaller tolerance.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from suite.records import RunRecord
 
 @dataclass(frozen=True, slots=True)
 class MemoryChange:
-    """One case by one metric in both runs, in base units; `change` is candidate / baseline - 1, None from 0 on."""
+    """The change and verdict of one case by one metric, in base units.
+
+    Attributes:
+        change: candidate / baseline - 1; None if the baseline is 0 and the candidate is not.
+    """
 
     id: str
     metric: str
@@ -28,26 +32,30 @@ class MemoryChange:
 
 
 def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[MemoryChange, ...]:
-    """Every metric of memory that both runs have of a case; the largest growth first."""
-    found = [
-        judged(before.case.id, metric, *figures, tolerance)
+    """Compare the memory metrics that both runs have; the largest growth first."""
+    changes = [
+        judge(before.case.id, metric, *readings, tolerance)
         for before, after in pairs
         for metric in METRICS
-        if (figures := both(before, after, metric))
+        if (readings := readings_of(metric, before, after))
     ]
-    return tuple(sorted(found, key=lambda one: -math.inf if one.change is None else -one.change))
+    return tuple(sorted(changes, key=lambda change: -math.inf if change.change is None else -change.change))
 
 
-def both(before: RunRecord, after: RunRecord, metric: str) -> tuple[float, float] | None:
-    """A metric in both runs; None where one of them has none."""
+def readings_of(metric: str, before: RunRecord, after: RunRecord) -> tuple[float, float] | None:
+    """Readings of a metric in both runs; None if one of the runs has none."""
     first, second = (
-        exact_metrics(one.measurement.surveyed).get(metric) if one.measurement else None for one in (before, after)
+        exact_metrics(record.measurement.surveyed).get(metric) if record.measurement else None
+        for record in (before, after)
     )
     return None if first is None or second is None else (first, second)
 
 
-def judged(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> MemoryChange:
-    """A regression where it grew by more than the tolerance, an improvement where growing back would be one."""
+def judge(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> MemoryChange:
+    """Judge one metric of one case.
+
+    Growth above the tolerance is a regression. A decrease is an improvement if the way back would be a regression.
+    """
     tolerance = tolerance_of(metric, tolerance)
     verdict: ChangeVerdict = "no change"
     if candidate > baseline * (1 + tolerance):
@@ -55,5 +63,5 @@ def judged(case_id: str, metric: str, baseline: float, candidate: float, toleran
     elif candidate * (1 + tolerance) < baseline:
         verdict = "improvement"
     change = growth(baseline, candidate)
-    known = change if math.isfinite(change) else None
-    return MemoryChange(case_id, metric, METRICS[metric], baseline, candidate, known, verdict)
+    finite = change if math.isfinite(change) else None
+    return MemoryChange(case_id, metric, METRICS[metric], baseline, candidate, finite, verdict)

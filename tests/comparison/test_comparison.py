@@ -1,4 +1,4 @@
-"""Two stored runs: what is slower is found, what the machine did to all is not, and what is not known is said."""
+"""Two stored runs: a slower case is found, the machine's common change is removed, and unknowns are named."""
 
 import json
 import math
@@ -37,7 +37,7 @@ def made(
     noise: float = 0.015,
     cases: list[Case] = CASES,
 ) -> Run:
-    """A run whose machine changed all cases by `shift`, each besides by `noise`, and some by more; all logs."""
+    """A run whose machine changed all cases by `shift`, each also by `noise`, and some by `changes`; all are logs."""
     return run(
         [
             measured(
@@ -97,11 +97,11 @@ def test_a_slowdown_of_all_alike_is_open_since_it_may_be_the_machine_s():
     found = compare(made(source, noise=0.003), made(source, shift=math.log(1.3), noise=0.003), LIMITS)
     assert found.count("regression") == 0
     assert exit_code(found, LIMITS) == 11
-    assert "all cases together changed by +" in as_table(found, LIMITS)
+    assert "common change of all cases: +" in as_table(found, LIMITS)
 
 
 def with_memory(run: Run, changes: dict[str, float] | None = None, host_reads: float = 0.0) -> Run:
-    """Every case surveyed: 200 MB at its peak, of which 150 are imports; `changes` are of what is beyond them."""
+    """Every case with memory: 200 MB at its peak, 150 of them imports; `changes` apply to the other 50."""
 
     def surveyed(record: RunRecord) -> RunRecord:
         own = 50e6 * (1 + (changes or {}).get(record.case.id, 0.0))
@@ -118,9 +118,9 @@ def test_a_case_whose_memory_grew_is_a_regression_though_its_step_time_is_not():
     grown = CASES[3].id
     found = compare(with_memory(same), with_memory(same, {grown: 0.06, CASES[4].id: 0.04, CASES[5].id: -0.2}), LIMITS)
     assert found.count("regression") == 0
-    told = {(one.id, one.metric): one.verdict for one in found.memory}
-    assert [key for key, verdict in told.items() if verdict == "regression"] == [(grown, "peak_memory")]
-    assert told[CASES[5].id, "peak_memory"] == "improvement"
+    by_metric = {(one.id, one.metric): one.verdict for one in found.memory}
+    assert [key for key, verdict in by_metric.items() if verdict == "regression"] == [(grown, "peak_memory")]
+    assert by_metric[CASES[5].id, "peak_memory"] == "improvement"
     assert exit_code(found, LIMITS) == 10
     text = as_table(found, LIMITS)
     assert f"peak_memory regression: {grown} 47.68 MiB to 50.54 MiB, +6.0%" in text
@@ -134,16 +134,16 @@ def test_a_value_more_that_a_step_reads_is_a_regression_from_nothing_on():
     found = compare(with_memory(same, host_reads=0.0), with_memory(same, host_reads=1.0), LIMITS)
     assert exit_code(found, LIMITS) == 10
     assert f"host_reads regression: {CASES[3].id} 0 to 1\n" in as_table(found, LIMITS)
-    assert "host_reads: no change in 0 of 24 cases (regression: it grew by more than 0.0%" in as_table(found, LIMITS)
-    told = json.loads(as_json(found, LIMITS), parse_constant=pytest.fail)["memory"]
-    assert {one["change"] for one in told if one["metric"] == "host_reads"} == {None}
+    assert "host_reads: no change in 0 of 24 cases (regression: growth above 0.0%" in as_table(found, LIMITS)
+    memory = json.loads(as_json(found, LIMITS), parse_constant=pytest.fail)["memory"]
+    assert {one["change"] for one in memory if one["metric"] == "host_reads"} == {None}
 
 
 def test_runs_of_which_one_has_not_read_memory_say_so():
     same = made(random.Random(9))
     found = compare(same, with_memory(same), LIMITS)
     assert found.memory == ()
-    assert "memory is not compared: one of the runs has not read it" in as_table(found, LIMITS)
+    assert "memory is not compared: one of the runs did not measure it" in as_table(found, LIMITS)
 
 
 def test_few_cases_are_judged_by_what_machines_do_between_runs():
@@ -158,7 +158,7 @@ def test_few_cases_are_judged_by_what_machines_do_between_runs():
 
 
 def disturbed(record: RunRecord) -> RunRecord:
-    """The case with somebody else on the cores."""
+    """The case with another process on the cores."""
     seen = Interference(0.9, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
     return replace(record, measurement=replace(record.measurement, per_visit=seen.series()))
 
@@ -190,10 +190,10 @@ def test_cases_that_cannot_be_compared_are_listed_with_the_reason():
     assert dict(found.left_out) == {
         CASES[0].id: "it is not in the candidate",
         CASES[-1].id: "it is not in the baseline",
-        CASES[3].id: "it was failed in the candidate: it broke",
+        CASES[3].id: "it failed in the candidate: it broke",
     }
     assert len(found.cases) == len(CASES) - 3
-    assert f"not compared: {CASES[3].id}: it was failed in the candidate: it broke" in as_table(found, LIMITS)
+    assert f"not compared: {CASES[3].id}: it failed in the candidate: it broke" in as_table(found, LIMITS)
 
 
 def test_cases_left_out_for_one_reason_are_one_line():
@@ -223,7 +223,7 @@ def pair(tmp_path: Path) -> tuple[str, str]:
 def test_the_command_prints_a_table_and_ends_with_the_verdict(pair, capsys):
     assert main(["compare", *pair]) == 10
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["case", "baseline", "candidate", "change", "between", "verdict"]
+    assert lines[0].split() == ["case", "baseline", "candidate", "change", "interval", "verdict"]
     assert lines[1].startswith(CASES[5].id)
     assert lines[1].endswith("regression")
     assert lines[-1].startswith("1 regression")
@@ -231,10 +231,10 @@ def test_the_command_prints_a_table_and_ends_with_the_verdict(pair, capsys):
 
 def test_the_command_gives_all_of_it_as_json(pair, capsys):
     assert main(["compare", *pair, "--format", "json", "--margin", "9%"]) == 10
-    told = json.loads(capsys.readouterr().out)
-    assert told["limits"] == {"tolerance": 0.01, "margin": 0.09, "alpha": 0.01}
-    assert [one["verdict"] for one in told["cases"]].count("regression") == 1
-    assert {"id", "baseline", "candidate", "change", "low", "high", "ruled_out"} <= set(told["cases"][0])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["limits"] == {"tolerance": 0.01, "margin": 0.09, "alpha": 0.01}
+    assert [one["verdict"] for one in printed["cases"]].count("regression") == 1
+    assert {"id", "baseline", "candidate", "change", "low", "high", "ruled_out"} <= set(printed["cases"][0])
 
 
 def test_runs_of_other_machines_are_not_comparable_and_the_difference_is_named(tmp_path, pair, capsys):
@@ -244,10 +244,10 @@ def test_runs_of_other_machines_are_not_comparable_and_the_difference_is_named(t
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "record.jsonl").write_text("\n".join([json.dumps(header), *lines[1:]]) + "\n")
     assert main(["compare", pair[0], str(tmp_path / "other")]) == 12
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.count("\n") == 1
-    assert "machine.processor: A processor, 2 cores, now Another processor" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert "machine.processor: A processor, 2 cores, now Another processor" in printed.err
 
 
 def test_runs_without_a_case_in_common_are_not_comparable(tmp_path, capsys):
