@@ -68,4 +68,4 @@ def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_a
     (case,) = json.loads((folder / "out" / "verdict.json").read_text())["cases"]
     assert (case["name"], case["verdict"]) == ("small-sgd-cpu-b32-i16", "regression")
     assert case["low"] > 0.1
-    assert "regression: the only case is slower" in done.stdout
+    assert "regression: small-sgd-cpu-b32-i16 has regressed by" in done.stdout

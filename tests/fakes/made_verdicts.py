@@ -115,7 +115,7 @@ def inconclusive() -> GateVerdict:
         ruled_out=math.inf,
         blocks=2,
         discarded=9,
-        reason="only 2 blocks told a ratio",
+        reason="only 2 blocks gave a ratio",
     )
     left = (
         *(LeftOut(f"big{index}-adam-cuda", "there is no CUDA device") for index in range(5)),

@@ -38,8 +38,8 @@ def junit(verdict: GateVerdict) -> ElementTree.Element:
     return suites[0]
 
 
-def told_by(verdict: GateVerdict, tag: str) -> dict[str, str]:
-    """`metric name` of the tests that hold an element, to its message."""
+def messages_of(verdict: GateVerdict, tag: str) -> dict[str, str]:
+    """`metric name` of each test with an element -> the message of that element."""
     return {
         f"{test.get('classname')} {test.get('name')}": str(found.get("message"))
         for test in junit(verdict).findall("testcase")
@@ -60,38 +60,50 @@ def page(verdict: GateVerdict) -> Page:
     [
         (
             "no_change",
-            "no regression: no slowdown above 1 % was shown, and a slowdown above 1.3 % is ruled out in every case",
+            (
+                "no regression: no slowdown above the tolerance of 1 % was shown; "
+                "a slowdown above 1.3 % is ruled out in every case"
+            ),
         ),
-        ("regression_of_a_case", "regression: 1 of 24 cases is slower: seed_cnn-adam-cpu +5.2 %"),
-        ("regression_of_a_level", "regression: 6 of 12 cases are slower: all cases with optimizer adam +3.1 %"),
+        ("regression_of_a_case", "regression: seed_cnn-adam-cpu has regressed by 5.2 %; 1 of 24 cases is slower"),
+        (
+            "regression_of_a_level",
+            "regression: all cases with optimizer adam have regressed by 3.1 % on average; 6 of 12 cases are slower",
+        ),
         (
             "regression_of_memory",
-            "regression: 1 of 24 cases is larger in peak_memory: seed_cnn-adam-cpu peak_memory +25.0 %",
+            (
+                "regression: seed_cnn-adam-cpu has regressed by 25.0 % in peak_memory; "
+                "1 of 24 cases is larger in peak_memory"
+            ),
         ),
         (
             "improvement",
             (
-                "no regression: no slowdown above 1 % was shown, and a slowdown above 1.3 % is ruled out in every "
-                "case; 1 of 24 cases is faster"
+                "no regression: no slowdown above the tolerance of 1 % was shown; "
+                "a slowdown above 1.3 % is ruled out in every case; 1 of 24 cases is faster"
             ),
         ),
         (
             "inconclusive",
-            "inconclusive: 2 of 5 cases are not settled; a slowdown above 8.1 % is ruled out in 4 of 5 cases",
+            "inconclusive: 2 of 5 cases are undecided; a slowdown above 8.1 % is ruled out in 4 of 5 cases",
         ),
         (
             "control_alarm",
-            "inconclusive: the control found a difference between two identical sides; all 24 cases are not settled",
+            "inconclusive: the control found a difference between two identical sides; all 24 cases are undecided",
         ),
         (
             "control_alarm_and_memory",
-            "regression: 1 of 24 cases is larger in peak_memory: seed_cnn-adam-cpu peak_memory +25.0 %",
+            (
+                "regression: seed_cnn-adam-cpu has regressed by 25.0 % in peak_memory; "
+                "1 of 24 cases is larger in peak_memory"
+            ),
         ),
-        ("identical", "identical: both arms are the same code, nothing was measured"),
+        ("identical", "identical: both arms run the same code, so the gate measured nothing"),
         ("failed", "failed: 1 case fails in the candidate and not in the baseline: seed_cnn-lion-cpu"),
         (
             "interrupted",
-            "inconclusive: the gate was ended before it was over; a slowdown above 1.3 % is ruled out in every case",
+            "inconclusive: the gate was interrupted; a slowdown above 1.3 % is ruled out in every case",
         ),
         ("nothing", "not comparable: no case was compared; 1 of 1: left out by both"),
     ],
@@ -103,8 +115,33 @@ def test_a_verdict_is_said_in_one_sentence(name, said):
 def test_a_level_that_is_slower_where_no_single_case_is_has_its_own_words():
     verdict = made.verdict(*made.calm(2), levels=(made.level(),), culprits=("optimizer adam",))
     assert sentence(verdict) == (
-        "regression: no single case is slower, but all cases of a level together are: "
-        "all cases with optimizer adam +3.1 %"
+        "regression: all cases with optimizer adam have regressed by 3.1 % on average; "
+        "no single case is shown to be slower"
+    )
+
+
+def test_a_sentence_names_two_culprits_and_counts_the_others():
+    slow = [made.judged(f"net{index}-adam-cpu", 0.05 - index / 100, verdict="regression") for index in range(3)]
+    culprits = tuple(one.name for one in slow)
+    assert sentence(made.verdict(*slow, *made.calm(3), culprits=culprits)) == (
+        "regression: net0-adam-cpu has regressed by 5.0 %, net1-adam-cpu by 4.0 % and 1 more; 3 of 6 cases are slower"
+    )
+
+
+def test_slowdowns_are_within_the_tolerance_if_larger_ones_are_ruled_out_in_every_case():
+    cases = [made.judged(f"net{index}-adam-cpu", 0.0, ruled_out=0.008 + index / 1000) for index in range(3)]
+    assert sentence(made.verdict(*cases)) == (
+        "no regression: every slowdown is within the tolerance of 1 %; "
+        "a slowdown above 1.0 % is ruled out in every case"
+    )
+    wider = made.judged("net3-adam-cpu", 0.0, ruled_out=0.011)
+    assert "no slowdown above the tolerance of 1 % was shown" in sentence(made.verdict(*cases, wider))
+
+
+def test_a_regression_and_a_failed_case_are_in_one_sentence():
+    verdict = replace(made.regression_of_a_case(), failed=("seed_cnn-lion-cpu",))
+    assert sentence(verdict).endswith(
+        "1 of 24 cases is slower; also, 1 case fails in the candidate and not in the baseline: seed_cnn-lion-cpu"
     )
 
 
@@ -145,7 +182,7 @@ def test_a_change_from_zero_is_shown_by_both_counts():
     one = made.memory(change=math.inf, metric="host_reads", unit="count", baseline_median=0.0, candidate_median=2.0)
     assert change(one) == "0 to 2"
     verdict = made.verdict(replace(one, verdict="regression", ruled_out=math.inf), culprits=(one.name,))
-    assert sentence(verdict) == f"regression: the only case is larger in host_reads: {one.name} host_reads 0 to 2"
+    assert sentence(verdict) == f"regression: {one.name} has regressed from 0 to 2 in host_reads"
     for fmt in ("table", "markdown", "github", "page", "junit"):
         assert "0 to 2" in written(fmt, verdict)
 
@@ -167,7 +204,7 @@ def test_every_format_takes_every_verdict(fmt, name):
 def test_every_format_for_people_says_the_bound_of_an_inconclusive_case_and_the_reason_of_another(fmt):
     text = written(fmt, made.inconclusive()).replace("%25", "%")
     assert "inconclusive: a slowdown above 8.1 % is ruled out" in text
-    assert "only 2 blocks told a ratio" in text
+    assert "only 2 blocks gave a ratio" in text
 
 
 @pytest.mark.parametrize("fmt", ["table", "markdown", "github", "page", "junit"])
@@ -177,17 +214,17 @@ def test_every_format_for_people_says_what_the_control_showed(fmt):
 
 @pytest.mark.parametrize("fmt", ["table", "markdown", "page", "junit"])
 @pytest.mark.parametrize(
-    ("number", "said"), [(1, "in 1 block, which tells nothing of"), (2, "in 2 blocks, which tell nothing of")]
+    ("number", "said"), [(1, "in 1 block, which does not count"), (2, "in 2 blocks, which do not count")]
 )
-def test_every_format_with_conditions_says_in_how_many_blocks_a_worker_was_ended_from_outside(fmt, number, said):
+def test_every_format_with_conditions_says_in_how_many_blocks_a_worker_was_killed(fmt, number, said):
     verdict = replace(made.no_change(), lost_blocks=number)
-    assert f"a worker was ended from outside {said} the cases that it left unmeasured" in written(fmt, verdict)
-    assert "ended from outside" not in written(fmt, made.no_change())
+    assert f"a worker was killed {said} for the cases that it left unmeasured" in written(fmt, verdict)
+    assert "was killed" not in written(fmt, made.no_change())
 
 
 def test_no_format_blames_a_step_time_where_the_control_alarmed():
     verdict = made.control_alarm()
-    assert told_by(verdict, "failure") == {}
+    assert messages_of(verdict, "failure") == {}
     assert "::error" not in written("github", verdict)
     assert "explained" not in written("table", verdict)
     assert "seed_cnn-adam-cpu: +5.2 %" not in written("table", verdict)
@@ -196,7 +233,7 @@ def test_no_format_blames_a_step_time_where_the_control_alarmed():
 
 
 def test_memory_is_blamed_all_the_same_where_the_control_alarmed():
-    assert list(told_by(made.control_alarm_and_memory(), "failure")) == ["peak_memory seed_cnn-adam-cpu"]
+    assert list(messages_of(made.control_alarm_and_memory(), "failure")) == ["peak_memory seed_cnn-adam-cpu"]
 
 
 @pytest.mark.parametrize("fmt", ["table", "markdown", "page", "junit"])
@@ -215,7 +252,7 @@ def test_only_the_page_needs_more_than_the_standard_library():
 
 def test_the_table_begins_with_the_arms_and_the_verdict_and_then_the_culprits():
     lines = written("table", made.regression_of_a_level()).splitlines()
-    assert lines[0].startswith("baseline main, candidate HEAD: regression: 6 of 12 cases are slower")
+    assert lines[0].startswith("baseline main, candidate HEAD: regression: all cases with optimizer adam have")
     assert lines[2] == "all cases with optimizer adam: +3.1 % (+2.8 to +3.4 %)"
 
 
@@ -272,8 +309,9 @@ def test_the_table_says_how_it_was_measured():
         "blocks: 24 of baseline and candidate, 6 of baseline and baseline",
         "time: 3 min 05 s of 10 min 00 s",
         "noise: 1.2 %",
-        "discarded: 2.0 % of the pieces of rounds",
-        "beside: other processes used 0.012 cores, 1.3 cores in the worst block; a quota held back 0 %, 25 % in the",
+        "discarded: 2.0 % of the pairs, because of interference",
+        "interference: other processes used 0.012 cores in the median block, 1.3 cores in the worst; ",
+        "the CPU quota throttled 0 % in the median block, 25 % in the worst",
         "control: no alarm",
         "machine: AMD EPYC 7B13, 2 cores",
     ):
@@ -318,7 +356,9 @@ def test_json_says_the_exit_code_of_every_verdict(name):
 
 
 def test_a_regression_is_a_failure_with_the_change_as_its_message():
-    assert told_by(made.regression_of_a_case(), "failure") == {"step_time seed_cnn-adam-cpu": "+5.2 % (+4.8 to +5.6 %)"}
+    assert messages_of(made.regression_of_a_case(), "failure") == {
+        "step_time seed_cnn-adam-cpu": "+5.2 % (+4.8 to +5.6 %)"
+    }
 
 
 def test_every_case_and_metric_is_a_test():
@@ -328,40 +368,40 @@ def test_every_case_and_metric_is_a_test():
 
 def test_an_improvement_is_no_failure():
     verdict = made.improvement()
-    assert told_by(verdict, "failure") == told_by(verdict, "error") == told_by(verdict, "skipped") == {}
+    assert messages_of(verdict, "failure") == messages_of(verdict, "error") == messages_of(verdict, "skipped") == {}
 
 
 def test_a_level_that_is_slower_is_a_failure_even_where_no_case_is():
     verdict = made.verdict(*made.calm(2), levels=(made.level(),))
-    assert list(told_by(verdict, "failure")) == ["step_time all cases with optimizer adam"]
+    assert list(messages_of(verdict, "failure")) == ["step_time all cases with optimizer adam"]
 
 
 def test_a_case_that_fails_in_the_candidate_is_an_error_with_its_reason():
-    assert told_by(made.failed(), "error") == {"step_time seed_cnn-lion-cpu": "ZeroDivisionError: division by zero"}
+    assert messages_of(made.failed(), "error") == {"step_time seed_cnn-lion-cpu": "ZeroDivisionError: division by zero"}
 
 
 def test_junit_skips_inconclusive_cases_with_their_bound_and_missing_cases_with_their_reason():
-    skipped = told_by(made.inconclusive(), "skipped")
+    skipped = messages_of(made.inconclusive(), "skipped")
     assert skipped["step_time seed_cnn-adam-cpu"] == "inconclusive: a slowdown above 8.1 % is ruled out"
     assert skipped["step_time big0-adam-cuda"] == "there is no CUDA device"
     assert skipped["step_time new_net-adam-cpu"] == "baseline: the level is not known"
 
 
 def test_an_alarm_and_an_early_end_are_skipped_tests():
-    assert "gate control" in told_by(made.control_alarm(), "skipped")
-    assert "gate whole budget" in told_by(made.interrupted(), "skipped")
+    assert "gate control" in messages_of(made.control_alarm(), "skipped")
+    assert "gate whole budget" in messages_of(made.interrupted(), "skipped")
 
 
 def test_junit_properties_give_the_arms_limits_and_blocks():
-    told = {one.get("name"): one.get("value") for one in junit(made.no_change()).iter("property")}
-    assert told["baseline"] == "main (revision 1a2b3c4, interpreter /usr/bin/python3.11, torch 2.11.0)"
-    assert {"candidate", "limits", "blocks"} <= told.keys()
+    properties = {one.get("name"): one.get("value") for one in junit(made.no_change()).iter("property")}
+    assert properties["baseline"] == "main (revision 1a2b3c4, interpreter /usr/bin/python3.11, torch 2.11.0)"
+    assert {"candidate", "limits", "blocks"} <= properties.keys()
 
 
 @EVERY
 def test_there_are_failures_exactly_where_the_exit_code_says_regression(name):
     verdict = made.ALL[name]()
-    assert bool(told_by(verdict, "failure")) == (verdict.exit_code == 10)
+    assert bool(messages_of(verdict, "failure")) == (verdict.exit_code == 10)
 
 
 # Markdown
@@ -473,7 +513,7 @@ def test_a_page_is_whole_and_needs_nothing_else(name):
 def test_a_page_begins_with_the_verdict():
     parsed = page(made.regression_of_a_level())
     assert parsed.all("h1")[0].words.strip() == "regression"
-    assert "6 of 12 cases are slower: all cases with optimizer adam +3.1 %" in parsed.words("verdict")
+    assert "all cases with optimizer adam have regressed by 3.1 % on average" in parsed.words("verdict")
     assert "all cases with optimizer adam: +3.1 % (+2.8 to +3.4 %)" in parsed.words("culprits")
 
 
@@ -512,7 +552,7 @@ def test_memory_that_did_not_change_is_summed_up_and_folded_away():
 def test_a_page_of_identical_arms_has_nothing_to_draw():
     parsed = page(made.identical())
     assert parsed.all("h1")[0].words.strip() == "identical"
-    assert "both arms are the same code, nothing was measured" in parsed.words("verdict")
+    assert "both arms run the same code, so the gate measured nothing" in parsed.words("verdict")
     assert not parsed.all("table")
 
 

@@ -142,7 +142,7 @@ def test_a_worker_that_is_killed_costs_a_block_of_its_case_and_leaves_no_orphan(
     verdict = json.loads((desk.folder / "out" / "verdict.json").read_text())
     assert verdict["exit_code"] == started.returncode
     assert verdict["lost_blocks"] == 1
-    assert "lost: a worker was ended from outside in 1 block" in out
+    assert "lost: a worker was killed in 1 block" in out
     assert {one["metric"] for one in verdict["cases"]} == set(METRICS)
     assert ElementTree.parse(desk.folder / "out" / "junit.xml").getroot() is not None  # noqa: S314 - our own
     assert (desk.folder / "out" / "gate.html").read_text().startswith("<!doctype html>")

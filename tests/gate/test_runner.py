@@ -220,7 +220,8 @@ def test_one_value_more_that_a_step_reads_is_a_regression_however_many_it_reads(
     )
     assert set(of(verdict).values()) == {"no change"}
     assert verdict.exit_code == 10
-    assert f"2 of 4 cases are larger in host_reads: {FIRST} host_reads 0 to 1" in sentence(verdict)
+    assert f"{FIRST} has regressed from 0 to 1 in host_reads, {second} by 1.0 %" in sentence(verdict)
+    assert "2 of 4 cases are larger in host_reads" in sentence(verdict)
 
 
 def test_a_value_less_that_a_step_reads_is_an_improvement(gated):
@@ -300,7 +301,7 @@ def test_a_large_change_has_its_size_measured_in_turns_and_its_verdict_from_both
     assert "regression, size measured in turns" in table.render(verdict)
     as_judged = build_verdict(replace(gate, blocks=[block for block in gate.blocks if block.kind != "size"])).cases[0]
     assert (as_judged.size, as_judged.change) == ("at once", first.judged_change)
-    assert "makes it look smaller by about a tenth" in table.render(replace(verdict, cases=(as_judged,)))
+    assert "which underestimates it by about a tenth" in table.render(replace(verdict, cases=(as_judged,)))
 
 
 def test_a_budget_that_is_spent_leaves_cases_inconclusive_with_their_bound(gated):

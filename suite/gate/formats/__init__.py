@@ -1,10 +1,10 @@
-"""A verdict in the formats that people and tools read: values of `suite.gate.verdict` in, text out.
+"""Formats of a verdict for people and tools, made from `suite.gate.verdict`.
 
-sanitize.py     texts of others made fit for a line
-numbers.py      numbers for a reader
-sentences.py    what several formats say alike
-method.py       how it was measured, as labels and texts
-forest.py       changes and their intervals as path data, in whole pixels
+sanitize.py     texts from outside -> one printable line
+numbers.py      numbers -> text
+sentences.py    texts that several formats share
+method.py       conditions of the measurement -> labels and texts
+forest.py       changes and intervals -> path data of a plot
 table.py, as_json.py, junit.py, markdown.py, github.py, page.py     one format each
 """
 
@@ -17,7 +17,7 @@ from suite.gate.verdict import GateVerdict
 
 
 def render_page(verdict: GateVerdict) -> str:
-    """The page, by the one module that needs jinja2."""
+    """Render the page; only its module needs jinja2, so it is imported late."""
     from suite.gate.formats import page
 
     return page.render(verdict)
@@ -31,4 +31,7 @@ FORMATS: dict[str, Callable[[GateVerdict], str]] = {
     "github": github.render,
     "page": render_page,
 }
-"""Name of the format -> what makes it. Files end with a line's end; what is printed or appended has none."""
+"""Name of the format -> function that renders it.
+
+Files end with a line break. Texts that are printed or appended do not.
+"""

@@ -11,13 +11,13 @@ from suite.gate.formats.sentences import outcome, sentence
 from suite.gate.verdict import GateVerdict
 
 SCHEMA = 1
-"""Number of the layout: raised whenever a name or a meaning changes, not where a name is added."""
+"""Version of the layout. A changed name or meaning raises it; a new name does not."""
 
 
 def render(verdict: GateVerdict) -> str:
-    """All of it under the names of `suite.gate.verdict`, with the exit code and the sentence.
+    """All fields of `suite.gate.verdict`, the exit code and the sentence.
 
-    Numbers that are not finite are null: a change, an interval or a bound that is not known.
+    Numbers that are not finite are null: a change, an interval or a bound that is unknown.
     """
     head = {
         "schema": SCHEMA,
@@ -30,11 +30,11 @@ def render(verdict: GateVerdict) -> str:
 
 
 def finite(value: Any) -> Any:
-    """A value with None for every number in it, however deep, that JSON has no text for."""
+    """The value with None in place of each number that is not finite, at any depth."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
+        return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
+        return [finite(entry) for entry in value]
     return value

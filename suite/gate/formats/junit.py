@@ -1,4 +1,4 @@
-"""A verdict as JUnit XML, which most services of continuous integration show as a list of tests.
+"""A verdict as JUnit XML, which most CI services show as a list of tests.
 
 Source: the layout that Jenkins, GitLab and pytest agree on (`testsuites`, `testsuite`, `testcase`, one of `failure`,
 `error`, `skipped`); there is no standard.
@@ -13,9 +13,10 @@ from suite.gate.formats.method import conditions
 from suite.gate.formats.numbers import change
 from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
-    also,
+    INTERRUPTED,
     case_label,
     culprits,
+    explanation,
     failures,
     finding,
     level_label,
@@ -26,14 +27,13 @@ from suite.gate.verdict import GateVerdict, Judged
 
 SUITE = "stepmark gate"
 UNJUDGED = "step_time"
-"""Class of a case that has no verdict by any metric: the one that it has where it was measured, so that its history
-stays one."""
+"""Class of a case without a verdict: that of a measured case, so that its history has no gap."""
 
 
 def render(verdict: GateVerdict) -> str:
-    """A test for each case and metric: failed by a regression, skipped where nothing certain is known.
+    """One test for each case and metric; a regression fails, "inconclusive" skips.
 
-    A level is a test only where it is a regression.
+    A level is a test only if it regressed.
     """
     verdict = printable(verdict)
     root = ElementTree.Element("testsuites")
@@ -41,14 +41,14 @@ def render(verdict: GateVerdict) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for label, text in conditions(verdict):
         ElementTree.SubElement(properties, "property", name=label, value=text)
-    for one in verdict.cases:
-        add(suite, one, case_label(one))
-    for one in verdict.levels:
-        if one.verdict == "regression":
-            add(suite, one, level_label(one))
+    for case in verdict.cases:
+        add(suite, case, case_label(case))
+    for level in verdict.levels:
+        if level.verdict == "regression":
+            add(suite, level, level_label(level))
     add_unjudged(suite, verdict)
     ElementTree.SubElement(suite, "system-out").text = "\n".join(
-        [sentence(verdict), *(f"{label}: {change(one)}" for label, one in culprits(verdict))]
+        [sentence(verdict), *(f"{label}: {change(judged)}" for label, judged in culprits(verdict))]
     )
     for element in (root, suite):
         count(element, suite, verdict.seconds)
@@ -56,40 +56,40 @@ def render(verdict: GateVerdict) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def add(suite: ElementTree.Element, one: Judged, label: str) -> None:
-    """Add one case, or one level, by one metric."""
-    test = ElementTree.SubElement(suite, "testcase", classname=one.metric, name=label)
-    if one.verdict == "regression":
-        ElementTree.SubElement(test, "failure", message=f"{change(one)}{also(one)}", type="regression").text = change(
-            one
-        )
-    elif one.verdict == "inconclusive":
-        ElementTree.SubElement(test, "skipped", message=finding(one))
+def add(suite: ElementTree.Element, judged: Judged, label: str) -> None:
+    """Add a case or level by one metric."""
+    test = ElementTree.SubElement(suite, "testcase", classname=judged.metric, name=label)
+    if judged.verdict == "regression":
+        message = f"{change(judged)}{explanation(judged)}"
+        ElementTree.SubElement(test, "failure", message=message, type="regression").text = change(judged)
+    elif judged.verdict == "inconclusive":
+        ElementTree.SubElement(test, "skipped", message=finding(judged))
     else:
-        ElementTree.SubElement(test, "system-out").text = f"{change(one)}; {finding(one)}"
+        ElementTree.SubElement(test, "system-out").text = f"{change(judged)}; {finding(judged)}"
 
 
 def add_unjudged(suite: ElementTree.Element, verdict: GateVerdict) -> None:
-    """Add cases that failed, those left out, and what makes the whole inconclusive."""
-    for one in failures(verdict):
-        test = ElementTree.SubElement(suite, "testcase", classname=UNJUDGED, name=one.name)
-        ElementTree.SubElement(test, "error", message=one.reason, type="failed").text = one.reason
+    """Add failed cases, cases not compared, and reasons why the gate is inconclusive."""
+    for case in failures(verdict):
+        test = ElementTree.SubElement(suite, "testcase", classname=UNJUDGED, name=case.name)
+        ElementTree.SubElement(test, "error", message=case.reason, type="failed").text = case.reason
     skipped = [
-        (UNJUDGED, one.name, f"{one.side}: {one.reason}" if one.side else one.reason) for one in not_compared(verdict)
+        (UNJUDGED, case.name, f"{case.side}: {case.reason}" if case.side else case.reason)
+        for case in not_compared(verdict)
     ]
     if verdict.control_alarm:
         skipped.append(("gate", "control", verdict.control_alarm))
     if verdict.dependence_alarm:
         skipped.append(("gate", "order of blocks", verdict.dependence_alarm))
     if verdict.interrupted:
-        skipped.append(("gate", "whole budget", "the gate was ended before it was over"))
+        skipped.append(("gate", "whole budget", INTERRUPTED))
     for metric, name, reason in skipped:
         test = ElementTree.SubElement(suite, "testcase", classname=metric, name=name)
         ElementTree.SubElement(test, "skipped", message=reason)
 
 
 def count(element: ElementTree.Element, suite: ElementTree.Element, seconds: float) -> None:
-    """Write the counts of the suite's tests as attributes of an element, and the time that the gate took."""
+    """Set the counts of tests and the gate's time as attributes of an element."""
     element.set("tests", str(len(suite.findall("testcase"))))
     for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         element.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))

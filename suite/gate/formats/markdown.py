@@ -1,4 +1,4 @@
-"""A verdict as a comment on a pull request, or as a job's summary, in GitHub's Markdown.
+"""A verdict as GitHub's Markdown: a comment on a pull request, or a job's summary.
 
 Source: GitHub Flavored Markdown, sections 4.10 (a pipe ends a cell even in code, unless escaped) and 6.3 (code spans).
 """
@@ -16,129 +16,131 @@ from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,
     case_label,
+    changed_levels,
     culprits,
+    details,
     failures,
     finding,
     level_label,
-    metric_first,
+    metric_prefix,
     names,
     not_compared,
     outcome,
-    particulars,
     remarks,
-    telling_levels,
 )
 from suite.gate.verdict import GateVerdict, Judged
 
 LONGEST = 60_000
-"""Characters. A comment may have 65,536; the rest is for what a workflow puts around it."""
+"""Characters. A comment may have 65,536; the rest is for the text that a workflow adds."""
 LONGEST_TEXT = 200
-"""Characters of one name or reason: all that stands outside the tables, which is limited, stays far below `LONGEST`."""
+"""Characters of one name or reason, so that the text outside the tables stays far below `LONGEST`."""
 LISTED = BLAMED
-"""Failed cases and reasons that are listed, as many as culprits; more are counted."""
+"""Failed cases and reasons that are listed; a line counts the others."""
 ROOM_FOR_COUNTS = 400
-"""Characters for the two lines that count the rows that were left out."""
+"""Characters for the two lines that count omitted rows."""
 HEAD = ("case", "metric", "baseline", "candidate", "change", "95 % interval", "verdict")
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 MENTION = {"@": "@\N{ZERO WIDTH SPACE}"}
-"""So that nobody whose name stands in a reason is called to the thread."""
+"""Keeps GitHub from notifying users whose names occur in a reason."""
 ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES | MENTION)
 
 
 def render(verdict: GateVerdict) -> str:
-    """A heading, the culprits, what changed, the rest folded away, and how it was measured, within `LONGEST`."""
+    """The verdict, culprits, changed cases, folded unchanged cases and conditions."""
     verdict = printable(verdict)
-    levels = [row(level_label(one), one) for one in telling_levels(verdict)]
-    changed = [row(case_label(one), one) for one in verdict.cases if one.verdict != "no change"]
-    same = [row(case_label(one), one) for one in verdict.cases if one.verdict == "no change"]
+    levels = [row(level_label(level), level) for level in changed_levels(verdict)]
+    changed = [row(case_label(case), case) for case in verdict.cases if case.verdict != "no change"]
+    unchanged = [row(case_label(case), case) for case in verdict.cases if case.verdict == "no change"]
     head, foot = top(verdict), bottom(verdict)
     room = LONGEST - len(head) - len(foot) - ROOM_FOR_COUNTS
-    first = tabled([*changed, *levels], room)
-    second = folded(same, room - len(first))
+    first = table([*changed, *levels], room)
+    second = folded(unchanged, room - len(first))
     return "\n\n".join(part for part in (head, first, second, foot) if part)
 
 
 def top(verdict: GateVerdict) -> str:
-    """The verdict, what to know before trusting it, and the culprits."""
-    blamed = [f"**{text(label)}**: {text(metric_first(one))}{change(one)}" for label, one in culprits(verdict)]
-    parts = [f"## Stepmark gate: {outcome(verdict)}", text(particulars(verdict), 3 * LONGEST_TEXT)]
-    parts += [f"> **Note:** {text(one)}" for one in remarks(verdict)]
+    """The verdict, remarks and culprits."""
+    blamed = [
+        f"**{text(label)}**: {text(metric_prefix(judged))}{change(judged)}" for label, judged in culprits(verdict)
+    ]
+    parts = [f"## Stepmark gate: {outcome(verdict)}", text(details(verdict), 3 * LONGEST_TEXT)]
+    parts += [f"> **Note:** {text(remark, 3 * LONGEST_TEXT)}" for remark in remarks(verdict)]
     return "\n\n".join([*parts, *([bullets(blamed, "culprits")] if blamed else [])])
 
 
 def bottom(verdict: GateVerdict) -> str:
-    """Cases without a verdict, and how it was measured in one line."""
-    failed = [f"failed: {code(one.name)}: {text(one.reason)}" for one in failures(verdict)]
+    """Cases without a verdict, and the conditions in one line."""
+    failed = [f"failed: {code(case.name)}: {text(case.reason)}" for case in failures(verdict)]
     left = [
         f"not compared: {names([code(name) for name in some])}: {text(reason)}"
         for reason, some in by_reason(not_compared(verdict)).items()
     ]
-    measured = "; ".join(f"**{label}** {text(said)}" for label, said in conditions(verdict))
+    measured = "; ".join(f"**{label}** {text(condition)}" for label, condition in conditions(verdict))
     lists = [bullets(failed, "failed cases"), bullets(left, "reasons for which cases were not compared")]
-    return "\n\n".join([*(one for one in lists if one), f"<sub>{measured}</sub>"])
+    return "\n\n".join([*filter(None, lists), f"<sub>{measured}</sub>"])
 
 
-def bullets(lines: list[str], what: str) -> str:
-    """A list with as many lines as are listed, and a line that counts the rest."""
+def bullets(lines: list[str], plural: str) -> str:
+    """A list of at most `LISTED` lines, and a line that counts the others."""
     rest = len(lines) - LISTED
-    return "\n".join(f"- {line}" for line in [*lines[:LISTED], *([f"{rest:,} more {what}"] if rest > 0 else [])])
+    return "\n".join(f"- {line}" for line in [*lines[:LISTED], *([f"{rest:,} more {plural}"] if rest > 0 else [])])
 
 
-def tabled(rows: list[str], room: int) -> str:
-    """A table of as many rows as there is room for, and a line that counts the rest; nothing without rows."""
+def table(rows: list[str], room: int) -> str:
+    """A table of the rows that fit into `room`, and a line that counts the others."""
     if not rows:
         return ""
     head = [line(HEAD), "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    shown = fitting(rows, room - sum(len(one) + 1 for one in head))
+    shown = fitting(rows, room - sum(len(text) + 1 for text in head))
     rest = len(rows) - len(shown)
     left = f"\n\n{rest:,} more rows are left out here to keep the comment short." if rest else ""
     return "\n".join([*head, *shown]) + left if shown else left.strip()
 
 
 def folded(rows: list[str], room: int) -> str:
-    """The cases without a change, folded away; nothing where there are none."""
+    """The unchanged cases in a folded section; no text if there are none."""
     if not rows:
         return ""
     summary = f"<details><summary>no change: {len(rows):,} {'row' if len(rows) == 1 else 'rows'}</summary>"
-    return f"{summary}\n\n{tabled(rows, room - len(summary) - 20)}\n\n</details>"
+    return f"{summary}\n\n{table(rows, room - len(summary) - 20)}\n\n</details>"
 
 
 def fitting(rows: Iterable[str], room: int) -> list[str]:
-    """The first rows that fit into so many characters."""
+    """The first rows that fit `room` characters."""
     shown = []
-    for one in rows:
-        room -= len(one) + 1
+    for text in rows:
+        room -= len(text) + 1
         if room < 0:
             break
-        shown.append(one)
+        shown.append(text)
     return shown
 
 
-def row(label: str, one: Judged) -> str:
-    """One case, or one level, by one metric."""
-    medians = (units.whole(value, one.unit) for value in (one.baseline_median, one.candidate_median))
-    figures = (percent(one.change, sign=True), between(one))
-    return line((code(label).replace("|", "\\|"), text(one.metric), *medians, *figures, text(finding(one))))
+def row(label: str, judged: Judged) -> str:
+    """A row of a table: one case or level by one metric."""
+    medians = (units.whole(value, judged.unit) for value in (judged.baseline_median, judged.candidate_median))
+    figures = (percent(judged.change, sign=True), between(judged))
+    return line((code(label).replace("|", "\\|"), text(judged.metric), *medians, *figures, text(finding(judged))))
 
 
 def line(cells: Iterable[str]) -> str:
-    """Cells of one row."""
+    """A row of Markdown from its cells."""
     return f"| {' | '.join(cells)} |"
 
 
-def text(words: str, longest: int = LONGEST_TEXT) -> str:
-    """Words that stay words: neither Markdown nor HTML, and not too long."""
-    return clipped(words, longest).translate(ESCAPES)
+def text(raw: str, longest: int = LONGEST_TEXT) -> str:
+    """A text of at most `longest` characters, with Markdown and HTML escaped."""
+    return clipped(raw, longest).translate(ESCAPES)
 
 
 def code(name: str) -> str:
-    """A name as a code span, fenced by more backticks than it has in a row."""
+    """A name as a code span, in more backticks than it has in a row."""
     name = clipped(name, LONGEST_TEXT)
     fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
     gap = " " if "`" in name else ""
     return f"{fence}{gap}{name}{gap}{fence}" if name else ""
 
 
-def clipped(words: str, longest: int) -> str:
-    """Words up to a length, with an ellipsis where that is not all."""
-    return words if len(words) <= longest else f"{words[: longest - 1]}…"
+def clipped(raw: str, longest: int) -> str:
+    """A text of at most `longest` characters; an ellipsis marks that it is cut."""
+    return raw if len(raw) <= longest else f"{raw[: longest - 1]}…"

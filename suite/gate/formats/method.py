@@ -1,4 +1,4 @@
-"""How a verdict was measured, as labels and texts: the arms, the limits, blocks, time, noise, control, machine."""
+"""Conditions of a measurement as labels and texts, such as the number of blocks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from suite import units
 from suite.gate.formats.numbers import limit, percent
 from suite.gate.verdict import GateVerdict
 
-MEANINGS = {"together": "on cores of their own at the same time", "bursts": "in turns"}
-"""Mode of measuring both sides of a case -> what it means."""
+MODES = {"together": "at the same time on separate cores", "bursts": "in turns"}
+"""Mode of measuring both sides of a case -> its description."""
 
-BESIDE = {
+INTERFERENCE = {
     "others_cores": ("other processes used", 1.0, " cores"),
     "stolen_share": ("the hypervisor took", 100.0, " %"),
-    "throttled_share": ("a quota held back", 100.0, " %"),
+    "throttled_share": ("the CPU quota throttled", 100.0, " %"),
 }
-"""Metric of what others did to the machine -> what it means, and the factor and mark with which it is told."""
+"""Metric of interference -> its description, and the factor and unit of its values."""
 
 
 def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
-    """Labels and texts, in the order in which a reader asks for them; those that are not known are left out."""
-    known = (
+    """Labels and texts in the order of the report, without those that are unknown."""
+    all_conditions = (
         ("baseline", arm(verdict, "baseline", verdict.baseline)),
         ("candidate", arm(verdict, "candidate", verdict.candidate)),
         ("limits", limits(verdict)),
@@ -33,62 +33,64 @@ def conditions(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
         ("noise", noise(verdict)),
         ("discarded", discarded(verdict)),
         ("lost", lost(verdict)),
-        ("beside", beside(verdict)),
+        ("interference", interference(verdict)),
         ("control", control(verdict)),
         ("order of blocks", f"alarm: {verdict.dependence_alarm}" if verdict.dependence_alarm else ""),
         ("machine", verdict.machine),
         ("modes", modes(verdict)),
     )
-    return tuple((label, text) for label, text in known if text)
+    return tuple((label, text) for label, text in all_conditions if text)
 
 
 def arm(verdict: GateVerdict, side: str, asked: str) -> str:
-    """An arm as the user wrote it, and what it turned out to be."""
-    known = verdict.arms.get(side)
-    found = plain({key: one for key, one in known.items() if key != "identity"} if isinstance(known, dict) else known)
-    return f"{asked} ({found})" if found and found != asked else asked
+    """An arm as the user wrote it, and the code and environment that it selected."""
+    facts = verdict.arms.get(side)
+    if isinstance(facts, dict):
+        facts = {key: value for key, value in facts.items() if key != "identity"}
+    selected = arm_facts(facts)
+    return f"{asked} ({selected})" if selected and selected != asked else asked
 
 
 def modes(verdict: GateVerdict) -> str:
-    """How many cases were measured in each mode."""
-    return ", ".join(f"{count} {MEANINGS.get(mode, mode)}" for mode, count in Counter(verdict.modes.values()).items())
+    """Number of cases measured in each mode."""
+    return ", ".join(f"{count} {MODES.get(mode, mode)}" for mode, count in Counter(verdict.modes.values()).items())
 
 
-def plain(value: Any) -> str:
-    """What an arm turned out to be, in one line: `revision 1a2b3c, variables OMP_NUM_THREADS=1`."""
+def arm_facts(value: Any) -> str:
+    """The facts of an arm in one line: `revision 1a2b3c, variables OMP_NUM_THREADS=1`."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {entry}" for key, one in value.items() if (entry := entries(one)))
-    return entries(value)
+        return ", ".join(f"{key} {text}" for key, entry in value.items() if (text := arm_fact(entry)))
+    return arm_fact(value)
 
 
-def entries(value: Any) -> str:
-    """One entry of an arm; nothing where it is empty."""
+def arm_fact(value: Any) -> str:
+    """One fact of an arm; no text if it is empty."""
     if isinstance(value, Mapping):
-        return " ".join(f"{key}={one}" for key, one in value.items())
+        return " ".join(f"{key}={entry}" for key, entry in value.items())
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     return "" if value in (None, "") else str(value)
 
 
 def limits(verdict: GateVerdict) -> str:
-    """What counts as what."""
+    """Definitions of the verdicts by the limits."""
     chosen = verdict.limits
     return (
-        f"regression: a slowdown above {limit(chosen.tolerance)} is shown, or growth of memory above "
-        f"{limit(verdict.memory_tolerance)}, or of host_reads at all; "
-        f"no change: a slowdown above {limit(chosen.margin)} is ruled out; "
-        f"chance of any false one among all cases: {limit(chosen.alpha)}"
+        f"regression: a slowdown above the tolerance of {limit(chosen.tolerance)}, growth of memory above "
+        f"{limit(verdict.memory_tolerance)}, or any growth of host_reads is shown; "
+        f"no change: a slowdown of the margin, {limit(chosen.margin)}, is ruled out; "
+        f"chance of any false regression among all cases: {limit(chosen.alpha)}"
     )
 
 
 def blocks(verdict: GateVerdict) -> str:
-    """Pairs of processes."""
+    """Number of blocks of each kind."""
     pairs = f"{verdict.blocks:,} of baseline and candidate, {verdict.control_blocks:,} of baseline and baseline"
     return "" if verdict.identical else pairs
 
 
 def duration(verdict: GateVerdict) -> str:
-    """Time spent, of the time that there was."""
+    """Time that the gate took, of its budget."""
     if not math.isfinite(verdict.seconds):
         return ""
     of = f" of {units.duration(verdict.budget_s)}" if 0 < verdict.budget_s < math.inf else ""
@@ -96,38 +98,38 @@ def duration(verdict: GateVerdict) -> str:
 
 
 def noise(verdict: GateVerdict) -> str:
-    """How far one block may be from another."""
+    """Standard deviation from block to block."""
     if verdict.noise is None or not math.isfinite(verdict.noise):
         return ""
-    return (
-        f"{100 * verdict.noise:.2g} %, the standard deviation of a case from block to block, in the middle of the cases"
-    )
+    return f"{100 * verdict.noise:.2g} % (standard deviation from block to block, median over the cases)"
 
 
 def discarded(verdict: GateVerdict) -> str:
-    """What was left out."""
-    return "" if verdict.identical else f"{percent(verdict.discarded)} of the pieces of rounds, for disturbance"
+    """Share of the pairs that interference made unusable."""
+    return "" if verdict.identical else f"{percent(verdict.discarded)} of the pairs, because of interference"
 
 
 def lost(verdict: GateVerdict) -> str:
-    """In how many blocks a worker was ended from outside; nothing where there was none."""
+    """Number of blocks in which a worker was killed; no text if there were none."""
     number = verdict.lost_blocks
-    where = f"{number:,} {'block, which tells' if number == 1 else 'blocks, which tell'} nothing of"
-    return f"a worker was ended from outside in {where} the cases that it left unmeasured" if number else ""
+    which = "block, which does" if number == 1 else "blocks, which do"
+    text = f"a worker was killed in {number:,} {which} not count for the cases that it left unmeasured"
+    return text if number else ""
 
 
-def beside(verdict: GateVerdict) -> str:
-    """What others did to the machine meanwhile; nothing of what did not happen, but that other processes were idle."""
-    told = []
-    for name, (meaning, factor, mark) in BESIDE.items():
-        middle, worst = verdict.beside.get(name, (math.nan, math.nan))
-        if worst > 0 or (worst == 0 and name == "others_cores"):
-            told.append(f"{meaning} {factor * middle:.2g}{mark}, {factor * worst:.2g}{mark} in the worst block")
-    return "; ".join(told)
+def interference(verdict: GateVerdict) -> str:
+    """Interference that occurred; other processes are named even if they were idle."""
+    texts = []
+    for metric, (description, factor, unit) in INTERFERENCE.items():
+        middle, worst = verdict.beside.get(metric, (math.nan, math.nan))
+        if worst > 0 or (worst == 0 and metric == "others_cores"):
+            values = f"{factor * middle:.2g}{unit} in the median block, {factor * worst:.2g}{unit} in the worst"
+            texts.append(f"{description} {values}")
+    return "; ".join(texts)
 
 
 def control(verdict: GateVerdict) -> str:
-    """Whether the machine told two identical sides apart."""
+    """Whether the control found a difference between two identical sides."""
     if verdict.control_alarm:
         return f"alarm: {verdict.control_alarm}"
-    return "no alarm: two identical sides were not told apart" if verdict.control_blocks > 0 else ""
+    return "no alarm: no difference between two identical sides" if verdict.control_blocks > 0 else ""

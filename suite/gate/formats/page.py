@@ -1,4 +1,4 @@
-"""A verdict as one HTML file that needs nothing else: no network, no script."""
+"""A verdict as one HTML file without scripts or other files."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from suite.gate.formats.sentences import (
     by_reason,
     case_label,
     culprits,
+    details,
     failures,
     finding,
     is_time,
     level_label,
-    metric_first,
+    metric_prefix,
     not_compared,
     outcome,
-    particulars,
     remarks,
 )
-from suite.gate.formats.table import summed_up
+from suite.gate.formats.table import is_unchanged, unchanged_memory
 from suite.gate.verdict import GateVerdict, Judged
 
 FOLDER = Path(__file__).parent
@@ -33,7 +33,7 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One case, or one level, by one metric, as a table shows it."""
+    """A row of a table: one case or level by one metric."""
 
     label: str
     metric: str
@@ -47,13 +47,13 @@ class Line:
 
 
 def render(verdict: GateVerdict) -> str:
-    """The whole page."""
+    """The page of a verdict."""
     verdict = printable(verdict)
     blamed = culprits(verdict)
-    memory = [one for one in verdict.cases if not is_time(one)]
-    summed = summed_up(memory)
-    shown = [one for one in memory if one.metric not in summed or one.verdict != "no change"]
-    folded = [one for one in memory if one.metric in summed and one.verdict == "no change"]
+    memory = [case for case in verdict.cases if not is_time(case)]
+    unchanged = unchanged_memory(memory)
+    folded = [case for case in memory if case.metric in unchanged and is_unchanged(case)]
+    shown = [case for case in memory if case.metric not in unchanged or not is_unchanged(case)]
     return (
         theme.environment(FOLDER)
         .get_template("gate.html.j2")
@@ -61,37 +61,37 @@ def render(verdict: GateVerdict) -> str:
             style=theme.style(FOLDER / "gate.css"),
             verdict=verdict,
             outcome=outcome(verdict),
-            said=particulars(verdict),
+            details=details(verdict),
             remarks=remarks(verdict),
-            culprits=[(label, f"{metric_first(one)}{change(one)}") for label, one in blamed[:BLAMED]],
+            culprits=[(label, f"{metric_prefix(judged)}{change(judged)}") for label, judged in blamed[:BLAMED]],
             more_culprits=len(blamed[BLAMED:]),
             failures=failures(verdict),
             forest=forest(verdict),
             shapes=SHAPES,
             top=TOP_PX,
             middle=MARK_PX,
-            cases=[line(case_label(one), one) for one in verdict.cases if is_time(one)],
-            levels=[line(level_label(one), one) for one in verdict.levels],
-            memory=[line(case_label(one), one) for one in shown],
-            memory_same=[line(case_label(one), one) for one in folded],
-            summed=list(summed.values()),
+            cases=[line(case_label(case), case) for case in verdict.cases if is_time(case)],
+            levels=[line(level_label(level), level) for level in verdict.levels],
+            memory=[line(case_label(case), case) for case in shown],
+            memory_unchanged=[line(case_label(case), case) for case in folded],
+            unchanged=list(unchanged.values()),
             left_out=by_reason(not_compared(verdict)),
             conditions=conditions(verdict),
         )
     )
 
 
-def line(label: str, one: Judged) -> Line:
-    """One row of a table."""
-    of = f" of {one.blocks + one.discarded:,}" if one.discarded else ""
+def line(label: str, judged: Judged) -> Line:
+    """The texts of one row."""
+    of = f" of {judged.blocks + judged.discarded:,}" if judged.discarded else ""
     return Line(
         label=label,
-        metric=one.metric,
-        verdict=one.verdict,
-        baseline=units.whole(one.baseline_median, one.unit),
-        candidate=units.whole(one.candidate_median, one.unit),
-        change=percent(one.change, sign=True),
-        interval=between(one),
-        finding=finding(one),
-        blocks=f"{one.blocks:,}{of}",
+        metric=judged.metric,
+        verdict=judged.verdict,
+        baseline=units.whole(judged.baseline_median, judged.unit),
+        candidate=units.whole(judged.candidate_median, judged.unit),
+        change=percent(judged.change, sign=True),
+        interval=between(judged),
+        finding=finding(judged),
+        blocks=f"{judged.blocks:,}{of}",
     )

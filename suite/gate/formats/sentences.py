@@ -1,4 +1,4 @@
-"""What several formats say alike: the verdict in one sentence, a bound, a finding, names that are many."""
+"""Texts that several formats share, such as the verdict in one sentence."""
 
 from __future__ import annotations
 
@@ -8,150 +8,157 @@ from dataclasses import dataclass
 
 from suite.analysis.thresholds import ChangeVerdict
 from suite.errors import ExitCode
-from suite.gate.formats.numbers import change, limit, percent_above, size
-from suite.gate.verdict import GateVerdict, Judged, LeftOut
+from suite.gate.formats.numbers import amount, change, limit, percent_above
+from suite.gate.verdict import ALARMED, DEPENDENT, GateVerdict, Judged, LeftOut
 
 NAMED = 2
-"""Cases of a reason that are named; more are counted."""
+"""Cases that a text names for one reason; it counts the others."""
 BLAMED = 10
-"""Culprits that are listed before the tables, where all of them stand; more are counted."""
+"""Culprits that are listed before the tables; the tables contain all of them."""
+ALL_CASES = "all cases"
+"""Beginning of the label of each level."""
+INTERRUPTED = "the gate was interrupted"
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What more and less of a metric are called."""
+class Terms:
+    """Words for more and for less of a metric."""
 
     more: str
     larger: str
     smaller: str
 
 
-TIME = Words("slowdown", "slower", "faster")
-SIZE = Words("growth", "larger", "smaller")
+TIME = Terms("slowdown", "slower", "faster")
+SIZE = Terms("growth", "larger", "smaller")
 
 
-def is_time(one: Judged) -> bool:
-    """Whether a metric is of time, by its unit; else it is of memory."""
-    return one.unit == "s"
+def is_time(judged: Judged) -> bool:
+    """Whether the metric is a time, by its unit; all others are of memory."""
+    return judged.unit == "s"
 
 
-def words(one: Judged) -> Words:
-    """What more and less of its metric are called."""
-    return TIME if is_time(one) else SIZE
+def terms_of(judged: Judged) -> Terms:
+    """The words of its metric."""
+    return TIME if is_time(judged) else SIZE
 
 
-def bound(one: Judged) -> str:
-    """What was shown not to be exceeded: `a slowdown above 3.1 % is ruled out`."""
-    more = words(one).more
-    if one.ruled_out <= 0:
+def bound(judged: Judged) -> str:
+    """The bound of a case or level: `a slowdown above 3.1 % is ruled out`."""
+    more = terms_of(judged).more
+    if judged.ruled_out <= 0:
         return f"any {more} is ruled out"
-    if not is_bounded(one):
+    if not is_bounded(judged):
         return "no bound was reached"
-    return f"{'a ' if is_time(one) else ''}{more} above {percent_above(one.ruled_out)} is ruled out"
+    return f"{'a ' if is_time(judged) else ''}{more} above {percent_above(judged.ruled_out)} is ruled out"
 
 
-def is_bounded(one: Judged) -> bool:
-    """Whether anything was shown not to be exceeded."""
-    return one.ruled_out < math.inf
+def is_bounded(judged: Judged) -> bool:
+    """Whether any slowdown is ruled out."""
+    return judged.ruled_out < math.inf
 
 
-def finding(one: Judged) -> str:
-    """The verdict on a case or level with what is known beside it: a bound, a reason, what explains it."""
-    if one.verdict == "inconclusive":
-        known = [one.reason] if one.reason else []
-        known += [bound(one)] if is_bounded(one) or not known else []
+def finding(judged: Judged) -> str:
+    """The verdict on a case or level, with its bound, reason or explanation."""
+    if judged.verdict == "inconclusive":
+        known = [judged.reason] if judged.reason else []
+        known += [bound(judged)] if is_bounded(judged) or not known else []
         text = f"inconclusive: {'; '.join(known)}"
-    elif one.verdict == "no change" and is_bounded(one):
-        text = f"no change: {bound(one)}"
+    elif judged.verdict == "no change" and is_bounded(judged):
+        text = f"no change: {bound(judged)}"
     else:
-        text = one.verdict
-    return f"{text}{also(one)}"
+        text = judged.verdict
+    return f"{text}{explanation(judged)}"
 
 
-def also(one: Judged) -> str:
-    """What explains a change, and how its size was measured where that matters; to stand after its verdict."""
-    sized = {
+def explanation(judged: Judged) -> str:
+    """The level that explains a change, and the way its size was measured."""
+    size = {
         "in turns": ", size measured in turns",
-        "at once": ", size measured at once, which makes it look smaller by about a tenth",
+        "at once": ", size measured at once, which underestimates it by about a tenth",
     }
-    return (f", explained by {one.explained_by}" if one.explained_by else "") + sized.get(one.size, "")
+    return (f", explained by {judged.explained_by}" if judged.explained_by else "") + size.get(judged.size, "")
 
 
-def case_label(one: Judged) -> str:
-    """A case's id, with the candidate's where that is another one."""
-    return f"{one.name} → {one.candidate}" if one.candidate not in ("", one.name) else one.name
+def case_label(judged: Judged) -> str:
+    """The case's id; both ids if the candidate's differs."""
+    return f"{judged.name} → {judged.candidate}" if judged.candidate not in ("", judged.name) else judged.name
 
 
-def level_label(one: Judged) -> str:
+def level_label(judged: Judged) -> str:
     """A level as all of its cases: `all cases with optimizer adam`."""
-    return one.name if one.name.startswith("all cases") else f"all cases with {one.name}"
+    return judged.name if judged.name.startswith(ALL_CASES) else f"{ALL_CASES} with {judged.name}"
 
 
 def culprits(verdict: GateVerdict) -> tuple[tuple[str, Judged], ...]:
-    """Regressions that no other explains, each under its label: those that the verdict names first, in their order."""
+    """Label and values of each regression that no other explains.
+
+    The culprits that the verdict names come first, in its order.
+    """
     order = {name: index for index, name in enumerate(verdict.culprits)}
-    labelled = [(level_label(one), one) for one in verdict.levels] + [(case_label(one), one) for one in verdict.cases]
-    regressions = [(label, one) for label, one in labelled if one.verdict == "regression"]
-    found = [(label, one) for label, one in regressions if one.name in order or not one.explained_by] or regressions
-    return tuple(sorted(found, key=lambda pair: order.get(pair[1].name, len(order))))
+    labelled = [(level_label(level), level) for level in verdict.levels]
+    labelled += [(case_label(case), case) for case in verdict.cases]
+    regressions = [(label, judged) for label, judged in labelled if judged.verdict == "regression"]
+    unexplained = [
+        (label, judged) for label, judged in regressions if judged.name in order or not judged.explained_by
+    ] or regressions
+    return tuple(sorted(unexplained, key=lambda pair: order.get(pair[1].name, len(order))))
 
 
-def telling_levels(verdict: GateVerdict) -> tuple[Judged, ...]:
-    """Levels that are a regression or an improvement: the others add nothing to their cases."""
-    return tuple(one for one in verdict.levels if one.verdict in ("regression", "improvement"))
+def changed_levels(verdict: GateVerdict) -> tuple[Judged, ...]:
+    """Levels that regressed or improved; the others add nothing to their cases."""
+    return tuple(level for level in verdict.levels if level.verdict in ("regression", "improvement"))
 
 
-def culprit(label: str, one: Judged) -> str:
-    """A culprit in words: `all cases with optimizer adam: +3.1 % (+2.8 to +3.4 %)`."""
-    return f"{label}: {metric_first(one)}{change(one)}"
+def culprit_line(label: str, judged: Judged) -> str:
+    """A culprit with its interval: `seed_cnn-adam-cpu: +3.1 % (+2.8 to +3.4 %)`."""
+    return f"{label}: {metric_prefix(judged)}{change(judged)}"
 
 
-def metric_first(one: Judged) -> str:
-    """The metric, to stand before a change; nothing of time, which is meant where no metric is named."""
-    return "" if is_time(one) else f"{one.metric} "
+def metric_prefix(judged: Judged) -> str:
+    """The metric's name before a change; empty for step time."""
+    return "" if is_time(judged) else f"{judged.metric} "
 
 
 def names(some: Sequence[str], most: int = NAMED) -> str:
-    """The first names, and how many more there are: `a, b and 3 more`."""
+    """The first names, and the number of the others: `a, b and 3 more`."""
     rest = len(some) - most
     return ", ".join(some[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def by_reason(left_out: Iterable[LeftOut]) -> dict[str, list[str]]:
-    """Reasons, with whose fault they are, to the names of the cases that were left out for them."""
+    """Names of the cases that were left out, by reason and side."""
     grouped: dict[str, list[str]] = {}
-    for one in left_out:
-        grouped.setdefault(f"{one.side}: {one.reason}" if one.side else one.reason, []).append(one.name)
+    for case in left_out:
+        grouped.setdefault(f"{case.side}: {case.reason}" if case.side else case.reason, []).append(case.name)
     return grouped
 
 
 def not_compared(verdict: GateVerdict) -> tuple[LeftOut, ...]:
     """Cases that were left out, without those that are reported as failed."""
-    return tuple(one for one in verdict.left_out if one.name not in verdict.failed)
+    return tuple(case for case in verdict.left_out if case.name not in verdict.failed)
 
 
 def failures(verdict: GateVerdict) -> tuple[LeftOut, ...]:
-    """Cases that fail in the candidate, with the reason where one is known."""
-    reasons = {one.name: one.reason for one in verdict.left_out if one.side != "baseline"}
-    known = "fails in the candidate and not in the baseline"
-    return tuple(LeftOut(name, reasons.get(name) or known, "candidate") for name in verdict.failed)
+    """Cases that fail in the candidate, with the reason if one is known."""
+    reasons = {case.name: case.reason for case in verdict.left_out if case.side != "baseline"}
+    default = "fails in the candidate and not in the baseline"
+    return tuple(LeftOut(name, reasons.get(name) or default, "candidate") for name in verdict.failed)
 
 
 def remarks(verdict: GateVerdict) -> tuple[str, ...]:
-    """What a reader has to know before trusting any number: an alarm of the control, an early end."""
-    apart = "The control told two identical sides apart, so that no step time is evidence"
-    alarm = f"{apart}: {verdict.control_alarm}" if verdict.control_alarm else ""
-    ended = (
-        "The gate was ended before it was over; what follows was measured until then." if verdict.interrupted else ""
+    """Reasons to distrust the numbers, each with its remedy."""
+    control = f"{ALARMED}, so no step time is evidence; run stepmark doctor, then repeat the gate"
+    order = f"{DEPENDENT}, so no step time is evidence; repeat the gate on a quieter machine"
+    texts = (
+        f"{control}: {verdict.control_alarm}" if verdict.control_alarm else "",
+        f"{order}: {verdict.dependence_alarm}" if verdict.dependence_alarm else "",
+        f"{INTERRUPTED}; it continues with --resume. These results include the blocks until then."
+        if verdict.interrupted
+        else "",
+        f"{verdict.too_few}." if verdict.too_few else "",
     )
-    drift = "The environment changed during the gate, so that no step time is evidence"
-    dependent = f"{drift}: {verdict.dependence_alarm}" if verdict.dependence_alarm else ""
-    return tuple(one for one in (alarm, dependent, ended, capital(verdict.too_few)) if one)
-
-
-def capital(text: str) -> str:
-    """A text as a sentence."""
-    return text[:1].upper() + text[1:] + ("." if text else "")
+    return tuple(text[:1].upper() + text[1:] for text in texts if text)
 
 
 def outcome(verdict: GateVerdict) -> str:
@@ -166,46 +173,60 @@ def outcome(verdict: GateVerdict) -> str:
 
 
 def sentence(verdict: GateVerdict) -> str:
-    """The verdict in one sentence: `regression: 1 of 24 cases is slower: seed_cnn-adam-cpu +5.2 %`."""
-    return f"{outcome(verdict)}: {particulars(verdict)}"
+    """One sentence: `regression: seed_cnn-sgd-cpu has regressed by 5.1 %`."""
+    return f"{outcome(verdict)}: {details(verdict)}"
 
 
-def particulars(verdict: GateVerdict) -> str:
-    """What the sentence says after the verdict's own word."""
-    said = {
+def details(verdict: GateVerdict) -> str:
+    """The sentence without the verdict's word."""
+    details_of = {
         "regression": regressed,
         "failed": failed,
         "inconclusive": undecided,
-        "not comparable": incomparable,
-        "identical": same,
+        "not comparable": not_comparable,
+        "identical": identical,
     }
-    return said.get(outcome(verdict), fine)(verdict)
+    return details_of.get(outcome(verdict), not_regressed)(verdict)
 
 
 def regressed(verdict: GateVerdict) -> str:
-    """How many cases are slower or larger, and the culprits."""
-    found = counted(verdict, "regression")
-    blames = culprits(verdict)
-    if not found and blames:
-        found = [f"no single case is {words(blames[0][1]).larger}, but all cases of a level together are"]
-    blamed = [f"{label} {metric_first(one)}{size(one)}" for label, one in blames]
-    text = "; ".join(found) + (f": {names(blamed)}" if blamed else "")
-    return f"{text}; besides, {failed(verdict)}" if verdict.failed else text
+    """The culprits, and how many cases are slower or larger.
+
+    `seed_cnn-sgd-cpu has regressed by 5.1 %, seed_cnn-adam-cpu by 3.2 % and 4 more; 6 of 24 cases are slower`
+    """
+    blamed = culprits(verdict)
+    texts = [regression_text(label, judged, is_first=index == 0) for index, (label, judged) in enumerate(blamed)]
+    counts = counts_of(verdict, "regression")
+    if not counts:
+        counts = [f"no single case is shown to be {terms_of(blamed[0][1]).larger}"]
+    elif len({case.name for case in verdict.cases}) == 1:
+        counts = []
+    also = [f"also, {failed(verdict)}"] if verdict.failed else []
+    return "; ".join([names(texts), *counts, *also])
 
 
-def counted(verdict: GateVerdict, kind: ChangeVerdict) -> list[str]:
-    """How many cases have a verdict, by metric: `1 of 24 cases is slower`, `2 of 24 are larger in allocations`."""
-    found = []
-    for metric in dict.fromkeys(one.metric for one in verdict.cases):
-        cases = [one for one in verdict.cases if one.metric == metric]
-        number = sum(one.verdict == kind for one in cases)
+def regression_text(label: str, judged: Judged, is_first: bool) -> str:
+    """`seed_cnn-sgd-cpu has regressed by 5.1 %`; only the first of a list has a verb."""
+    is_level = label.startswith(ALL_CASES)
+    verb = f"{'have' if is_level else 'has'} regressed " if is_first else ""
+    metric = "" if is_time(judged) else f" in {judged.metric}"
+    return f"{label} {verb}{amount(judged)}{metric}{' on average' if is_level else ''}"
+
+
+def counts_of(verdict: GateVerdict, kind: ChangeVerdict) -> list[str]:
+    """Number of cases by metric: `2 of 24 cases are larger in allocations`."""
+    counts = []
+    for metric in dict.fromkeys(case.metric for case in verdict.cases):
+        cases = [case for case in verdict.cases if case.metric == metric]
+        number = sum(case.verdict == kind for case in cases)
         if number:
-            larger, smaller = words(cases[0]).larger, words(cases[0]).smaller
-            how = {"regression": larger, "improvement": smaller, "inconclusive": "not settled"}.get(kind, kind)
-            said = f" {'is' if number == 1 else 'are'} {how}"
+            terms = terms_of(cases[0])
+            how = {"regression": terms.larger, "improvement": terms.smaller, "inconclusive": "undecided"}.get(
+                kind, kind
+            )
             where = "" if is_time(cases[0]) else f" in {metric}"
-            found.append(f"{cases_of(number, len(cases))}{said}{where}")
-    return found
+            counts.append(f"{cases_of(number, len(cases))} {'is' if number == 1 else 'are'} {how}{where}")
+    return counts
 
 
 def cases_of(number: int, total: int) -> str:
@@ -216,45 +237,52 @@ def cases_of(number: int, total: int) -> str:
 
 
 def failed(verdict: GateVerdict) -> str:
-    """Which cases fail in the candidate."""
+    """Number and names of the cases that fail only in the candidate."""
     number = len(verdict.failed)
     fail = "1 case fails" if number == 1 else f"{number:,} cases fail"
     return f"{fail} in the candidate and not in the baseline: {names(verdict.failed)}"
 
 
 def undecided(verdict: GateVerdict) -> str:
-    """Why nothing is certain, and what is known all the same."""
-    ended = ["the gate was ended before it was over"] if verdict.interrupted else []
-    alarm = [verdict.voided] if verdict.voided else []
-    few = [verdict.too_few] if verdict.too_few else []
-    parts = [*ended, *alarm, *few, *counted(verdict, "inconclusive")]
-    return "; ".join([*parts, *([overall] if (overall := bound_overall(verdict)) else [])])
+    """Reasons why the gate did not decide, and the bound that it reached."""
+    reasons = [INTERRUPTED if verdict.interrupted else "", verdict.voided, verdict.too_few]
+    texts = [*reasons, *counts_of(verdict, "inconclusive"), overall_bound(verdict)]
+    return "; ".join(text for text in texts if text)
 
 
-def incomparable(verdict: GateVerdict) -> str:
-    """Why no case was compared: the reason of most of them."""
+def not_comparable(verdict: GateVerdict) -> str:
+    """The most frequent reason why no case was compared."""
     reasons = by_reason(verdict.left_out)
     most = max(reasons, key=lambda reason: len(reasons[reason]), default="")
     return f"no case was compared{f'; {len(reasons[most])} of {len(verdict.left_out)}: {most}' if most else ''}"
 
 
-def same(_verdict: GateVerdict) -> str:
-    """That there was nothing to test."""
-    return "both arms are the same code, nothing was measured"
+def identical(_verdict: GateVerdict) -> str:
+    """The reason why nothing was measured."""
+    return "both arms run the same code, so the gate measured nothing"
 
 
-def fine(verdict: GateVerdict) -> str:
-    """That nothing was shown to be slower, what is ruled out in every case, and what has become better."""
-    shown = f"no slowdown above {limit(verdict.limits.tolerance)} was shown"
-    times = [shown] if any(map(is_time, verdict.cases)) else []
-    known = bound_overall(verdict) or f"no case is {words(verdict.cases[0]).larger}"
-    return "; ".join([", and ".join([*times, known]), *counted(verdict, "improvement")])
+def not_regressed(verdict: GateVerdict) -> str:
+    """The bound of all cases, and how many have improved.
+
+    A bound above the tolerance leaves open whether a slowdown exceeds it.
+    """
+    tolerance = limit(verdict.limits.tolerance)
+    times = [case for case in verdict.cases if is_time(case)]
+    reached = overall_bound(verdict) or f"no case is {terms_of(verdict.cases[0]).larger}"
+    if not times:
+        text = reached
+    elif widest(times).ruled_out <= verdict.limits.tolerance:
+        text = f"every slowdown is within the tolerance of {tolerance}; {reached}"
+    else:
+        text = f"no slowdown above the tolerance of {tolerance} was shown; {reached}"
+    return "; ".join([text, *counts_of(verdict, "improvement")])
 
 
-def bound_overall(verdict: GateVerdict) -> str:
-    """The largest bound, by time where that was measured, and of how many cases it is; empty where there is none."""
-    cases = [one for one in verdict.cases if is_time(one)] or verdict.cases
-    bounded = [one for one in cases if is_bounded(one)]
+def overall_bound(verdict: GateVerdict) -> str:
+    """The largest bound of the cases, by step time if measured; empty without one."""
+    cases = [case for case in verdict.cases if is_time(case)] or verdict.cases
+    bounded = [case for case in cases if is_bounded(case)]
     if not bounded:
         return ""
     where = "every case" if len(bounded) == len(cases) else cases_of(len(bounded), len(cases))
@@ -262,5 +290,5 @@ def bound_overall(verdict: GateVerdict) -> str:
 
 
 def widest(cases: Iterable[Judged]) -> Judged:
-    """The case whose bound is the largest, which holds for all of them."""
-    return max(cases, key=lambda one: math.inf if math.isnan(one.ruled_out) else one.ruled_out)
+    """The case with the largest bound, which holds for all of them."""
+    return max(cases, key=lambda case: math.inf if math.isnan(case.ruled_out) else case.ruled_out)

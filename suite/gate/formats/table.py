@@ -13,7 +13,8 @@ from suite.gate.formats.sentences import (
     bound,
     by_reason,
     case_label,
-    culprit,
+    changed_levels,
+    culprit_line,
     culprits,
     failures,
     finding,
@@ -24,65 +25,65 @@ from suite.gate.formats.sentences import (
     not_compared,
     remarks,
     sentence,
-    telling_levels,
     widest,
 )
 from suite.gate.verdict import GateVerdict, Judged
 
 FEW = 3
-"""Cases of a metric of memory without a change that have a row each; more are summed up in one line."""
+"""Most unchanged cases of a memory metric that have a row each; more share one line."""
 HEAD = ("case", "metric", "baseline", "candidate", "change", "95 % interval", "verdict")
 LEFT = {0, 1, 6}
-"""Columns of words; the others are numbers."""
+"""Columns aligned to the left, because they contain words."""
 
 
 def render(verdict: GateVerdict) -> str:
-    """The sentence, the culprits, each case and metric, and how it was measured."""
+    """The sentence, the culprits, a row for each case and metric, and the conditions."""
     verdict = printable(verdict)
-    summed = summed_up(verdict.cases)
-    rows = [cells(case_label(one), one) for one in verdict.cases if one.metric not in summed or not is_same(one)]
-    levels = [cells(level_label(one), one) for one in telling_levels(verdict)]
-    parts = [
+    unchanged = unchanged_memory(verdict.cases)
+    shown = [case for case in verdict.cases if case.metric not in unchanged or not is_unchanged(case)]
+    rows = [cells(case_label(case), case) for case in shown]
+    levels = [cells(level_label(level), level) for level in changed_levels(verdict)]
+    paragraphs = [
         [f"baseline {verdict.baseline}, candidate {verdict.candidate}: {sentence(verdict)}", *remarks(verdict)],
-        blamed(verdict),
-        [*(aligned([HEAD, *rows, *levels]) if rows or levels else []), *summed.values()],
+        culprit_lines(verdict),
+        [*(aligned([HEAD, *rows, *levels]) if rows or levels else []), *unchanged.values()],
         unjudged(verdict),
         [f"{label}: {text}" for label, text in conditions(verdict) if label not in ("baseline", "candidate")],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+    return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
 
 
-def blamed(verdict: GateVerdict) -> list[str]:
-    """The largest culprits, and how many there are besides."""
-    found = [culprit(label, one) for label, one in culprits(verdict)]
-    rest = len(found) - BLAMED
-    return [*found[:BLAMED], *([f"and {rest:,} more"] if rest > 0 else [])]
+def culprit_lines(verdict: GateVerdict) -> list[str]:
+    """The largest culprits, and the number of the others."""
+    lines = [culprit_line(label, judged) for label, judged in culprits(verdict)]
+    rest = len(lines) - BLAMED
+    return [*lines[:BLAMED], *([f"and {rest:,} more"] if rest > 0 else [])]
 
 
-def is_same(one: Judged) -> bool:
-    """Whether nothing has changed."""
-    return one.verdict == "no change"
+def is_unchanged(judged: Judged) -> bool:
+    """Whether the verdict is "no change"."""
+    return judged.verdict == "no change"
 
 
-def summed_up(cases: Sequence[Judged]) -> dict[str, str]:
-    """A line for each metric of memory of which many cases are without a change, by metric."""
+def unchanged_memory(cases: Sequence[Judged]) -> dict[str, str]:
+    """One line for each memory metric with more than `FEW` unchanged cases, by metric."""
     lines = {}
-    for metric in dict.fromkeys(one.metric for one in cases if not is_time(one)):
-        same = [one for one in cases if one.metric == metric and is_same(one)]
-        if len(same) > FEW:
-            ruled_out = f"; {bound(widest(same))} in all" if is_bounded(widest(same)) else ""
-            lines[metric] = f"{metric}: no change in {len(same):,} cases{ruled_out}"
+    for metric in dict.fromkeys(case.metric for case in cases if not is_time(case)):
+        unchanged = [case for case in cases if case.metric == metric and is_unchanged(case)]
+        if len(unchanged) > FEW:
+            ruled_out = f"; {bound(widest(unchanged))} in all" if is_bounded(widest(unchanged)) else ""
+            lines[metric] = f"{metric}: no change in {len(unchanged):,} cases{ruled_out}"
     return lines
 
 
-def cells(label: str, one: Judged) -> tuple[str, ...]:
-    """One case, or one level, by one metric."""
-    medians = (units.whole(value, one.unit) for value in (one.baseline_median, one.candidate_median))
-    return (label, one.metric, *medians, percent(one.change, sign=True), between(one), finding(one))
+def cells(label: str, judged: Judged) -> tuple[str, ...]:
+    """One case or level by one metric."""
+    medians = (units.whole(value, judged.unit) for value in (judged.baseline_median, judged.candidate_median))
+    return (label, judged.metric, *medians, percent(judged.change, sign=True), between(judged), finding(judged))
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows with columns of one width, words to the left, numbers to the right; the last one as long as it is."""
+    """Lines with aligned columns, words to the left and numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -94,8 +95,8 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def unjudged(verdict: GateVerdict) -> list[str]:
-    """Cases that fail in the candidate, each, and those that were left out, by reason."""
+    """Each case that fails in the candidate, and the cases not compared, by reason."""
     return [
-        *(f"failed: {one.name}: {one.reason}" for one in failures(verdict)),
+        *(f"failed: {case.name}: {case.reason}" for case in failures(verdict)),
         *(f"not compared: {names(some)}: {reason}" for reason, some in by_reason(not_compared(verdict)).items()),
     ]
