@@ -230,7 +230,7 @@ class GateRunner:
             left = [
                 one
                 for one in suspected(self.gate, self._procedure)
-                if not control.is_looked_into(one, again_of(self.gate, one.case), tolerance)
+                if not control.is_resolved(one, again_of(self.gate, one.case), tolerance)
             ]
             rows = self._rows_of(left)
             if not rows:

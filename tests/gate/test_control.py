@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.gate.deciding.control import AGAIN, EVERY, Suspicion, common, is_confirmed, is_looked_into, suspicions
+from suite.gate.deciding.control import AGAIN, EVERY, Suspicion, common, is_confirmed, is_resolved, suspicions
 
 CASES = [f"net{number}" for number in range(8)]
 TOLERANCE, ALPHA = 0.01, 0.01
@@ -56,7 +56,7 @@ def test_a_bias_of_a_few_percent_is_confirmed_in_most_gates_and_noise_in_none_of
         raised = suspicions(blocks(2, draw, off), noise, TOLERANCE, ALPHA)
         for one in raised:
             again: list[float] = []
-            while not is_looked_into(one, again, TOLERANCE):
+            while not is_resolved(one, again, TOLERANCE):
                 block = blocks(1, draw, off)[0]
                 again.append(
                     float(common(np.array([list(block.values())]))[0]) if one.case == EVERY else block[one.case]

@@ -1,4 +1,4 @@
-"""What was measured -> the verdict. Knows no worker and no clock.
+"""Measurements -> the verdict, without workers and clocks.
 
 modes.py              the mode in which each case is measured
 procedure.py          log ratios, block by block -> decisions
@@ -6,9 +6,9 @@ control.py            the machine against itself
 attribution.py        which slowdowns explain the others
 effect_sizes.py       sizes of large changes, measured again in turns
 memory.py             memory of both sides, which needs no statistics
-replay.py             a record -> where the procedure stands
+replay.py             a record -> the state of the procedure
 verdict_builder.py    a record -> the whole verdict, as the values of `suite.gate.verdict`
-memory_verdicts.py, conditions.py    its memory, and how it was measured
-forecast.py           how many blocks fit in a budget, and what they can show
-statistics/           each piece from its source
+memory_verdicts.py, conditions.py    the verdict's memory, and the conditions of its measurement
+forecast.py           how many blocks fit in a budget, and the smallest slowdown that they find
+statistics/           each method from its source
 """

@@ -1,4 +1,4 @@
-"""How a gate was measured: the noise of its blocks, what was discarded, what others did to the machine."""
+"""Conditions of a gate: noise of its blocks, discarded pieces, other load."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from suite.analysis.thresholds import Thresholds
 from suite.gate.record.paired_rounds import Mode
 from suite.gate.record.store import GateRecord
 
-BESIDE = ("others_cores", "stolen_share", "throttled_share")
-"""Metrics of `suite.machine.interference` that a verdict tells."""
+INTERFERENCE = ("others_cores", "stolen_share", "throttled_share")
+"""Metrics of `suite.machine.interference` that a verdict contains."""
 
 
 class Circumstances(TypedDict):
-    """What was compared, and how, under the names of `GateVerdict`."""
+    """The compared arms and the conditions, under the names of `GateVerdict`."""
 
     baseline: str
     candidate: str
@@ -39,11 +39,11 @@ class Circumstances(TypedDict):
 
 
 def circumstances(gate: GateRecord, modes: Mapping[str, Mode]) -> Circumstances:
-    """What a gate compared, and how it was measured.
+    """The compared arms and the conditions of a gate.
 
     Args:
-        gate: what was measured.
-        modes: of each row.
+        gate: the record.
+        modes: the mode of each row.
     """
     planned = gate.planned
     return {
@@ -62,37 +62,37 @@ def circumstances(gate: GateRecord, modes: Mapping[str, Mode]) -> Circumstances:
         "lost_blocks": sum(block.has_lost for block in gate.blocks),
         "machine": machine_of(gate),
         "modes": dict(modes),
-        "beside": beside(gate),
+        "beside": interference_of(gate),
     }
 
 
 def noise_of(gate: GateRecord) -> float | None:
-    """Standard deviation of a block's log ratio, in the middle of the cases."""
+    """Standard deviation of a block's log ratio; the median of the cases."""
     rows = [block.log_ratios for block in gate.of("comparison")]
     by_case = [
         [row[case.id] for row in rows if math.isfinite(row.get(case.id, math.nan))] for case in gate.planned.rows
     ]
-    found = [float(np.std(values, ddof=1)) for values in by_case if len(values) > 1]
-    return median(found) if found else None
+    deviations = [float(np.std(values, ddof=1)) for values in by_case if len(values) > 1]
+    return median(deviations) if deviations else None
 
 
 def discarded_share(gate: GateRecord) -> float:
-    """Share of the pieces, of both sides, that were left out since one of them queued for a core."""
-    ratios = [told.ratio for block in gate.of("comparison") for told in block.pairs.values() if told.ratio]
+    """Share of the pieces that are discarded because a side queued for a core."""
+    ratios = [pair.ratio for block in gate.of("comparison") for pair in block.pairs.values() if pair.ratio]
     taken = sum(ratio.taken for ratio in ratios)
     return 1 - sum(ratio.pieces for ratio in ratios) / taken if taken else 0.0
 
 
-def beside(gate: GateRecord) -> dict[str, tuple[float, float]]:
-    """What others did to the machine: in the middle of the blocks that compare the sides, and in the worst of them."""
-    found: dict[str, list[float]] = {}
+def interference_of(gate: GateRecord) -> dict[str, tuple[float, float]]:
+    """Interference in the comparison blocks, by metric: its median and its maximum."""
+    by_metric: dict[str, list[float]] = {}
     for block in gate.of("comparison"):
         for series in block.surroundings:
-            found.setdefault(series.metric.name, []).extend(series.values)
-    return {name: (median(found[name]), max(found[name])) for name in BESIDE if found.get(name)}
+            by_metric.setdefault(series.metric.name, []).extend(series.values)
+    return {name: (median(by_metric[name]), max(by_metric[name])) for name in INTERFERENCE if by_metric.get(name)}
 
 
 def machine_of(gate: GateRecord) -> str:
-    """The processor and its cores, in words."""
+    """The processor and its number of cores, in words."""
     machine = gate.planned.environment.get("machine", {})
     return f"{machine.get('processor', 'unknown processor')}, {machine.get('cores_usable', '?')} cores"

@@ -1,11 +1,11 @@
-"""Baseline against baseline: what the machine, or this gate, takes for a change where there is none.
+"""Baseline against baseline: changes that the machine or the gate itself causes.
 
 after each block, over all control blocks so far:
     a case, or the mean of all cases, seems to differ by more than the tolerance   -> it is suspected
-    blocks of all that is suspected, baseline against baseline, until each is confirmed or refuted
+    blocks of all suspected cases, baseline against baseline, until each suspicion is confirmed or refuted
 
-A suspicion is raised easily, since two control blocks can show little. Only blocks that were measured because of it,
-which know nothing of what raised it, confirm it. Noise has a tail: two blocks of one of many cases are often off.
+A suspicion is raised easily, since two control blocks show little. Only later blocks, which are independent of the
+blocks that raised it, confirm it. Noise has a tail: of many cases, one is often off in two blocks.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from suite.gate.deciding.statistics.sign_flips import alone
 Values = NDArray[np.float64]
 
 FEWEST = 2
-"""Control blocks that can tell something: one has no spread."""
+"""Fewest control blocks for a suspicion: one block has no spread."""
 SEEMS = 1.5
-"""Standard errors by which a mean differs from 0 where it is suspected."""
+"""Fewest standard errors between 0 and a suspected mean."""
 AGAIN = 8
-"""Blocks of what is suspected by which it is confirmed, at most."""
+"""Most repeated blocks of a suspicion, which then is confirmed or refuted."""
 EARLY = 3
-"""Such blocks from which a suspicion may be refuted."""
+"""Fewest repeated blocks that may refute a suspicion."""
 ENOUGH = 5
-"""Such blocks from which one may be confirmed where the time is up."""
+"""Fewest repeated blocks that may confirm a suspicion once the time is up."""
 LEVEL = 1 / 128
-"""Chance that such blocks confirm a suspicion that chance raised, or that of all signs alike where they are few."""
+"""Chance that repeated blocks confirm a false suspicion. With few blocks it is the chance that all signs agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Suspicion:
 
     Attributes:
         case: its id, or `EVERY` for the mean of all cases.
-        log_ratio: by which they differ, over so many control `blocks`.
-        is_clear: whether the control blocks alone show it, adjusted for the number of cases.
+        log_ratio: the difference, over `blocks` control blocks.
+        is_clear: whether the control blocks alone show the difference, adjusted for the number of cases.
     """
 
     case: str
@@ -58,14 +58,14 @@ class Suspicion:
 def suspicions(
     blocks: Iterable[Mapping[str, float]], noise: Mapping[str, float], tolerance: float, alpha: float
 ) -> list[Suspicion]:
-    """Cases in which identical sides seem to differ by more than the tolerance, the clearest first.
+    """Cases whose identical sides seem to differ too much, the clearest first.
 
     Args:
-        blocks: log ratios by case; NaN where a block tells nothing.
-        noise: standard deviation of a block's log ratio, by case and of `EVERY`, as the blocks that compare the sides
-            have it; that of the control blocks where it is not there.
-        tolerance: relative change that counts.
-        alpha: chance of any clear suspicion where the sides do not differ and noise is normal.
+        blocks: log ratios by case; NaN if a block has none.
+        noise: standard deviation of a comparison block's log ratio, by case and for `EVERY`. The control blocks supply
+            that of a missing case.
+        tolerance: relative change above which a case is suspected.
+        alpha: chance of any clear suspicion if the sides do not differ and noise is normal.
     """
     rows = list(blocks)
     cases = list(dict.fromkeys(case for row in rows for case in row))
@@ -75,50 +75,51 @@ def suspicions(
     if len(cases) > 1:
         cases, table = [*cases, EVERY], np.column_stack([table, common(table)])
     count = np.isfinite(table).sum(axis=0)
-    told = np.flatnonzero(count >= FEWEST)
-    if not len(told):
+    usable = np.flatnonzero(count >= FEWEST)
+    if not len(usable):
         return []
-    mean = np.nanmean(table[:, told], axis=0)
-    variance, degrees = moderated(np.nanvar(table[:, told], axis=0, ddof=1), count[told] - 1.0)
-    own_error = np.sqrt(variance / count[told])
-    known = np.array([noise.get(cases[place], math.nan) for place in told]) / np.sqrt(count[told])
+    mean = np.nanmean(table[:, usable], axis=0)
+    variance, degrees = moderated(np.nanvar(table[:, usable], axis=0, ddof=1), count[usable] - 1.0)
+    own_error = np.sqrt(variance / count[usable])
+    known = np.array([noise.get(cases[place], math.nan) for place in usable]) / np.sqrt(count[usable])
     error = np.where(np.isfinite(known), known, own_error)
     beyond = np.abs(mean) - math.log1p(tolerance)
-    clear = 2 * stats.t.sf(beyond / own_error, degrees) * len(told) <= alpha
+    clear = 2 * stats.t.sf(beyond / own_error, degrees) * len(usable) <= alpha
     seems = (beyond > 0) & (np.abs(mean) >= SEEMS * error)
-    found = [place for place in np.lexsort((-np.abs(mean) / error, ~clear)) if clear[place] or seems[place]]
+    suspected = [place for place in np.lexsort((-np.abs(mean) / error, ~clear)) if clear[place] or seems[place]]
     return [
-        Suspicion(cases[told[place]], float(mean[place]), int(count[told[place]]), bool(clear[place]))
-        for place in found
+        Suspicion(cases[usable[place]], float(mean[place]), int(count[usable[place]]), bool(clear[place]))
+        for place in suspected
     ]
 
 
 def common(table: Values) -> Values:
-    """The mean of all cases (N,) of blocks (N, M) that have any, without the case that is furthest off on either side.
+    """Mean of all cases (N,) in N blocks (N, M), without the smallest and the largest.
 
-    One case that differs by much is not the mean of all; there have to be five for that.
+    One case with a large difference must not move the mean of all. Blocks of fewer than five cases keep all of them; a
+    block without any has NaN.
     """
-    found = np.full(len(table), math.nan)
+    means = np.full(len(table), math.nan)
     for place, row in enumerate(table):
-        told = np.sort(row[np.isfinite(row)])
-        if len(told):
-            found[place] = told[1:-1].mean() if len(told) >= 5 else told.mean()
-    return found
+        values = np.sort(row[np.isfinite(row)])
+        if len(values):
+            means[place] = values[1:-1].mean() if len(values) >= 5 else values.mean()
+    return means
 
 
 def is_confirmed(suspicion: Suspicion, again: Sequence[float], tolerance: float) -> bool:
-    """Whether blocks that were measured because of a suspicion show its direction, and more than the tolerance.
+    """Whether repeated blocks show a change in the same direction above the tolerance.
 
     Args:
-        suspicion: what it was.
-        again: log ratios of those blocks.
-        tolerance: relative change that counts.
+        suspicion: the difference that the control blocks seem to show.
+        again: log ratios of the repeated blocks.
+        tolerance: relative change above which a suspicion is confirmed.
     """
-    ahead = [math.copysign(1.0, suspicion.log_ratio) * one for one in again]
+    ahead = [math.copysign(1.0, suspicion.log_ratio) * ratio for ratio in again]
     return median(ahead) > math.log1p(tolerance) and alone(np.array(ahead)) <= max(LEVEL, 2.0 ** -len(ahead))
 
 
-def is_looked_into(suspicion: Suspicion, again: Sequence[float], tolerance: float) -> bool:
-    """Whether it needs no more such blocks: there are as many as there may be, or they refute it."""
-    ahead = [math.copysign(1.0, suspicion.log_ratio) * one for one in again]
+def is_resolved(suspicion: Suspicion, again: Sequence[float], tolerance: float) -> bool:
+    """Whether a suspicion needs no more blocks: it has `AGAIN`, or they refute it."""
+    ahead = [math.copysign(1.0, suspicion.log_ratio) * ratio for ratio in again]
     return len(again) >= AGAIN or (len(again) >= EARLY and median(ahead) <= math.log1p(tolerance) / 2)

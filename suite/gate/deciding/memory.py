@@ -1,8 +1,8 @@
-"""Whether the memory of a case, or what its step is counted to ask for, has changed, by readings of both sides: one,
-and two more where it seems so.
+"""Changes of a case's memory and counted requests, by readings of both sides.
 
-The same code takes nearly the same each time (`exact_metrics`). So it needs no statistics but patience: every
-reading of one side has to lie beyond every reading of the other.
+A gate takes one reading, and two more if it seems to show a change. The same code yields nearly the same values each
+time (`exact_metrics`), so no statistics are needed. Every reading of one side has to lie beyond every reading of the
+other.
 """
 
 from __future__ import annotations
@@ -13,31 +13,32 @@ from suite.analysis.exact_metrics import METRICS, tolerance_of
 from suite.gate.record.values import SIDES, CasePair, Reading, Side
 
 READINGS = 3
-"""Of each side, before memory is said to have changed."""
+"""Readings of each side that a change needs."""
 
 
 def suspects(
     rows: Sequence[CasePair], readings: Sequence[Reading], metrics: Sequence[str], tolerance: float
 ) -> list[CasePair]:
-    """Rows whose memory seems to differ by more than the tolerance in every reading so far."""
+    """Rows whose memory differs by more than the tolerance in every reading so far."""
     return [row for row in rows if any(direction_of(readings, row.id, metric, tolerance) for metric in metrics)]
 
 
 def columns(readings: Sequence[Reading], row: str, metric: str) -> tuple[list[float], list[float]]:
-    """A metric's readings of a row, of the baseline and of the candidate."""
+    """A metric's readings of a row: the baseline's, and the candidate's."""
     pairs = [reading.found[row] for reading in readings if row in reading.found]
-    told = [pair for pair in pairs if metric in pair[0] and metric in pair[1]]
-    return [pair[0][metric] for pair in told], [pair[1][metric] for pair in told]
+    complete = [pair for pair in pairs if metric in pair[0] and metric in pair[1]]
+    return [pair[0][metric] for pair in complete], [pair[1][metric] for pair in complete]
 
 
 def direction_of(readings: Sequence[Reading], row: str, metric: str, tolerance: float) -> int:
-    """The direction of a row's metric, where `tolerance` is that of memory."""
+    """The direction of a row's metric; `tolerance` is that of memory."""
     return direction(*columns(readings, row, metric), tolerance_of(metric, tolerance))
 
 
 def direction(baseline: Sequence[float], candidate: Sequence[float], tolerance: float) -> int:
-    """1 where every reading of the candidate exceeds every one of the baseline by more than the tolerance, -1 where it
-    falls short likewise, else 0.
+    """1 for growth, -1 for a reduction, 0 for neither.
+
+    Every reading of the larger side has to exceed every one of the other by more than the tolerance.
     """
     if not baseline:
         return 0
@@ -47,11 +48,14 @@ def direction(baseline: Sequence[float], candidate: Sequence[float], tolerance: 
 
 
 def silent(readings: Sequence[Reading], metric: str) -> list[Side]:
-    """The sides that tell this metric of no row, as the code of an older revision may not; none without readings."""
+    """Sides that report this metric for no row; an older revision may lack it.
+
+    Without readings there are none.
+    """
     pairs = [pair for reading in readings for pair in reading.found.values()]
-    return [who for place, who in enumerate(SIDES) if pairs and not any(metric in pair[place] for pair in pairs)]
+    return [side for place, side in enumerate(SIDES) if pairs and not any(metric in pair[place] for pair in pairs)]
 
 
 def wanted(metrics: Sequence[str]) -> list[str]:
-    """Those of the metrics that a survey of memory tells."""
+    """The metrics that the memory instrument reports."""
     return [metric for metric in metrics if metric in METRICS]

@@ -1,4 +1,4 @@
-"""Readings of memory -> a verdict on each case by each metric, which needs no statistics."""
+"""Readings of memory -> a verdict on each case by each metric."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from suite.gate.verdict import Judged, LeftOut
 
 
 def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
-    """Memory of each row that has not failed, by metric; and what could not be read."""
+    """Verdicts on each row that has not failed, by metric; and the missing readings."""
     judged: list[Judged] = []
     unread: list[LeftOut] = []
     rows = [row for row in gate.planned.rows if row.id not in failed] if gate.readings else []
     for metric in memory.wanted(gate.planned.metrics):
         silent = memory.silent(gate.readings, metric)
         if silent:
-            unread.append(LeftOut(f"{metric} of all cases", f"the {' and the '.join(silent)} cannot tell it"))
+            unread.append(LeftOut(f"{metric} of all cases", f"not reported by the {' and the '.join(silent)}"))
             continue
         for row in rows:
             before, after = memory.columns(gate.readings, row.id, metric)
@@ -32,7 +32,7 @@ def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[Judged], list[Le
 
 
 def memory_judged(gate: GateRecord, row: CasePair, metric: str, before: list[float], after: list[float]) -> Judged:
-    """One row's memory by one metric."""
+    """The verdict on one row by one metric."""
     towards = memory.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
     verdict: ChangeVerdict = "no change"
     if towards and len(before) < memory.READINGS:

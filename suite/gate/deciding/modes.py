@@ -1,4 +1,4 @@
-"""How each case is measured: decided once, from the block that tries both modes."""
+"""The mode of each case, decided once from the block that tries both."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from suite.gate.record.paired_rounds import Mode
 from suite.gate.record.store import GateRecord
 
 COST: dict[Mode, float] = {"together": 1.0, "bursts": 2.0}
-"""Time that a mode takes for the same seconds of rounds of each side."""
+"""Relative time of a mode for the same seconds of rounds of each side."""
 
 
 def modes_of(gate: GateRecord) -> dict[str, Mode]:
     """The mode of each row.
 
-    `together` where a row can be measured so, unless the trial found `bursts` more precise in as much time.
+    It is `together` if the row allows that, unless the trial showed that `bursts` is more precise in the same time.
     """
     gains = []
     for block in gate.of("trial"):
         for by_mode in block.results.values():
-            spreads = {mode: told.ratio.spread for mode, told in by_mode.items() if told.ratio}
+            spreads = {mode: pair.ratio.spread for mode, pair in by_mode.items() if pair.ratio}
             if len(spreads) == len(COST) and all(spread > 0 for spread in spreads.values()):
                 gains.append(math.log(spreads["bursts"] ** 2 * COST["bursts"] / spreads["together"] ** 2))
     best: Mode = "together" if not gains or median(gains) > 0 else "bursts"

@@ -1,9 +1,9 @@
-"""The gate's statistics: numbers in, numbers out, each piece from its source and checked against another one.
+"""The gate's statistics: published methods, checked against other implementations.
 
-trimming.py           the middle of some numbers, a few of them disturbed
-moderation.py         variances of many cases that know of each other
+trimming.py           trimmed means, for numbers of which a few were disturbed
+moderation.py         variances of many cases, drawn towards a common one
 sign_flips.py         joint p-values by flipping the signs of whole blocks
-serial_dependence.py  whether blocks resemble the block before them
-spending.py           when the data are looked at, and how much error each look may spend
+serial_dependence.py  whether neighbouring blocks resemble each other
+spending.py           the schedule of looks, and the error that each look may spend
 multiplicity.py       p-values of a list, adjusted for its length
 """

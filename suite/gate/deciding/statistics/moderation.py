@@ -1,7 +1,7 @@
-"""Variances of many cases that know of each other: each is drawn towards what all have in common.
+"""Moderated variances: that of each case is drawn towards one that all share.
 
-A case's own variance, from some ten blocks, is known within a factor of two. Cases of one suite on one machine are
-noisy in much the same way, and how much so is estimated from all of them.
+Ten blocks give a case's own variance within a factor of two. Cases of one suite on one machine have similar noise. All
+of them together show how similar it is.
 
 Source: Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression in microarray
     experiments", section 6.2 (moments of the log variances). Checked in the tests against limma, the author's own.
@@ -18,21 +18,21 @@ from scipy import special
 Values = NDArray[np.float64]
 
 NEWTON_STEPS = 50
-"""Of the inverse of trigamma, at most; it converges in about five."""
+"""Most Newton steps for the inverse of trigamma; it converges in about five."""
 SMALLEST = 1e-18
-"""Variance below which a log ratio's is taken for this: an estimate that never moved knows no less than 1e-9."""
+"""Smallest variance of a log ratio. A smaller one is raised to it: no standard deviation is below 1e-9."""
 
 
 def prior(variances: Values, degrees: Values) -> tuple[Values, Values]:
-    """Degrees of freedom and value of the variance that all have in common.
+    """Degrees of freedom and value of the prior variance, which all cases share.
 
     Args:
         variances: (..., M) of M cases.
-        degrees: (M,) of each, above 0.
+        degrees: (M,) of freedom of each, above 0.
 
     Returns:
-        Degrees (...), infinite where the variances differ no more than chance lets them, 0 where fewer than two cases
-        tell nothing; and values (...).
+        Degrees (...) and values (...). Degrees are infinite if the variances differ no more than by chance, and 0 for
+        fewer than two cases.
     """
     variances = np.maximum(variances, SMALLEST)
     pooled: Values = np.sum(variances * degrees, axis=-1) / np.sum(degrees)
@@ -49,9 +49,9 @@ def prior(variances: Values, degrees: Values) -> tuple[Values, Values]:
 
 
 def moderated(variances: Values, degrees: Values) -> tuple[Values, Values]:
-    """Variances (..., M) drawn towards their prior, and the degrees of freedom (..., M) that they then have.
+    """Variances (..., M) drawn towards their prior, and their degrees of freedom.
 
-    These are no more than those of all cases together.
+    The degrees (..., M) are at most the sum of those of all cases.
     """
     own, value = prior(variances, degrees)
     own, value = own[..., None], value[..., None]

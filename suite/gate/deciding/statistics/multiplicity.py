@@ -1,4 +1,7 @@
-"""P-values of a list, adjusted for its length. Checked in the tests against other implementations."""
+"""P-values of a list, adjusted for its length.
+
+The tests check them against other implementations.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from itertools import accumulate
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted so that the chance of any false one is the level.
+    """Adjusted p-values that control the chance of any false rejection.
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
     """
@@ -17,7 +20,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted so that the share of false ones among those found is the level, on average.
+    """Adjusted p-values that control the expected share of false rejections.
 
     Source: Benjamini and Hochberg 1995, "Controlling the false discovery rate".
     """
@@ -27,8 +30,8 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
 
 def in_place(order: Sequence[int], values: Sequence[float]) -> list[float]:
-    """Values in the order of what was sorted."""
-    found = [0.0] * len(order)
+    """Sorted values, back in the order of the list."""
+    unsorted = [0.0] * len(order)
     for index, value in zip(order, values, strict=True):
-        found[index] = value
-    return found
+        unsorted[index] = value
+    return unsorted

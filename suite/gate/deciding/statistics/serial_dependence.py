@@ -1,9 +1,9 @@
-"""Whether blocks resemble the block before them, beyond chance.
+"""Whether neighbouring blocks resemble each other beyond chance.
 
-All that is said of a gate's error takes its blocks as independent. What drifts through a gate makes neighbours alike.
-The statistic is the sum over neighbours, and over all cases, of the product of their deviations; a world has the blocks
-in another order, all cases of a block together, so that their likeness within a block costs no error. Blocks change
-places only within stretches in which the same cases were measured: what ended a stretch did not look at their order.
+A gate's stated error assumes independent blocks. Drift makes neighbouring blocks alike. The statistic is the sum, over
+neighbours and cases, of the product of their deviations. A world has the blocks in another order. It keeps all cases
+of a block together, so their correlation within a block causes no error. Blocks change places only within stretches in
+which the same cases were measured. The end of a stretch does not depend on the order of its blocks.
 
 Source: Wald and Wolfowitz 1943, "An exact test for randomness in the non-parametric case based on serial correlation";
     ours sums over columns, and clips deviations.
@@ -21,20 +21,20 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 WORLDS = 5_000
-"""Orders looked at, the measured one included."""
+"""Number of orders, including the measured one."""
 REACH = 3.0
-"""Size of a deviation, over the median size of its column, beyond which it counts for no more."""
+"""Largest size of a deviation, over the median size of its column; larger ones are clipped."""
 SHORTEST = 4
-"""Blocks of a stretch that can tell something."""
+"""Fewest blocks of a stretch that counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resemblance:
-    """Of neighbouring blocks.
+    """The serial correlation of blocks.
 
     Attributes:
-        correlation: of neighbours, over all cases; about -1 / blocks where they are independent.
-        p_value: chance of as much where the order of blocks is one of chance.
+        correlation: of neighbouring blocks, over all cases; about -1 / blocks if they are independent.
+        p_value: chance of at least this correlation if the order of blocks is random.
     """
 
     correlation: float
@@ -42,48 +42,51 @@ class Resemblance:
 
 
 def resemblance(ratios: Values, ends: Sequence[int], seed: int) -> Resemblance:
-    """How much neighbouring blocks resemble each other.
+    """The serial correlation of blocks, and its p-value.
 
     Args:
-        ratios: (N, M) of N blocks in order; NaN where a case was not measured.
-        ends: blocks after which other cases were measured than before.
+        ratios: (N, M) of N blocks in order; NaN if a case was not measured.
+        ends: numbers of blocks after which the set of measured cases changed.
         seed: of the worlds.
     """
     values = standardised(ratios)
     chance = np.random.default_rng(seed)
     stretches = [(first, last) for first, last in stretches_of(len(ratios), ends) if last - first >= SHORTEST]
-    found = np.zeros(WORLDS)
+    sums = np.zeros(WORLDS)
     pairs = 0.0
     for first, last in stretches:
         part = values[first:last]
-        told = (part != 0).astype(np.float64)
-        pairs += float((told[:-1] * told[1:]).sum())
+        measured = (part != 0).astype(np.float64)
+        pairs += float((measured[:-1] * measured[1:]).sum())
         alike = part @ part.T
         worlds = chance.permuted(np.tile(np.arange(last - first), (WORLDS, 1)), axis=1)
         worlds[0] = np.arange(last - first)
-        found += alike[worlds[:, :-1], worlds[:, 1:]].sum(axis=1)
+        sums += alike[worlds[:, :-1], worlds[:, 1:]].sum(axis=1)
     if not pairs:
         return Resemblance(0.0, 1.0)
-    return Resemblance(float(found[0]) / pairs, float(np.mean(found >= found[0] - 1e-9)))
+    return Resemblance(float(sums[0]) / pairs, float(np.mean(sums >= sums[0] - 1e-9)))
 
 
 def stretches_of(blocks: int, ends: Sequence[int]) -> list[tuple[int, int]]:
-    """First block and the one after the last, of each stretch."""
+    """Half-open range of blocks of each stretch: its first, and one after its last."""
     cuts = sorted({0, blocks, *(end for end in ends if 0 < end < blocks)})
     return list(pairwise(cuts))
 
 
 def standardised(ratios: Values) -> Values:
-    """Deviations from each column's median, clipped, over their root mean square; 0 where there is no value."""
+    """Clipped deviations from each column's median, scaled to a root mean square of 1.
+
+    A missing value has 0.
+    """
     values = np.zeros_like(ratios)
     for place, column in enumerate(ratios.T):
-        told = np.isfinite(column)
-        if told.sum() < SHORTEST:
+        finite = np.isfinite(column)
+        if finite.sum() < SHORTEST:
             continue
-        away = column[told] - np.median(column[told])
+        away = column[finite] - np.median(column[finite])
         limit = REACH * np.median(np.abs(away))
         away = np.clip(away, -limit, limit)
         away -= away.mean()
         size = np.sqrt(np.square(away).mean())
-        values[told, place] = away / size if size > 0 else 0.0
+        values[finite, place] = away / size if size > 0 else 0.0
     return values

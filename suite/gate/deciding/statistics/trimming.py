@@ -1,8 +1,8 @@
-"""The middle of some numbers, and how well it is known, where a few of them were disturbed.
+"""Trimmed means and their variances, for numbers of which a few were disturbed.
 
-A block that a neighbour disturbed can be off by twenty times what the others are. It would hide what nine quiet blocks
-say, through the mean and even more through the variance. The outermost of each side are therefore not believed: they
-count for the mean as if they were not there, for the variance as if they were no further off than the next.
+A block that a neighbour disturbed can be off by twenty times as much as the others. It would hide the result of nine
+undisturbed blocks, through the mean and even more through the variance. The mean therefore leaves out the outermost
+values of each side. The variance replaces them by the next value (winsorising).
 
 Source: Tukey and McLaughlin 1963, "Less vulnerable confidence and significance procedures for location based on a
     single sample: trimming/Winsorization 1"; Yuen 1974. Checked in the tests against scipy's `trimmed_stde`.
@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 SHARE = 0.2
-"""Share of the numbers that is trimmed from either side, at most; of fewer than five none is."""
+"""Largest share of the numbers that is trimmed from each side; with fewer than five numbers none is."""
 
 
 def trimmed(values: Values) -> tuple[Values, Values, int]:
-    """Means of what is left, and the variances that numbers would have whose plain means were known as well.
+    """Trimmed means, equivalent variances and degrees of freedom.
 
     Args:
         values: (..., N) of N numbers.
 
     Returns:
-        Means (...), variances (...) such that a mean's own is one of them over N, and their degrees of freedom. A
-        variance is NaN where N is 1.
+        Means (...), variances (...) and their degrees of freedom. A variance over N is that of the trimmed mean. It is
+        NaN if N is 1.
     """
     count = values.shape[-1]
     cut = int(SHARE * count)
