@@ -148,7 +148,7 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
         profile_folder: folder of the profile's plug-ins; if the repository contains it, the arm loads its own copy.
 
     Raises:
-        StepmarkError: revision, folder or interpreter does not exist, or the environment or code is missing.
+        StepmarkError: revision, folder, interpreter or code does not exist, or the environment cannot be made.
     """
     refuse_unknown_levels(arm)
     top = checkouts.top_of(here)

@@ -98,21 +98,21 @@ def control_alarm(gate: GateRecord, procedure: Procedure) -> str:
     return ""
 
 
-def is_dependent(found: Resemblance) -> bool:
+def is_dependent(blocks: Resemblance) -> bool:
     """Whether neighbouring blocks correlate beyond chance and `LEAST_CORRELATION`."""
-    return found.p_value <= DEPENDENCE_LEVEL and found.correlation > LEAST_CORRELATION
+    return blocks.p_value <= DEPENDENCE_LEVEL and blocks.correlation > LEAST_CORRELATION
 
 
 def dependence_alarm(gate: GateRecord, procedure: Procedure) -> str:
     """The dependence of a finished gate's blocks, in words; empty if there is none."""
     if not gate.finished or not procedure.blocks:
         return ""
-    found = procedure.resemblance()
-    if not is_dependent(found):
+    resemblance = procedure.resemblance()
+    if not is_dependent(resemblance):
         return ""
     return (
-        f"each block resembles the one before it: correlation {found.correlation:+.2f} over {procedure.blocks} blocks, "
-        f"which independent blocks reach in {100 * DEPENDENCE_LEVEL:g} % of gates"
+        f"each block resembles the one before it: correlation {resemblance.correlation:+.2f} over "
+        f"{procedure.blocks} blocks, which independent blocks reach in {100 * DEPENDENCE_LEVEL:g} % of gates"
     )
 
 
