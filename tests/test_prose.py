@@ -47,9 +47,6 @@ LONGEST_LINE = 120
 LONGEST_SENTENCE = 25
 """Characters of a docstring's first line and of a line of Markdown; words of a sentence."""
 
-WAITING: set[str] = set()
-"""Rooms and pages that are not clean yet. A clean one fails while it stands here, so the list only gets shorter."""
-
 
 class Text(NamedTuple):
     """A piece of prose in a file, and the number of its first line."""
@@ -212,27 +209,19 @@ def faults_of_room(room: str) -> list[str]:
     return found
 
 
-def check(name: str, faults: list[str]) -> None:
-    """Fail for the faults of a clean text, and for a text without faults that waits."""
-    if name in WAITING:
-        assert faults, f"{name} is clean: delete it from WAITING in tests/test_prose.py"
-    else:
-        assert faults == []
-
-
 @pytest.mark.parametrize("room", list(ROOMS))
 def test_a_room_says_everything_in_plain_words(room):
-    check(room, faults_of_room(room))
+    assert faults_of_room(room) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_a_page_has_short_sentences_in_plain_words(page):
-    check(str(page.relative_to(PROJECT)), faults_of_page(page))
+    assert faults_of_page(page) == []
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_has_lines_that_fit_a_screen(page):
-    check(f"decisions/{page.stem}", list(wide_lines(page.read_text(encoding="utf-8"))))
+    assert list(wide_lines(page.read_text(encoding="utf-8"))) == []
 
 
 TEST_NAME = re.compile(r"^ *def (test_\w+)", re.MULTILINE)
@@ -261,11 +250,6 @@ def test_docstrings_and_comments_of_tests_and_studies_use_plain_words(file):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_makefile_and_scripts_of_ci_use_plain_words(name):
     assert list(banned_words(iter([Text(1, (PROJECT / name).read_text(encoding="utf-8"))]))) == []
-
-
-def test_every_text_that_waits_is_there():
-    pages = {str(page.relative_to(PROJECT)) for page in PAGES} | {f"decisions/{page.stem}" for page in DECISIONS}
-    assert {*ROOMS, *pages} >= WAITING
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from suite.protocol import Closed, Link, Made, Measured, Surveyed
 from suite.records import Metric, Rounds, Series
 from suite.records.decoding import WrongValue, convert_known
 
-ZYGOTE_LOST = "the zygote that forks the workers was ended from outside"
+ZYGOTE_LOST = "the zygote that forks the workers was killed"
 STDERR_TAIL_BYTES = 2000
 """Of a dead worker's standard error, what is read to find the reason."""
 
@@ -106,7 +106,7 @@ class WorkerHandle:
 
         Raises:
             WorkerFailed: the case raised, diverged, ran out of memory or time.
-            WorkerLost: the worker was ended from outside.
+            WorkerLost: the worker was killed.
         """
         self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
         return self.rounds()
