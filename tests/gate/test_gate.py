@@ -210,7 +210,7 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
         levels.write("# another file\n")
     done = gate(desk.folder, "--resume", "out")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "what it compared was another: arms.baseline.identity.plugins.my_levels: " in done.stderr
+    assert "the code or environment has changed: arms.baseline.identity.plugins.my_levels: " in done.stderr
 
 
 @pytest.mark.parametrize(

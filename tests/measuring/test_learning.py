@@ -242,7 +242,7 @@ def test_a_run_of_learning_cases_leaves_their_curves_in_record_page_and_json(des
     assert told["seeds"] == 1
     assert math.isclose(told["final_accuracy"], summary(learning[constant].measurement)["final_accuracy"])
     page = (desk.folder / "run" / "report.html").read_text()
-    assert "What was learnt" in page
+    assert '<section id="learning">' in page
     assert "cases/test_learning.py::test_learning[tiny-adam_lr0p01-cpu-i8-learn-e3]" in page
 
 
