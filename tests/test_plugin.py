@@ -50,6 +50,7 @@ def test_a_run_leaves_record_and_page_and_says_where(finished: Finished) -> None
     assert_benchmark_agrees(folder / "rounds.json", folder / "here")
 
 
+@pytest.mark.slow
 def test_a_measured_case_goes_through_its_surveys_and_the_page_shows_them(desk: Desk) -> None:
     done = desk.run("--profile", "tiny", "-k", "tiny-adam", "--surveys", "all", "--record", "here")
     assert done.code == 0, done.out + done.err

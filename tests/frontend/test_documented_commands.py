@@ -137,6 +137,7 @@ def test_the_messages_of_the_gate_s_page_are_those_of_the_gate():
     assert [message for found in messages for message in found if message not in printed] == []
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs(desk: Desk):
     blocks = BLOCK.findall(read("README.md"))
     for language, file in (("python", "my_levels.py"), ("toml", "my_profiles.toml")):

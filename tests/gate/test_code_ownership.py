@@ -191,6 +191,7 @@ def test_the_deepest_checkout_decides_whose_a_file_is(tmp_path):
     assert candidate.moved(str(nested / "src")) == str(top / "src")
 
 
+@pytest.mark.slow
 def test_a_gate_whose_baseline_would_run_the_candidates_code_ends_with_12_and_the_modules_name(tmp_path):
     layout = INSEPARABLE["ignored-by-git"]
     own = laid(layout, tmp_path, lambda name: tmp_path / name)

@@ -57,9 +57,8 @@ def of_tiny(*arguments: str) -> tuple[str, ...]:
     return ("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd or tinier-sgd", *arguments)
 
 
-@pytest.mark.parametrize(
-    "together", [pytest.param(True, marks=[needs_two_cores, pytest.mark.slow]), False], ids=["together", "bursts"]
-)
+@pytest.mark.parametrize("together", [pytest.param(True, marks=needs_two_cores), False], ids=["together", "bursts"])
+@pytest.mark.slow
 def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(together, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     setting = GateSetup((side, side), Plan(threads=1), ())
@@ -217,7 +216,7 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
     ("arguments", "code", "found"),
     [
         (("--candidate", "dir:."), 2, "--baseline is missing"),
-        (("--baseline", "main", "--candidate", "dir:."), 2, "arm 'main' has a part 'main'"),
+        (("--baseline", "main", "--candidate", "dir:."), 2, "arm 'main' has the unknown part 'main'"),
         (("--baseline", "rev:nowhere", "--candidate", "dir:."), 2, "nowhere"),
         ((*ARMS, "--metric", "speed"), 2, "--metric has 'speed'"),
         ((*ARMS, "--budget", "soon"), 2, "--budget is 'soon'"),
@@ -242,6 +241,7 @@ def test_wrong_arguments_of_a_gate_are_refused_in_one_sentence(arguments, code, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_arm_whose_code_does_not_start_is_named(desk):
     """Its plug-in imports in the process that judges, and not with the variable that this arm sets."""
     (desk.folder / "my_levels.py").write_text(
