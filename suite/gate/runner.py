@@ -68,11 +68,11 @@ class GateRunner:
 
     Args:
         setting: the arms and how workers run.
-        gate: what is there already; grows.
-        ledger: where it is kept.
-        show: is given a line of text after each step.
-        turn: context in which alone this process measures, where others may want to as well.
-        clock_s: seconds since any moment; the budget is counted by it.
+        gate: the record so far; grows.
+        ledger: the file that keeps it.
+        show: receives a line of text after each step.
+        turn: context that keeps other gates of this machine from measuring.
+        clock_s: seconds since any moment; it times blocks and the budget.
     """
 
     def __init__(
@@ -187,8 +187,8 @@ class GateRunner:
         chosen = random.Random(self.gate.planned.seed).sample(rows, min(TRIAL_ROWS, len(rows)))  # noqa: S311 - a draw
         self._keep(self._measured("trial", [(row, MODES) for row in chosen], TRIAL_SECONDS))
         self._modes = modes_of(self.gate)
-        told = ", ".join(sorted({self._modes[row.id] for row in rows}))
-        self._show(f"{len(rows)} of {len(self._rows)} cases can be measured on separate cores: {told}")
+        modes = ", ".join(sorted({self._modes[row.id] for row in rows}))
+        self._show(f"{len(rows)} of {len(self._rows)} cases can be measured on separate cores: {modes}")
 
     def _read_memory(self) -> None:
         """Read the memory of all rows once, and again where it seems to have changed."""

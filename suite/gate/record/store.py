@@ -210,16 +210,16 @@ def packed_block(block: BlockResult) -> dict[str, Any]:
         "seconds": block.seconds,
         "surroundings": encode_series(block.surroundings),
         "told": {
-            row: {mode: packed_result(told) for mode, told in by_mode.items()} for row, by_mode in block.results.items()
+            row: {mode: packed_result(pair) for mode, pair in by_mode.items()} for row, by_mode in block.results.items()
         },
     }
 
 
-def packed_result(told: PairResult) -> dict[str, Any]:
+def packed_result(pair: PairResult) -> dict[str, Any]:
     """The result of a pair as plain values."""
-    paired = told.paired
+    paired = pair.paired
     if paired is None:
-        return {"reason": told.reason, "side": told.side, "lost": told.lost}
+        return {"reason": pair.reason, "side": pair.side, "lost": pair.lost}
     sides = {"baseline": encode_series(paired.baseline), "candidate": encode_series(paired.candidate)}
     return {"mode": paired.mode, "orders": list(paired.orders), "steps_per_round": paired.steps_per_round, **sides}
 

@@ -92,12 +92,12 @@ class BlockResult:
     @cached_property
     def log_ratios(self) -> dict[str, float]:
         """Log ratio of each row that has rounds; NaN if others disturbed too many of them."""
-        return {row: told.ratio.log_ratio for row, told in self.pairs.items() if told.ratio}
+        return {row: pair.ratio.log_ratio for row, pair in self.pairs.items() if pair.ratio}
 
     @property
     def has_lost(self) -> bool:
         """Whether a worker was killed before it had measured its case."""
-        return any(told.lost for by_mode in self.results.values() for told in by_mode.values())
+        return any(pair.lost for by_mode in self.results.values() for pair in by_mode.values())
 
 
 @dataclass(frozen=True, slots=True)
