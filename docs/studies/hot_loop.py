@@ -7,7 +7,8 @@ a process each, and their product is what the suite adds to a hot loop:
     a second process        rounds of the suite's recorder                          /  a bare loop over the step
 
 A repetition starts both processes anew and lets the four kinds alternate in bursts of the same wall time, there and
-back, while all else waits. The ratio of the turns to the bare loop of the other process is shown as well: it would show
+back, while all else waits. Its ratio is the median of those of bursts next to each other, since a shared machine changes
+its speed within seconds. The ratio of the turns to the bare loop of the other process is shown as well: it would show
 a worker that is slow as a whole, and needs many repetitions to say more.
 
 Printed are medians of the ratios of repetitions, with an interval of 95 % by order statistics, and how much slower the
@@ -25,7 +26,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -51,12 +52,12 @@ if TYPE_CHECKING:
 KEPT = Path("reports/studies/hot_loop.jsonl")
 HOT = "--hot"
 """The argument with which this file is the hot loop."""
-BURST_S = 0.2
+BURST_S = 0.1
 """Seconds of counted rounds in one burst."""
 BURST_ROUNDS = 3
-WARM_S = 0.2
+WARM_S = 0.1
 """Seconds in which a loop runs before it counts, in each burst."""
-BURSTS = 4
+BURSTS = 12
 """Of each kind in a repetition; an even number, there and back."""
 KINDS = ("turns", "uninterrupted", "recorder", "bare")
 """The first two in the suite's worker, the others in a process that does nothing else."""
@@ -68,10 +69,11 @@ SHORT = 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A case, and how often it is repeated."""
+    """A case, how often it is repeated, and with how many bursts of each kind."""
 
     case: Case
     repetitions: int = 20
+    bursts: int = BURSTS
 
 
 def case_of(structure: str, **changes: Any) -> Case:
@@ -86,7 +88,7 @@ ROWS = {
     "13 ms": Row(case_of("seed_cnn")),
     "36 ms": Row(case_of("plain_d4w32")),
     "150 ms": Row(case_of("resnet18")),
-    "2 s": Row(case_of("resnet18", batch_size=768), 6),
+    "2 s": Row(case_of("resnet18", batch_size=768), 6, 4),
     "compiled": Row(case_of("seed_cnn", tuning="compile"), 8),
     "distributed": Row(case_of("seed_cnn", execution="distributed")),
     "loader": Row(case_of("seed_cnn", input="loader_w0")),
@@ -208,27 +210,27 @@ def uninterrupted(worker: Worker, steps: int) -> list[float]:
     return after_warm(rounds.step_time, steps)
 
 
-def repetition(case: Case, threads: int) -> dict[str, float]:
-    """Medians of seconds of a step by kind, with both processes new."""
+def repetition(case: Case, threads: int, bursts: int) -> dict[str, list[float]]:
+    """Median seconds of a step in each burst, by kind, with both processes new."""
     taken: dict[str, list[float]] = {f"{kind}_s": [] for kind in (*KINDS, "first")}
     with workers(case, threads) as made:
         loop = HotLoop(case, threads)
         try:
             per_step = median(made[0].measure(seconds=0.0, steps_per_round=1, min_rounds=5).step_time[1:])
             steps = max(1, round(ROUND_S / per_step))
-            for number in range(BURSTS):
+            for number in range(bursts):
                 for kind in KINDS if number % 2 == 0 else reversed(KINDS):  # what drifts one way falls on all
                     if kind == "turns":
                         first, counted = turns(made, steps)
-                        taken["first_s"] += first
+                        taken["first_s"].append(median(first))
                     elif kind == "uninterrupted":
                         counted = uninterrupted(made[0], steps)
                     else:
                         counted = loop.burst(kind, steps)
-                    taken[f"{kind}_s"] += counted
+                    taken[f"{kind}_s"].append(median(counted))
         finally:
             loop.end()
-    return {name: median(values) for name, values in taken.items()}
+    return taken
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -255,7 +257,7 @@ def main() -> None:
             done = [line for line in kept(world) if (line["row"], line["threads"]) == (name, count)]
             if len(done) > number or number >= row.repetitions or refusal(row.case):
                 continue
-            line = {"row": name, "threads": count, **world, **repetition(row.case, count)}
+            line = {"row": name, "threads": count, **world, **repetition(row.case, count, row.bursts)}
             with KEPT.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             print(f"{name}, {count} threads, {number + 1}: {added(line) - 1:+.2%}", flush=True)
@@ -275,19 +277,24 @@ def world_of() -> dict[str, str]:
 def kept(world: dict[str, str]) -> list[dict[str, Any]]:
     """The repetitions of this revision in this interpreter."""
     lines = [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
-    return [line for line in lines if world.items() <= line.items() and f"{KINDS[0]}_s" in line]
+    return [line for line in lines if world.items() <= line.items()]
 
 
-def added(line: dict[str, float]) -> float:
+def ratio(line: Mapping[str, Any], kind: str, to: str) -> float:
+    """The median ratio of two kinds in bursts next to each other."""
+    return median(one / other for one, other in zip(line[f"{kind}_s"], line[f"{to}_s"], strict=True))
+
+
+def added(line: Mapping[str, Any]) -> float:
     """Ratios of the suite to a hot loop: turns, and recorder."""
-    return line["turns_s"] / line["uninterrupted_s"] * line["recorder_s"] / line["bare_s"]
+    return ratio(line, "turns", "uninterrupted") * ratio(line, "recorder", "bare")
 
 
-RATIOS: dict[str, Callable[[dict[str, float]], float]] = {
-    "turns / no pause": lambda line: line["turns_s"] / line["uninterrupted_s"],
-    "recorder / bare": lambda line: line["recorder_s"] / line["bare_s"],
+RATIOS: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "turns / no pause": lambda line: ratio(line, "turns", "uninterrupted"),
+    "recorder / bare": lambda line: ratio(line, "recorder", "bare"),
     "suite / hot loop": added,
-    "other process": lambda line: line["turns_s"] / line["bare_s"],
+    "other process": lambda line: ratio(line, "turns", "bare"),
 }
 """Columns of the table; the third is the product of the first two."""
 
@@ -302,9 +309,9 @@ def table(lines: list[dict[str, Any]]) -> str:
     for name in ROWS:
         for count in sorted({line["threads"] for line in lines if line["row"] == name}):
             mine = [line for line in lines if (line["row"], line["threads"]) == (name, count)]
-            cells = "".join(f"  {with_interval([ratio(line) for line in mine]):<23}" for ratio in RATIOS.values())
-            first = median(line["first_s"] / line["turns_s"] for line in mine)
-            bare_s = median(line["bare_s"] for line in mine)
+            cells = "".join(f"  {with_interval([column(line) for line in mine]):<23}" for column in RATIOS.values())
+            first = median(ratio(line, "first", "turns") for line in mine)
+            bare_s = median(second for line in mine for second in line["bare_s"])
             rows.append(f"{name:<22}{count:>8}{len(mine):>4}{bare_s * 1e3:>9.3f} ms{cells}{first - 1:+.1%}")
     return "\n".join(rows)
 
