@@ -7,9 +7,9 @@ a process each, and their product is what the suite adds to a hot loop:
     a second process        rounds of the suite's recorder                          /  a bare loop over the step
 
 A repetition starts both processes anew and lets the four kinds alternate in bursts of the same wall time, there and
-back, while all else waits. Its ratio is the median of those of bursts next to each other, since a shared machine changes
-its speed within seconds. The ratio of the turns to the bare loop of the other process is shown as well: it would show
-a worker that is slow as a whole, and needs many repetitions to say more.
+back, while all else waits. Its ratio is the median of those of bursts next to each other, since a shared machine
+changes its speed within seconds. The ratio of the turns to the bare loop of the other process is shown as well: it
+would show a worker that is slow as a whole, and needs many repetitions to say more.
 
 Printed are medians of the ratios of repetitions, with an interval of 95 % by order statistics, and how much slower the
 first, discarded round of a turn is. Every repetition is appended to `reports/studies/hot_loop.jsonl`; a study that was
