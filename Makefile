@@ -76,7 +76,7 @@ report: $(READY) ## write the page of every record under reports/ again
 	@for record in $$(find reports -name record.jsonl); do \
 		$(BIN)/stepmark report $$record -o $$(dirname $$record)/report.html || exit; done
 
-overhead: $(READY) ## overhead of a visit, and the suite's step time against loops; continues; ARGS=--short
+overhead: $(READY) ## overhead of a visit, and the suite's step time against loops: hours; continues; ARGS=--short
 	$(if $(findstring --short,$(ARGS)),,$(BIN)/python docs/studies/overhead.py)
 	$(BIN)/python docs/studies/hot_loop.py $(ARGS)
 

@@ -13,8 +13,9 @@ would show a worker that is slow as a whole, and needs many repetitions to say m
 
 Printed are medians of the ratios of repetitions, with an interval of 95 % by order statistics, and how much slower the
 first, discarded round of a turn is. Every repetition is appended to `reports/studies/hot_loop.jsonl`; a study that was
-interrupted goes on where it was, and a further one adds nothing until code or interpreter have changed. `make overhead
-ARGS=--short` has three repetitions of the rows of 1 and 13 ms. `STEPS='1 ms,loader' THREADS=1` chooses.
+interrupted goes on where it was, and a further one adds nothing until code or interpreter have changed. A repetition of
+a small step takes about 45 s on 2 cores, so the whole study takes hours. `make overhead ARGS=--short` has three
+repetitions of the rows of 1 and 13 ms. `STEPS='1 ms,loader' THREADS=1` chooses.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ ROWS = {
     "13 ms": Row(case_of("seed_cnn")),
     "36 ms": Row(case_of("plain_d4w32")),
     "150 ms": Row(case_of("resnet18")),
-    "2 s": Row(case_of("resnet18", batch_size=768), 6, 4),
-    "compiled": Row(case_of("seed_cnn", tuning="compile"), 8),
+    "2 s": Row(case_of("resnet18", batch_size=768), repetitions=6, bursts=4),
+    "compiled": Row(case_of("seed_cnn", tuning="compile"), repetitions=8),
     "distributed": Row(case_of("seed_cnn", execution="distributed")),
     "loader": Row(case_of("seed_cnn", input="loader_w0")),
     "loader of two workers": Row(case_of("seed_cnn", input="loader_w2")),
