@@ -9,15 +9,16 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.priority import PRIORITIES
-from suite.records import SURVEYS, Plan, StepmarkError
+from suite.records import SURVEYS, RunPlan, StepmarkError, WorkerSettings
 
 DEFAULT_PROFILE = "quick"
-DEFAULTS = Plan()
+DEFAULTS: dict[str, Any] = {**asdict(RunPlan()), **asdict(WorkerSettings())}
+"""Default of each field that an option may set."""
 PERCENT_NEIGHBOURS = 4
 """Floats on either side of a percentage that are tried for one that gives the share exactly."""
 
@@ -105,10 +106,10 @@ class Option:
         meaning: its effect, as `--help` shows it.
         default: the text of its default; empty where the default is no fixed text.
         default_note: the default in words, where it depends on machine, profile or chance.
-        kind: the values that it may have, where it is a field of the plan; None otherwise.
+        kind: the values that it may have, where it sets a field of the plan or of the worker settings; else None.
         in_profile: whether a profile may set it.
         aliases: other names that mean the same.
-        plan_field: the field of the plan that it sets, where that has another name.
+        plan_field: the field that it sets, where that has another name.
     """
 
     name: str
@@ -123,7 +124,7 @@ class Option:
 
     @property
     def field(self) -> str:
-        """The field of the plan that it sets."""
+        """The field that it sets, of the plan or of the worker settings."""
         return self.plan_field or self.name.replace("-", "_")
 
     @property
@@ -149,7 +150,7 @@ class Option:
             StepmarkError: `--passes is '0'; allowed: a whole number from 1.`
         """
         if self.kind is None:
-            raise AssertionError(f"--{self.name} is no field of the plan")
+            raise AssertionError(f"--{self.name} sets no field of a plan")
         try:
             return self.kind.read(text)
         except ValueError as error:
@@ -157,8 +158,8 @@ class Option:
 
 
 def planned(name: str, value: str, meaning: str, kind: Kind, *, in_profile: bool = False) -> Option:
-    """An option that sets the plan's field of its name, with that field's default."""
-    default = kind.write(getattr(DEFAULTS, name.replace("-", "_")))
+    """An option that sets the field of its name, with that field's default."""
+    default = kind.write(DEFAULTS[name.replace("-", "_")])
     return Option(name, value, meaning, default, kind=kind, in_profile=in_profile)
 
 
@@ -224,7 +225,7 @@ OPTIONS = (
 )
 """Options of a run: of `stepmark run` and of `pytest cases`."""
 PLAN_OPTIONS = {option.name: option for option in OPTIONS if option.kind}
-"""Options that set a field of the plan, by name."""
+"""Options that set a field of the plan or of the worker settings, by name."""
 LIST_OPTIONS = (PROFILE, PROFILES, SHARD)
 LIMITS = (
     Option("tolerance", "PCT", "slowdown that must be exceeded for a regression", "1%"),
@@ -287,12 +288,13 @@ def refuse_with_resume(given: Iterable[str]) -> None:
         raise StepmarkError(f"{name} cannot be given with --resume, which keeps the first options; leave {name} out.")
 
 
-def command_options(plan: Plan) -> list[str]:
-    """Words of a command line that make this plan on any machine, with any profile."""
+def command_options(plan: RunPlan, workers: WorkerSettings) -> list[str]:
+    """Words of a command line that measure so on any machine, with any profile."""
+    values = {**asdict(plan), **asdict(workers)}
     words: list[str] = []
     for option in PLAN_OPTIONS.values():
-        value = getattr(plan, option.field)
-        is_default = option.default and not option.in_profile and value == getattr(DEFAULTS, option.field)
+        value = values[option.field]
+        is_default = option.default and not option.in_profile and value == DEFAULTS[option.field]
         if option.kind and not is_default:
             words += [f"--{option.name}", option.kind.write(value)]
     return words

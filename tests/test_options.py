@@ -1,7 +1,7 @@
 """A command that is shown makes the run that it is shown for: text and values of all options, both ways."""
 
 import shlex
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ from suite.options import (
     given_options,
 )
 from suite.plugin import pytest_addoption
-from suite.records import SURVEYS, Plan, StepmarkError
+from suite.records import SURVEYS, RunPlan, StepmarkError, WorkerSettings
 from suite.report.provenance import command
 from suite.runner.settings import resolve_options
 from tests.fakes import made_runs
@@ -83,21 +83,22 @@ def test_the_command_to_measure_again_makes_the_same_plan_on_any_machine(profile
         {"profile": "mine", "profiles": str(profiles), **typed}, {"threads": machine[0], "abreast": machine[1]}
     )
     selection = {"profile": first.profile.name, "profiles_file": str(first.profile.file)}
-    line = command(made_runs.run([], plan=first.plan, selection=selection), "a-b-cpu")
+    line = command(made_runs.run([], plan=first.plan, workers=first.workers, selection=selection), "a-b-cpu")
     again = resolve_options(parsed(line), {"threads": 1, "abreast": 1})
-    assert again.plan == first.plan
+    assert (again.plan, again.workers) == (first.plan, first.workers)
     assert again.profile == first.profile
 
 
 def test_every_field_of_a_plan_but_the_shortest_round_has_an_option():
-    assert {option.field for option in PLAN_OPTIONS.values()} == {one.name for one in fields(Plan)} - {"round_seconds"}
+    settable = {one.name for kind in (RunPlan, WorkerSettings) for one in fields(kind)} - {"round_seconds"}
+    assert {option.field for option in PLAN_OPTIONS.values()} == settable
 
 
 def test_a_plan_of_defaults_is_written_without_what_is_the_default_everywhere():
-    words = command_options(Plan())
+    words = command_options(RunPlan(), WorkerSettings())
     assert "--allocator" not in words
     assert words[words.index("--passes") + 1] == "3"
-    assert "--allocator" in command_options(replace(Plan(), allocator="default"))
+    assert "--allocator" in command_options(RunPlan(), WorkerSettings(allocator="default"))
 
 
 @pytest.mark.parametrize("name", list(PLAN_OPTIONS))

@@ -42,7 +42,7 @@ from suite.machine.priority import raise_priority
 from suite.machine.threads import default_threads
 from suite.matrix.refusals import refusal
 from suite.provenance import environment
-from suite.records import Case, Plan
+from suite.records import Case, WorkerSettings
 from suite.registry import load_levels
 from suite.runner.launcher import Launcher
 from suite.runner.visit import WARMUP_CHUNK_S, Worker, turn
@@ -185,7 +185,7 @@ def after_warm(rounds: Sequence[float], steps: int) -> list[float]:
 def workers(case: Case, threads: int) -> Iterator[list[Worker]]:
     """The case's worker and the others, which have all made their steps and warmed up."""
     with ExitStack() as stack:
-        launcher = stack.enter_context(Launcher(Plan(threads=threads, case_timeout=600.0)))
+        launcher = stack.enter_context(Launcher(WorkerSettings(threads=threads, case_timeout=600.0)))
         made: list[Worker] = [launcher.fork(one) for one in (case, *OTHERS)]
         for worker in made:
             worker.measure(seconds=WARMUP_CHUNK_S, steps_per_round=1, min_rounds=3)

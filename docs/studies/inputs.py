@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from statistics import fmean, median
 
 from suite.matrix.refusals import refusal
-from suite.records import Case, Plan
+from suite.records import Case, WorkerSettings
 from suite.registry import INPUTS, load_levels
 from suite.runner.launcher import Launcher
 
@@ -28,7 +28,7 @@ def main(turns: int = 8, batch_size: int = 64) -> None:
     cases = {name: Case("seed_cnn", "sgd_momentum", "cpu", input=name, batch_size=batch_size) for name in INPUTS}
     refused = {name: refusal(case) for name, case in cases.items()}
     rounds: dict[str, dict[str, list[float]]] = {name: {} for name in INPUTS if not refused[name]}
-    with Launcher(Plan(threads=1)) as launcher, ExitStack() as stack:
+    with Launcher(WorkerSettings(threads=1)) as launcher, ExitStack() as stack:
         workers = {name: launcher.fork(cases[name]) for name in rounds}
         for worker in workers.values():
             stack.callback(worker.end)

@@ -26,14 +26,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ways import WAYS, quick_cases, wanted
+from ways import WAYS, Way, measured, quick_cases, wanted
 
 from suite.analysis.intervals import estimates
 from suite.machine.threads import default_threads
-from suite.records import Plan, RunRecord
+from suite.records import RunPlan
 from suite.runner.events import CaseDone
-from suite.runner.launcher import Launcher
-from suite.runner.scheduler import Scheduler
 
 RAW = Path(__file__).parents[2] / "reports" / "studies" / "noise.jsonl"
 
@@ -64,13 +62,9 @@ def test_step(benchmark, case):
 """
 
 
-def ours(plan: Plan) -> Figures:
+def ours(way: Way) -> Figures:
     """Median and half-width by case id of one run of quick."""
-    records: list[RunRecord] = []
-    with Launcher(plan) as launcher:
-        for progress in Scheduler(plan, launcher).run(quick_cases()):
-            if isinstance(progress, CaseDone):
-                records.append(progress.record)
+    records = [event.record for event in measured(way, quick_cases()) if isinstance(event, CaseDone)]
     return {
         case_id: (known.median, math.log(known.high / known.low) / 2) for case_id, known in estimates(records).items()
     }
@@ -81,7 +75,7 @@ def plain() -> Figures:
     with tempfile.TemporaryDirectory() as name:
         test = Path(name, "test_plain.py")
         test.write_text(PLAIN_TEST.format(threads=default_threads()))
-        seconds = f"--benchmark-max-time={Plan().case_seconds}"
+        seconds = f"--benchmark-max-time={RunPlan().case_seconds}"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:stepmark", str(test), seconds]
         subprocess.run([*command, f"--benchmark-json={name}/out.json"], check=True, stdout=subprocess.DEVNULL, cwd=name)
         benchmarks = json.loads(Path(name, "out.json").read_text())["benchmarks"]
@@ -101,7 +95,7 @@ def kept(title: str, number: str, figures: Figures) -> dict[str, float]:
 
 def main() -> None:
     """Two runs each way, and their differences; then how often intervals held."""
-    ways = {title: lambda plan=plan: ours(plan) for title, plan in WAYS.items()} | {"plain pytest-benchmark": plain}
+    ways = {title: lambda way=way: ours(way) for title, way in WAYS.items()} | {"plain pytest-benchmark": plain}
     print("| way | cases | median difference | root mean square | largest |\n| --- | --- | --- | --- | --- |")
     for title, measure in wanted(ways).items():
         for _ in range(PAIRS):

@@ -16,15 +16,15 @@ from itertools import cycle
 from statistics import median
 from time import perf_counter
 
-from ways import quick_cases
+from ways import WAYS, quick_cases
 
 from suite.machine.allocators import environment
 from suite.machine.threads import default_threads
-from suite.records import Case, Plan
+from suite.measuring.instruments import instruments_of
+from suite.records import Case
 from suite.runner.events import VisitDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
-from suite.runner.settings import machine_defaults
 
 FRESH_REPEATS = 3
 ONE_PROCESS = "one-process"
@@ -48,14 +48,14 @@ with TrainingStep(Case(sys.argv[1], "sgd_momentum", "cpu")):
 
 def visits() -> None:
     """The overhead of every visit that the quick profile makes."""
-    plan = Plan(**machine_defaults())
+    plan, workers = WAYS["default"]
     cases = quick_cases()
     overheads: dict[str, list[float]] = {}
-    with Launcher(plan) as launcher:
+    with Launcher(workers) as launcher:
         started = perf_counter()
         launcher.start()
         zygote_s = perf_counter() - started
-        for progress in Scheduler(plan, launcher).run(cases):
+        for progress in Scheduler(plan, launcher, instruments=instruments_of(plan, workers)).run(cases):
             if isinstance(progress, VisitDone) and progress.result.visit is not None:
                 overheads.setdefault(progress.case.structure, []).append(progress.result.visit.overhead_s)
     everything = [value for values in overheads.values() for value in values]

@@ -19,17 +19,15 @@ from statistics import median
 from time import monotonic
 from typing import Any
 
-from ways import WAYS, wanted
+from ways import WAYS, Way, measured, wanted
 
 from suite.analysis.drift import without_drift
 from suite.analysis.estimates import estimate, kept_rounds
 from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.provenance import environment
-from suite.records import Plan, RunRecord
+from suite.records import RunRecord
 from suite.runner.events import CaseDone
-from suite.runner.launcher import Launcher
-from suite.runner.scheduler import Scheduler
 
 RUNS = int(os.environ.get("RUNS", "10"))
 KEPT = Path("reports/studies/twins.jsonl")
@@ -61,19 +59,17 @@ while os.getppid() == parent:
 """A busy loop on one core, which ends with the study however that ends."""
 
 
-def run(plan: Plan, folder: Path) -> dict[str, RunRecord]:
+def run(way: Way, folder: Path) -> dict[str, RunRecord]:
     """One run of the profile, with a busy loop in its second half."""
     cases = cases_of(load_profile("quick", folder / "profiles.toml"))
     records: dict[str, RunRecord] = {}
     loads: list[subprocess.Popen[bytes]] = []
-    launcher = Launcher(plan, plugins=("twin_levels",))
     try:
-        with launcher:
-            for progress in Scheduler(plan, launcher).run(cases):
-                if progress.share_done >= 0.5 and not loads:
-                    loads.append(subprocess.Popen([sys.executable, "-c", LOAD]))
-                if isinstance(progress, CaseDone):
-                    records[progress.case.id] = progress.record
+        for progress in measured(way, cases, plugins=("twin_levels",)):
+            if progress.share_done >= 0.5 and not loads:
+                loads.append(subprocess.Popen([sys.executable, "-c", LOAD]))
+            if isinstance(progress, CaseDone):
+                records[progress.case.id] = progress.record
     finally:
         for load in loads:
             load.kill()
@@ -99,9 +95,9 @@ def main() -> None:
         (folder / "twin_levels.py").write_text(LEVELS)
         (folder / "profiles.toml").write_text(PROFILE)
         for number in range(RUNS):
-            for title, plan in wanted(WAYS).items():
+            for title, (plan, workers) in wanted(WAYS).items():
                 started = monotonic()
-                records = run(replace(plan, order_seed=number), folder)
+                records = run((replace(plan, order_seed=number), workers), folder)
                 raw = {one: difference(records, one) for one in OPTIMIZERS}
                 read = {record.case.id: record for record in without_drift(records.values())}
                 now = {one: difference(read, one) for one in OPTIMIZERS}

@@ -1,25 +1,39 @@
-"""The plans that the studies compare: the suite's default, and a plain one."""
+"""The ways of measuring that the studies compare: the suite's default, a plain one."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from suite.machine.threads import default_threads
 from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.matrix.refusals import refusal
-from suite.records import Case, Plan
-from suite.runner.settings import machine_defaults
+from suite.measuring.instruments import instruments_of
+from suite.records import Case, RunPlan, WorkerSettings
+from suite.runner.events import Event
+from suite.runner.launcher import Launcher
+from suite.runner.scheduler import Scheduler
+from suite.runner.settings import machine_defaults, plan_and_workers
 
-WAYS = {
-    "default": Plan(**machine_defaults()),
-    "one pass, one at a time, default allocator": Plan(
-        passes=1, abreast=1, allocator="default", priority="normal", threads=default_threads()
+Way = tuple[RunPlan, WorkerSettings]
+WAYS: dict[str, Way] = {
+    "default": plan_and_workers(machine_defaults()),
+    "one pass, one at a time, default allocator": (
+        RunPlan(passes=1, abreast=1),
+        WorkerSettings(allocator="default", priority="normal", threads=default_threads()),
     ),
 }
 
 T = TypeVar("T")
+
+
+def measured(way: Way, cases: Sequence[Case], plugins: tuple[str, ...] = ()) -> Iterator[Event]:
+    """The events of one run of the cases."""
+    plan, workers = way
+    with Launcher(workers, plugins) as launcher:
+        yield from Scheduler(plan, launcher, instruments=instruments_of(plan, workers)).run(cases)
 
 
 def wanted(ways: dict[str, T]) -> dict[str, T]:

@@ -11,7 +11,7 @@ from suite.analysis.case_figures import step_times_without_drift
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.threads import default_threads
-from suite.records import Case, Plan
+from suite.records import Case, RunPlan, WorkerSettings
 from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
@@ -39,8 +39,8 @@ def measure_allocator() -> Finding:
 
     Several workers take part, since the allocator's work depends on the history of a heap.
     """
-    plan = Plan(threads=default_threads(), surveys="none")
-    with Launcher(replace(plan, allocator="default")) as usual, Launcher(plan) as steady:
+    settings = WorkerSettings(threads=default_threads())
+    with Launcher(replace(settings, allocator="default")) as usual, Launcher(settings) as steady:
         try:
             step_s, faults = take_turns([launcher.fork(SMALL) for launcher in (usual, steady) for _ in range(WORKERS)])
         except WorkerFailed as failed:
@@ -74,9 +74,9 @@ def take_turns(workers: list[WorkerHandle]) -> tuple[list[float], list[float]]:
 
 def measure_noise_floor() -> Finding:
     """Measure how much cases differ that have another seed and are otherwise equal."""
-    plan = Plan(threads=default_threads(), abreast=IDENTICAL, case_seconds=SECONDS_EACH, surveys="none")
+    plan = RunPlan(abreast=IDENTICAL, case_seconds=SECONDS_EACH, surveys="none")
     cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
-    with Launcher(plan) as launcher:
+    with Launcher(WorkerSettings(threads=default_threads())) as launcher:
         records = [one.record for one in Scheduler(plan, launcher).run(cases) if isinstance(one, CaseDone)]
     medians = [found.median for found in step_times_without_drift(records).values()]
     if len(medians) < 2:

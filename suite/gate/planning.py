@@ -25,7 +25,7 @@ from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
 from suite.options import ARM_PARTS, GATE_OPTIONS, default_texts
 from suite.provenance import environment
-from suite.records import LEARN, Case, NotComparableError, Plan, StepmarkError
+from suite.records import LEARN, Case, NotComparableError, StepmarkError, WorkerSettings
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
 from suite.records.timestamps import for_file_name, now
@@ -49,7 +49,7 @@ class GateOptions:
     Attributes:
         expression: of case ids, as pytest's `-k` takes it.
         budget_s: seconds that it may take.
-        plan: typed values of a run's plan.
+        workers: settings of both sides' workers.
     """
 
     baseline: ArmSpec
@@ -60,7 +60,7 @@ class GateOptions:
     memory_tolerance: float
     metrics: tuple[str, ...]
     budget_s: float
-    plan: dict[str, Any]
+    workers: WorkerSettings
     seed: int
 
 
@@ -74,8 +74,8 @@ def options_of(options: Mapping[str, str | None]) -> GateOptions:
     for name in ("baseline", "candidate"):
         if name not in given:
             raise StepmarkError(f"--{name} is missing; allowed: {ARM_PARTS}.")
-    plan = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
-    seed = plan.pop("order_seed", None)
+    typed = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
+    seed = typed.pop("order_seed", None)
     return GateOptions(
         baseline=arms.parse(given["baseline"]),
         candidate=arms.parse(given["candidate"]),
@@ -85,7 +85,7 @@ def options_of(options: Mapping[str, str | None]) -> GateOptions:
         memory_tolerance=share("memory-tolerance", given["memory-tolerance"]),
         metrics=metrics_of(given["metric"]),
         budget_s=seconds_of(given["budget"]),
-        plan=plan,
+        workers=WorkerSettings(**typed),
         seed=random.randint(0, MAX_ORDER_SEED) if seed is None else seed,  # noqa: S311 - an order
     )
 
@@ -126,9 +126,8 @@ def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateReco
     choice = choice_of(wanted.profile)
     selects = selector(wanted.expression)
     sides = made_ready(wanted.baseline, wanted.candidate, wanted.profile)
-    plan = Plan(**wanted.plan, order_seed=wanted.seed)
-    setting = GateSetup(sides, plan, wanted.profile.plugins)
-    rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides, plan.threads)
+    setting = GateSetup(sides, wanted.workers, wanted.profile.plugins)
+    rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides, wanted.workers.threads)
     if not rows and not left_out:
         raise StepmarkError(f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}.")
     identical = not rows and all(reason == SAME for reason in left_out.values())
@@ -136,7 +135,7 @@ def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateReco
         reason = next(reason for reason in left_out.values() if reason != SAME)
         raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")
     refuse_too_many(rows, wanted)
-    facts, torches = tried(setting)
+    facts, torches = tried(setting, wanted.seed)
     planned = GatePlan(
         started_at=now(),
         arms=arms.arms_now(sides, torches, setting.plugins),
@@ -147,7 +146,7 @@ def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateReco
         memory_tolerance=wanted.memory_tolerance,
         metrics=wanted.metrics,
         budget_s=wanted.budget_s,
-        plan=plan,
+        workers=wanted.workers,
         seed=wanted.seed,
         selection=selection_of(wanted.profile),
         environment=facts,
@@ -213,7 +212,7 @@ def made_ready(baseline: ArmSpec, candidate: ArmSpec, profile: Profile) -> tuple
     return arms.make_both_ready(baseline, candidate, here, folder)
 
 
-def tried(setting: GateSetup) -> tuple[dict[str, Any], tuple[str, str]]:
+def tried(setting: GateSetup, seed: int) -> tuple[dict[str, Any], tuple[str, str]]:
     """Start a process of each side: facts of the environment, both torch versions.
 
     Raises:
@@ -226,7 +225,9 @@ def tried(setting: GateSetup) -> tuple[dict[str, Any], tuple[str, str]]:
         start(launchers, 0)
         torches = (str(launchers[0].torch["version"]), str(launchers[1].torch["version"]))
         first = launchers[0]
-        facts = environment.facts(setting.plan, first.torch, first.priority, first.allocator, setting.plugins)
+        facts = environment.facts(
+            setting.workers, seed, first.torch, first.priority, first.allocator, setting.plugins
+        )
         return facts, torches
 
 
@@ -266,10 +267,10 @@ def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     choice_of(profile)  # registers the levels of its plug-ins
     baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)
-    setting = GateSetup(sides, planned.plan, profile.plugins)
+    setting = GateSetup(sides, planned.workers, profile.plugins)
     before = tuple(str(planned.arms[who].get("torch")) for who in SIDES)
     refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
-    facts, torches = tried(setting)
+    facts, torches = tried(setting, planned.seed)
     found = differences(planned.environment, facts, (*TO_RESUME, *CODE), ignore=NOT_CODE)
     refuse_others(folder, found + arms.changed(planned.arms, arms.arms_now(sides, torches, setting.plugins)))
     return setting

@@ -21,7 +21,7 @@ from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
 from suite.machine.threads import cores_of, granted_cores
 from suite.provenance import code_identity, environment_variables
-from suite.records import Plan
+from suite.records import WorkerSettings
 
 PROJECT = Path(suite.__file__).resolve().parent.parent
 PACKAGES = ("torch", "torchvision", "numpy", "pytest", "pytest-benchmark", "psutil", "nvidia-ml-py")
@@ -32,7 +32,8 @@ CONTAINER_MARKS = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
 
 
 def facts(
-    plan: Plan,
+    workers: WorkerSettings,
+    order_seed: int,
     torch: dict[str, Any],
     priority: dict[str, int | None],
     allocator: str | None = None,
@@ -41,7 +42,8 @@ def facts(
     """Everything that a reader needs to judge a number or to measure it again.
 
     Args:
-        plan: for threads, allocator and priority.
+        workers: their settings.
+        order_seed: of the run or the gate.
         torch: facts of the zygote about its torch.
         priority: the nice values that the zygote was given.
         allocator: which it has in effect (`suite.machine.allocators.in_effect`); None where it did not say.
@@ -54,14 +56,14 @@ def facts(
         "commit": commit(),
         "plugins": code_identity.of_plugins(plugins),
         "threads": {
-            "torch": plan.threads,
+            "torch": workers.threads,
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
-        "allocator": {"name": plan.allocator, "effective": allocator, **ALLOCATORS[plan.allocator]},
+        "allocator": {"name": workers.allocator, "effective": allocator, **ALLOCATORS[workers.allocator]},
         "variables": environment_variables.moving_steps(allocators.environment("default")),
         "torchrun": ranks(),
-        "priority": {"wanted": plan.priority, **priority},
-        "seed": plan.order_seed,
+        "priority": {"wanted": workers.priority, **priority},
+        "seed": order_seed,
         "load_before": load(),
         "not_read": dict(NOTES),
     }

@@ -28,12 +28,13 @@ from suite.records.values import (
     Header,
     Measurement,
     Outcome,
-    Plan,
     Run,
+    RunPlan,
     RunRecord,
     Stop,
     Visit,
     VisitResult,
+    WorkerSettings,
 )
 
 __all__ = [
@@ -58,13 +59,14 @@ __all__ = [
     "Metric",
     "NotComparableError",
     "Outcome",
-    "Plan",
     "Rounds",
     "Run",
+    "RunPlan",
     "RunRecord",
     "Series",
     "StepmarkError",
     "Stop",
     "Visit",
     "VisitResult",
+    "WorkerSettings",
 ]

@@ -20,13 +20,42 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from suite.records import Case, Footer, Header, Measurement, Metric, Rounds, RunRecord, Series, Visit, VisitResult
-from suite.records.decoding import convert
+from suite.records import (
+    Case,
+    Footer,
+    Header,
+    Measurement,
+    Metric,
+    Rounds,
+    RunPlan,
+    RunRecord,
+    Series,
+    Visit,
+    VisitResult,
+    WorkerSettings,
+)
+from suite.records.decoding import WrongValue, convert
 from suite.records.invariants import check_header, check_measurement, check_record
+from suite.records.values import WORKER_FIELDS
 
 SCHEMA = 5
 BEFORE_KEYS = {"priority": "normal", "surveys": "none"}
 """Keys that the plan of an older schema does not have, with what such a run did."""
+PLAN_KEYS = (
+    "passes",
+    "target_precision",
+    "case_seconds",
+    "warmup_seconds",
+    "round_seconds",
+    "case_timeout",
+    "abreast",
+    "order_seed",
+    "threads",
+    "allocator",
+    "priority",
+    "surveys",
+)
+"""Keys of the object in which files have a plan and its worker settings, in their order."""
 
 Line = dict[str, Any]
 
@@ -139,17 +168,43 @@ def part(line: Line, needed: tuple[str, ...], later: tuple[str, ...] = ()) -> Li
     return {key: line[key] for key in needed} | {key: line[key] for key in later if key in line}
 
 
+def encode_plan(plan: RunPlan, workers: WorkerSettings) -> Line:
+    """A plan and its worker settings as one object, which all files have."""
+    values = {**asdict(plan), **asdict(workers)}
+    return {**{key: values[key] for key in PLAN_KEYS}, **values}
+
+
+def decode_plan(line: Line, where: str) -> tuple[RunPlan, WorkerSettings]:
+    """The plan and the worker settings from the line of a header.
+
+    Raises:
+        WrongValue: a value is not of its kind, or there is no plan.
+    """
+    if "workers" in line:
+        raise WrongValue(f"{where} has a key 'workers', which this version of stepmark does not know.")
+    if "plan" not in line:
+        raise WrongValue(f"{where} has no plan.")
+    found, where = line["plan"], f"the plan of {where}"
+    if not isinstance(found, dict):
+        return convert(RunPlan, found, where), WorkerSettings()  # raises: it is no object
+    of_workers = {key: value for key, value in found.items() if key in WORKER_FIELDS}
+    of_run = {key: value for key, value in found.items() if key not in WORKER_FIELDS}
+    return convert(RunPlan, of_run, where), convert(WorkerSettings, of_workers, where)
+
+
 def encode_header(header: Header) -> Line:
     """The header as the first line of the record."""
-    return {"kind": "header", "schema": SCHEMA, **asdict(header)}
+    facts = {key: value for key, value in asdict(header).items() if key != "workers"}
+    return {"kind": "header", "schema": SCHEMA, **facts, "plan": encode_plan(header.plan, header.workers)}
 
 
 def decode_header(line: Line) -> Header:
     """The header from its line; raises `WrongValue` where it is none."""
+    if isinstance(line.get("plan"), dict):
+        line = {**line, "plan": {**BEFORE_KEYS, **line["plan"]}}
+    plan, workers = decode_plan(line, "the header")
     facts = {key: value for key, value in line.items() if key not in ("kind", "schema")}
-    if isinstance(facts.get("plan"), dict):
-        facts["plan"] = {**BEFORE_KEYS, **facts["plan"]}
-    header = convert(Header, facts, "the header")
+    header = replace(convert(Header, {**facts, "plan": {}, "workers": {}}, "the header"), plan=plan, workers=workers)
     check_header(header)
     return header
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.records import MODES, Case, Header, Measurement, Plan, RunRecord, Series
+from suite.records import MODES, Case, Header, Measurement, RunPlan, RunRecord, Series, WorkerSettings
 from suite.records.decoding import WrongValue
 from suite.records.rounds import STEP_TIME
 from suite.units import SCALES
@@ -25,6 +25,7 @@ def check_header(header: Header) -> None:
         WrongValue: `passes of the plan is 0; allowed: a whole number from 1.`
     """
     check_plan(header.plan)
+    check_workers(header.workers)
     for group in ("machine", "software", "container", "commit", "allocator", "priority"):
         found = header.environment.get(group, {})
         if not (isinstance(found, dict) or (found is None and group in MAY_BE_UNKNOWN)):
@@ -54,13 +55,20 @@ def check_selection(selection: dict[str, Any]) -> None:
         raise WrongValue(f"profile of the selection is {selection['profile']!r}; allowed: a profile's name.")
 
 
-def check_plan(plan: Plan) -> None:
+def check_plan(plan: RunPlan) -> None:
     """Refuse counts and times that no run can have; raises as `check_header` does."""
     check_finite(plan, "the plan")
-    for name in ("passes", "abreast", "threads"):
+    for name in ("passes", "abreast"):
         check_at_least(getattr(plan, name), 1, f"{name} of the plan")
-    for name in ("target_precision", "case_seconds", "warmup_seconds", "round_seconds", "case_timeout"):
+    for name in ("target_precision", "case_seconds", "warmup_seconds", "round_seconds"):
         check_at_least(getattr(plan, name), 0, f"{name} of the plan")
+
+
+def check_workers(workers: WorkerSettings) -> None:
+    """Refuse threads and a timeout that no worker can have; raises as `check_header` does."""
+    check_finite(workers, "the plan")
+    check_at_least(workers.threads, 1, "threads of the plan")
+    check_at_least(workers.case_timeout, 0, "case_timeout of the plan")
 
 
 def check_case(case: Case, where: str) -> None:

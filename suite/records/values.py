@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, Literal
@@ -69,7 +69,28 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class WorkerSettings:
+    """Settings of each worker process of a run or a gate.
+
+    Attributes:
+        threads: threads of torch within an operation (`torch.set_num_threads`).
+        allocator: `steady` or `default`; see `suite.machine.allocators.ALLOCATORS`.
+        priority: `high` or `normal`; see `suite.machine.priority`.
+        case_timeout: seconds after which a worker that has not answered is ended and its case failed.
+    """
+
+    threads: int = 1
+    allocator: str = "steady"
+    priority: str = "high"
+    case_timeout: float = 120.0
+
+
+WORKER_FIELDS = frozenset(one.name for one in fields(WorkerSettings))
+"""Names by which a file or an option sets a worker, not the plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
     """How a run measures each of its cases.
 
     Attributes:
@@ -79,13 +100,9 @@ class Plan:
         case_seconds: time allowed for the counted rounds of one case, all passes together.
         warmup_seconds: time after which a visit stops to wait for steadiness and counts its rounds.
         round_seconds: shortest round; steps that take less are repeated within a round until it is filled.
-        case_timeout: seconds after which a worker that has not answered is ended and its case failed.
         abreast: cases whose workers live at the same time and take turns, so that a slow minute of the machine slows
             all of them; 1 measures each to its end before the next. Every worker holds its network in memory.
         order_seed: seeds the order of the cases in each pass.
-        threads: threads of torch within an operation (`torch.set_num_threads`).
-        allocator: `steady` or `default`; see `suite.machine.allocators.ALLOCATORS`.
-        priority: `high` or `normal`; see `suite.machine.priority`.
         surveys: `all` or `none`; see `suite.measuring.instruments`.
     """
 
@@ -94,12 +111,8 @@ class Plan:
     case_seconds: float = 4.0
     warmup_seconds: float = 1.0
     round_seconds: float = 0.01
-    case_timeout: float = 120.0
     abreast: int = 8
     order_seed: int = 0
-    threads: int = 1
-    allocator: str = "steady"
-    priority: str = "high"
     surveys: str = "all"
 
 
@@ -230,6 +243,7 @@ class Header:
     """The first line of a record: what was planned, how, and where.
 
     Attributes:
+        workers: settings of its worker processes.
         planned: ids of the cases that the run set out to measure, in the order of the matrix.
         selection: what a second run needs to find the same cases: profile, profiles file, plug-ins.
         environment: facts about host, software, container and commit, as nested plain values.
@@ -237,7 +251,8 @@ class Header:
 
     run_id: str
     started_at: str
-    plan: Plan
+    plan: RunPlan
+    workers: WorkerSettings
     planned: tuple[str, ...]
     selection: dict[str, Any]
     environment: dict[str, Any]

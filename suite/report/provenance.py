@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from suite import units
 from suite.options import command_options
 from suite.records import DEFAULT_MODE, TESTS, Run
+from suite.records.codec import encode_plan
 
 SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio"}
 """Ends of keys that name a base unit."""
@@ -33,13 +34,13 @@ class Entry:
 
 def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
     """The shell command that measures a case of a mode again as this run did."""
-    plan, selection = run.header.plan, run.header.selection
+    header, selection = run.header, run.header.selection
     words = ["pytest", f"{TESTS[mode]}[{case_id}]"]
     if selection.get("profile"):
         words += ["--profile", str(selection["profile"])]
     if selection.get("profiles_file"):
         words += ["--profiles", str(selection["profiles_file"])]
-    return shlex.join([*words, *command_options(plan)])
+    return shlex.join([*words, *command_options(header.plan, header.workers)])
 
 
 def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
@@ -48,7 +49,7 @@ def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
     finished = footer.finished_at if footer else "not finished"
     times = [Entry("run", header.run_id), Entry("started", header.started_at), Entry("finished", finished)]
     record = [Entry("record", record_path)] if record_path else []
-    plan = tuple(plan_entry(key, value) for key, value in asdict(header.plan).items())
+    plan = tuple(plan_entry(key, value) for key, value in encode_plan(header.plan, header.workers).items())
     resumed = tuple(entry(str(number), one) for number, one in enumerate(footer.resumed, 1)) if footer else ()
     return (
         *times,

@@ -21,7 +21,7 @@ from suite.machine import temp_dirs, threads
 from suite.machine.allocators import environment
 from suite.machine.user_account import missing_variables
 from suite.protocol import VERSION, Closed, Ended, Forked, Link, Ready
-from suite.records import Case, NotComparableError, Plan, Series, StepmarkError
+from suite.records import Case, NotComparableError, Series, StepmarkError, WorkerSettings
 from suite.records.decoding import WrongValue, convert_known
 from suite.runner.code_origin import HERE, Origin
 from suite.runner.import_watch import Watch
@@ -38,16 +38,16 @@ class Launcher:
     """Forks workers from a zygote, which is started on demand.
 
     Args:
-        plan: for the threads, allocator and priority of workers, and the time that one answer may take.
+        settings: of its workers.
         plugins: modules that add levels, imported in the zygote before anything is looked up.
         origin: whose code it is.
     """
 
-    def __init__(self, plan: Plan, plugins: tuple[str, ...] = (), origin: Origin = HERE) -> None:
+    def __init__(self, settings: WorkerSettings, plugins: tuple[str, ...] = (), origin: Origin = HERE) -> None:
         self.torch: dict[str, Any] = {}
         self.priority: dict[str, int | None] = {}
         self.allocator: str | None = None
-        self._plan = plan
+        self._settings = settings
         self._plugins = plugins
         self._origin = origin
         self._stderr: IO[bytes] | None = None
@@ -83,7 +83,7 @@ class Launcher:
         """Start the zygote if none runs, without waiting for it.
 
         Raises:
-            StepmarkError: the interpreter does not start, or OpenMP may not start the threads of the plan.
+            StepmarkError: the interpreter does not start, or OpenMP may not start the threads of a worker.
         """
         if self._process is not None and self._process.poll() is None:
             return
@@ -91,21 +91,21 @@ class Launcher:
         temp_dirs.remove_ownerless()
         ours, theirs = socket.socketpair()
         origin = self._origin
-        variables = {**environment(self._plan.allocator), **missing_variables(), **origin.variables}
-        if why := threads.refusal(self._plan.threads, variables):
+        variables = {**environment(self._settings.allocator), **missing_variables(), **origin.variables}
+        if why := threads.refusal(self._settings.threads, variables):
             raise StepmarkError(f"{why}.")
-        settings = json.dumps(
+        arguments = json.dumps(
             {
                 "path": [os.fspath(one) for one in origin.path or sys.path if isinstance(one, str | os.PathLike)],
                 "plugins": self._plugins,
-                "priority": self._plan.priority,
+                "priority": self._settings.priority,
             }
         )
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed once the zygote is ready, or has ended
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [*self._program(), str(theirs.fileno()), settings],
+                    [*self._program(), str(theirs.fileno()), arguments],
                     env=variables,
                     pass_fds=[theirs.fileno(), *self._watch.open_files],
                     stdin=subprocess.DEVNULL,
@@ -185,7 +185,7 @@ class Launcher:
             WorkerLost: the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads})
+        return self._fork({"case": dataclasses.asdict(case), "threads": self._settings.threads})
 
     def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
         """The series of an instrument for `case`, measured in a fresh worker.
@@ -208,7 +208,7 @@ class Launcher:
             WorkerLost: the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        return self._fork({"case": dataclasses.asdict(case), "threads": self._plan.threads, "survey": name})
+        return self._fork({"case": dataclasses.asdict(case), "threads": self._settings.threads, "survey": name})
 
     def start_rank_worker(self, number: int) -> WorkerHandle:
         """Fork a worker that waits for a visit, and then follows rank 0's worker.
@@ -220,7 +220,7 @@ class Launcher:
             StepmarkError: no zygote starts.
         """
         return self._fork(
-            {"follow": number, "threads": self._plan.threads, "limit_s": math.ceil(self._plan.case_timeout)}
+            {"follow": number, "threads": self._settings.threads, "limit_s": math.ceil(self._settings.case_timeout)}
         )
 
     def _fork(self, order: dict[str, Any]) -> WorkerHandle:
@@ -238,7 +238,7 @@ class Launcher:
                 temp_dirs.remove(folder)
                 raise
         self._used = True
-        worker = WorkerHandle(self, pid, Link(ours), stderr, folder, self._plan.case_timeout)
+        worker = WorkerHandle(self, pid, Link(ours), stderr, folder, self._settings.case_timeout)
         self._workers.append(worker)
         return worker
 

@@ -37,7 +37,7 @@ def follow(arguments: Sequence[str], world: World) -> None:
     add_options(parser.add_argument, OPTIONS)
     given = given_options(parser.parse_known_args(arguments)[0], OPTIONS)
     settings = resolve_options(given, machine_defaults())
-    with Launcher(settings.plan, settings.profile.plugins) as launcher:
+    with Launcher(settings.workers, settings.profile.plugins) as launcher:
         attend_all(launcher, world)
 
 

@@ -14,15 +14,14 @@ for each pass:
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from time import monotonic
 
 from suite.machine import interference
 from suite.machine.interference import CounterSnapshot
-from suite.measuring.instruments import instruments_of
-from suite.records import LEARN, Case, Measurement, Plan, Rounds, RunRecord, Series, VisitResult
+from suite.records import LEARN, Case, Measurement, RunPlan, Rounds, RunRecord, Series, VisitResult
 from suite.runner.events import CaseDone, Event, Started, VisitDone
 from suite.runner.learning_visit import LearningVisit
 from suite.runner.visit import VisitRunner, Workers
@@ -37,17 +36,20 @@ class Scheduler:
         workers: where workers come from; a fake one in tests.
         visited: visits of an interrupted run by case id, which are not repeated.
         look: reads the machine's counters.
+        instruments: names of those that measure each case after it is timed.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: RunPlan,
         workers: Workers,
         visited: Mapping[str, list[VisitResult]] | None = None,
         look: Callable[[], CounterSnapshot | None] = interference.read_counters,
+        instruments: Sequence[str] = (),
     ) -> None:
         self._plan = plan
         self._look = look
+        self._instruments = instruments
         self._workers = workers
         self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
         self._origin_s = monotonic()
@@ -91,7 +93,7 @@ class Scheduler:
 
     def _owed(self, case: Case) -> int:
         """Work that a case still needs, in visits; its instruments count as one."""
-        return len(self.missing(case)) + bool(instruments_of(self._plan))
+        return len(self.missing(case)) + bool(self._instruments)
 
     def missing(self, case: Case) -> list[int]:
         """Passes that still owe a visit to `case`; none after a failure."""
@@ -107,12 +109,11 @@ class Scheduler:
     def _with_instruments(self, record: RunRecord) -> RunRecord:
         """The record with the series of the instruments. A failure is a warning."""
         measurement = record.measurement
-        names = instruments_of(self._plan)
-        if not names or record.outcome != "measured" or measurement is None:
+        if not self._instruments or record.outcome != "measured" or measurement is None:
             return record
         found: list[Series] = []
         warnings: list[str] = []
-        for name in names:
+        for name in self._instruments:
             try:
                 found += self._run_instrument(record.case, name)
             except WorkerFailed as failed:

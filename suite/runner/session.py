@@ -14,6 +14,7 @@ from suite.machine.readings import NOTES
 from suite.matrix.cases import choice_of
 from suite.matrix.profiles import CASES_FOLDER
 from suite.matrix.refusals import refusal
+from suite.measuring.instruments import instruments_of
 from suite.provenance import environment
 from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
 from suite.records.atomic_files import fresh_folder
@@ -43,16 +44,13 @@ class RunSession:
     def __init__(self, settings: Settings, cases: Iterable[Case], root: Path) -> None:
         self.cases = {case.id: case for case in cases}
         self.outcomes: dict[str, RunRecord] = {}
-        self._plan = settings.plan
-        self._launcher = Launcher(self._plan, settings.profile.plugins)
+        self._launcher = Launcher(settings.workers, settings.profile.plugins)
         if not settings.resume:
             check_free(settings.folder or root)
         reopened = self._reopened(settings) if settings.resume else None
         try:
             self._launcher.start()
-            launcher, plugins = self._launcher, settings.profile.plugins
-            facts = environment.facts(self._plan, launcher.torch, launcher.priority, launcher.allocator, plugins)
-            self.environment = facts
+            facts = self.environment = self._facts(settings)
             self._writer = reopened or self._begin(settings, facts, root)
             if settings.resume:
                 self._resume(settings.resume, facts)
@@ -62,7 +60,8 @@ class RunSession:
                 reopened.close()
             raise
         visited = read_visits(self.folder) if settings.resume else None
-        self._scheduler = Scheduler(self._plan, self._launcher, visited)
+        names = instruments_of(settings.plan, settings.workers)
+        self._scheduler = Scheduler(settings.plan, self._launcher, visited, instruments=names)
 
     @property
     def folder(self) -> Path:
@@ -74,10 +73,23 @@ class RunSession:
         """A warning about the folder; empty without one."""
         return self._writer.note
 
+    def _facts(self, settings: Settings) -> dict[str, Any]:
+        launcher, plugins = self._launcher, settings.profile.plugins
+        return environment.facts(
+            settings.workers,
+            settings.plan.order_seed,
+            launcher.torch,
+            launcher.priority,
+            launcher.allocator,
+            plugins,
+        )
+
     def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
         started = now()
         run_id = f"{for_file_name(started)}-{settings.profile.name}"
-        header = Header(run_id, started, self._plan, tuple(self.cases), selection_of(settings), facts)
+        header = Header(
+            run_id, started, settings.plan, settings.workers, tuple(self.cases), selection_of(settings), facts
+        )
         if settings.folder is not None:
             return RunWriter.create(settings.folder, header)
         with fresh_folder(root / run_id) as folder:

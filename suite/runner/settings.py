@@ -14,8 +14,9 @@ from suite.machine.threads import default_threads
 from suite.matrix.profiles import Profile, load_profile
 from suite.options import DEFAULT_PROFILE, PLAN_OPTIONS, refuse_with_resume
 from suite.provenance.environment import available_bytes
-from suite.records import Plan, Run, StepmarkError
+from suite.records import Run, RunPlan, StepmarkError, WorkerSettings
 from suite.records.store import read_run
+from suite.records.values import WORKER_FIELDS
 
 MAX_ORDER_SEED = 2**32 - 1
 WORKER_BYTES = 3 * 2**28
@@ -34,7 +35,8 @@ class Settings:
     """
 
     profile: Profile
-    plan: Plan
+    plan: RunPlan
+    workers: WorkerSettings
     shard: str | None
     folder: Path | None
     resume: Run | None = None
@@ -56,13 +58,20 @@ def resolve_options(options: Mapping[str, str | None], machine: Mapping[str, int
     profile = load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles"))
     typed = {option.field: option.parse(given[name]) for name, option in PLAN_OPTIONS.items() if name in given}
     defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
-    plan = Plan(**{**defaults, **profile.plan, **typed})
+    plan, workers = plan_and_workers({**defaults, **profile.plan, **typed})
     folder = Path(given["record"]) if "record" in given else None
-    return Settings(profile, plan, given.get("shard"), folder)
+    return Settings(profile, plan, workers, given.get("shard"), folder)
+
+
+def plan_and_workers(values: Mapping[str, Any]) -> tuple[RunPlan, WorkerSettings]:
+    """The plan and the worker settings that values by field make; others are defaults."""
+    of_workers = {name: value for name, value in values.items() if name in WORKER_FIELDS}
+    of_run = {name: value for name, value in values.items() if name not in WORKER_FIELDS}
+    return RunPlan(**of_run), WorkerSettings(**of_workers)
 
 
 def machine_defaults() -> dict[str, int]:
-    """Fields of a plan whose default depends on this machine: `threads` and `abreast`."""
+    """Fields whose default depends on this machine: `threads` and `abreast`."""
     return {"threads": default_threads(), "abreast": workers_in_memory()}
 
 
@@ -73,7 +82,7 @@ def workers_in_memory() -> int:
     """
     limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
     known_bytes = [limit for limit in limits if limit is not None]
-    return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else Plan().abreast
+    return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else RunPlan().abreast
 
 
 def resolve_resumed(given: Mapping[str, str]) -> Settings:
@@ -90,4 +99,4 @@ def resolve_resumed(given: Mapping[str, str]) -> Settings:
         raise StepmarkError(f"{folder} cannot be resumed, since its header names no profile; start a new run.")
     profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
     profile = load_profile(selection["profile"], profiles_file)
-    return Settings(profile, run.header.plan, selection.get("shard"), folder, run)
+    return Settings(profile, run.header.plan, run.header.workers, selection.get("shard"), folder, run)

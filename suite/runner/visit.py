@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from suite.analysis.estimates import estimate, is_steady, kept_of_turns
-from suite.records import Case, Plan, Rounds, Series, Stop, Visit, VisitResult
+from suite.records import Case, RunPlan, Rounds, Series, Stop, Visit, VisitResult
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
 FIRST_ROUNDS = 3
@@ -73,7 +73,7 @@ class VisitRunner:
         started_s: seconds from the start of the run.
     """
 
-    def __init__(self, case: Case, index: int, plan: Plan, workers: Workers, started_s: float) -> None:
+    def __init__(self, case: Case, index: int, plan: RunPlan, workers: Workers, started_s: float) -> None:
         self.case = case
         self.index = index
         self.result: VisitResult | None = None

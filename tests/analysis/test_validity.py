@@ -16,7 +16,7 @@ from suite.analysis.validity import FEWEST_TURNS, issues, label, summary, turns_
 from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Interference, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
-from suite.records import Case, Measurement, Metric, Plan, Series, Visit
+from suite.records import Case, Measurement, Metric, RunPlan, Series, Visit, WorkerSettings
 from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
@@ -217,9 +217,9 @@ def test_any_record_has_a_verdict(values, cores, share):
 @pytest.mark.slow
 def test_threads_that_are_bound_to_one_core_are_named(monkeypatch):
     monkeypatch.syspath_prepend(str(FAKES))
-    plan = Plan(threads=2, passes=1, case_seconds=0.3, warmup_seconds=0.1, surveys="none")
+    plan = RunPlan(passes=1, case_seconds=0.3, warmup_seconds=0.1, surveys="none")
     cases = [Case(name, "sgd", "cpu", batch_size=4, image_size=8) for name in ("crowded", "tiny")]
-    with Launcher(plan, ("my_levels",)) as launcher:  # telemetry rests: other tests may load the machine
+    with Launcher(WorkerSettings(threads=2), ("my_levels",)) as launcher:  # telemetry rests: other tests may load the machine
         progress = list(Scheduler(plan, launcher, look=lambda: None).run(cases))
     found = {one.record.case.structure: kinds(one.record.measurement) for one in progress if isinstance(one, CaseDone)}
     assert "threads share a core" in found["crowded"]

@@ -19,7 +19,19 @@ from suite.analysis.estimates import estimate, kept_rounds, throughput
 from suite.analysis.intervals import estimates
 from suite.contracts.probes import STEP_TIME
 from suite.exports.formats import FORMATS, export
-from suite.records import Case, Header, Measurement, Metric, Plan, Run, RunRecord, Series, StepmarkError, Visit
+from suite.records import (
+    Case,
+    Header,
+    Measurement,
+    Metric,
+    Run,
+    RunPlan,
+    RunRecord,
+    Series,
+    StepmarkError,
+    Visit,
+    WorkerSettings,
+)
 from suite.records.store import read_run
 from tests.conftest import PROJECT, TESTS
 from tests.fakes.machines import Setting
@@ -27,7 +39,7 @@ from tests.fakes.machines import measured as simulated
 
 GOLDEN = TESTS / "golden" / "record_schema_1"
 CASE = Case("seed_cnn", "adam", "cpu", batch_size=10)
-HEADER = Header("run", "2026-01-02T03:04:05+00:00", Plan(), (), {}, {})
+HEADER = Header("run", "2026-01-02T03:04:05+00:00", RunPlan(), WorkerSettings(), (), {}, {})
 COMMAND = Path(sys.executable).with_name("pytest-benchmark")
 
 

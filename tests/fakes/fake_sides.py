@@ -10,7 +10,7 @@ from suite.contracts.probes import STEP_TIME
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.record.store import GatePlan
 from suite.gate.record.values import COMPARING, CasePair, Kind
-from suite.records import Case, Metric, Plan, Rounds, Series
+from suite.records import Case, Metric, Rounds, Series, WorkerSettings
 from suite.registry import load_levels
 from suite.runner.worker_handle import BarrierEnd, WorkerFailed, WorkerLost
 
@@ -62,7 +62,7 @@ class FakeSides:
     memory: dict[tuple[int, str], float] = field(default_factory=dict)
     reads: dict[tuple[int, str], int | None] = field(default_factory=dict)
     before_block: Callable[[int], None] = lambda _: None
-    plan: Plan = field(default_factory=lambda: Plan(threads=1))
+    workers: WorkerSettings = field(default_factory=WorkerSettings)
     blocks: int = -1
     events: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -191,7 +191,7 @@ def planned(**changes: Any) -> GatePlan:
         memory_tolerance=0.02,
         metrics=("step_time", "peak_memory", "allocations", "host_reads"),
         budget_s=3600.0,
-        plan=Plan(threads=1),
+        workers=WorkerSettings(),
         seed=7,
         selection={"profile": "made", "profiles_file": "profiles.toml"},
         environment={"machine": {"processor": "made", "cores_usable": 2}},

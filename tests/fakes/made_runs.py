@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from suite.records import Case, Footer, Header, Measurement, Metric, Plan, Run, RunRecord, Series, Visit
+from suite.records import (
+    Case,
+    Footer,
+    Header,
+    Measurement,
+    Metric,
+    Run,
+    RunPlan,
+    RunRecord,
+    Series,
+    Visit,
+    WorkerSettings,
+)
 
 METRICS = {
     "step_time": Metric("step_time", "s", "lower", "Wall time of one training step."),
@@ -87,7 +99,8 @@ def run(records: Sequence[RunRecord], *, missing: Sequence[str] = (), complete: 
     fields: dict[str, Any] = {
         "run_id": "2026-01-02T03-04-05-quick",
         "started_at": "2026-01-02T03:04:05+00:00",
-        "plan": Plan(),
+        "plan": RunPlan(),
+        "workers": WorkerSettings(),
         "planned": (*(record.case.id for record in records), *missing),
         "selection": SELECTION,
         "environment": ENVIRONMENT,

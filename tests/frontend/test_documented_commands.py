@@ -15,7 +15,7 @@ from suite.frontend.cli_options import parser
 from suite.gate.formats import table
 from suite.matrix.profiles import CASES_FOLDER
 from suite.options import GATE_OPTIONS, OPTIONS, add_options
-from suite.records import Plan
+from suite.records import RunPlan, WorkerSettings
 from suite.registry import load_levels
 from tests.conftest import PROJECT, Desk
 from tests.fakes import made_verdicts
@@ -81,20 +81,17 @@ def test_usage_lists_every_option_of_a_run_once():
 
 def test_usage_gives_the_defaults_of_the_plan():
     given = {options_in(row[0])[0]: row[1] for row in rows("docs/usage.md", "## Options of a run")}
-    plan = Plan()
+    plan, workers = RunPlan(), WorkerSettings()
     numbers = {
         "passes": plan.passes,
         "target-precision": plan.target_precision * 100,
         "case-seconds": plan.case_seconds,
         "warmup-seconds": plan.warmup_seconds,
-        "case-timeout": plan.case_timeout,
+        "case-timeout": workers.case_timeout,
     }
     assert {name: f"({value:g}" in given[name] for name, value in numbers.items()} == dict.fromkeys(numbers, True)
-    assert {name: f"({getattr(plan, name)})" in given[name] for name in ("allocator", "priority", "surveys")} == {
-        "allocator": True,
-        "priority": True,
-        "surveys": True,
-    }
+    words = {"allocator": workers.allocator, "priority": workers.priority, "surveys": plan.surveys}
+    assert {name: f"({word})" in given[name] for name, word in words.items()} == dict.fromkeys(words, True)
 
 
 def test_the_gate_s_page_lists_options_and_defaults_that_the_gate_has():

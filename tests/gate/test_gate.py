@@ -26,7 +26,7 @@ from suite.gate.record.store import read_gate
 from suite.gate.record.values import CasePair
 from suite.machine.affinity import allowed_cores
 from suite.machine.cuda import cuda_devices
-from suite.records import Case, Plan
+from suite.records import Case, WorkerSettings
 from suite.registry import load_levels
 from tests.conftest import PROJECT, processes_below
 
@@ -61,7 +61,7 @@ def of_tiny(*arguments: str) -> tuple[str, ...]:
 @pytest.mark.slow
 def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(together, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
-    setting = GateSetup((side, side), Plan(threads=1), ())
+    setting = GateSetup((side, side), WorkerSettings(threads=1), ())
     mode = "together" if together else "bursts"
     rows = [(CasePair(CASE.id, CASE, CASE, together), (mode,))]
     block = measure_block(setting, BlockPlan(0, "comparison", rows, 0.2, seed=1))
@@ -80,7 +80,7 @@ def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(togethe
 @pytest.mark.slow
 def test_a_worker_that_is_killed_while_both_are_measured_together_is_lost_and_the_other_does_not_wait(place, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
-    setting, chance = GateSetup((side, side), Plan(threads=1, case_timeout=20.0), ()), random.Random(1)
+    setting, chance = GateSetup((side, side), WorkerSettings(threads=1, case_timeout=20.0), ()), random.Random(1)
     with contextlib.ExitStack() as stack:
         launchers = [stack.enter_context(launcher) for launcher in setting.launchers("comparison", chance)]
         first, second = (launcher.fork(CASE) for launcher in launchers)
@@ -98,7 +98,7 @@ def test_sides_that_share_a_device_take_turns_and_their_memory_is_that_of_the_de
     case = Case("seed_cnn", "sgd", "cuda")
     assert not can_be_together((case, case), threads=1)
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
-    setting = GateSetup((side, side), Plan(threads=1), ())
+    setting = GateSetup((side, side), WorkerSettings(threads=1), ())
     row = CasePair(case.id, case, case, together=False)
     block = measure_block(setting, BlockPlan(0, "comparison", [(row, ("bursts",))], 0.5, seed=1))
     told = block.results[case.id]["bursts"]
@@ -112,7 +112,7 @@ def test_two_workers_of_one_block_have_memory_laid_out_by_chance(tmp_path):
     """Fresh processes, not forks of one: their environments differ in length, their hash seed is the same."""
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     chance = random.Random(3)
-    launchers = GateSetup((side, side), Plan(), ()).launchers("comparison", chance)
+    launchers = GateSetup((side, side), WorkerSettings(), ()).launchers("comparison", chance)
     own = [dict(launcher._origin.variables) for launcher in launchers]
     assert own[0]["PYTHONHASHSEED"] == own[1]["PYTHONHASHSEED"]
     assert own[0]["STEPMARK_PADDING"] != own[1]["STEPMARK_PADDING"]

@@ -1,5 +1,6 @@
 """A gate's loop, on sides that answer at once: what it measures, when it stops, what it makes of failures."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from suite.gate.formats.sentences import sentence
 from suite.gate.record.store import LEDGER_NAME, GateRecord, Ledger, read_gate
 from suite.gate.runner import GateRunner
 from suite.gate.verdict import GateVerdict
-from suite.records import StepmarkError
+from suite.records import RunPlan, StepmarkError, WorkerSettings
+from suite.records.codec import PLAN_KEYS
 from suite.runner.worker_handle import WorkerFailed
 from tests.fakes.fake_sides import CASES, ROWS, STEP_S, FakeClock, FakeSides, lost, planned
 
@@ -394,6 +396,16 @@ def test_a_folder_that_holds_a_gate_is_not_written_over(gated, tmp_path):
     gated(FakeSides())
     with pytest.raises(StepmarkError, match="holds a gate already"):
         Ledger.create(tmp_path / "gate", planned())
+
+
+def test_the_header_of_a_gate_has_worker_settings_among_those_of_a_run_for_other_revisions(tmp_path):
+    wanted = planned(workers=WorkerSettings(threads=2, case_timeout=60.0))
+    Ledger.create(tmp_path, wanted).close()
+    line = json.loads((tmp_path / LEDGER_NAME).read_text())
+    assert line["plan"] == {**asdict(RunPlan(order_seed=7)), **asdict(wanted.workers)}
+    assert list(line["plan"]) == list(PLAN_KEYS)
+    assert list(line)[10:13] == ["budget_s", "plan", "seed"]
+    assert read_gate(tmp_path).planned == wanted
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from suite.machine.allocators import ALLOCATORS, environment, without_malloc
-from suite.records import Plan
+from suite.records import WorkerSettings
 from suite.runner.launcher import Launcher
 from tests.conftest import PROJECT
 
@@ -44,7 +44,7 @@ def test_settings_that_win_are_seen_by_what_they_do():
 @pytest.mark.parametrize("library", OTHERS[:1])
 def test_a_preloaded_allocator_is_named_by_the_process_that_forks_the_workers(monkeypatch, library):
     monkeypatch.setenv("LD_PRELOAD", str(library))
-    with Launcher(Plan()) as launcher:
+    with Launcher(WorkerSettings()) as launcher:
         launcher.start()
         assert launcher.allocator is not None
         assert launcher.allocator.startswith(library.name.split(".")[0])

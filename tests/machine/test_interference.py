@@ -10,7 +10,7 @@ import pytest
 from suite.machine import interference, procfs
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import Interference, difference, read_counters
-from suite.records import Case, Plan
+from suite.records import Case, WorkerSettings
 from suite.runner.launcher import Launcher
 from tests.fakes.neighbours import BUSY, HUNGRY, neighbour, of_this_test
 
@@ -65,7 +65,7 @@ def test_cpu_time_of_an_ended_child_is_not_load_of_others():
 @pytest.mark.slow
 def test_cpu_time_of_a_killed_worker_s_children_is_not_load_of_others():
     """Loader workers die with their worker; the zygote adopts them."""
-    with Launcher(Plan(threads=1)) as launcher:
+    with Launcher(WorkerSettings(threads=1)) as launcher:
         launcher.start()
         worker = launcher.fork(Case("seed_cnn", "sgd", "cpu", input="loader_w2"))
         worker.measure(seconds=1.0, steps_per_round=1, min_rounds=3)

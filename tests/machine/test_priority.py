@@ -11,7 +11,7 @@ import pytest
 
 from suite.analysis.estimates import undisturbed
 from suite.machine.priority import HIGHEST, current_priority
-from suite.records import Case, Plan
+from suite.records import Case, WorkerSettings
 from suite.runner.launcher import Launcher
 from suite.runner.worker_handle import WorkerHandle
 from tests.fakes.neighbours import BUSY, of_this_test
@@ -31,7 +31,7 @@ allowed = pytest.mark.skipif(not is_allowed(), reason="needs the right to raise 
 
 @contextmanager
 def worker(priority: str, threads: int = 1) -> Iterator[tuple[Launcher, WorkerHandle]]:
-    with Launcher(Plan(threads=threads, priority=priority)) as launcher:
+    with Launcher(WorkerSettings(threads=threads, priority=priority)) as launcher:
         yield launcher, launcher.fork(CASE)
 
 

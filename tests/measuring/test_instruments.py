@@ -9,12 +9,12 @@ import pytest
 from suite.machine.cuda import cuda_devices
 from suite.measuring.instruments import instruments_of
 from suite.measuring.instruments.memory import PEAKS, PHASES
-from suite.records import Case, Plan
+from suite.records import Case, RunPlan, WorkerSettings
 from suite.runner.launcher import Launcher
 from tests.conftest import FAKES
 
 MIB = 2**20
-DEFAULT = instruments_of(Plan())
+DEFAULT = instruments_of(RunPlan(), WorkerSettings())
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 BUFFER_BYTES = 256 * MIB
 """As `my_levels` has it, which registers its levels where it is imported: in workers alone."""
@@ -27,7 +27,7 @@ SMALL = {"image_size": 8, "batch_size": 4}
 def launcher():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FAKES))
-        with Launcher(Plan(threads=1), ("my_levels",)) as running:
+        with Launcher(WorkerSettings(threads=1), ("my_levels",)) as running:
             yield running
 
 
@@ -245,7 +245,7 @@ def test_the_usual_allocator_is_measured_against_the_steady_one(monkeypatch):
     a page has 2 MiB.
     """
     monkeypatch.syspath_prepend(str(FAKES))
-    with Launcher(Plan(threads=1, allocator="default"), ("my_levels",)) as usual:
+    with Launcher(WorkerSettings(threads=1, allocator="default"), ("my_levels",)) as usual:
         series = usual.run_instrument(Case("mappings", "sgd", "cpu", **SMALL), "allocator")
     looked_at = {one.metric.name: min(one.values) for one in series}  # what disturbs a turn only makes it longer
     pages = 48 * MIB / (2 * MIB if "[always]" in HUGE_PAGES.read_text() else os.sysconf("SC_PAGE_SIZE"))

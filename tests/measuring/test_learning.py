@@ -14,7 +14,7 @@ from suite.matrix.profiles import parse_profile
 from suite.matrix.refusals import refusal
 from suite.measuring.digits import Digits
 from suite.measuring.modes import LearningStep
-from suite.records import Case, Measurement, Plan, Series, StepmarkError, Visit
+from suite.records import Case, Measurement, RunPlan, Series, StepmarkError, Visit
 from suite.records.store import read_run
 from suite.registry import SCHEDULES, load_levels
 from suite.runner.learning_visit import LearningVisit
@@ -148,7 +148,7 @@ def test_a_case_that_cannot_learn_is_refused_with_the_reason(changes, reason):
 
 def lesson(epochs: int, index: int = 0) -> tuple[LearningVisit, FakeWorkers]:
     workers = FakeWorkers(attributes={"input": {"steps_per_epoch": 22}})
-    made = LearningVisit(Case("seed_cnn", "adam", "cpu", mode="learn", epochs=epochs), index, Plan(), workers, 0.0)
+    made = LearningVisit(Case("seed_cnn", "adam", "cpu", mode="learn", epochs=epochs), index, RunPlan(), workers, 0.0)
     return made, workers
 
 

@@ -9,7 +9,7 @@ from suite.machine.allocators import ALLOCATORS
 from suite.machine.cgroups import cpu_quota
 from suite.provenance import environment
 from suite.provenance.environment import facts
-from suite.records import Plan
+from suite.records import WorkerSettings
 from tests.fakes.repositories import git, repository, write
 
 PRIORITY = {"nice": 0}
@@ -17,12 +17,12 @@ TORCH = {"version": "2.11.0", "mkl": True, "threads": None}
 
 
 def test_facts_are_plain_values_that_survive_json():
-    found = facts(Plan(), TORCH, PRIORITY)
+    found = facts(WorkerSettings(), 0, TORCH, PRIORITY)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_facts_have_every_part_that_a_reader_needs():
-    found = facts(Plan(threads=3, order_seed=7, allocator="default"), TORCH, PRIORITY)
+    found = facts(WorkerSettings(threads=3, allocator="default"), 7, TORCH, PRIORITY)
     parts = {"machine", "software", "container", "commit", "threads", "allocator", "priority", "seed", "load_before"}
     assert set(found) == {*parts, "torchrun", "not_read", "variables", "plugins"}
     assert found["not_read"] == {}
@@ -37,14 +37,14 @@ def test_facts_have_every_part_that_a_reader_needs():
 
 
 def test_the_allocators_variables_are_facts():
-    found = facts(Plan(allocator="steady"), TORCH, PRIORITY, "libjemalloc.so.2")["allocator"]
+    found = facts(WorkerSettings(allocator="steady"), 0, TORCH, PRIORITY, "libjemalloc.so.2")["allocator"]
     assert found == {"name": "steady", "effective": "libjemalloc.so.2", **ALLOCATORS["steady"]}
 
 
 def test_a_variable_that_changes_the_threads_is_a_fact_only_where_it_is_set(monkeypatch):
     monkeypatch.setenv("OMP_PROC_BIND", "close")
     monkeypatch.delenv("KMP_AFFINITY", raising=False)
-    threads = facts(Plan(), TORCH, PRIORITY)["threads"]
+    threads = facts(WorkerSettings(), 0, TORCH, PRIORITY)["threads"]
     assert threads["OMP_PROC_BIND"] == "close"
     assert "KMP_AFFINITY" not in threads
 

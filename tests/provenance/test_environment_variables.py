@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from suite.analysis.settings_in_effect import unmet_settings
 from suite.provenance.environment import facts
 from suite.provenance.environment_variables import LONGEST, moving_steps
-from suite.records import Plan
+from suite.records import WorkerSettings
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_variables_are_those_that_the_workers_get(monkeypatch):
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.mmap_max=9:glibc.rtld.nns=5")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     monkeypatch.setenv("OMP_DYNAMIC", "false")
-    found = facts(Plan(), {}, {})["variables"]
+    found = facts(WorkerSettings(), 0, {}, {})["variables"]
     assert found["GLIBC_TUNABLES"] == "glibc.rtld.nns=5"
     assert found["OMP_DYNAMIC"] == "false"
     assert "MALLOC_ARENA_MAX" not in found

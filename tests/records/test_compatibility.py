@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.provenance.environment import facts
-from suite.records import Plan, compatibility
+from suite.records import WorkerSettings, compatibility
 from suite.records.compatibility import CODE, IGNORED, NOT_CODE, TO_COMPARE, TO_RESUME
 from tests.fakes.made_runs import ENVIRONMENT
 
@@ -26,7 +26,7 @@ def differences(before, after):
 
 
 def test_facts_taken_twice_do_not_differ():
-    assert differences(facts(Plan(), TORCH, PRIORITY), facts(Plan(), TORCH, PRIORITY)) == []
+    assert differences(facts(WorkerSettings(), 0, TORCH, PRIORITY), facts(WorkerSettings(), 0, TORCH, PRIORITY)) == []
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,16 @@ from suite.records import (
     Header,
     Measurement,
     Metric,
-    Plan,
     Rounds,
+    RunPlan,
     RunRecord,
     Series,
     StepmarkError,
     Visit,
     VisitResult,
+    WorkerSettings,
 )
-from suite.records.codec import SCHEMA
+from suite.records.codec import SCHEMA, decode_header, encode_header
 from suite.records.line_file import LineFile
 from suite.records.store import JOURNAL_NAME, RECORD_NAME, RunWriter, read_run, read_visits
 from suite.units import SCALES
@@ -33,7 +34,13 @@ from tests.conftest import GOLDEN
 
 CASE = Case("seed_cnn", "adam", "cpu")
 HEADER = Header(
-    "run-1", "2026-01-02T03:04:05+00:00", Plan(), (CASE.id,), {"profile": "quick"}, {"machine": {"host": "a"}}
+    "run-1",
+    "2026-01-02T03:04:05+00:00",
+    RunPlan(),
+    WorkerSettings(),
+    (CASE.id,),
+    {"profile": "quick"},
+    {"machine": {"host": "a"}},
 )
 FOOTER = Footer("2026-01-02T03:05:06+00:00", {"measured": 1})
 STEP_TIME = Metric("step_time", "s", "lower", "Wall time of one training step.")
@@ -118,7 +125,8 @@ HEADERS = st.builds(
     Header,
     run_id=TEXT,
     started_at=TEXT,
-    plan=st.builds(Plan, passes=st.integers(1, 9), case_seconds=AMOUNTS, allocator=TEXT),
+    plan=st.builds(RunPlan, passes=st.integers(1, 9), case_seconds=AMOUNTS, surveys=TEXT),
+    workers=st.builds(WorkerSettings, threads=st.integers(1, 9), case_timeout=AMOUNTS, allocator=TEXT),
     planned=st.lists(TEXT, max_size=3).map(tuple),
     selection=FACTS,
     environment=FACTS,
@@ -265,6 +273,7 @@ def test_a_file_that_is_no_record_is_refused(tmp_path, content):
     [
         ("header", {"plan": None}),
         ("header", {"plan": {"unheard_of": 1}}),
+        ("header", {"workers": {"threads": 1}}),
         ("header", {"planned": 5}),
         ("case", {"case": {"structure": "a"}}),
         ("case", {"series": [{"metric": "step_time", "values": []}]}),
@@ -432,3 +441,11 @@ def test_records_of_every_schema_ever_written_stay_readable(schema):
     assert run.missing == ()
     assert {record.outcome for record in run.cases} == {"measured", "skipped", "failed"}
     assert export(run, "csv").encode() == (golden / "cases.csv").read_bytes()
+
+
+def test_a_header_is_written_as_it_was_read_with_plan_and_worker_settings_in_one_object():
+    with (GOLDEN / f"record_schema_{SCHEMA}" / RECORD_NAME).open(encoding="utf-8") as file:
+        line = json.loads(file.readline())
+    header = decode_header(line)
+    assert json.dumps(encode_header(header)) == json.dumps(line)
+    assert (header.plan.order_seed, header.workers.case_timeout) == (7, 120.0)

@@ -16,7 +16,7 @@ from suite import report, units
 from suite.analysis.case_figures import figures_of
 from suite.analysis.estimates import throughput
 from suite.analysis.intervals import estimates
-from suite.records import Case, Metric, Plan, Run, RunRecord, Series, StepmarkError
+from suite.records import Case, Metric, Run, RunPlan, RunRecord, Series, StepmarkError, WorkerSettings
 from suite.records.store import read_run
 from suite.report import chart, svg
 from suite.report.other_metrics import other_metrics
@@ -167,7 +167,7 @@ def test_the_environment_is_shown_in_full(quick: Page) -> None:
         "OMP_NUM_THREADS 1",
         "dirty no",
         "revision 6723e12",
-        f"case seconds {Plan().case_seconds:.2f} s",
+        f"case seconds {RunPlan().case_seconds:.2f} s",
         "target precision 2.00%",
         "load 1min 1.5",
         "finished 2026-01-02T03:14:05+00:00",
@@ -231,8 +231,8 @@ def test_the_content_security_policy_refuses_all_but_inline() -> None:
 
 
 def test_the_command_measures_the_case_again_as_this_run_did() -> None:
-    plan = Plan(passes=5, threads=2, allocator="default", target_precision=0.01)
-    made = run([], plan=plan, selection={"profile": "mine", "profiles_file": "my dir/p.toml"})
+    plan, workers = RunPlan(passes=5, target_precision=0.01), WorkerSettings(threads=2, allocator="default")
+    made = run([], plan=plan, workers=workers, selection={"profile": "mine", "profiles_file": "my dir/p.toml"})
     assert shlex.split(command(made, "a-b-cpu")) == [
         "pytest",
         "cases/test_training_step.py::test_training_step[a-b-cpu]",

@@ -11,7 +11,7 @@ import pytest
 from suite.machine import temp_dirs
 from suite.machine.affinity import allowed_cores
 from suite.machine.temp_dirs import LONGEST
-from suite.records import Case, Plan, StepmarkError
+from suite.records import Case, WorkerSettings, StepmarkError
 from suite.runner.launcher import Launcher
 from suite.runner.worker_handle import WorkerFailed
 from tests.conftest import move_temporary_files
@@ -23,7 +23,7 @@ FED = Case("seed_cnn", "sgd", "cpu", input="loader_w2", batch_size=4)
 @pytest.mark.slow
 def test_a_worker_takes_its_temporary_files_away_though_it_is_ended_by_a_signal(temporary):
     """Loader workers leave sockets in a separate folder; compilation leaves a cache."""
-    with Launcher(Plan()) as launcher:
+    with Launcher(WorkerSettings()) as launcher:
         worker = launcher.fork(FED)
         worker.measure(seconds=0.0, steps_per_round=1, min_rounds=3)
         assert list(temporary.glob("stepmark_*/*")), "the step has made some"
@@ -39,7 +39,7 @@ def test_a_zygote_that_has_forked_is_replaced_by_a_fresh_one():
     def zygotes() -> set[psutil.Process]:
         return set(psutil.Process().children()) - others
 
-    with Launcher(Plan()) as launcher:
+    with Launcher(WorkerSettings()) as launcher:
         launcher.start()
         first = zygotes()
         assert len(first) == 1
@@ -53,7 +53,7 @@ def test_a_zygote_that_has_forked_is_replaced_by_a_fresh_one():
 
 
 def test_a_worker_that_cannot_make_its_step_leaves_no_temporary_files(temporary):
-    with Launcher(Plan()) as launcher:
+    with Launcher(WorkerSettings()) as launcher:
         with pytest.raises(WorkerFailed, match="nowhere"):
             launcher.fork(Case("nowhere", "sgd", "cpu"))
         assert list(temporary.glob("stepmark_*")) == []
@@ -78,7 +78,7 @@ def test_loader_workers_work_where_the_folder_for_temporary_files_has_a_long_pat
     longer.mkdir()
     assert len(str(longer)) > LONGEST
     move_temporary_files(longer, monkeypatch)
-    with Launcher(Plan(case_timeout=30.0)) as launcher:
+    with Launcher(WorkerSettings(case_timeout=30.0)) as launcher:
         worker = launcher.fork(FED)
         rounds = worker.measure(seconds=0.0, steps_per_round=1, min_rounds=3)
         worker.end()
@@ -120,13 +120,13 @@ def test_a_plugin_that_leaves_threads_running_is_named_before_any_worker_waits_f
     sentence = (
         rf"^plug-in '{guilty}' leaves \d threads? running when it is imported, .* into the builder of the level\.$"
     )
-    with Launcher(Plan(threads=1), ("innocent", guilty)) as launcher, pytest.raises(StepmarkError, match=sentence):
+    with Launcher(WorkerSettings(threads=1), ("innocent", guilty)) as launcher, pytest.raises(StepmarkError, match=sentence):
         launcher.start()
 
 
 @pytest.mark.slow
 def test_a_plugin_may_use_libraries_that_end_their_threads_before_a_fork(plugins):
-    with Launcher(Plan(threads=1), ("uses_numpy",)) as launcher:
+    with Launcher(WorkerSettings(threads=1), ("uses_numpy",)) as launcher:
         launcher.start()
         launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
 
@@ -134,5 +134,5 @@ def test_a_plugin_may_use_libraries_that_end_their_threads_before_a_fork(plugins
 def test_a_plugin_s_metric_in_an_unknown_unit_fails_its_case_and_never_reaches_a_record(plugins):
     sentence = "unit of metric speed is 'furlong'; allowed: s, "
     case = Case("seed_cnn", "sgd", "cpu", "furlongs", batch_size=4)
-    with Launcher(Plan(threads=1), ("in_furlongs",)) as launcher, pytest.raises(WorkerFailed, match=sentence):
+    with Launcher(WorkerSettings(threads=1), ("in_furlongs",)) as launcher, pytest.raises(WorkerFailed, match=sentence):
         launcher.fork(case)

@@ -1,6 +1,7 @@
 """Passes, order, turns and outcomes, with workers that answer at once."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, repeat
 
@@ -10,23 +11,25 @@ from hypothesis import strategies as st
 
 from suite.machine.interference import read_counters
 from suite.measuring.instruments import instruments_of
-from suite.records import Case, Plan, RunRecord, StepmarkError, VisitResult
+from suite.records import Case, RunPlan, RunRecord, StepmarkError, VisitResult, WorkerSettings
 from suite.runner.events import CaseDone, Event, VisitDone
 from suite.runner.scheduler import Scheduler, assemble, groups, order
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 from tests.fakes.fake_workers import FakeWorkers
 
 CASES = [Case(f"net{index}", "adam", "cpu") for index in range(6)]
-PLAN = Plan(passes=3, case_seconds=3.0, abreast=2)
-SURVEYS = instruments_of(PLAN)
+PLAN = RunPlan(passes=3, case_seconds=3.0, abreast=2)
+SURVEYS = instruments_of(PLAN, WorkerSettings())
 
 
 def records(progress: list[Event]) -> dict[str, RunRecord]:
     return {one.case.id: one.record for one in progress if isinstance(one, CaseDone)}
 
 
-def run(workers: FakeWorkers, plan: Plan = PLAN, cases: list[Case] = CASES) -> list[Event]:
-    return list(Scheduler(plan, workers).run(cases))
+def run(
+    workers: FakeWorkers, plan: RunPlan = PLAN, cases: list[Case] = CASES, instruments: Sequence[str] = SURVEYS
+) -> list[Event]:
+    return list(Scheduler(plan, workers, instruments=instruments).run(cases))
 
 
 def noisy(case: Case, worker: int):
@@ -56,7 +59,7 @@ def test_each_pass_has_another_order_and_the_same_seed_gives_the_same_orders():
     first, again, other = (FakeWorkers() for _ in range(3))
     run(first)
     run(again)
-    run(other, Plan(passes=3, case_seconds=3.0, abreast=2, order_seed=1))
+    run(other, RunPlan(passes=3, case_seconds=3.0, abreast=2, order_seed=1))
     orders = [[case_id for case_id, worker in first.of("fork") if worker == index] for index in range(3)]
     assert len({tuple(names) for names in orders}) == 3
     assert all(sorted(names) == sorted(case.id for case in CASES) for names in orders)
@@ -72,7 +75,7 @@ def test_an_order_keeps_all_cases_and_leaves_the_list_as_it_was():
 
 def test_workers_abreast_take_turns():
     workers = FakeWorkers(noisy)
-    run(workers, Plan(passes=1, case_seconds=3.0, abreast=3, warmup_seconds=0.0), CASES[:3])
+    run(workers, RunPlan(passes=1, case_seconds=3.0, abreast=3, warmup_seconds=0.0), CASES[:3])
     turns = [case_id for what, case_id, _ in workers.events if what == "measure"][3:]
     names = turns[:3]
     assert len(set(names)) == 3
@@ -82,7 +85,7 @@ def test_workers_abreast_take_turns():
 def test_no_more_workers_live_than_are_allowed_abreast():
     for abreast in (1, 2, 4):
         workers = FakeWorkers()
-        run(workers, Plan(passes=2, abreast=abreast))
+        run(workers, RunPlan(passes=2, abreast=abreast))
         alive, most = 0, 0
         for what, _, _ in workers.events:
             alive += {"fork": 1, "end": -1}.get(what, 0)
@@ -103,7 +106,7 @@ def test_groups_are_few_and_equally_large(count, most):
 
 def test_one_abreast_measures_each_case_to_its_end_before_the_next():
     workers = FakeWorkers(noisy)
-    run(workers, Plan(passes=2, case_seconds=3.0, abreast=1))
+    run(workers, RunPlan(passes=2, case_seconds=3.0, abreast=1))
     visits = [(case_id, worker) for what, case_id, worker in workers.events if what in ("fork", "measure", "end")]
     stays = [stay for stay, _ in groupby(visits)]
     assert len(stays) == len(set(stays)) == 2 * len(CASES)
@@ -130,7 +133,7 @@ def test_the_share_done_climbs_to_one():
     for abreast in (1, 2, 4):
         for times in (None, noisy):
             shares = [
-                one.share_done for one in run(FakeWorkers(times), Plan(passes=2, case_seconds=3.0, abreast=abreast))
+                one.share_done for one in run(FakeWorkers(times), RunPlan(passes=2, case_seconds=3.0, abreast=abreast))
             ]
             assert shares[0] == 0.0
             assert shares == sorted(shares)
@@ -141,7 +144,7 @@ def test_surveys_are_part_of_the_work():
     told = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1), CASES[:1])
     (last_visit,) = (one.share_done for one in told if isinstance(one, VisitDone))
     assert last_visit == 0.5
-    without = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1, surveys="none"), CASES[:1])
+    without = run(FakeWorkers(), replace(PLAN, passes=1, abreast=1), CASES[:1], instruments=())
     assert [one.share_done for one in without if isinstance(one, VisitDone)] == [1.0]
 
 
@@ -179,7 +182,7 @@ def test_a_case_that_fails_is_not_visited_again_and_the_others_go_on(answer):
 
 def test_a_case_that_fails_at_once_has_no_measurement():
     workers = FakeWorkers(errors={(CASES[0].id, 0, 0): WorkerFailed("out of memory: 9 GiB")})
-    found = records(run(workers, Plan(passes=1), CASES[:1]))[CASES[0].id]
+    found = records(run(workers, RunPlan(passes=1), CASES[:1]))[CASES[0].id]
     assert found == RunRecord(CASES[0], "failed", "out of memory: 9 GiB")
 
 
@@ -191,7 +194,7 @@ def test_an_error_that_the_user_can_mend_ends_the_run():
 
 def interrupted(passes: int) -> dict[str, list[VisitResult]]:
     """The visits of a run of all cases that stopped after so many passes."""
-    progress = run(FakeWorkers(lambda *_: repeat(0.02)), Plan(passes=passes, case_seconds=passes * 1.0))
+    progress = run(FakeWorkers(lambda *_: repeat(0.02)), RunPlan(passes=passes, case_seconds=passes * 1.0))
     visits: dict[str, list[VisitResult]] = {}
     for one in progress:
         if isinstance(one, VisitDone):
@@ -201,7 +204,7 @@ def interrupted(passes: int) -> dict[str, list[VisitResult]]:
 
 def test_the_workers_of_each_pass_come_from_a_process_of_that_pass():
     workers = FakeWorkers()
-    run(workers, replace(PLAN, surveys="none"))
+    run(workers, instruments=())
     kinds = [what for what, _, _ in workers.events if what in ("renew", "fork")]
     assert kinds == ["renew", *["fork"] * len(CASES)] * PLAN.passes
 
@@ -215,7 +218,7 @@ def test_a_pass_without_a_visit_to_make_needs_no_process():
 def test_a_replaced_worker_says_in_which_turn_of_its_group_it_began():
     """Turns of different cases are compared by when they were."""
     workers = FakeWorkers(errors={(CASES[0].id, 0, 6): WorkerLost("the worker was killed by signal 9")})
-    found = records(run(workers, Plan(passes=1, target_precision=1e-9, surveys="none")))
+    found = records(run(workers, RunPlan(passes=1, target_precision=1e-9), instruments=()))
     first_turns = {case_id: record.measurement.visits[0].first_turn for case_id, record in found.items()}
     lost = sum(event == ("measure", CASES[0].id, 0) for event in workers.events)
     assert first_turns[CASES[0].id] > 0
@@ -272,16 +275,15 @@ def test_surveys_follow_the_last_visit_of_their_case_and_nothing_else_of_it_come
 
 def test_without_surveys_no_case_goes_through_one():
     workers = FakeWorkers()
-    found = records(run(workers, replace(PLAN, surveys="none")))
+    found = records(run(workers, instruments=()))
     assert {what for what, _, _ in workers.events} == {"renew", "fork", "measure", "end"}
     assert all(record.measurement.surveyed == () for record in found.values())
 
 
 def test_the_usual_allocator_is_measured_if_workers_use_it():
     assert "allocator" not in SURVEYS
-    workers = FakeWorkers()
-    run(workers, replace(PLAN, allocator="default"), CASES[:1])
-    assert workers.of("survey of allocator") == [(CASES[0].id, 0)]
+    assert "allocator" in instruments_of(PLAN, WorkerSettings(allocator="default"))
+    assert instruments_of(replace(PLAN, surveys="none"), WorkerSettings(allocator="default")) == ()
 
 
 def looks(*others_s: float):
@@ -292,7 +294,7 @@ def looks(*others_s: float):
 
 
 def test_a_visit_records_other_load_from_the_start_of_its_group_to_its_end():
-    plan = replace(PLAN, passes=2, surveys="none")
+    plan = replace(PLAN, passes=2)
     workers = FakeWorkers()
     progress = list(Scheduler(plan, workers, look=looks(0.0, 0.5, 0.5, 2.5)).run(CASES[:1]))
     measurement = records(progress)[CASES[0].id].measurement
@@ -301,7 +303,7 @@ def test_a_visit_records_other_load_from_the_start_of_its_group_to_its_end():
 
 
 def test_a_metric_of_only_some_visits_is_omitted():
-    progress = run(FakeWorkers(), replace(PLAN, surveys="none"), CASES[:1])
+    progress = run(FakeWorkers(), cases=CASES[:1], instruments=())
     first, *others = [one.result for one in progress if isinstance(one, VisitDone)]
     older = replace(first, per_visit=first.per_visit[:2])
     told = assemble(CASES[0], [older, *others]).measurement
@@ -347,6 +349,6 @@ def test_a_case_whose_visits_were_all_made_before_an_interruption_is_surveyed_an
     progress = run(FakeWorkers(), cases=CASES[:1])
     visits = {CASES[0].id: [one.result for one in progress if isinstance(one, VisitDone)]}
     workers = FakeWorkers()
-    found = records(list(Scheduler(PLAN, workers, visits).run(CASES[:1])))
+    found = records(list(Scheduler(PLAN, workers, visits, instruments=SURVEYS).run(CASES[:1])))
     assert len(found[CASES[0].id].measurement.visits) == PLAN.passes
     assert {what for what, _, _ in workers.events} == {f"survey of {name}" for name in SURVEYS}

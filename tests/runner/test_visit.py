@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from suite.records import Case, Plan, Rounds, VisitResult
+from suite.records import Case, RunPlan, Rounds, VisitResult
 from suite.runner.visit import (
     ATTEMPTS,
     FIRST_ROUNDS,
@@ -20,10 +20,10 @@ from suite.runner.worker_handle import WorkerFailed, WorkerLost
 from tests.fakes.fake_workers import FakeWorkers
 
 CASE = Case("seed_cnn", "adam", "cpu")
-PLAN = Plan(passes=2, case_seconds=8.0, warmup_seconds=1.0, round_seconds=0.02)
+PLAN = RunPlan(passes=2, case_seconds=8.0, warmup_seconds=1.0, round_seconds=0.02)
 
 
-def over(workers: FakeWorkers, plan: Plan = PLAN, index: int = 0) -> VisitResult:
+def over(workers: FakeWorkers, plan: RunPlan = PLAN, index: int = 0) -> VisitResult:
     """The result of a stay that is given turns until it is over."""
     stay = VisitRunner(CASE, index, plan, workers, 1.5)
     for _ in range(1000):
@@ -55,7 +55,7 @@ def test_a_stay_ends_by_time_where_the_step_time_is_noisy():
 
 def test_no_turn_is_asked_to_last_longer_than_what_is_left_of_the_time():
     workers = FakeWorkers(noisy)
-    result = over(workers, Plan(passes=1, case_seconds=0.6, warmup_seconds=0.0, target_precision=1e-9))
+    result = over(workers, RunPlan(passes=1, case_seconds=0.6, warmup_seconds=0.0, target_precision=1e-9))
     asked = [request["seconds"] for request in workers.requests[1:]]
     spent, allowed = 0.0, 0.6
     for request_s, turn in zip(asked, split(result), strict=True):
@@ -70,7 +70,7 @@ def split(result: VisitResult) -> list[tuple[float, ...]]:
 
 def test_a_looser_target_ends_a_stay_earlier():
     strict, loose = (
-        over(FakeWorkers(noisy), Plan(passes=1, case_seconds=20.0, target_precision=target)) for target in (0.01, 0.3)
+        over(FakeWorkers(noisy), RunPlan(passes=1, case_seconds=20.0, target_precision=target)) for target in (0.01, 0.3)
     )
     assert loose.visit.stopped_by == "precision"
     assert loose.visit.rounds < strict.visit.rounds
@@ -78,7 +78,7 @@ def test_a_looser_target_ends_a_stay_earlier():
 
 def test_the_warm_up_is_kept_apart_from_the_rounds_that_count():
     cold = [5.0, 0.7, 0.02]
-    result = over(FakeWorkers(lambda *_: chain(cold, repeat(0.02))), Plan(passes=1, warmup_seconds=9.0))
+    result = over(FakeWorkers(lambda *_: chain(cold, repeat(0.02))), RunPlan(passes=1, warmup_seconds=9.0))
     assert result.warmup.step_time[:FIRST_ROUNDS] == tuple(cold)
     assert set(result.rounds.step_time) == {0.02}
     assert result.visit.warmup_rounds == len(result.warmup.step_time) > FIRST_ROUNDS
@@ -88,7 +88,7 @@ def test_the_warm_up_is_kept_apart_from_the_rounds_that_count():
 
 def test_the_first_round_of_each_turn_belongs_to_the_warm_up():
     workers = FakeWorkers(lambda *_: first_of_each_request_slow(workers))
-    result = over(workers, Plan(passes=1, case_seconds=3.0, warmup_seconds=0.0, target_precision=1e-9))
+    result = over(workers, RunPlan(passes=1, case_seconds=3.0, warmup_seconds=0.0, target_precision=1e-9))
     assert set(result.rounds.step_time) == {0.02}
     assert result.warmup.step_time.count(0.5) == 1 + len(result.visit.turns)
     assert min(result.visit.turns) == TURN_ROUNDS - 1
@@ -100,7 +100,7 @@ def test_short_rounds_belong_to_the_warm_up_until_a_turn_is_warm():
         while True:
             yield from (0.011, 0.0101, 0.01, 0.01, 0.01, 0.01, 0.01)
 
-    result = over(FakeWorkers(cooled), Plan(passes=1, case_seconds=1.0, warmup_seconds=0.0, target_precision=1e-9))
+    result = over(FakeWorkers(cooled), RunPlan(passes=1, case_seconds=1.0, warmup_seconds=0.0, target_precision=1e-9))
     assert set(result.rounds.step_time) == {0.01}
     assert result.warmup.step_time[FIRST_ROUNDS:] == (0.011, 0.0101, 0.01) * len(result.visit.turns)
 
@@ -114,7 +114,7 @@ def first_of_each_request_slow(workers: FakeWorkers):
 
 def test_the_first_rounds_hold_one_step_each_and_later_ones_fill_the_shortest_round():
     workers = FakeWorkers()
-    result = over(workers, Plan(passes=1, round_seconds=0.05))
+    result = over(workers, RunPlan(passes=1, round_seconds=0.05))
     assert workers.requests[0] == {"seconds": 0.0, "steps_per_round": 1, "min_rounds": FIRST_ROUNDS}
     assert {request["steps_per_round"] for request in workers.requests[1:]} == {5}
     assert result.visit.steps_per_round == 5
@@ -123,7 +123,7 @@ def test_the_first_rounds_hold_one_step_each_and_later_ones_fill_the_shortest_ro
 @pytest.mark.parametrize(("step_s", "steps"), [(3.0, 1), (1e-7, MAX_STEPS_PER_ROUND), (0.0, MAX_STEPS_PER_ROUND)])
 def test_a_round_holds_at_least_one_step_and_no_more_than_a_thousand(step_s, steps):
     workers = FakeWorkers(lambda *_: chain(repeat(step_s, FIRST_ROUNDS), repeat(max(step_s, 1e-5))))
-    assert over(workers, Plan(passes=1, case_seconds=1.0, warmup_seconds=0.1)).visit.steps_per_round == steps
+    assert over(workers, RunPlan(passes=1, case_seconds=1.0, warmup_seconds=0.1)).visit.steps_per_round == steps
 
 
 def test_a_warm_up_ends_once_the_step_time_is_steady():
@@ -143,7 +143,7 @@ def test_a_warm_up_that_does_not_settle_ends_with_its_time_and_a_warning():
 
 
 def test_a_lost_worker_is_replaced_once_with_a_warning_and_its_rounds_are_thrown_away():
-    plan = Plan(passes=1, case_seconds=6.0)
+    plan = RunPlan(passes=1, case_seconds=6.0)
     lost = {(CASE.id, 0, 4): WorkerLost("the worker was killed by signal 9")}
     workers = FakeWorkers(lambda _, worker: repeat(0.01 if worker else 0.5), lost)
     result = over(workers, plan)
@@ -204,4 +204,4 @@ def test_rounds_are_joined_metric_by_metric_in_order():
 
 def test_rounds_are_sized_by_the_warm_step_not_by_the_first_ones():
     slow_at_first = FakeWorkers(lambda *_: chain((0.064,) * FIRST_ROUNDS, repeat(0.001)))
-    assert over(slow_at_first, Plan(passes=1)).visit.steps_per_round == 10
+    assert over(slow_at_first, RunPlan(passes=1)).visit.steps_per_round == 10

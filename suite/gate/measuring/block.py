@@ -29,7 +29,7 @@ from suite.gate.record.paired_rounds import Mode
 from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
-from suite.records import Case, Plan, StepmarkError
+from suite.records import Case, StepmarkError, WorkerSettings
 from suite.registry import INPUTS, TUNINGS
 from suite.runner.launcher import Launcher
 
@@ -61,7 +61,7 @@ class GateSetup:
     """Arms, worker settings and plug-ins that all blocks of a gate share."""
 
     sides: tuple[Arm, Arm]
-    plan: Plan
+    workers: WorkerSettings
     plugins: tuple[str, ...]
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
@@ -74,7 +74,7 @@ class GateSetup:
     def _launcher(self, side: Arm, hash_seed: str, chance: random.Random) -> Launcher:
         padding = "x" * chance.randrange(PADDING)
         own = {"PYTHONHASHSEED": hash_seed, PADDING_VARIABLE: padding, **side.origin.variables}
-        return Launcher(self.plan, self.plugins, replace(side.origin, variables=own))
+        return Launcher(self.workers, self.plugins, replace(side.origin, variables=own))
 
 
 def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], float] = monotonic) -> BlockResult:
@@ -100,7 +100,7 @@ def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], fl
         rows = list(order.rows)
         chance.shuffle(rows)
         results = {
-            row.id: {mode: measure_pair(launchers, row, order, mode, setting.plan, chance) for mode in modes}
+            row.id: {mode: measure_pair(launchers, row, order, mode, setting.workers.threads, chance) for mode in modes}
             for row, modes in rows
         }
         after = read_counters()
@@ -147,7 +147,7 @@ def measure_pair(
     row: CasePair,
     order: BlockPlan,
     mode: Mode,
-    plan: Plan,
+    threads: int,
     chance: random.Random,
 ) -> PairResult:
     """Measure one case in one mode; a failure is a result with its reason."""
@@ -159,7 +159,7 @@ def measure_pair(
             workers[place] = answer(place, partial(launchers[place].start_worker, cases[place]))
         for place in (0, 1):
             answer(place, workers[place].wait_ready)
-        halves = halves_of(threads_of(row.baseline, plan.threads), chance)
+        halves = halves_of(threads_of(row.baseline, threads), chance)
         return PairResult(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
     except OneFailed as failed:
         return PairResult(reason=str(failed), side=SIDES[failed.place], lost=failed.lost)
@@ -176,7 +176,7 @@ def halves_of(threads: int, chance: random.Random) -> Halves:
 
 
 def threads_of(case: Case, threads: int) -> int:
-    """Threads of a case: the number of its tuning, or else that of the plan."""
+    """Threads of a case: the number of its tuning, or else that of all workers."""
     own: int = TUNINGS[case.tuning].attributes.get("threads", threads)
     return own
 
@@ -186,7 +186,7 @@ def can_be_together(cases: tuple[Case, Case], threads: int) -> bool:
 
     Args:
         cases: of the baseline and of the candidate.
-        threads: of the plan.
+        threads: of a worker.
     """
     alone = all(case.execution == "cpu" and not INPUTS[case.input].attributes.get("workers") for case in cases)
     return alone and 2 * max(threads_of(case, threads) for case in cases) <= len(allowed_cores())

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from suite.gate.record.values import Kind
-from suite.records import Case, Plan, Rounds, Series
+from suite.records import Case, Rounds, Series, WorkerSettings
 from suite.runner.worker_handle import BarrierEnd
 
 
@@ -76,8 +76,8 @@ class BothSides(Protocol):
     """The setting of all blocks; `GateSetup` of `block.py` implements it."""
 
     @property
-    def plan(self) -> Plan:
-        """The settings of workers."""
+    def workers(self) -> WorkerSettings:
+        """The settings of both sides' workers."""
         ...
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[SideLauncher, SideLauncher]:

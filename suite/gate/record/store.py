@@ -16,9 +16,9 @@ from typing import Any, Self, cast
 from suite.analysis.thresholds import Thresholds
 from suite.gate.record.paired_rounds import Mode, PairedRounds
 from suite.gate.record.values import KINDS, SIDES, BlockResult, CasePair, PairResult, Reading
-from suite.records import Plan, StepmarkError
+from suite.records import RunPlan, StepmarkError, WorkerSettings
 from suite.records.atomic_files import cannot_write
-from suite.records.codec import encode_series, part
+from suite.records.codec import decode_plan, encode_plan, encode_series, part
 from suite.records.decoding import WrongValue, convert
 from suite.records.invariants import (
     check_bounded,
@@ -27,6 +27,7 @@ from suite.records.invariants import (
     check_finite,
     check_plan,
     check_selection,
+    check_workers,
 )
 from suite.records.line_file import NO_LOCKS, LineFile, named, read_lines
 from suite.records.rounds import STEP_TIME
@@ -59,7 +60,7 @@ class GatePlan:
     memory_tolerance: float
     metrics: tuple[str, ...]
     budget_s: float
-    plan: Plan
+    workers: WorkerSettings
     seed: int
     selection: dict[str, Any]
     environment: dict[str, Any]
@@ -121,7 +122,7 @@ class Ledger:
         except OSError as error:
             raise cannot_write(folder, error) from error
         ledger = cls(folder, LineFile.begin(folder / LEDGER_NAME, taken))
-        ledger._file.append({"kind": "header", "schema": SCHEMA, **asdict(planned)})
+        ledger._file.append(packed_plan(planned))
         return ledger
 
     @property
@@ -181,14 +182,26 @@ def read_gate(path: Path) -> GateRecord:
     return gate
 
 
+def packed_plan(planned: GatePlan) -> dict[str, Any]:
+    """A plan as the header's values; `plan` has the worker settings, among values of a run."""
+    line: dict[str, Any] = {"kind": "header", "schema": SCHEMA}
+    for key, value in asdict(planned).items():
+        if key == "workers":
+            line["plan"] = encode_plan(RunPlan(order_seed=planned.seed), planned.workers)
+        else:
+            line[key] = value
+    return line
+
+
 def plan_of(line: dict[str, Any]) -> GatePlan:
     """The plan from a header's values; raises `WrongValue` where they are none."""
-    planned = convert(
-        GatePlan, {key: value for key, value in line.items() if key not in ("kind", "schema")}, "the header"
-    )
+    plan, workers = decode_plan(line, "the header")
+    facts = {key: value for key, value in line.items() if key not in ("kind", "schema", "plan")}
+    planned = replace(convert(GatePlan, {**facts, "workers": {}}, "the header"), workers=workers)
     check_finite(planned, "the header")
     check_finite(planned.limits, "the limits")
-    check_plan(planned.plan)
+    check_plan(plan)
+    check_workers(planned.workers)
     check_selection(planned.selection)
     for key in ("profile", "profiles_file"):
         if not planned.selection.get(key):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from suite.records import Case, Plan, Series
+from suite.records import Case, RunPlan, Series, WorkerSettings
 
 INSTRUMENTS = ("memory", "anatomy", "utilization", "work", "allocator")
 """Names of the instruments, in the order in which they run; requests to workers contain them."""
@@ -21,11 +21,11 @@ Instrument = Callable[[Case], tuple[Series, ...]]
 """Measures a case. Its series have different lengths: one value, or one for each step that it measured."""
 
 
-def instruments_of(plan: Plan) -> tuple[str, ...]:
+def instruments_of(plan: RunPlan, workers: WorkerSettings) -> tuple[str, ...]:
     """Instruments that a run uses; `allocator` only if workers have glibc's default."""
     if plan.surveys == "none":
         return ()
-    return tuple(name for name in INSTRUMENTS if name != "allocator" or plan.allocator == "default")
+    return tuple(name for name in INSTRUMENTS if name != "allocator" or workers.allocator == "default")
 
 
 def instrument_named(name: str) -> Instrument:
