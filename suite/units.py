@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_CEILING, Decimal
 
 SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
@@ -22,6 +23,8 @@ SCALES: dict[str, tuple[tuple[float, str], ...]] = {
 """Base unit -> (size in base units, text), largest first. The closed set: a metric in another unit is an error."""
 
 SIGNIFICANT_DIGITS = 4
+MANY_PERCENT = 10_000
+"""Larger percentages have two digits and an exponent, so that a broken measurement does not widen a table."""
 
 
 def scale(unit: str, value: float) -> tuple[float, str]:
@@ -85,3 +88,37 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def percent(share: float, sign: bool = False) -> str:
+    """A share in percent: `5.2 %`, or `+5.2 %` with its sign; a dash if not finite."""
+    figure = percent_figure(share, sign)
+    return figure if figure == "–" else f"{figure} %"
+
+
+def percent_figure(share: float, sign: bool) -> str:
+    """A share in percent without the percent sign, to one decimal."""
+    value = 100 * share
+    if not math.isfinite(value):
+        return "–"
+    kind = ".2g" if abs(value) >= MANY_PERCENT else ".1f"
+    figure = f"{value:{'+' if sign else ''}{kind}}"
+    return "0.0" if figure in ("+0.0", "-0.0") else figure
+
+
+def percent_as_given(share: float) -> str:
+    """A limit in percent, as the user gave it: `1 %`."""
+    return f"{100 * share:g} %"
+
+
+def percent_above(share: float) -> str:
+    """A bound in percent, rounded up: the text claims no more than was shown."""
+    if not math.isfinite(share) or 100 * share >= MANY_PERCENT:
+        return percent(share)
+    return f"{(Decimal(str(share)) * 100).quantize(Decimal('0.1'), ROUND_CEILING)} %"
+
+
+def percent_interval(low: float, high: float) -> str:
+    """An interval of changes: `+2.8 to +3.4 %`; a dash if an end is unknown."""
+    ends = percent_figure(low, sign=True), percent_figure(high, sign=True)
+    return "–" if "–" in ends else f"{ends[0]} to {ends[1]} %"

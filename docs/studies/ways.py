@@ -1,4 +1,4 @@
-"""The ways of measuring that the studies compare: the suite's default, a plain one."""
+"""The ways of measuring that studies compare: the suite's default, a plain one."""
 
 from __future__ import annotations
 

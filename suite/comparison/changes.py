@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from suite.analysis.case_figures import CaseFigures, figures_of, kept_values, step_times_without_drift
+from suite.analysis.change import Change
 from suite.analysis.estimates import Estimate, student_quantile
 from suite.analysis.issue import EXTERNAL_KINDS
 from suite.analysis.thresholds import ChangeVerdict, Thresholds
-from suite.comparison.memory import MemoryChange, compare_memory
+from suite.comparison.memory import compare_memory
 from suite.records import Run, RunRecord
+from suite.records.rounds import STEP_TIME
 
 FEWEST = 5
 """Fewest cases in both runs that give an estimate of the common change and of the spread around it."""
@@ -35,26 +37,18 @@ MEMORY_TOLERANCE = 0.05
 """Default growth of memory that is no regression; above the gate's, because each run has read memory only once."""
 
 
-@dataclass(frozen=True, slots=True)
-class CaseChange:
-    """The change and verdict of one case.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseChange(Change):
+    """The change of one case's step time, without the common change.
+
+    Its bounds are joint over all cases at the alpha of the limits; `ruled_out` is for this case alone.
 
     Attributes:
-        change: of the step time, without the common change; 0.05 is 5 % slower.
-        low, high: bounds of the change, joint over all cases at the alpha of the limits.
-        ruled_out: slowdown that the case is shown not to exceed, for this case alone.
-        why_open: interference that makes the case inconclusive; empty if there was none.
+        baseline, candidate: step times as measured.
     """
 
-    id: str
     baseline: Estimate
     candidate: Estimate
-    change: float
-    low: float
-    high: float
-    ruled_out: float
-    verdict: ChangeVerdict
-    why_open: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,7 @@ class Comparison:
     shift_high: float
     noise: float
     left_out: tuple[tuple[str, str], ...]
-    memory: tuple[MemoryChange, ...] = ()
+    memory: tuple[Change, ...] = ()
     memory_tolerance: float = MEMORY_TOLERANCE
 
     def count(self, verdict: ChangeVerdict) -> int:
@@ -218,13 +212,17 @@ def judge_case(
         elif ruled_out < limits.margin:
             verdict = "no change"
     return CaseChange(
-        pair.id,
-        pair.baseline,
-        pair.candidate,
-        math.expm1(change),
-        math.expm1(low),
-        math.expm1(high),
-        ruled_out,
-        verdict,
-        pair.disturbed,
+        name=pair.id,
+        metric=STEP_TIME,
+        unit="s",
+        verdict=verdict,
+        change=math.expm1(change),
+        low=math.expm1(low),
+        high=math.expm1(high),
+        ruled_out=ruled_out,
+        baseline_median=pair.baseline.median,
+        candidate_median=pair.candidate.median,
+        reason=pair.disturbed,
+        baseline=pair.baseline,
+        candidate=pair.candidate,
     )

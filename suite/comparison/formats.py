@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 
 from suite import units
+from suite.analysis import change_text
+from suite.analysis.change import Change
+from suite.analysis.change_text import aligned
 from suite.analysis.exact_metrics import tolerance_of
 from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.comparison.changes import FEWEST, CaseChange, Comparison
@@ -15,6 +19,9 @@ from suite.records.compatibility import IGNORED, TO_COMPARE, differences
 
 NAMED = 2
 """Cases that a line names for one reason; it counts the others."""
+HEAD = ("case", "baseline", "candidate", "change", "interval", "verdict")
+LEFT = {0, 5}
+"""Columns aligned to the left, because they contain words."""
 
 
 def refuse_unlike(baseline: Run, candidate: Run) -> None:
@@ -54,9 +61,7 @@ def exit_code(comparison: Comparison, limits: Thresholds) -> int:
 
 def as_table(comparison: Comparison, limits: Thresholds) -> str:
     """Lines for a terminal: cases by slowdown, memory, the common change, the counts."""
-    width = max([len("case"), *(len(case.id) for case in comparison.cases)])
-    head = f"{'case':<{width}}  {'baseline':>9}  {'candidate':>9}  {'change':>7}  {'interval':>16}  verdict"
-    lines = [head, *(case_line(case, width) for case in comparison.cases)]
+    lines = aligned([HEAD, *(cells(case) for case in comparison.cases)], LEFT)
     lines += not_compared(comparison)
     return "\n".join([*lines, "", *memory_lines(comparison), common_change(comparison), summary(comparison, limits)])
 
@@ -72,48 +77,42 @@ def not_compared(comparison: Comparison) -> list[str]:
     ]
 
 
-def case_line(case: CaseChange, width: int) -> str:
-    """One row of the table."""
-    medians = "  ".join(f"{units.text(side.median, 's', 3):>9}" for side in (case.baseline, case.candidate))
-    bounds = f"{case.low:+.1%} {case.high:+.1%}"
-    return f"{case.id:<{width}}  {medians}  {case.change:>+7.1%}  {bounds:>16}  {verdict_text(case)}"
-
-
-def verdict_text(case: CaseChange) -> str:
-    """A verdict; an inconclusive one with its reason or its bound."""
-    if case.verdict != "inconclusive":
-        return case.verdict
-    return f"inconclusive: {case.why_open or f'a slowdown above {case.ruled_out:.1%} is ruled out'}"
+def cells(case: CaseChange) -> tuple[str, ...]:
+    """One row of the table; interference leaves no bound."""
+    shown = replace(case, ruled_out=math.inf) if case.reason else case
+    return (case.name, *change_text.figures(case), change_text.verdict(shown))
 
 
 def memory_lines(comparison: Comparison) -> list[str]:
     """One line for each change of memory, and one for each metric."""
-    lines = [
-        f"{change.metric} {change.verdict}: {change.id} {units.whole(change.baseline, change.unit)} to "
-        f"{units.whole(change.candidate, change.unit)}{'' if change.change is None else f', {change.change:+.1%}'}"
-        for change in comparison.memory
-        if change.verdict != "no change"
-    ]
+    lines = [memory_line(change) for change in comparison.memory if change.verdict != "no change"]
     for metric in dict.fromkeys(change.metric for change in comparison.memory):
         verdicts = [change.verdict for change in comparison.memory if change.metric == metric]
+        tolerance = units.percent_as_given(tolerance_of(metric, comparison.memory_tolerance))
         lines.append(
             f"{metric}: no change in {verdicts.count('no change')} of {len(verdicts)} cases (regression: growth above "
-            f"{tolerance_of(metric, comparison.memory_tolerance):.1%}; each run has read it once)"
+            f"{tolerance}; each run has read it once)"
         )
     return lines or ["memory is not compared: one of the runs did not measure it"]
 
 
+def memory_line(change: Change) -> str:
+    """A change of memory: `peak_memory regression: a 47.68 MiB to 50.54 MiB, +6.0 %`."""
+    share = "" if change_text.is_from_zero(change) else f", {change_text.percent(change)}"
+    return f"{change.metric} {change.verdict}: {change.name} {' to '.join(change_text.medians(change))}{share}"
+
+
 def common_change(comparison: Comparison) -> str:
     """The change that all cases share, and how much cases differ from it."""
+    noise = f"{units.percent(comparison.noise)} (standard deviation)"
     if len(comparison.cases) < FEWEST:
         return (
-            f"fewer than {FEWEST} cases: the common change is unknown; assumed spread between two runs: "
-            f"{comparison.noise:.1%} (standard deviation)"
+            f"fewer than {FEWEST} cases: the common change is unknown; assumed spread between two runs: {noise}"
         )
-    interval = f"{comparison.shift_low:+.1%} to {comparison.shift_high:+.1%}"
+    interval = units.percent_interval(comparison.shift_low, comparison.shift_high)
     return (
-        f"common change of all cases: {comparison.shift:+.1%} ({interval}), removed, because two runs cannot separate "
-        f"the machine from the code; remaining spread between cases: {comparison.noise:.1%} (standard deviation)"
+        f"common change of all cases: {units.percent(comparison.shift, sign=True)} ({interval}), removed, because two "
+        f"runs cannot separate the machine from the code; remaining spread between cases: {noise}"
     )
 
 
@@ -121,8 +120,8 @@ def summary(comparison: Comparison, limits: Thresholds) -> str:
     """Counts of the verdicts, and the limits that define them."""
     counts = ", ".join(f"{comparison.count(verdict)} {verdict}" for verdict in VERDICTS if comparison.count(verdict))
     rules = (
-        f"regression: a slowdown above {limits.tolerance:.1%} is shown; "
-        f"no change: a slowdown of {limits.margin:.1%} is ruled out"
+        f"regression: a slowdown above {units.percent_as_given(limits.tolerance)} is shown; "
+        f"no change: a slowdown of {units.percent_as_given(limits.margin)} is ruled out"
     )
     left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
     return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
@@ -130,7 +129,40 @@ def summary(comparison: Comparison, limits: Thresholds) -> str:
 
 def as_json(comparison: Comparison, limits: Thresholds) -> str:
     """The comparison and its limits as one JSON object."""
-    return json.dumps({"limits": asdict(limits), **asdict(comparison)}, indent=2)
+    facts = {
+        **asdict(comparison),
+        "cases": [case_facts(case) for case in comparison.cases],
+        "memory": [memory_facts(change) for change in comparison.memory],
+    }
+    return json.dumps({"limits": asdict(limits), **facts}, indent=2)
+
+
+def case_facts(case: CaseChange) -> dict[str, object]:
+    """A case under the names that JSON has for it."""
+    return {
+        "id": case.name,
+        "baseline": asdict(case.baseline),
+        "candidate": asdict(case.candidate),
+        "change": case.change,
+        "low": case.low,
+        "high": case.high,
+        "ruled_out": case.ruled_out,
+        "verdict": case.verdict,
+        "why_open": case.reason,
+    }
+
+
+def memory_facts(change: Change) -> dict[str, object]:
+    """A change of memory under the names that JSON has for it; null for one from zero."""
+    return {
+        "id": change.name,
+        "metric": change.metric,
+        "unit": change.unit,
+        "baseline": change.baseline_median,
+        "candidate": change.candidate_median,
+        "change": change.change if math.isfinite(change.change) else None,
+        "verdict": change.verdict,
+    }
 
 
 FORMATS = {"table": as_table, "json": as_json}

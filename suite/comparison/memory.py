@@ -5,33 +5,15 @@ Source: `docs/method.md`. A gate reads three times before it reports a change, a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from suite.analysis.change import Change
 from suite.analysis.exact_metrics import METRICS, exact_metrics, growth, tolerance_of
 from suite.analysis.thresholds import ChangeVerdict
 from suite.records import RunRecord
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryChange:
-    """The change and verdict of one case by one metric, in base units.
-
-    Attributes:
-        change: candidate / baseline - 1; None if the baseline is 0 and the candidate is not.
-    """
-
-    id: str
-    metric: str
-    unit: str
-    baseline: float
-    candidate: float
-    change: float | None
-    verdict: ChangeVerdict
-
-
-def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[MemoryChange, ...]:
+def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: float) -> tuple[Change, ...]:
     """Compare the memory metrics that both runs have; the largest growth first."""
     changes = [
         judge(before.case.id, metric, *readings, tolerance)
@@ -39,7 +21,7 @@ def compare_memory(pairs: Sequence[tuple[RunRecord, RunRecord]], tolerance: floa
         for metric in METRICS
         if (readings := readings_of(metric, before, after))
     ]
-    return tuple(sorted(changes, key=lambda change: -math.inf if change.change is None else -change.change))
+    return tuple(sorted(changes, key=lambda change: -change.change))
 
 
 def readings_of(metric: str, before: RunRecord, after: RunRecord) -> tuple[float, float] | None:
@@ -51,7 +33,7 @@ def readings_of(metric: str, before: RunRecord, after: RunRecord) -> tuple[float
     return None if first is None or second is None else (first, second)
 
 
-def judge(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> MemoryChange:
+def judge(case_id: str, metric: str, baseline: float, candidate: float, tolerance: float) -> Change:
     """Judge one metric of one case.
 
     Growth above the tolerance is a regression. A decrease is an improvement if the way back would be a regression.
@@ -63,5 +45,14 @@ def judge(case_id: str, metric: str, baseline: float, candidate: float, toleranc
     elif candidate * (1 + tolerance) < baseline:
         verdict = "improvement"
     change = growth(baseline, candidate)
-    finite = change if math.isfinite(change) else None
-    return MemoryChange(case_id, metric, METRICS[metric], baseline, candidate, finite, verdict)
+    return Change(
+        name=case_id,
+        metric=metric,
+        unit=METRICS[metric],
+        verdict=verdict,
+        change=change,
+        low=change,
+        high=change,
+        baseline_median=baseline,
+        candidate_median=candidate,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from suite.gate.formats import FORMATS
+from suite.gate.formats import render
 from suite.gate.verdict import GateVerdict
 from suite.records import StepmarkError
 from suite.records.atomic_files import write_whole
@@ -33,15 +33,15 @@ def write(verdict: GateVerdict, folder: Path, warn: Callable[[str], object]) -> 
     """
     if os.environ.get(ACTIONS_VARIABLE) == "true":
         with excused("the annotations of GitHub", warn):
-            yield FORMATS["github"](verdict)
-    yield FORMATS["table"](verdict)
+            yield render(verdict, "github")
+    yield render(verdict, "table")
     for name, form in FILES.items():
         with excused(str(folder / name), warn):
-            write_whole(folder / name, FORMATS[form](verdict))
+            write_whole(folder / name, render(verdict, form))
     summary = os.environ.get(SUMMARY_VARIABLE)
     if summary:
         with excused(summary, warn), Path(summary).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(FORMATS["markdown"](verdict) + "\n")
+            file.write(render(verdict, "markdown") + "\n")
     if (folder / PAGE).is_file():
         yield str(folder / PAGE)
 

@@ -36,6 +36,7 @@ from suite.gate.record.store import GateRecord, Ledger
 from suite.gate.record.values import BlockResult, CasePair, Kind
 from suite.gate.verdict import GateVerdict
 from suite.records.timestamps import now
+from suite.units import percent, percent_as_given
 
 MODES: tuple[Mode, Mode] = ("together", "bursts")
 TRIAL_ROWS = 3
@@ -139,8 +140,8 @@ class GateRunner:
             return "they can show no slowdown"
         by = "as measured" if known else "as is usual"
         return (
-            f"they find a slowdown of {least:.1%} in one case with a chance of {forecast.CHANCE:.0%}, "
-            f"where blocks vary by {noise:.1%}, {by}"
+            f"they find a slowdown of {percent(least)} in one case with a chance of {percent_as_given(forecast.CHANCE)}, "
+            f"where blocks vary by {percent(noise)}, {by}"
         )
 
     def _is_hopeless(self) -> bool:
@@ -241,7 +242,7 @@ class GateRunner:
             where = "all cases on average" if left[0].case == EVERY else left[0].case
             more = f" and in {len(left) - 1} more" if len(left) > 1 else ""
             change = math.expm1(left[0].log_ratio)
-            self._show(f"the control differs by {change:+.1%} in {where}{more}; measuring again")
+            self._show(f"the control differs by {percent(change, sign=True)} in {where}{more}; measuring again")
 
     def _measure_sizes(self) -> None:
         """Measure large changes again in turns, for their size and not their verdict."""

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from suite.analysis.change import Change
 from suite.analysis.thresholds import ChangeVerdict, Thresholds
 from suite.errors import ExitCode
 
@@ -17,53 +18,32 @@ ALARMED = "the control found a difference between two identical sides"
 """Why no step time is evidence after an alarm of the control."""
 DEPENDENT = "the environment changed during the gate: its blocks depend on each other"
 """Why no step time is evidence where blocks resemble the ones before them."""
-
-
 Size = Literal["", "at once", "in turns"]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One case, or all cases of a level, by one metric.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateChange(Change):
+    """The change of one case or level by one metric, as a gate judged it.
 
     Attributes:
-        name: the case's id, or the level: `optimizer adam`, `all cases`.
         candidate: the case's id on the candidate's side, where an arm changes levels; else empty.
-        metric: `step_time`, `peak_memory`, `allocations`, `host_reads`.
-        unit: of the medians: `s`, `B`, `count`.
-        baseline_median, candidate_median: in base units; None of a level.
-        change: candidate / baseline - 1; NaN where nothing is known.
-        low, high: its interval at 95 %, for this one alone; NaN where there is none.
-        ruled_out: slowdown (growth, of memory) that is shown not to be exceeded, at 95 %; infinite where none is.
         blocks: that gave a ratio.
         discarded: blocks that did not, since others disturbed them or a worker was killed.
         p_value, holm, benjamini_hochberg: of being slower than the tolerance: alone, and adjusted over the list; 1.0 of
             metrics that are compared exactly.
         explained_by: the level or case whose regression this one is a part of; empty where it stands for itself.
-        reason: why it is inconclusive, in words; else empty.
         size: how a large change was measured: `in turns`, after it was judged; or only `at once`, which makes it look
             smaller than it is. Empty where it makes no difference.
         judged_change: the change as it was judged, where its size was measured again; else None.
     """
 
-    name: str
-    metric: str
-    unit: str
-    verdict: ChangeVerdict
-    change: float
-    low: float
-    high: float
-    ruled_out: float
     blocks: int
     candidate: str = ""
-    baseline_median: float | None = None
-    candidate_median: float | None = None
     discarded: int = 0
     p_value: float = 1.0
     holm: float = 1.0
     benjamini_hochberg: float = 1.0
     explained_by: str = ""
-    reason: str = ""
     size: Size = ""
     judged_change: float | None = None
 
@@ -119,8 +99,8 @@ class GateVerdict:
     arms: dict[str, Any]
     limits: Thresholds
     memory_tolerance: float
-    cases: tuple[Judged, ...]
-    levels: tuple[Judged, ...] = ()
+    cases: tuple[GateChange, ...]
+    levels: tuple[GateChange, ...] = ()
     culprits: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     failed: tuple[str, ...] = ()
@@ -171,7 +151,7 @@ class GateVerdict:
         return ExitCode.SUCCESS if self.cases or self.identical else ExitCode.NOT_COMPARABLE
 
 
-def masked(one: Judged, reason: str) -> Judged:
+def masked(one: GateChange, reason: str) -> GateChange:
     """A judged step time that is no evidence; other metrics as they are."""
     if one.metric != STEP_TIME:
         return one

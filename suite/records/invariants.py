@@ -65,7 +65,10 @@ def check_plan(plan: RunPlan) -> None:
 
 
 def check_workers(workers: WorkerSettings) -> None:
-    """Refuse threads and a timeout that no worker can have; raises as `check_header` does."""
+    """Refuse threads and a timeout that no worker can have.
+
+    Raises as `check_header` does.
+    """
     check_finite(workers, "the plan")
     check_at_least(workers.threads, 1, "threads of the plan")
     check_at_least(workers.case_timeout, 0, "case_timeout of the plan")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.verdict import GateVerdict, Judged, LeftOut
+from suite.gate.verdict import GateChange, GateVerdict, LeftOut
 
 NASTY = '<b>&"x"|`y`|\x00\x1b[31m%0A::error::@me\n*z*\ud800\ufffe]]>--></script>'
 """What an id or a reason may hold at worst."""
@@ -17,7 +17,7 @@ ARMS = {
 }
 
 
-def judged(name: str = "seed_cnn-adam-cpu", change: float = 0.0, half: float = 0.004, **fields: Any) -> Judged:
+def judged(name: str = "seed_cnn-adam-cpu", change: float = 0.0, half: float = 0.004, **fields: Any) -> GateChange:
     """A case by step time: no change, with an interval `half` to both sides, and a bound at its upper end."""
     known: dict[str, Any] = {
         "metric": "step_time",
@@ -30,10 +30,10 @@ def judged(name: str = "seed_cnn-adam-cpu", change: float = 0.0, half: float = 0
         "baseline_median": 0.005,
         "candidate_median": 0.005 * (1 + change),
     }
-    return Judged(name=name, change=change, **{**known, **fields})
+    return GateChange(name=name, change=change, **{**known, **fields})
 
 
-def memory(name: str = "seed_cnn-adam-cpu", change: float = 0.0, **fields: Any) -> Judged:
+def memory(name: str = "seed_cnn-adam-cpu", change: float = 0.0, **fields: Any) -> GateChange:
     """A case by peak memory, which is compared exactly."""
     known: dict[str, Any] = {
         "metric": "peak_memory",
@@ -45,19 +45,19 @@ def memory(name: str = "seed_cnn-adam-cpu", change: float = 0.0, **fields: Any) 
     return judged(name, change, half=0.0, **{**known, **fields})
 
 
-def level(name: str = "optimizer adam", change: float = 0.031, **fields: Any) -> Judged:
+def level(name: str = "optimizer adam", change: float = 0.031, **fields: Any) -> GateChange:
     """All cases of a level by step time: a regression of 3.1 %."""
     known: dict[str, Any] = {"verdict": "regression", "baseline_median": None, "candidate_median": None}
     return judged(name, change, half=0.003, **{**known, **fields})
 
 
-def calm(number: int = 24) -> tuple[Judged, ...]:
+def calm(number: int = 24) -> tuple[GateChange, ...]:
     """So many cases without a change, by step time and by memory; a slowdown above 1.3 % is ruled out in all."""
     times = [judged(f"net{index}-adam-cpu", 0.0005 * (index % 3 - 1), ruled_out=0.013) for index in range(number)]
     return (*times, *(memory(one.name) for one in times))
 
 
-def verdict(*cases: Judged, **fields: Any) -> GateVerdict:
+def verdict(*cases: GateChange, **fields: Any) -> GateVerdict:
     """A verdict on these cases, of 24 blocks in 3 of 10 minutes."""
     known: dict[str, Any] = {
         "baseline": "main",

@@ -6,19 +6,21 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suite.analysis.change_text import bound, with_interval
 from suite.analysis.thresholds import VERDICTS, Thresholds
-from suite.gate.formats import FORMATS, markdown
+from suite.gate.formats import FORMATS, UNCHANGED_TEXTS, markdown, render
 from suite.gate.formats.forest import MARGIN_PX, PLOT_PX, forest
-from suite.gate.formats.numbers import change, percent
-from suite.gate.formats.sentences import bound, sentence
-from suite.gate.verdict import GateVerdict, Judged, LeftOut
+from suite.gate.formats.as_json import CHANGE_KEYS
+from suite.gate.formats.sentences import sentence
+from suite.gate.verdict import GateChange, GateVerdict, LeftOut
+from suite.units import percent
 from tests.fakes import made_verdicts as made
 from tests.fakes.html_page import Page
 
@@ -27,7 +29,7 @@ EVERY = pytest.mark.parametrize("name", list(made.ALL))
 
 def written(fmt: str, verdict: GateVerdict) -> str:
     """The verdict in a format."""
-    return FORMATS[fmt](verdict)
+    return render(verdict, fmt)
 
 
 def junit(verdict: GateVerdict) -> ElementTree.Element:
@@ -175,12 +177,12 @@ def test_zero_has_no_sign_and_what_is_not_known_is_a_dash():
 
 
 def test_a_change_that_is_compared_exactly_has_no_interval():
-    assert change(made.memory(change=0.25)) == "+25.0 %"
+    assert with_interval(made.memory(change=0.25)) == "+25.0 %"
 
 
 def test_a_change_from_zero_is_shown_by_both_counts():
     one = made.memory(change=math.inf, metric="host_reads", unit="count", baseline_median=0.0, candidate_median=2.0)
-    assert change(one) == "0 to 2"
+    assert with_interval(one) == "0 to 2"
     verdict = made.verdict(replace(one, verdict="regression", ruled_out=math.inf), culprits=(one.name,))
     assert sentence(verdict) == f"regression: {one.name} has regressed from 0 to 2 in host_reads"
     for fmt in ("table", "markdown", "github", "page", "junit"):
@@ -339,6 +341,17 @@ def test_json_has_everything_under_the_names_of_the_values():
     assert read["cases"][0]["holm"] == 2.4e-5
     assert read["arms"]["candidate"]["variables"] == {"OMP_NUM_THREADS": "1"}
     assert read["limits"] == {"tolerance": 0.01, "margin": 0.05, "alpha": 0.01}
+
+
+def test_json_has_every_field_of_a_case_in_the_order_of_before():
+    case = json.loads(written("json", made.regression_of_a_case()))["cases"][0]
+    assert list(case) == list(CHANGE_KEYS)
+    assert set(case) == {field.name for field in fields(GateChange)}
+
+
+def test_texts_from_outside_stay_as_they_are_for_programs_alone():
+    assert {"json"} == UNCHANGED_TEXTS
+    assert json.loads(written("json", made.nasty()))["machine"] == made.NASTY
 
 
 def test_json_has_null_for_what_is_not_known():
@@ -607,7 +620,7 @@ MEDIANS = st.none() | st.floats(min_value=-1e300, max_value=1e300) | st.sampled_
 SHARES = st.floats(min_value=1e-6, max_value=0.99)
 COUNTS = st.integers(min_value=0, max_value=10**6)
 JUDGED = st.builds(
-    Judged,
+    GateChange,
     name=TEXTS,
     metric=st.sampled_from(["step_time", "peak_memory"]) | TEXTS,
     unit=st.sampled_from(["s", "B", "count"]),

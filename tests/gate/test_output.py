@@ -3,7 +3,7 @@
 import pytest
 
 from suite.gate import output
-from suite.gate.formats import FORMATS
+from suite.gate.formats import FORMATS, render
 from tests.fakes import made_verdicts
 
 REGRESSION = made_verdicts.regression_of_a_case()
@@ -15,11 +15,11 @@ def written(tmp_path, monkeypatch):
     for variable in (output.SUMMARY_VARIABLE, output.ACTIONS_VARIABLE):
         monkeypatch.delenv(variable, raising=False)
 
-    def write(**variables):
+    def write(verdict=REGRESSION, **variables):
         for variable, value in variables.items():
             monkeypatch.setenv(variable, str(value))
         warnings: list[str] = []
-        return list(output.write(REGRESSION, tmp_path, warnings.append)), warnings
+        return list(output.write(verdict, tmp_path, warnings.append)), warnings
 
     return write
 
@@ -28,16 +28,23 @@ def test_a_verdict_is_printed_and_written_in_every_format(written, tmp_path):
     summary = tmp_path / "summary"
     summary.write_text("of a step before\n")
     printed, warnings = written(GITHUB_STEP_SUMMARY=summary, GITHUB_ACTIONS="true")
-    assert printed == [FORMATS["github"](REGRESSION), FORMATS["table"](REGRESSION), str(tmp_path / "gate.html")]
+    assert printed == [render(REGRESSION, "github"), render(REGRESSION, "table"), str(tmp_path / "gate.html")]
     assert warnings == []
     assert {path.name for path in tmp_path.iterdir()} == {*output.FILES, "summary"}
-    assert summary.read_text() == "of a step before\n" + FORMATS["markdown"](REGRESSION) + "\n"
+    assert summary.read_text() == "of a step before\n" + render(REGRESSION, "markdown") + "\n"
+
+
+def test_no_file_and_no_line_has_a_character_that_a_terminal_obeys(written, tmp_path):
+    printed, warnings = written(made_verdicts.nasty(), GITHUB_STEP_SUMMARY=tmp_path / "summary", GITHUB_ACTIONS="true")
+    assert warnings == []
+    texts = [*printed, *(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())]
+    assert [text for text in texts if "\x00" in text or "\x1b" in text] == []
 
 
 def test_a_job_summary_that_is_not_there_costs_one_sentence(written, tmp_path):
     summary = tmp_path / "gone" / "step_summary"
     printed, warnings = written(GITHUB_STEP_SUMMARY=summary)
-    assert FORMATS["table"](REGRESSION) in printed
+    assert render(REGRESSION, "table") in printed
     assert warnings == [f"cannot write {summary}: No such file or directory. The verdict stands."]
     assert {path.name for path in tmp_path.iterdir()} == set(output.FILES)
 
@@ -46,7 +53,7 @@ def test_a_job_summary_that_is_not_there_costs_one_sentence(written, tmp_path):
 def test_a_file_that_cannot_be_written_costs_one_sentence(written, tmp_path, name):
     (tmp_path / name).mkdir()
     printed, warnings = written()
-    assert FORMATS["table"](REGRESSION) in printed
+    assert render(REGRESSION, "table") in printed
     assert warnings == [f"cannot write {tmp_path / name}: Is a directory. The verdict stands."]
     assert all((tmp_path / other).is_file() for other in output.FILES if other != name)
 
@@ -58,6 +65,6 @@ def test_a_format_that_fails_costs_its_sentences(written, monkeypatch, tmp_path,
 
     monkeypatch.setitem(FORMATS, form, fail)
     printed, warnings = written(GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=tmp_path / "summary")
-    assert FORMATS["table"](REGRESSION) in printed
+    assert render(REGRESSION, "table") in printed
     assert len(warnings) == (2 if form == "markdown" else 1), "the summary is the same text"
     assert all("RuntimeError: Could not determine home directory; " in text for text in warnings)

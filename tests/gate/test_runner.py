@@ -331,7 +331,7 @@ def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one
     first = next(place for place, text in enumerate(said) if text.startswith("block 1"))
     assert "blocks of all cases fit in the" in said[first - 1]
     assert "they find a slowdown of " in said[first - 1]
-    assert said[first - 1].endswith("where blocks vary by 0.6%, as is usual")
+    assert said[first - 1].endswith("where blocks vary by 0.6 %, as is usual")
     assert "as measured" in said[first + 4]
 
 

@@ -11,7 +11,7 @@ from live import CONDITIONS, Condition
 from rivals import trials as rivals
 from rivals.rival import Rival
 from shares import LIMITS, count_of, of
-from suite.gate.formats.numbers import limit
+from suite.units import percent_as_given
 from tables import Table, fine
 
 GATE, GATE_RULE = "stepmark gate", "regression"
@@ -114,7 +114,7 @@ def rivals_table(study: Study) -> Table:
         "the tools were denied.",
         (
             *("tool", "rule", "trials", "trials with any case called wrongly", "called wrongly, per case"),
-            *(f"{limit(share)} slower: caught" for share in SHARES),
+            *(f"{percent_as_given(share)} slower: caught" for share in SHARES),
             "error of a case",
         ),
         tuple(rows),

@@ -14,8 +14,7 @@ from gathered import Study, Trial, dose, error_of, is_false, is_hit, is_passed, 
 from live import CONDITIONS, Condition
 from redealt import OUT
 from shares import LIMITS, count_of, of
-from suite.gate.formats.numbers import limit, percent
-from suite.units import duration
+from suite.units import duration, percent, percent_as_given
 
 CLOCK = (
     "Seconds are those of the gate's own clock: blocks and controls, with the start of each block's processes. They "
@@ -101,7 +100,7 @@ def dealt_table() -> Table:
     rows = [
         (
             f"{condition}: {kept['blocks']} blocks",
-            f"{one['where']} by {limit(one['effect'])}" if one["effect"] else one["where"],
+            f"{one['where']} by {percent_as_given(one['effect'])}" if one["effect"] else one["where"],
             of(one["caught"], one["gates"]) if one["effect"] > 0.01 else "",
             of(one["alarms"], one["gates"]),
             of(one["passed"], one["gates"]) if one["effect"] > 0 else "",

@@ -9,12 +9,12 @@ from suite.analysis.thresholds import ChangeVerdict
 from suite.gate.deciding import memory
 from suite.gate.record.store import GateRecord
 from suite.gate.record.values import CasePair
-from suite.gate.verdict import Judged, LeftOut
+from suite.gate.verdict import GateChange, LeftOut
 
 
-def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[Judged], list[LeftOut]]:
+def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[GateChange], list[LeftOut]]:
     """Verdicts on each row that has not failed, by metric; and the missing readings."""
-    judged: list[Judged] = []
+    judged: list[GateChange] = []
     unread: list[LeftOut] = []
     rows = [row for row in gate.planned.rows if row.id not in failed] if gate.readings else []
     for metric in memory.wanted(gate.planned.metrics):
@@ -31,7 +31,7 @@ def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[Judged], list[Le
     return judged, unread
 
 
-def memory_judged(gate: GateRecord, row: CasePair, metric: str, before: list[float], after: list[float]) -> Judged:
+def memory_judged(gate: GateRecord, row: CasePair, metric: str, before: list[float], after: list[float]) -> GateChange:
     """The verdict on one row by one metric."""
     towards = memory.direction(before, after, tolerance_of(metric, gate.planned.memory_tolerance))
     verdict: ChangeVerdict = "no change"
@@ -39,7 +39,7 @@ def memory_judged(gate: GateRecord, row: CasePair, metric: str, before: list[flo
         verdict = "inconclusive"
     elif towards:
         verdict = "regression" if towards > 0 else "improvement"
-    return Judged(
+    return GateChange(
         name=row.id,
         candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
         metric=metric,

@@ -22,11 +22,12 @@ from suite.gate.deciding.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.deciding.statistics.serial_dependence import Resemblance
 from suite.gate.record.store import GateRecord
 from suite.gate.record.values import PairResult
-from suite.gate.verdict import STEP_TIME, GateVerdict, Judged, LeftOut, Size
+from suite.gate.verdict import STEP_TIME, GateChange, GateVerdict, LeftOut, Size
+from suite.units import percent
 
 
 class Figures(TypedDict):
-    """Change, interval and bound, under the names of `Judged`."""
+    """Change, interval and bound, under the names of `Change`."""
 
     change: float
     low: float
@@ -75,7 +76,7 @@ def build_verdict(gate: GateRecord, procedure: Procedure | None = None) -> GateV
     )
 
 
-def culprits_of(explanations: Mapping[str, str], remembered: Sequence[Judged]) -> tuple[str, ...]:
+def culprits_of(explanations: Mapping[str, str], remembered: Sequence[GateChange]) -> tuple[str, ...]:
     """Names that explain the regressions of step time, largest first, then of memory."""
     of_time = [name for name, explanation in explanations.items() if name == explanation]
     return tuple(dict.fromkeys([*of_time, *(case.name for case in remembered if case.verdict == "regression")]))
@@ -94,7 +95,7 @@ def control_alarm(gate: GateRecord, procedure: Procedure) -> str:
             change, over = math.expm1(suspicion.log_ratio), f"{suspicion.blocks} blocks"
             over += f" and {len(again)} more" if resolved else "; there was no time to measure it again"
             where = "all cases on average" if suspicion.case == EVERY else suspicion.case
-            return f"the baseline differs from itself by {change:+.1%} in {where}, over {over}"
+            return f"the baseline differs from itself by {percent(change, sign=True)} in {where}, over {over}"
     return ""
 
 
@@ -141,7 +142,7 @@ def nan_last(change: float) -> float:
 
 def of_step_time(
     gate: GateRecord, procedure: Procedure, known: Mapping[str, Effect], explanations: Mapping[str, str]
-) -> list[Judged]:
+) -> list[GateChange]:
     """Verdicts on the step time of each row that has not failed."""
     names = [case for case in procedure.cases if case not in procedure.dropped]
     p_values = [known[name].slower if name in known else 1.0 for name in names]
@@ -160,7 +161,7 @@ def case_judged(
     explanations: Mapping[str, str],
     in_holm: float,
     in_hochberg: float,
-) -> Judged:
+) -> GateChange:
     """The verdict on one case's step time."""
     decision = procedure.decisions.get(name)
     row = next(row for row in gate.planned.rows if row.id == name)
@@ -173,7 +174,7 @@ def case_judged(
     reason = "" if decision else why(gate, name, with_ratio, len(blocks))
     if not decision and not reason:
         reason = slower_level_of(procedure, name, explanations)
-    return Judged(
+    return GateChange(
         name=name,
         candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
         metric=STEP_TIME,
@@ -192,7 +193,7 @@ def case_judged(
     )
 
 
-def resized(gate: GateRecord, judged: Judged, known: Effect, size: Size) -> Judged:
+def resized(gate: GateRecord, judged: GateChange, known: Effect, size: Size) -> GateChange:
     """A shown change with its size measured in turns, or marked as measured at once."""
     if judged.verdict not in ("regression", "improvement") or not size:
         return judged
@@ -252,14 +253,14 @@ def slower_level_of(procedure: Procedure, name: str, explanations: Mapping[str, 
 
 def level_judged(
     name: str, procedure: Procedure, known: Mapping[str, Effect], explanations: Mapping[str, str]
-) -> Judged:
+) -> GateChange:
     """The verdict on the mean of all cases of a level."""
     decision = procedure.decisions.get(name)
     verdict: ChangeVerdict = decision.verdict if decision else "inconclusive"
     figures_of_level = figures(known[name])
     if decision is None and figures_of_level["ruled_out"] < procedure.limits.margin:
         verdict = "no change"
-    return Judged(
+    return GateChange(
         name=name,
         metric=STEP_TIME,
         unit="s",

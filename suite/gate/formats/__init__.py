@@ -1,7 +1,6 @@
 """Formats of a verdict for people and tools, made from `suite.gate.verdict`.
 
 sanitize.py     texts from outside -> one printable line
-numbers.py      numbers -> text
 sentences.py    texts that several formats share
 method.py       conditions of the measurement -> labels and texts
 forest.py       changes and intervals -> path data of a plot
@@ -13,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from suite.gate.formats import as_json, github, junit, markdown, table
+from suite.gate.formats.sanitize import printable
 from suite.gate.verdict import GateVerdict
 
 
@@ -31,7 +31,19 @@ FORMATS: dict[str, Callable[[GateVerdict], str]] = {
     "github": github.render,
     "page": render_page,
 }
-"""Name of the format -> function that renders it.
+"""Name of the format -> function that renders it from printable texts.
 
 Files end with a line break. Texts that are printed or appended do not.
 """
+UNCHANGED_TEXTS = {"json"}
+"""Formats for programs, which escape what cannot be printed and keep every text as it was."""
+
+
+def render(verdict: GateVerdict, form: str) -> str:
+    """Render a verdict: the one place where texts from outside become printable.
+
+    Args:
+        verdict: as judged.
+        form: one of `FORMATS`.
+    """
+    return FORMATS[form](verdict if form in UNCHANGED_TEXTS else printable(verdict))

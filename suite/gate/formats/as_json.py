@@ -12,6 +12,29 @@ from suite.gate.verdict import GateVerdict
 
 SCHEMA = 1
 """Version of the layout. A changed name or meaning raises it; a new name does not."""
+CHANGE_KEYS = (
+    "name",
+    "metric",
+    "unit",
+    "verdict",
+    "change",
+    "low",
+    "high",
+    "ruled_out",
+    "blocks",
+    "candidate",
+    "baseline_median",
+    "candidate_median",
+    "discarded",
+    "p_value",
+    "holm",
+    "benjamini_hochberg",
+    "explained_by",
+    "reason",
+    "size",
+    "judged_change",
+)
+"""Keys of a case or level, in their order."""
 
 
 def render(verdict: GateVerdict) -> str:
@@ -25,7 +48,10 @@ def render(verdict: GateVerdict) -> str:
         "outcome": outcome(verdict),
         "sentence": sentence(verdict),
     }
-    whole = {**head, **finite(asdict(verdict))}
+    facts = asdict(verdict)
+    for key in ("cases", "levels"):
+        facts[key] = [{name: change[name] for name in CHANGE_KEYS} for change in facts[key]]
+    whole = {**head, **finite(facts)}
     return json.dumps(whole, indent=2, allow_nan=False, default=str) + "\n"
 
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from suite import units
+from suite.analysis import change_text
+from suite.analysis.change_text import is_time
 from suite.analysis.thresholds import ChangeVerdict, Thresholds
-from suite.gate.formats.numbers import change, percent
-from suite.gate.formats.sentences import case_label, finding, is_time, level_label
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.formats.sentences import case_label, finding, level_label
+from suite.gate.verdict import GateChange, GateVerdict
 
 PLOT_PX = 300
 """Width from one end of the axis to the other; with the margins it fits a phone of 360 pixels."""
@@ -59,11 +61,11 @@ class Axis:
         value = min(max(value, self.low), self.high)
         return MARGIN_PX + round(PLOT_PX * (value - self.low) / (self.high - self.low))
 
-    def cuts_below(self, judged: Judged) -> bool:
+    def cuts_below(self, judged: GateChange) -> bool:
         """Whether the left end cuts off its interval or mark."""
         return any(end < self.low for end in (judged.low, judged.high, judged.change))
 
-    def cuts_above(self, judged: Judged) -> bool:
+    def cuts_above(self, judged: GateChange) -> bool:
         """Whether the right end cuts off its interval or mark."""
         return any(end > self.high for end in (judged.low, judged.high, judged.change))
 
@@ -134,14 +136,14 @@ def forest(verdict: GateVerdict) -> Forest | None:
         width=PLOT_PX + 2 * MARGIN_PX,
         height=rows[-1].y + ROW_PX + TOP_PX,
         rows=tuple(rows),
-        limits=tuple((name, axis.px(value), percent(value)) for name, value in marked),
+        limits=tuple((name, axis.px(value), units.percent(value)) for name, value in marked),
         ticks=tuple((axis.px(value), tick(value)) for value in axis.ticks()),
         divider=below - GROUP_PX // 2 if cases and levels else 0,
         cut_off=sum(axis.cuts_below(judged) or axis.cuts_above(judged) for judged in (*cases, *levels)),
     )
 
 
-def axis_of(some: Sequence[Judged], limits: Thresholds) -> Axis:
+def axis_of(some: Sequence[GateChange], limits: Thresholds) -> Axis:
     """An axis that shows zero, both limits, and most ends of intervals."""
     values = [value for judged in some for value in (judged.low, judged.high, judged.change)]
     ends = [value for value in values if math.isfinite(value)]
@@ -152,7 +154,7 @@ def axis_of(some: Sequence[Judged], limits: Thresholds) -> Axis:
     return Axis(low, high)
 
 
-def rows_of(some: Sequence[Judged], label: Callable[[Judged], str], axis: Axis, top: int) -> list[Row]:
+def rows_of(some: Sequence[GateChange], label: Callable[[GateChange], str], axis: Axis, top: int) -> list[Row]:
     """One row below the other."""
     rows = []
     for index, judged in enumerate(some):
@@ -160,7 +162,8 @@ def rows_of(some: Sequence[Judged], label: Callable[[Judged], str], axis: Axis, 
         middle = y + MARK_PX
         shape = f"M{axis.px(judged.change)} {middle}{SHAPES[judged.verdict]}" if math.isfinite(judged.change) else ""
         line = interval_path(judged, axis, middle)
-        rows.append(Row(y, shortened(whole), whole, judged.verdict, line, shape, change(judged), finding(judged)))
+        figures = change_text.with_interval(judged)
+        rows.append(Row(y, shortened(whole), whole, judged.verdict, line, shape, figures, finding(judged)))
     return rows
 
 
@@ -170,7 +173,7 @@ def shortened(label: str) -> str:
     return label if len(label) <= LONGEST_LABEL else f"{label[: half - 1]}…{label[-half:]}"
 
 
-def interval_path(judged: Judged, axis: Axis, y: int) -> str:
+def interval_path(judged: GateChange, axis: Axis, y: int) -> str:
     """A line from low to high, with an arrow at each end of the axis that cuts it off."""
     path = ""
     if not math.isnan(judged.low) and not math.isnan(judged.high):

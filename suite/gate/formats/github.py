@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from suite.analysis import change_text
+from suite.analysis.change_text import with_interval
 from suite.errors import ExitCode
-from suite.gate.formats.numbers import change
-from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
-    bound,
     case_label,
     culprits,
     explanation,
     failures,
     finding,
-    is_bounded,
     level_label,
     remarks,
     sentence,
 )
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.verdict import GateChange, GateVerdict
 
 SHOWN = 10
 """Annotations of one kind that GitHub shows for a step. It drops all others, so the last one counts them."""
@@ -32,7 +30,6 @@ PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",":
 
 def render(verdict: GateVerdict) -> str:
     """Errors for regressions and failed cases, warnings, and notices for the rest."""
-    verdict = printable(verdict)
     return "\n".join(
         [
             *limited("error", "regressions and failed cases", errors(verdict)),
@@ -50,7 +47,7 @@ def errors(verdict: GateVerdict) -> list[tuple[str, str]]:
         explained = explanations.count(culprit.name)
         more = f"; it explains {explained:,} more" if explained else ""
         measured = explanation(replace(culprit, explained_by=""))
-        titled.append((f"{culprit.metric} regression", f"{label}: {change(culprit)}{measured}{more}"))
+        titled.append((f"{culprit.metric} regression", f"{label}: {with_interval(culprit)}{measured}{more}"))
     return titled + [("case fails", f"{case.name}: {case.reason}") for case in failures(verdict)]
 
 
@@ -75,9 +72,10 @@ def notices(verdict: GateVerdict) -> list[tuple[str, str]]:
     ]
 
 
-def improvement(label: str, judged: Judged) -> str:
+def improvement(label: str, judged: GateChange) -> str:
     """An improvement with its bound."""
-    return f"{label}: {change(judged)}" + (f"; {bound(judged)}" if is_bounded(judged) else "")
+    bound = f"; {change_text.bound(judged)}" if change_text.is_bounded(judged) else ""
+    return f"{label}: {with_interval(judged)}{bound}"
 
 
 def limited(kind: str, plural: str, titled: list[tuple[str, str]]) -> list[str]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from xml.etree import ElementTree
 
+from suite.analysis.change_text import with_interval
 from suite.gate.formats.method import conditions
-from suite.gate.formats.numbers import change
-from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     INTERRUPTED,
     case_label,
@@ -23,7 +22,7 @@ from suite.gate.formats.sentences import (
     not_compared,
     sentence,
 )
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.verdict import GateChange, GateVerdict
 
 SUITE = "stepmark gate"
 UNJUDGED = "step_time"
@@ -35,7 +34,6 @@ def render(verdict: GateVerdict) -> str:
 
     A level is a test only if it regressed.
     """
-    verdict = printable(verdict)
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", name=SUITE)
     properties = ElementTree.SubElement(suite, "properties")
@@ -48,7 +46,7 @@ def render(verdict: GateVerdict) -> str:
             add(suite, level, level_label(level))
     add_unjudged(suite, verdict)
     ElementTree.SubElement(suite, "system-out").text = "\n".join(
-        [sentence(verdict), *(f"{label}: {change(judged)}" for label, judged in culprits(verdict))]
+        [sentence(verdict), *(f"{label}: {with_interval(judged)}" for label, judged in culprits(verdict))]
     )
     for element in (root, suite):
         count(element, suite, verdict.seconds)
@@ -56,16 +54,16 @@ def render(verdict: GateVerdict) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def add(suite: ElementTree.Element, judged: Judged, label: str) -> None:
+def add(suite: ElementTree.Element, judged: GateChange, label: str) -> None:
     """Add a case or level by one metric."""
     test = ElementTree.SubElement(suite, "testcase", classname=judged.metric, name=label)
     if judged.verdict == "regression":
-        message = f"{change(judged)}{explanation(judged)}"
-        ElementTree.SubElement(test, "failure", message=message, type="regression").text = change(judged)
+        message = f"{with_interval(judged)}{explanation(judged)}"
+        ElementTree.SubElement(test, "failure", message=message, type="regression").text = with_interval(judged)
     elif judged.verdict == "inconclusive":
         ElementTree.SubElement(test, "skipped", message=finding(judged))
     else:
-        ElementTree.SubElement(test, "system-out").text = f"{change(judged)}; {finding(judged)}"
+        ElementTree.SubElement(test, "system-out").text = f"{with_interval(judged)}; {finding(judged)}"
 
 
 def add_unjudged(suite: ElementTree.Element, verdict: GateVerdict) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from suite import units
+from suite.analysis import change_text
+from suite.analysis.change_text import with_interval
 from suite.gate.formats.method import conditions
-from suite.gate.formats.numbers import between, change, percent
-from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,
@@ -28,7 +27,7 @@ from suite.gate.formats.sentences import (
     outcome,
     remarks,
 )
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.verdict import GateChange, GateVerdict
 
 LONGEST = 60_000
 """Characters. A comment may have 65,536; the rest is for the text that a workflow adds."""
@@ -47,7 +46,6 @@ ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES 
 
 def render(verdict: GateVerdict) -> str:
     """The verdict, culprits, changed cases, folded unchanged cases and conditions."""
-    verdict = printable(verdict)
     levels = [row(level_label(level), level) for level in changed_levels(verdict)]
     changed = [row(case_label(case), case) for case in verdict.cases if case.verdict != "no change"]
     unchanged = [row(case_label(case), case) for case in verdict.cases if case.verdict == "no change"]
@@ -61,7 +59,7 @@ def render(verdict: GateVerdict) -> str:
 def top(verdict: GateVerdict) -> str:
     """The verdict, remarks and culprits."""
     blamed = [
-        f"**{text(label)}**: {text(metric_prefix(judged))}{change(judged)}" for label, judged in culprits(verdict)
+        f"**{text(label)}**: {text(metric_prefix(judged))}{with_interval(judged)}" for label, judged in culprits(verdict)
     ]
     parts = [f"## Stepmark gate: {outcome(verdict)}", text(details(verdict), 3 * LONGEST_TEXT)]
     parts += [f"> **Note:** {text(remark, 3 * LONGEST_TEXT)}" for remark in remarks(verdict)]
@@ -116,11 +114,10 @@ def fitting(rows: Iterable[str], room: int) -> list[str]:
     return shown
 
 
-def row(label: str, judged: Judged) -> str:
+def row(label: str, judged: GateChange) -> str:
     """A row of a table: one case or level by one metric."""
-    medians = (units.whole(value, judged.unit) for value in (judged.baseline_median, judged.candidate_median))
-    figures = (percent(judged.change, sign=True), between(judged))
-    return line((code(label).replace("|", "\\|"), text(judged.metric), *medians, *figures, text(finding(judged))))
+    figures = change_text.figures(judged)
+    return line((code(label).replace("|", "\\|"), text(judged.metric), *figures, text(finding(judged))))
 
 
 def line(cells: Iterable[str]) -> str:

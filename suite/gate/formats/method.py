@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite import units
-from suite.gate.formats.numbers import limit, percent
 from suite.gate.verdict import GateVerdict
+from suite.units import percent_as_given
 
 MODES = {"together": "at the same time on separate cores", "bursts": "in turns"}
 """Mode of measuring both sides of a case -> its description."""
@@ -76,10 +76,10 @@ def limits(verdict: GateVerdict) -> str:
     """Definitions of the verdicts by the limits."""
     chosen = verdict.limits
     return (
-        f"regression: a slowdown above the tolerance of {limit(chosen.tolerance)}, growth of memory above "
-        f"{limit(verdict.memory_tolerance)}, or any growth of host_reads is shown; "
-        f"no change: a slowdown of the margin, {limit(chosen.margin)}, is ruled out; "
-        f"chance of any false regression among all cases: {limit(chosen.alpha)}"
+        f"regression: a slowdown above the tolerance of {percent_as_given(chosen.tolerance)}, growth of memory above "
+        f"{percent_as_given(verdict.memory_tolerance)}, or any growth of host_reads is shown; "
+        f"no change: a slowdown of the margin, {percent_as_given(chosen.margin)}, is ruled out; "
+        f"chance of any false regression among all cases: {percent_as_given(chosen.alpha)}"
     )
 
 
@@ -106,7 +106,7 @@ def noise(verdict: GateVerdict) -> str:
 
 def discarded(verdict: GateVerdict) -> str:
     """Share of the pairs that interference made unusable."""
-    return "" if verdict.identical else f"{percent(verdict.discarded)} of the pairs, because of interference"
+    return "" if verdict.identical else f"{units.percent(verdict.discarded)} of the pairs, because of interference"
 
 
 def lost(verdict: GateVerdict) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite import theme, units
+from suite import theme
+from suite.analysis import change_text
+from suite.analysis.change_text import is_time, with_interval
 from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.method import conditions
-from suite.gate.formats.numbers import between, change, percent
-from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,
@@ -18,7 +18,6 @@ from suite.gate.formats.sentences import (
     details,
     failures,
     finding,
-    is_time,
     level_label,
     metric_prefix,
     not_compared,
@@ -26,7 +25,7 @@ from suite.gate.formats.sentences import (
     remarks,
 )
 from suite.gate.formats.table import is_unchanged, unchanged_memory
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.verdict import GateChange, GateVerdict
 
 FOLDER = Path(__file__).parent
 
@@ -48,7 +47,6 @@ class Line:
 
 def render(verdict: GateVerdict) -> str:
     """The page of a verdict."""
-    verdict = printable(verdict)
     blamed = culprits(verdict)
     memory = [case for case in verdict.cases if not is_time(case)]
     unchanged = unchanged_memory(memory)
@@ -63,7 +61,7 @@ def render(verdict: GateVerdict) -> str:
             outcome=outcome(verdict),
             details=details(verdict),
             remarks=remarks(verdict),
-            culprits=[(label, f"{metric_prefix(judged)}{change(judged)}") for label, judged in blamed[:BLAMED]],
+            culprits=[(label, f"{metric_prefix(judged)}{with_interval(judged)}") for label, judged in blamed[:BLAMED]],
             more_culprits=len(blamed[BLAMED:]),
             failures=failures(verdict),
             forest=forest(verdict),
@@ -81,17 +79,18 @@ def render(verdict: GateVerdict) -> str:
     )
 
 
-def line(label: str, judged: Judged) -> Line:
+def line(label: str, judged: GateChange) -> Line:
     """The texts of one row."""
     of = f" of {judged.blocks + judged.discarded:,}" if judged.discarded else ""
+    baseline, candidate, change, interval = change_text.figures(judged)
     return Line(
         label=label,
         metric=judged.metric,
         verdict=judged.verdict,
-        baseline=units.whole(judged.baseline_median, judged.unit),
-        candidate=units.whole(judged.candidate_median, judged.unit),
-        change=percent(judged.change, sign=True),
-        interval=between(judged),
+        baseline=baseline,
+        candidate=candidate,
+        change=change,
+        interval=interval,
         finding=finding(judged),
         blocks=f"{judged.blocks:,}{of}",
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from suite import units
+from suite.analysis import change_text
+from suite.analysis.change_text import is_bounded, is_time, terms_of
 from suite.analysis.thresholds import ChangeVerdict
 from suite.errors import ExitCode
-from suite.gate.formats.numbers import amount, change, limit, percent_above
-from suite.gate.verdict import ALARMED, DEPENDENT, GateVerdict, Judged, LeftOut
+from suite.gate.verdict import ALARMED, DEPENDENT, GateChange, GateVerdict, LeftOut
 
 NAMED = 2
 """Cases that a text names for one reason; it counts the others."""
@@ -20,58 +21,12 @@ ALL_CASES = "all cases"
 INTERRUPTED = "the gate was interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Words for more and for less of a metric."""
-
-    more: str
-    larger: str
-    smaller: str
-
-
-TIME = Terms("slowdown", "slower", "faster")
-SIZE = Terms("growth", "larger", "smaller")
-
-
-def is_time(judged: Judged) -> bool:
-    """Whether the metric is a time, by its unit; all others are of memory."""
-    return judged.unit == "s"
-
-
-def terms_of(judged: Judged) -> Terms:
-    """The words of its metric."""
-    return TIME if is_time(judged) else SIZE
-
-
-def bound(judged: Judged) -> str:
-    """The bound of a case or level: `a slowdown above 3.1 % is ruled out`."""
-    more = terms_of(judged).more
-    if judged.ruled_out <= 0:
-        return f"any {more} is ruled out"
-    if not is_bounded(judged):
-        return "no bound was reached"
-    return f"{'a ' if is_time(judged) else ''}{more} above {percent_above(judged.ruled_out)} is ruled out"
-
-
-def is_bounded(judged: Judged) -> bool:
-    """Whether any slowdown is ruled out."""
-    return judged.ruled_out < math.inf
-
-
-def finding(judged: Judged) -> str:
+def finding(judged: GateChange) -> str:
     """The verdict on a case or level, with its bound, reason or explanation."""
-    if judged.verdict == "inconclusive":
-        known = [judged.reason] if judged.reason else []
-        known += [bound(judged)] if is_bounded(judged) or not known else []
-        text = f"inconclusive: {'; '.join(known)}"
-    elif judged.verdict == "no change" and is_bounded(judged):
-        text = f"no change: {bound(judged)}"
-    else:
-        text = judged.verdict
-    return f"{text}{explanation(judged)}"
+    return f"{change_text.verdict(judged)}{explanation(judged)}"
 
 
-def explanation(judged: Judged) -> str:
+def explanation(judged: GateChange) -> str:
     """The level that explains a change, and the way its size was measured."""
     size = {
         "in turns": ", size measured in turns",
@@ -80,17 +35,17 @@ def explanation(judged: Judged) -> str:
     return (f", explained by {judged.explained_by}" if judged.explained_by else "") + size.get(judged.size, "")
 
 
-def case_label(judged: Judged) -> str:
+def case_label(judged: GateChange) -> str:
     """The case's id; both ids if the candidate's differs."""
     return f"{judged.name} → {judged.candidate}" if judged.candidate not in ("", judged.name) else judged.name
 
 
-def level_label(judged: Judged) -> str:
+def level_label(judged: GateChange) -> str:
     """A level as all of its cases: `all cases with optimizer adam`."""
     return judged.name if judged.name.startswith(ALL_CASES) else f"{ALL_CASES} with {judged.name}"
 
 
-def culprits(verdict: GateVerdict) -> tuple[tuple[str, Judged], ...]:
+def culprits(verdict: GateVerdict) -> tuple[tuple[str, GateChange], ...]:
     """Label and values of each regression that no other explains.
 
     The culprits that the verdict names come first, in its order.
@@ -105,17 +60,17 @@ def culprits(verdict: GateVerdict) -> tuple[tuple[str, Judged], ...]:
     return tuple(sorted(unexplained, key=lambda pair: order.get(pair[1].name, len(order))))
 
 
-def changed_levels(verdict: GateVerdict) -> tuple[Judged, ...]:
+def changed_levels(verdict: GateVerdict) -> tuple[GateChange, ...]:
     """Levels that regressed or improved; the others add nothing to their cases."""
     return tuple(level for level in verdict.levels if level.verdict in ("regression", "improvement"))
 
 
-def culprit_line(label: str, judged: Judged) -> str:
+def culprit_line(label: str, judged: GateChange) -> str:
     """A culprit with its interval: `seed_cnn-adam-cpu: +3.1 % (+2.8 to +3.4 %)`."""
-    return f"{label}: {metric_prefix(judged)}{change(judged)}"
+    return f"{label}: {metric_prefix(judged)}{change_text.with_interval(judged)}"
 
 
-def metric_prefix(judged: Judged) -> str:
+def metric_prefix(judged: GateChange) -> str:
     """The metric's name before a change; empty for step time."""
     return "" if is_time(judged) else f"{judged.metric} "
 
@@ -205,12 +160,12 @@ def regressed(verdict: GateVerdict) -> str:
     return "; ".join([names(texts), *counts, *also])
 
 
-def regression_text(label: str, judged: Judged, is_first: bool) -> str:
+def regression_text(label: str, judged: GateChange, is_first: bool) -> str:
     """`seed_cnn-sgd-cpu has regressed by 5.1 %`; only the first of a list has a verb."""
     is_level = label.startswith(ALL_CASES)
     verb = f"{'have' if is_level else 'has'} regressed " if is_first else ""
     metric = "" if is_time(judged) else f" in {judged.metric}"
-    return f"{label} {verb}{amount(judged)}{metric}{' on average' if is_level else ''}"
+    return f"{label} {verb}{change_text.amount(judged)}{metric}{' on average' if is_level else ''}"
 
 
 def counts_of(verdict: GateVerdict, kind: ChangeVerdict) -> list[str]:
@@ -267,7 +222,7 @@ def not_regressed(verdict: GateVerdict) -> str:
 
     A bound above the tolerance leaves open whether a slowdown exceeds it.
     """
-    tolerance = limit(verdict.limits.tolerance)
+    tolerance = units.percent_as_given(verdict.limits.tolerance)
     times = [case for case in verdict.cases if is_time(case)]
     reached = overall_bound(verdict) or f"no case is {terms_of(verdict.cases[0]).larger}"
     if not times:
@@ -286,9 +241,9 @@ def overall_bound(verdict: GateVerdict) -> str:
     if not bounded:
         return ""
     where = "every case" if len(bounded) == len(cases) else cases_of(len(bounded), len(cases))
-    return f"{bound(widest(bounded))} in {where}"
+    return f"{change_text.bound(widest(bounded))} in {where}"
 
 
-def widest(cases: Iterable[Judged]) -> Judged:
+def widest(cases: Iterable[GateChange]) -> GateChange:
     """The case with the largest bound, which holds for all of them."""
     return max(cases, key=lambda case: math.inf if math.isnan(case.ruled_out) else case.ruled_out)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from suite import units
+from suite.analysis import change_text
+from suite.analysis.change_text import aligned, bound, is_bounded, is_time
 from suite.gate.formats.method import conditions
-from suite.gate.formats.numbers import between, percent
-from suite.gate.formats.sanitize import printable
 from suite.gate.formats.sentences import (
     BLAMED,
-    bound,
     by_reason,
     case_label,
     changed_levels,
@@ -18,8 +16,6 @@ from suite.gate.formats.sentences import (
     culprits,
     failures,
     finding,
-    is_bounded,
-    is_time,
     level_label,
     names,
     not_compared,
@@ -27,7 +23,7 @@ from suite.gate.formats.sentences import (
     sentence,
     widest,
 )
-from suite.gate.verdict import GateVerdict, Judged
+from suite.gate.verdict import GateChange, GateVerdict
 
 FEW = 3
 """Most unchanged cases of a memory metric that have a row each; more share one line."""
@@ -38,7 +34,6 @@ LEFT = {0, 1, 6}
 
 def render(verdict: GateVerdict) -> str:
     """The sentence, the culprits, a row for each case and metric, and the conditions."""
-    verdict = printable(verdict)
     unchanged = unchanged_memory(verdict.cases)
     shown = [case for case in verdict.cases if case.metric not in unchanged or not is_unchanged(case)]
     rows = [cells(case_label(case), case) for case in shown]
@@ -46,7 +41,7 @@ def render(verdict: GateVerdict) -> str:
     paragraphs = [
         [f"baseline {verdict.baseline}, candidate {verdict.candidate}: {sentence(verdict)}", *remarks(verdict)],
         culprit_lines(verdict),
-        [*(aligned([HEAD, *rows, *levels]) if rows or levels else []), *unchanged.values()],
+        [*(aligned([HEAD, *rows, *levels], LEFT) if rows or levels else []), *unchanged.values()],
         unjudged(verdict),
         [f"{label}: {text}" for label, text in conditions(verdict) if label not in ("baseline", "candidate")],
     ]
@@ -60,12 +55,12 @@ def culprit_lines(verdict: GateVerdict) -> list[str]:
     return [*lines[:BLAMED], *([f"and {rest:,} more"] if rest > 0 else [])]
 
 
-def is_unchanged(judged: Judged) -> bool:
+def is_unchanged(judged: GateChange) -> bool:
     """Whether the verdict is "no change"."""
     return judged.verdict == "no change"
 
 
-def unchanged_memory(cases: Sequence[Judged]) -> dict[str, str]:
+def unchanged_memory(cases: Sequence[GateChange]) -> dict[str, str]:
     """One line for each memory metric with more than `FEW` unchanged cases, by metric."""
     lines = {}
     for metric in dict.fromkeys(case.metric for case in cases if not is_time(case)):
@@ -76,22 +71,9 @@ def unchanged_memory(cases: Sequence[Judged]) -> dict[str, str]:
     return lines
 
 
-def cells(label: str, judged: Judged) -> tuple[str, ...]:
+def cells(label: str, judged: GateChange) -> tuple[str, ...]:
     """One case or level by one metric."""
-    medians = (units.whole(value, judged.unit) for value in (judged.baseline_median, judged.candidate_median))
-    return (label, judged.metric, *medians, percent(judged.change, sign=True), between(judged), finding(judged))
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lines with aligned columns, words to the left and numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{cell:<{width}}" if index in LEFT else f"{cell:>{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return (label, judged.metric, *change_text.figures(judged), finding(judged))
 
 
 def unjudged(verdict: GateVerdict) -> list[str]:

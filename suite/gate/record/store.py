@@ -183,7 +183,7 @@ def read_gate(path: Path) -> GateRecord:
 
 
 def packed_plan(planned: GatePlan) -> dict[str, Any]:
-    """A plan as the header's values; `plan` has the worker settings, among values of a run."""
+    """A plan as the values of a header, whose `plan` has the worker settings."""
     line: dict[str, Any] = {"kind": "header", "schema": SCHEMA}
     for key, value in asdict(planned).items():
         if key == "workers":
