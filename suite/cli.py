@@ -24,8 +24,7 @@ from suite.records.failure_reason import unexpected
 from suite.records.redaction import host_of, wants_redaction, without_names
 
 if TYPE_CHECKING:
-    from suite.gate.measuring.sides import BothSides
-    from suite.gate.record.store import GateRecord, Ledger
+    from suite.gate.planning import OpenGate
     from suite.records import Run
 
 
@@ -169,21 +168,22 @@ def gate(options: argparse.Namespace) -> int:
 
     log = partial(print, "gate:", flush=True)
     warn = cache(lambda text: print(f"stepmark: {text}", file=sys.stderr))  # each sentence once
-    setting, begun, ledger = gate_of(options)
-    with ledger, resumable(ledger.folder):
-        if ledger.note:
-            warn(ledger.note)
-        log(f"{len(begun.planned.rows)} cases, up to {begun.planned.budget_s:.0f} s, in {ledger.folder}")
+    begun = gate_of(options)
+    planned, writer = begun.record.planned, begun.writer
+    with writer, resumable(writer.folder):
+        if writer.note:
+            warn(writer.note)
+        log(f"{len(planned.rows)} cases, up to {planned.budget_s:.0f} s, in {writer.folder}")
         lock = partial(machine_lock.turn, log, warn)
-        verdict = GateRunner(setting, begun, ledger, log, lock).run()
+        verdict = GateRunner(begun.setup, begun.record, writer, log, lock).run()
     if wants_redaction(options.private):
-        verdict = without_names(verdict, [host_of(begun.planned.environment)])
-    for text in output.write(verdict, ledger.folder, warn):
+        verdict = without_names(verdict, [host_of(planned.environment)])
+    for text in output.write(verdict, writer.folder, warn):
         print(text)
     return verdict.exit_code
 
 
-def gate_of(options: argparse.Namespace) -> tuple[BothSides, GateRecord, Ledger]:
+def gate_of(options: argparse.Namespace) -> OpenGate:
     """A new gate, or the interrupted one that `--resume` names."""
     from suite.gate import planning
     from suite.options import GATE_OPTIONS, given_options, refuse_with_resume

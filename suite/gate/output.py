@@ -28,7 +28,7 @@ def write(verdict: GateVerdict, folder: Path, warn: Callable[[str], object]) -> 
 
     Args:
         verdict: as judged.
-        folder: of the ledger.
+        folder: of the record.
         warn: is given each sentence.
     """
     if os.environ.get(ACTIONS_VARIABLE) == "true":

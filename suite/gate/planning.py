@@ -16,9 +16,9 @@ from suite.gate.arms import arm as arms
 from suite.gate.arms.arm import Arm, ArmSpec
 from suite.gate.deciding import forecast
 from suite.gate.deciding.attribution import levels_of
-from suite.gate.measuring.block import GateSetup, can_be_together, start
-from suite.gate.record.store import GatePlan, GateRecord, Ledger, read_gate
-from suite.gate.record.values import SIDES, CasePair
+from suite.gate.measuring.block import GateSetup, can_be_concurrent, start
+from suite.gate.record.store import GateWriter, read_gate
+from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
 from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile
 from suite.matrix.refusals import refusal
@@ -62,6 +62,15 @@ class GateOptions:
     budget_s: float
     workers: WorkerSettings
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """A gate that can be measured: its arms, its record so far, and the open file."""
+
+    setup: GateSetup
+    record: GateRecord
+    writer: GateWriter
 
 
 def options_of(options: Mapping[str, str | None]) -> GateOptions:
@@ -116,7 +125,7 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateRecord, Ledger]:
+def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
     """Make the arms ready, find the cases, and create the record.
 
     Raises:
@@ -152,19 +161,19 @@ def begin(wanted: GateOptions, folder: Path | None) -> tuple[GateSetup, GateReco
         environment=facts,
         identical=identical,
     )
-    return setting, GateRecord(planned), opened(folder, planned)
+    return OpenGate(setting, GateRecord(planned), opened(folder, planned))
 
 
-def opened(folder: Path | None, planned: GatePlan) -> Ledger:
+def opened(folder: Path | None, planned: GatePlan) -> GateWriter:
     """Create the record in a folder; without one, in a fresh one named by the time.
 
     Raises:
         StepmarkError: the folder holds a gate already, or cannot be written.
     """
     if folder is not None:
-        return Ledger.create(folder, planned)
+        return GateWriter.create(folder, planned)
     with fresh_folder(ROOT / for_file_name(planned.started_at)) as fresh:
-        return Ledger.create(fresh, planned)
+        return GateWriter.create(fresh, planned)
 
 
 def refuse_too_many(rows: Sequence[CasePair], wanted: GateOptions) -> None:
@@ -196,7 +205,7 @@ def rows_of(cases: Sequence[Case], sides: tuple[Arm, Arm], threads: int) -> tupl
         if reason:
             left_out.setdefault(name, reason)
         else:
-            rows[pair] = CasePair(name, *pair, can_be_together(pair, threads))
+            rows[pair] = CasePair(name, *pair, can_be_concurrent(pair, threads))
             names.add(name)
     return list(rows.values()), left_out
 
@@ -236,7 +245,7 @@ def selection_of(profile: Profile) -> dict[str, Any]:
     return {"profile": profile.name, "profiles_file": str(profile.file)}
 
 
-def resume(folder: Path) -> tuple[GateSetup, GateRecord, Ledger]:
+def resume(folder: Path) -> OpenGate:
     """Go on with a gate that was interrupted.
 
     Raises:
@@ -244,17 +253,17 @@ def resume(folder: Path) -> tuple[GateSetup, GateRecord, Ledger]:
     """
     place = folder if folder.is_dir() else folder.parent
     read_gate(folder)
-    ledger = Ledger(place)
+    writer = GateWriter(place)
     try:
-        gate = read_gate(folder)  # read again: nobody else writes it now
-        if gate.finished:
+        record = read_gate(folder)  # read again: nobody else writes it now
+        if record.finished:
             raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
-        setting = as_planned(folder, gate.planned)
-        ledger.resumed(now())
+        setting = as_planned(folder, record.planned)
+        writer.resumed(now())
     except BaseException:  # an interruption, too
-        ledger.close()
+        writer.close()
         raise
-    return setting, gate, ledger
+    return OpenGate(setting, record, writer)
 
 
 def as_planned(folder: Path, planned: GatePlan) -> GateSetup:

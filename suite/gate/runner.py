@@ -31,14 +31,14 @@ from suite.gate.deciding.verdict_builder import build_verdict
 from suite.gate.measuring import memory
 from suite.gate.measuring.block import BlockPlan, measure_block
 from suite.gate.measuring.sides import BothSides
-from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import GateRecord, Ledger
-from suite.gate.record.values import BlockResult, CasePair, Kind
+from suite.gate.verdict import Mode
+from suite.gate.record.store import GateWriter
+from suite.gate.record.values import BlockResult, CasePair, GateRecord, Kind
 from suite.gate.verdict import GateVerdict
 from suite.records.timestamps import now
 from suite.units import percent, percent_as_given
 
-MODES: tuple[Mode, Mode] = ("together", "bursts")
+MODES: tuple[Mode, Mode] = ("concurrent", "alternating")
 TRIAL_ROWS = 3
 """Cases, drawn by chance, by which it is chosen how all that can be measured together are measured."""
 TRIAL_SECONDS = 0.5
@@ -57,7 +57,7 @@ MOST_RECHECKS = 3 * control.AGAIN
 believed."""
 LEAST_CASE_SECONDS = 0.15
 """Seconds of counted rounds of a case in one block, at least."""
-MOST_CASE_SECONDS: dict[Mode, float] = {"together": 0.6, "bursts": 0.2}
+MOST_CASE_SECONDS: dict[Mode, float] = {"concurrent": 0.6, "alternating": 0.2}
 """The most, by mode. More seconds add little, a fresh block adds much: processes that compute on all
 cores differ from each other by 2 to 6 %, forks of one of them hardly."""
 Clock = Callable[[], float]
@@ -65,12 +65,12 @@ Clock = Callable[[], float]
 
 
 class GateRunner:
-    """Measures what a ledger's plan wants and its lines do not have yet.
+    """Measures what a record's plan wants and its lines do not have yet.
 
     Args:
         setting: the arms and how workers run.
         gate: the record so far; grows.
-        ledger: the file that keeps it.
+        writer: the file that keeps it.
         show: receives a line of text after each step.
         turn: context that keeps other gates of this machine from measuring.
         clock_s: seconds since any moment; it times blocks and the budget.
@@ -80,14 +80,14 @@ class GateRunner:
         self,
         setting: BothSides,
         gate: GateRecord,
-        ledger: Ledger,
+        writer: GateWriter,
         show: Callable[[str], object],
         turn: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock_s: Clock = monotonic,
     ) -> None:
         self.gate = gate
         self._setting = setting
-        self._ledger = ledger
+        self._writer = writer
         self._show = show
         self._turn = turn
         self._procedure = replayed(gate)
@@ -112,7 +112,7 @@ class GateRunner:
                     self._measure("control" if self._is_control_due() else "comparison")
                     self._look_into_control()
                 self._measure_sizes()
-        self._ledger.finish(now())
+        self._writer.finish(now())
         self._procedure.finish()
         self.gate.finished = True
         return build_verdict(self.gate, self._procedure)
@@ -182,7 +182,7 @@ class GateRunner:
 
     def _try_modes(self) -> None:
         """Measure some cases in both modes, if they have both, to choose one."""
-        rows = [row for row in self._rows.values() if row.together]
+        rows = [row for row in self._rows.values() if row.concurrent]
         if not rows or any(self.gate.of("trial")):
             return
         chosen = random.Random(self.gate.planned.seed).sample(rows, min(TRIAL_ROWS, len(rows)))  # noqa: S311 - a draw
@@ -206,7 +206,7 @@ class GateRunner:
                 return
             with self._turn():
                 reading = memory.measure_memory(self._setting, rows, len(so_far), planned.seed, self._clock_s)
-            self._ledger.reading(reading)
+            self._writer.reading(reading)
             self.gate.add(reading)
             self._show(f"memory of {len(rows)} case{'s' * (len(rows) != 1)} read")
 
@@ -249,12 +249,12 @@ class GateRunner:
         self._procedure.finish()
         rows = effect_sizes.wanted(self.gate, self._procedure, self._modes)
         while rows and len(done := list(self.gate.of("size"))) < effect_sizes.BLOCKS:
-            case_s = OVERHEAD_S + 5 * MOST_CASE_SECONDS["bursts"]
+            case_s = OVERHEAD_S + 5 * MOST_CASE_SECONDS["alternating"]
             expected_s = done[-1].seconds if done else START_S + case_s * len(rows)
             if expected_s > self._left_s():
                 self._show(f"no time is left to measure {len(rows)} large changes in turns: their sizes are too small")
                 return
-            self._keep(self._measured("size", [(row, ("bursts",)) for row in rows], MOST_CASE_SECONDS["bursts"]))
+            self._keep(self._measured("size", [(row, ("alternating",)) for row in rows], MOST_CASE_SECONDS["alternating"]))
             self._show(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
 
     def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[CasePair]:
@@ -270,7 +270,7 @@ class GateRunner:
             return measure_block(self._setting, order, self._clock_s)
 
     def _keep(self, block: BlockResult) -> None:
-        self._ledger.block(block)
+        self._writer.block(block)
         self.gate.add(block)
 
     def _state(self) -> str:

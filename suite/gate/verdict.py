@@ -19,6 +19,10 @@ ALARMED = "the control found a difference between two identical sides"
 DEPENDENT = "the environment changed during the gate: its blocks depend on each other"
 """Why no step time is evidence where blocks resemble the ones before them."""
 Size = Literal["", "at once", "in turns"]
+Mode = Literal["concurrent", "alternating"]
+"""Both sides at the same time, each on some of the cores; or in turns."""
+MODE_IN_FILES: dict[Mode, str] = {"concurrent": "together", "alternating": "bursts"}
+"""Mode -> its word in `gate.jsonl` and `verdict.json`, which keep the first words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ class GateVerdict:
         discarded: share of the pieces of rounds that were left out for disturbance.
         lost_blocks: those, of any kind, in which a worker was killed before it had measured its case.
         machine: the processor and its cores, in words.
-        modes: how each case was measured: `together` or in `bursts`.
+        modes: how each case was measured: `concurrent` or `alternating`.
         `beside`: interference by others, by metric of `interference`: the median over blocks, and the worst block;
             without metrics that the machine does not report.
     """
@@ -117,7 +121,7 @@ class GateVerdict:
     discarded: float = 0.0
     lost_blocks: int = 0
     machine: str = ""
-    modes: dict[str, str] = field(default_factory=dict)
+    modes: dict[str, Mode] = field(default_factory=dict)
     beside: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -111,7 +111,7 @@ class WorkerHandle:
         self.ask(seconds=seconds, steps_per_round=steps_per_round, min_rounds=min_rounds)
         return self.rounds()
 
-    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, barrier: BarrierEnd | None = None) -> None:
         """Ask for rounds, which `rounds` waits for.
 
         The arguments are those of `recorder.record_rounds`, and this worker's part where another one measures at
@@ -121,8 +121,8 @@ class WorkerHandle:
             "measure": {"seconds": seconds, "steps_per_round": steps_per_round, "min_rounds": min_rounds}
         }
         fds: tuple[int, ...] = ()
-        if together is not None:
-            request["together"], fds = together.cores, (together.end.fileno(),)
+        if barrier is not None:
+            request["together"], fds = barrier.cores, (barrier.end.fileno(),)
         with contextlib.suppress(Closed):  # its last words, or its status, say why
             self._link.send(request, fds)
 

@@ -14,7 +14,7 @@ import pytest
 
 from suite.gate.arms.checkouts import check_out
 from suite.gate.planning import resume
-from suite.gate.record.store import Ledger
+from suite.gate.record.store import GateWriter
 from suite.records import StepmarkError
 from suite.records.atomic_files import write_whole
 from suite.records.store import JOURNAL_NAME, RECORD_NAME, RunWriter, read_run
@@ -198,9 +198,9 @@ def test_a_run_that_is_being_measured_is_read_but_neither_resumed_nor_begun_agai
 
 def test_a_gate_that_is_being_measured_is_not_resumed(tmp_path):
     folder = tmp_path / "gate"
-    Ledger.create(folder, planned()).close()
+    GateWriter.create(folder, planned()).close()
     before = contents(folder)
-    with Ledger(folder), pytest.raises(StepmarkError, match=f"is being written by process {os.getpid()}"):
+    with GateWriter(folder), pytest.raises(StepmarkError, match=f"is being written by process {os.getpid()}"):
         resume(folder)
     assert contents(folder) == before
 

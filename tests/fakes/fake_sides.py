@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from suite.analysis.thresholds import Thresholds
 from suite.contracts.probes import STEP_TIME
 from suite.gate.deciding.attribution import levels_of
-from suite.gate.record.store import GatePlan
-from suite.gate.record.values import COMPARING, CasePair, Kind
+from suite.gate.record.values import COMPARING, CasePair, GatePlan, Kind
 from suite.records import Case, Metric, Rounds, Series, WorkerSettings
 from suite.registry import load_levels
 from suite.runner.worker_handle import BarrierEnd, WorkerFailed, WorkerLost
@@ -22,7 +21,7 @@ load_levels()
 CPU = Metric("cpu_time", "s", "lower", "Time on cores.")
 QUEUE = Metric("queue_time", "s", "lower", "Time spent queueing.")
 CASES = [Case(structure, optimizer, "cpu") for structure in ("seed_cnn", "mlp_d2w128") for optimizer in ("sgd", "adam")]
-ROWS = tuple(CasePair(case.id, case, case, together=True) for case in CASES)
+ROWS = tuple(CasePair(case.id, case, case, concurrent=True) for case in CASES)
 STEP_S = 0.01
 
 
@@ -124,9 +123,9 @@ class FakeSideWorker:
         if reason:
             raise WorkerFailed(reason)
 
-    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, barrier: BarrierEnd | None = None) -> None:
         assert seconds == 0.0, "a gate asks for rounds by their number"
-        cores = together.cores if together else ()
+        cores = barrier.cores if barrier else ()
         self.launcher.sides.requests.append(
             Request(self.launcher.place, self.case.id, steps_per_round, min_rounds, cores)
         )

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from suite.gate.arms.arm import make_ready, parse
-from suite.gate.measuring.block import BlockPlan, GateSetup, can_be_together, halves_of, measure_block
+from suite.gate.measuring.block import BlockPlan, GateSetup, can_be_concurrent, halves_of, measure_block
 from suite.gate.measuring.memory import measure_memory
 from suite.gate.measuring.pair import OneFailed, measure
 from suite.gate.planning import METRICS
@@ -57,13 +57,13 @@ def of_tiny(*arguments: str) -> tuple[str, ...]:
     return ("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd or tinier-sgd", *arguments)
 
 
-@pytest.mark.parametrize("together", [pytest.param(True, marks=needs_two_cores), False], ids=["together", "bursts"])
+@pytest.mark.parametrize("concurrent", [pytest.param(True, marks=needs_two_cores), False], ids=["concurrent", "alternating"])
 @pytest.mark.slow
-def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(together, tmp_path):
+def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(concurrent, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     setting = GateSetup((side, side), WorkerSettings(threads=1), ())
-    mode = "together" if together else "bursts"
-    rows = [(CasePair(CASE.id, CASE, CASE, together), (mode,))]
+    mode = "concurrent" if concurrent else "alternating"
+    rows = [(CasePair(CASE.id, CASE, CASE, concurrent), (mode,))]
     block = measure_block(setting, BlockPlan(0, "comparison", rows, 0.2, seed=1))
     told = block.results[CASE.id][mode]
     assert told.reason == ""
@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_while_both_are_measured_together_is_lost_and_th
         killed = threading.Timer(2.0, os.kill, ((first, second)[place]._pid, signal.SIGKILL))
         killed.start()
         with pytest.raises(OneFailed, match="SIGKILL") as failed:
-            measure((first, second), "together", 60.0, halves_of(1, chance), chance)
+            measure((first, second), "concurrent", 60.0, halves_of(1, chance), chance)
         killed.join()
     assert (failed.value.place, failed.value.lost) == (place, True)
 
@@ -96,12 +96,12 @@ def test_a_worker_that_is_killed_while_both_are_measured_together_is_lost_and_th
 @pytest.mark.skipif(cuda_devices() < 1, reason="needs a GPU")
 def test_sides_that_share_a_device_take_turns_and_their_memory_is_that_of_the_device(tmp_path):
     case = Case("seed_cnn", "sgd", "cuda")
-    assert not can_be_together((case, case), threads=1)
+    assert not can_be_concurrent((case, case), threads=1)
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)
     setting = GateSetup((side, side), WorkerSettings(threads=1), ())
-    row = CasePair(case.id, case, case, together=False)
-    block = measure_block(setting, BlockPlan(0, "comparison", [(row, ("bursts",))], 0.5, seed=1))
-    told = block.results[case.id]["bursts"]
+    row = CasePair(case.id, case, case, concurrent=False)
+    block = measure_block(setting, BlockPlan(0, "comparison", [(row, ("alternating",))], 0.5, seed=1))
+    told = block.results[case.id]["alternating"]
     assert told.reason == ""
     assert abs(ratio_of(told.paired).log_ratio) < 0.2
     found = measure_memory(setting, [row], 0, seed=1).found[case.id]

@@ -20,7 +20,7 @@ from tests.conftest import PROJECT
 STUDY = PROJECT / "docs" / "studies" / "gate" / "error.py"
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
 ROWS = [
-    CasePair(case.id, case, case, together=True)
+    CasePair(case.id, case, case, concurrent=True)
     for case in (Case(f"net{number}", optimizer, "cpu") for number in range(4) for optimizer in OPTIMIZERS)
 ]
 NAMES = [row.id for row in ROWS]
@@ -106,7 +106,7 @@ def test_a_slowdown_of_three_percent_in_one_case_is_that_case():
 def test_a_slowdown_that_the_first_look_leaves_open_is_found_at_a_later_look():
     """24 cases, one slower by twice the tolerance: most gates need a second or third look at it."""
     rows = [
-        CasePair(f"{name} {more}", row.baseline, row.candidate, together=True)
+        CasePair(f"{name} {more}", row.baseline, row.candidate, concurrent=True)
         for row in ROWS
         for name in [row.id]
         for more in "ab"

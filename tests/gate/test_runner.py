@@ -13,9 +13,10 @@ import pytest
 from suite.gate.deciding.control import EARLY
 from suite.gate.deciding.effect_sizes import BLOCKS
 from suite.gate.deciding.verdict_builder import build_verdict
-from suite.gate.formats import table
+from suite.gate.formats import render, table
 from suite.gate.formats.sentences import sentence
-from suite.gate.record.store import LEDGER_NAME, GateRecord, Ledger, read_gate
+from suite.gate.record.store import RECORD_NAME, GateWriter, read_gate
+from suite.gate.record.values import GateRecord
 from suite.gate.runner import GateRunner
 from suite.gate.verdict import GateVerdict
 from suite.records import RunPlan, StepmarkError, WorkerSettings
@@ -32,8 +33,8 @@ def gated(tmp_path):
 
     def run(sides: FakeSides, clock_s: Callable[[], float] = monotonic, **changes: object) -> GateVerdict:
         wanted = planned(**changes)
-        with Ledger.create(tmp_path / "gate", wanted) as ledger:
-            return GateRunner(sides, GateRecord(wanted), ledger, lambda _: None, clock_s=clock_s).run()
+        with GateWriter.create(tmp_path / "gate", wanted) as writer:
+            return GateRunner(sides, GateRecord(wanted), writer, lambda _: None, clock_s=clock_s).run()
 
     return run
 
@@ -78,9 +79,9 @@ def test_a_case_that_is_not_shown_to_be_slower_with_its_level_is_inconclusive_an
             raise KeyboardInterrupt
 
     wanted = planned(metrics=("step_time",))
-    with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
+    with GateWriter.create(tmp_path / "gate", wanted) as writer, pytest.raises(KeyboardInterrupt):
         GateRunner(
-            FakeSides(slower=slower, noise=0.01, before_block=stop), GateRecord(wanted), ledger, lambda _: None
+            FakeSides(slower=slower, noise=0.01, before_block=stop), GateRecord(wanted), writer, lambda _: None
         ).run()
     verdict = build_verdict(read_gate(tmp_path / "gate"))
     first = next(one for one in verdict.cases if one.name == FIRST and one.metric == "step_time")
@@ -104,7 +105,7 @@ def test_concurrent_sides_measure_equal_rounds_and_swap_disjoint_cores_before_ev
 
 def test_alternating_sides_measure_equal_bursts_on_all_cores(gated):
     sides = FakeSides()
-    gated(sides, metrics=("step_time",), rows=tuple(replace(row, together=False) for row in ROWS))
+    gated(sides, metrics=("step_time",), rows=tuple(replace(row, concurrent=False) for row in ROWS))
     assert not any(request.cores for request in sides.requests)
     bursts = [Counter(request[1:] for request in sides.requests if request.side == side) for side in (0, 1)]
     assert bursts[0] == bursts[1] != Counter()
@@ -129,9 +130,9 @@ def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
         if block == 6:
             raise KeyboardInterrupt
 
-    with Ledger.create(tmp_path / "gate", wanted) as ledger, pytest.raises(KeyboardInterrupt):
-        GateRunner(FakeSides(before_block=stop), GateRecord(wanted), ledger, lambda _: None).run()
-    file = tmp_path / "gate" / LEDGER_NAME
+    with GateWriter.create(tmp_path / "gate", wanted) as writer, pytest.raises(KeyboardInterrupt):
+        GateRunner(FakeSides(before_block=stop), GateRecord(wanted), writer, lambda _: None).run()
+    file = tmp_path / "gate" / RECORD_NAME
     file.write_bytes(file.read_bytes() + b'{"kind": "comparison", "torn')
     so_far = read_gate(tmp_path / "gate")
     assert not so_far.finished
@@ -140,8 +141,8 @@ def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
     measured = len(so_far.blocks)
     assert measured == 5
     sides = FakeSides()
-    with Ledger(tmp_path / "gate") as ledger:
-        verdict = GateRunner(sides, so_far, ledger, lambda _: None).run()
+    with GateWriter(tmp_path / "gate") as writer:
+        verdict = GateRunner(sides, so_far, writer, lambda _: None).run()
     assert verdict.exit_code == 0
     assert len(read_gate(tmp_path / "gate").blocks) == 13
     assert sides.blocks + 1 == 13 - measured, "nothing was measured twice, memory included"
@@ -293,7 +294,7 @@ def test_a_large_change_has_its_size_measured_in_turns_and_its_verdict_from_both
     verdict = gated(FakeSides(slower={FIRST: 0.3}))
     gate = read_gate(tmp_path / "gate")
     again = list(gate.of("size"))
-    assert [list(block.results[FIRST]) for block in again] == [["bursts"]] * BLOCKS
+    assert [list(block.results[FIRST]) for block in again] == [["alternating"]] * BLOCKS
     assert [list(block.results) for block in again] == [[FIRST]] * BLOCKS
     first = verdict.cases[0]
     assert (first.name, first.verdict, first.size) == (FIRST, "regression", "in turns")
@@ -326,8 +327,8 @@ def test_a_gate_whose_blocks_take_too_long_to_show_anything_says_what_would_do_a
 def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one(tmp_path):
     said: list[str] = []
     wanted = planned()
-    with Ledger.create(tmp_path / "gate", wanted) as ledger:
-        GateRunner(FakeSides(), GateRecord(wanted), ledger, said.append).run()
+    with GateWriter.create(tmp_path / "gate", wanted) as writer:
+        GateRunner(FakeSides(), GateRecord(wanted), writer, said.append).run()
     first = next(place for place, text in enumerate(said) if text.startswith("block 1"))
     assert "blocks of all cases fit in the" in said[first - 1]
     assert "they find a slowdown of " in said[first - 1]
@@ -349,11 +350,11 @@ def test_the_few_cases_that_are_left_are_measured_longer_in_each_block(gated, tm
 
 
 def test_cases_of_all_threads_take_turns(gated, tmp_path):
-    rows = tuple(replace(row, together=False) for row in ROWS)
+    rows = tuple(replace(row, concurrent=False) for row in ROWS)
     verdict = gated(FakeSides(), rows=rows)
     gate = read_gate(tmp_path / "gate")
     assert not list(gate.of("trial")), "there is nothing to choose"
-    assert {mode for block in gate.blocks for told in block.results.values() for mode in told} == {"bursts"}
+    assert {mode for block in gate.blocks for told in block.results.values() for mode in told} == {"alternating"}
     assert verdict.exit_code == 0
 
 
@@ -386,8 +387,8 @@ def test_every_block_and_reading_takes_the_machine_lock_anew(tmp_path):
         turns.append("measured")
 
     wanted = planned()
-    with Ledger.create(tmp_path / "gate", wanted) as ledger:
-        GateRunner(FakeSides(before_block=measured), GateRecord(wanted), ledger, lambda _: None, turn).run()
+    with GateWriter.create(tmp_path / "gate", wanted) as writer:
+        GateRunner(FakeSides(before_block=measured), GateRecord(wanted), writer, lambda _: None, turn).run()
     gate = read_gate(tmp_path / "gate")
     assert turns == ["taken", "measured", "given back"] * (len(gate.blocks) + len(gate.readings))
 
@@ -395,13 +396,30 @@ def test_every_block_and_reading_takes_the_machine_lock_anew(tmp_path):
 def test_a_folder_that_holds_a_gate_is_not_written_over(gated, tmp_path):
     gated(FakeSides())
     with pytest.raises(StepmarkError, match="holds a gate already"):
-        Ledger.create(tmp_path / "gate", planned())
+        GateWriter.create(tmp_path / "gate", planned())
+
+
+def test_the_files_of_a_gate_keep_the_first_words_for_how_cases_are_measured(gated, tmp_path):
+    rows = (ROWS[0], *(replace(row, concurrent=False) for row in ROWS[1:]))
+    verdict = gated(FakeSides(), rows=rows)
+    header, *lines = map(json.loads, (tmp_path / "gate" / RECORD_NAME).read_text().splitlines())
+    assert [row["together"] for row in header["rows"]] == [True, *[False] * (len(ROWS) - 1)]
+    results = [by_mode for line in lines for by_mode in line.get("told", {}).values()]
+    assert {word for by_mode in results for word in by_mode} == {"together", "bursts"}
+    assert all(pair["mode"] == word for by_mode in results for word, pair in by_mode.items())
+    assert json.loads(render(verdict, "json"))["modes"][ROWS[1].id] == "bursts"
+    read = read_gate(tmp_path / "gate")
+    assert read.planned.rows == rows
+    assert {mode for block in read.blocks for by_mode in block.results.values() for mode in by_mode} == {
+        "concurrent",
+        "alternating",
+    }
 
 
 def test_the_header_of_a_gate_has_worker_settings_among_those_of_a_run_for_other_revisions(tmp_path):
     wanted = planned(workers=WorkerSettings(threads=2, case_timeout=60.0))
-    Ledger.create(tmp_path, wanted).close()
-    line = json.loads((tmp_path / LEDGER_NAME).read_text())
+    GateWriter.create(tmp_path, wanted).close()
+    line = json.loads((tmp_path / RECORD_NAME).read_text())
     assert line["plan"] == {**asdict(RunPlan(order_seed=7)), **asdict(wanted.workers)}
     assert list(line["plan"]) == list(PLAN_KEYS)
     assert list(line)[10:13] == ["budget_s", "plan", "seed"]
@@ -412,7 +430,7 @@ def test_the_header_of_a_gate_has_worker_settings_among_those_of_a_run_for_other
     "text",
     ["", "{}\n", '{"kind": "header", "schema": 99, "arms": {}}\n', '{"kind": "header", "schema": 1, "arms": {}}\n'],
 )
-def test_a_file_that_is_no_ledger_is_refused_in_one_sentence(tmp_path, text):
-    (tmp_path / LEDGER_NAME).write_text(text)
+def test_a_file_that_is_no_record_of_a_gate_is_refused_in_one_sentence(tmp_path, text):
+    (tmp_path / RECORD_NAME).write_text(text)
     with pytest.raises(StepmarkError, match="gate"):
         read_gate(tmp_path)

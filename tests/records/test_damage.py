@@ -18,7 +18,7 @@ from suite.analysis.thresholds import thresholds_of
 from suite.comparison import formats
 from suite.comparison.changes import compare
 from suite.exports.formats import FORMATS, export
-from suite.gate.record.store import Ledger, read_gate
+from suite.gate.record.store import GateWriter, read_gate
 from suite.records import Run, StepmarkError
 from suite.records.store import RECORD_NAME, read_run
 from tests.conftest import GOLDEN
@@ -160,7 +160,7 @@ def test_half_of_a_surrogate_pair_in_place_of_any_text_is_a_fine_record_or_one_s
 def test_a_gate_s_header_of_any_values_is_read_or_refused_in_one_sentence(
     tmp_path: Path, place: str, value: object
 ) -> None:
-    with Ledger.create(tmp_path / "gate", planned()):
+    with GateWriter.create(tmp_path / "gate", planned()):
         pass
     file = tmp_path / "gate" / "gate.jsonl"
     line = json.loads(file.read_text())

@@ -78,7 +78,7 @@ class Counted:
 def rows_of(number: int) -> list[CasePair]:
     """As many cases, of four optimizers each."""
     cases = [Case(f"net{index // 4}", OPTIMIZERS[index % 4], "cpu") for index in range(number)]
-    return [CasePair(case.id, case, case, together=True) for case in cases]
+    return [CasePair(case.id, case, case, concurrent=True) for case in cases]
 
 
 def gate(condition: Condition, seed: int) -> tuple[set[str], set[str], float, int]:

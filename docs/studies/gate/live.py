@@ -27,7 +27,8 @@ import suite
 from dose import counts_of, measured
 from parts import Part
 from suite.gate.planning import seconds_of
-from suite.gate.record.store import GateRecord, read_gate
+from suite.gate.record.store import read_gate
+from suite.gate.record.values import GateRecord
 from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.records import StepmarkError

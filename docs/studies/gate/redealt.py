@@ -111,7 +111,7 @@ def gate(number: int, blocks: Sequence[Block], change: Change, most: int) -> tup
     """One made gate: whether it alarmed falsely, caught what is slower, passed any of it, and after how many blocks."""
     chance = random.Random(number)  # noqa: S311 - blocks are dealt
     names = sorted(blocks[0])
-    rows = [CasePair(name, case_of(name), case_of(name), together=True) for name in names]
+    rows = [CasePair(name, case_of(name), case_of(name), concurrent=True) for name in names]
     procedure = Procedure(names, levels_of(rows), Thresholds(), number)
     victims = victims_of(change, procedure, number)
     shift = {name: math.log1p(change.effect) if name in victims else 0.0 for name in names}

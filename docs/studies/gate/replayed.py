@@ -20,7 +20,7 @@ from suite.gate.record.values import CasePair
 def called(trial: Trial) -> dict[str, str]:
     """The verdict on each case and level, by name."""
     names = sorted(one["name"] for one in step_times(trial))
-    rows = [CasePair(name, case_of(name), case_of(name), together=True) for name in names]
+    rows = [CasePair(name, case_of(name), case_of(name), concurrent=True) for name in names]
     procedure = Procedure(names, levels_of(rows), Thresholds(), trial["seed"])
     for block in trial["comparison"]:
         if procedure.open:

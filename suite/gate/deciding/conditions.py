@@ -10,8 +10,8 @@ from typing import Any, TypedDict
 import numpy as np
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import GateRecord
+from suite.gate.verdict import Mode
+from suite.gate.record.values import GateRecord
 
 INTERFERENCE = ("others_cores", "stolen_share", "throttled_share")
 """Metrics of `suite.machine.interference` that a verdict contains."""
@@ -34,7 +34,7 @@ class Circumstances(TypedDict):
     discarded: float
     lost_blocks: int
     machine: str
-    modes: dict[str, str]
+    modes: dict[str, Mode]
     beside: dict[str, tuple[float, float]]
 
 

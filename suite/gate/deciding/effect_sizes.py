@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.gate.deciding.procedure import Effect, Procedure, estimates
-from suite.gate.record.paired_rounds import Mode
-from suite.gate.record.store import GateRecord
-from suite.gate.record.values import CasePair
+from suite.gate.verdict import Mode
+from suite.gate.record.values import CasePair, GateRecord
 from suite.gate.verdict import Size
 
 Values = NDArray[np.float64]
@@ -39,7 +38,7 @@ def wanted(gate: GateRecord, procedure: Procedure, modes: Mapping[str, Mode]) ->
         if row.id in procedure.decisions
         and procedure.decisions[row.id].verdict in ("regression", "improvement")
         and abs(known[row.id].mean) > LARGE
-        and modes[row.id] == "together"
+        and modes[row.id] == "concurrent"
     ]
 
 
@@ -52,7 +51,7 @@ def sizes(
     """
     blocks = [block.log_ratios for block in gate.of("size")]
     names = [*procedure.cases, *(name for name in procedure.levels if name in known)]
-    at_once = {name for name, mode in modes.items() if mode == "together"}
+    at_once = {name for name, mode in modes.items() if mode == "concurrent"}
     columns = {name: column(blocks, procedure.levels.get(name, (name,))) for name in names}
     again = [name for name, values in columns.items() if np.isfinite(values).sum() >= FEWEST]
     sized: dict[str, tuple[Effect, Size]] = {}

@@ -15,8 +15,7 @@ from scipy import stats
 
 from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.statistics import spending
-from suite.gate.record.store import GateRecord
-from suite.gate.record.values import BlockResult, CasePair
+from suite.gate.record.values import BlockResult, CasePair, GateRecord
 
 CONTROL_EVERY = 5
 """One of so many blocks is baseline against baseline."""
@@ -66,8 +65,8 @@ class Costs:
 
 def estimated(rows: Sequence[CasePair], reads_memory: bool, kind: str) -> Costs:
     """Costs before the first measurement; `kind` is `least` or `expected`."""
-    case_s = sum(CASE_S[kind][row.together] for row in rows) / max(len(rows), 1)
-    trial_s = TRIAL_S[kind] if any(row.together for row in rows) else 0.0
+    case_s = sum(CASE_S[kind][row.concurrent] for row in rows) / max(len(rows), 1)
+    trial_s = TRIAL_S[kind] if any(row.concurrent for row in rows) else 0.0
     return Costs(trial_s, MEMORY_S[kind] if reads_memory else 0.0, START_S, case_s)
 
 
@@ -151,4 +150,4 @@ def reach(blocks: int, permitted: float, names: int) -> float:
 
 def noise_before(rows: Sequence[CasePair]) -> float:
     """Noise of a block before the first measurement; the median of the cases."""
-    return median(NOISE[row.together] for row in rows) if rows else NOISE[True]
+    return median(NOISE[row.concurrent] for row in rows) if rows else NOISE[True]

@@ -7,8 +7,7 @@ from statistics import median
 from suite.analysis.exact_metrics import METRICS, growth, tolerance_of
 from suite.analysis.thresholds import ChangeVerdict
 from suite.gate.deciding import memory
-from suite.gate.record.store import GateRecord
-from suite.gate.record.values import CasePair
+from suite.gate.record.values import CasePair, GateRecord
 from suite.gate.verdict import GateChange, LeftOut
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from suite.gate.deciding import control
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.procedure import Procedure
-from suite.gate.record.store import GateRecord
-from suite.gate.record.values import BlockResult, PairResult
+from suite.gate.record.values import BlockResult, GateRecord, PairResult
 
 
 def again_of(gate: GateRecord, name: str) -> list[float]:

@@ -20,8 +20,7 @@ from suite.gate.deciding.replay import again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.deciding.statistics.serial_dependence import Resemblance
-from suite.gate.record.store import GateRecord
-from suite.gate.record.values import PairResult
+from suite.gate.record.values import GateRecord, PairResult
 from suite.gate.verdict import STEP_TIME, GateChange, GateVerdict, LeftOut, Size
 from suite.units import percent
 

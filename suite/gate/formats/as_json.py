@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from suite.gate.formats.sentences import outcome, sentence
-from suite.gate.verdict import GateVerdict
+from suite.gate.verdict import MODE_IN_FILES, GateVerdict
 
 SCHEMA = 1
 """Version of the layout. A changed name or meaning raises it; a new name does not."""
@@ -51,6 +51,7 @@ def render(verdict: GateVerdict) -> str:
     facts = asdict(verdict)
     for key in ("cases", "levels"):
         facts[key] = [{name: change[name] for name in CHANGE_KEYS} for change in facts[key]]
+    facts["modes"] = {case: MODE_IN_FILES.get(mode, mode) for case, mode in verdict.modes.items()}
     whole = {**head, **finite(facts)}
     return json.dumps(whole, indent=2, allow_nan=False, default=str) + "\n"
 

@@ -11,7 +11,7 @@ from suite import units
 from suite.gate.verdict import GateVerdict
 from suite.units import percent_as_given
 
-MODES = {"together": "at the same time on separate cores", "bursts": "in turns"}
+MODES = {"concurrent": "at the same time on separate cores", "alternating": "in turns"}
 """Mode of measuring both sides of a case -> its description."""
 
 INTERFERENCE = {

@@ -25,7 +25,7 @@ from time import monotonic
 from suite.gate.arms.arm import Arm
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
-from suite.gate.record.paired_rounds import Mode
+from suite.gate.verdict import Mode
 from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
@@ -181,7 +181,7 @@ def threads_of(case: Case, threads: int) -> int:
     return own
 
 
-def can_be_together(cases: tuple[Case, Case], threads: int) -> bool:
+def can_be_concurrent(cases: tuple[Case, Case], threads: int) -> bool:
     """Whether both sides can be measured at the same time, each on separate cores.
 
     Args:

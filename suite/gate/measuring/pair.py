@@ -1,7 +1,7 @@
 """One case: a worker of each side, measured against the other, piece by piece.
 
-A piece is the smallest unit that yields a ratio. In mode `together` it is one round of each side, taken at the same
-time. In mode `bursts` it is four bursts, A B B A, of sides that alternate. The order of a piece is which side had
+A piece is the smallest unit that yields a ratio. In mode `concurrent` it is one round of each side, taken at the same
+time. In mode `alternating` it is four bursts, A B B A, of sides that alternate. The order of a piece is which side had
 which cores, or which side came first. Half of the pieces have each order, so that it favours neither side.
 """
 
@@ -18,7 +18,8 @@ from typing import TypeVar
 
 from suite.analysis.estimates import is_steady
 from suite.gate.measuring.sides import SideWorker
-from suite.gate.record.paired_rounds import Mode, PairedRounds
+from suite.gate.record.paired_rounds import PairedRounds
+from suite.gate.verdict import Mode
 from suite.measuring.barrier import LOST
 from suite.records import Rounds, Series
 from suite.runner.visit import FIRST_ROUNDS, MAX_STEPS_PER_ROUND
@@ -30,7 +31,7 @@ Sides = tuple[SideWorker, SideWorker]
 """Baseline, candidate."""
 
 ROUND_S = 0.008
-"""Seconds of one round in `together`. Before each, the workers meet for about 0.1 ms, which no round includes."""
+"""Seconds of one round in `concurrent`. Before each, the workers meet for about 0.1 ms, which no round includes."""
 CHUNK_S = 0.15
 """Seconds of rounds in one request; the weights are restored between requests."""
 BURST_S = 0.03
@@ -42,9 +43,9 @@ WARM_CHUNKS = 20
 PAUSE_S = 0.01
 """Seconds after a pause, at least one round, that a burst discards. The threads of the other side spin for some
 milliseconds before they sleep, each on a core that this side wants."""
-FEWEST_PIECES = {"together": 8, "bursts": 4}
-"""Fewest pieces of one case in one block, for steps of any length. A piece of `bursts` takes as long as eight of
-`together`."""
+FEWEST_PIECES = {"concurrent": 8, "alternating": 4}
+"""Fewest pieces of one case in one block, for steps of any length. A piece of `alternating` takes as long as eight of
+`concurrent`."""
 
 
 class OneFailed(Exception):
@@ -91,18 +92,18 @@ def measure(sides: Sides, mode: Mode, seconds: float, halves: Halves, chance: ra
 
     Args:
         sides: workers that have made their steps.
-        mode: `together` or `bursts`.
+        mode: `concurrent` or `alternating`.
         seconds: counted rounds of each side.
-        halves: cores that the sides swap in `together`.
+        halves: cores that the sides swap in `concurrent`.
         chance: for the order of the first piece.
 
     Raises:
         OneFailed: a worker failed or was killed.
     """
     step_s = first_rounds(sides)
-    if mode == "together":
-        return together(sides, seconds, step_s, halves, chance)
-    return bursts(sides, seconds, step_s, chance)
+    if mode == "concurrent":
+        return measure_concurrent(sides, seconds, step_s, halves, chance)
+    return measure_alternating(sides, seconds, step_s, chance)
 
 
 def both(sides: Sides, ask: Callable[[SideWorker, int], None], first: int = 0) -> tuple[Rounds, Rounds]:
@@ -130,15 +131,15 @@ def first_rounds(sides: Sides) -> float:
     return max(rounds.step_time[-1] for rounds in pair)
 
 
-def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> PairedRounds:
+def measure_concurrent(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> PairedRounds:
     """Measure both sides at the same time; they swap cores before every round."""
 
     def chunk(order: int, steps: int, rounds: int) -> tuple[Rounds, Rounds]:
         ends = socket.socketpair()
 
         def ask(side: SideWorker, place: int) -> None:
-            together = BarrierEnd(ends[place], cores[place])
-            side.ask(seconds=0.0, steps_per_round=steps, min_rounds=rounds, together=together)
+            barrier = BarrierEnd(ends[place], cores[place])
+            side.ask(seconds=0.0, steps_per_round=steps, min_rounds=rounds, barrier=barrier)
             ends[place].close()  # the worker has a copy: with this one open, its partner would wait for a dead worker
 
         with ends[0], ends[1]:
@@ -152,16 +153,16 @@ def together(sides: Sides, seconds: float, step_s: float, halves: Halves, chance
     kept: list[tuple[Rounds, Rounds]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
-    while spent_s < seconds or len(orders) < FEWEST_PIECES["together"]:
+    while spent_s < seconds or len(orders) < FEWEST_PIECES["concurrent"]:
         pair = chunk(order, steps, per_chunk + 2)
         spent_s += max(sum(rounds.step_time[2:]) for rounds in pair) * steps
         kept.append((pair[0].drop(2), pair[1].drop(2)))  # a pause preceded the first round of each order
         orders += [(order + index) % 2 for index in range(per_chunk)]
         order = 1 - order
-    return PairedRounds("together", tuple(orders), *joined(kept), steps)
+    return PairedRounds("concurrent", tuple(orders), *joined(kept), steps)
 
 
-def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> PairedRounds:
+def measure_alternating(sides: Sides, seconds: float, step_s: float, chance: random.Random) -> PairedRounds:
     """Measure the sides alternately: A B B A or B A A B."""
 
     def burst(place: int, steps: int, discarded: int, rounds: int) -> Rounds:
@@ -173,14 +174,14 @@ def bursts(sides: Sides, seconds: float, step_s: float, chance: random.Random) -
     pieces: list[tuple[Rounds, Rounds]] = []
     orders: list[int] = []
     spent_s, order = 0.0, chance.randrange(2)
-    while spent_s < seconds or len(orders) < FEWEST_PIECES["bursts"]:
+    while spent_s < seconds or len(orders) < FEWEST_PIECES["alternating"]:
         taken = [burst(place, steps, discarded, rounds) for place in (order, 1 - order, 1 - order, order)]
         pair = Rounds.concat((taken[0], taken[3])), Rounds.concat((taken[1], taken[2]))
         pieces.append((pair[order], pair[1 - order]))
         orders.append(order)
         spent_s += max(sum(side.step_time) for side in pair) * steps
         order = 1 - order
-    return PairedRounds("bursts", tuple(orders), *joined(pieces), steps)
+    return PairedRounds("alternating", tuple(orders), *joined(pieces), steps)
 
 
 def joined(pieces: Sequence[tuple[Rounds, Rounds]]) -> tuple[tuple[Series, ...], tuple[Series, ...]]:

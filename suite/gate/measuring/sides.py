@@ -21,7 +21,7 @@ class SideWorker(Protocol):
         """Wait until the worker has made its step."""
         ...
 
-    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, together: BarrierEnd | None = None) -> None:
+    def ask(self, *, seconds: float, steps_per_round: int, min_rounds: int, barrier: BarrierEnd | None = None) -> None:
         """Ask for rounds; `rounds` waits for them."""
         ...
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite.analysis.estimates import ENOUGH_UNDISTURBED, undisturbed
+from suite.gate.verdict import Mode
 from suite.records import Series
 
 Values = NDArray[np.float64]
-Mode = Literal["together", "bursts"]
-"""Both sides at the same time, each on some of the cores; or in turns."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,14 @@ Schema history:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from suite.analysis.thresholds import Thresholds
-from suite.gate.record.paired_rounds import Mode, PairedRounds
-from suite.gate.record.values import KINDS, SIDES, BlockResult, CasePair, PairResult, Reading
-from suite.records import RunPlan, StepmarkError, WorkerSettings
+from suite.gate.record.paired_rounds import PairedRounds
+from suite.gate.record.values import KINDS, SIDES, BlockResult, CasePair, GatePlan, GateRecord, PairResult, Reading
+from suite.gate.verdict import MODE_IN_FILES, Mode
+from suite.records import RunPlan, StepmarkError
 from suite.records.atomic_files import cannot_write
 from suite.records.codec import decode_plan, encode_plan, encode_series, part
 from suite.records.decoding import WrongValue, convert
@@ -32,72 +31,13 @@ from suite.records.invariants import (
 from suite.records.line_file import NO_LOCKS, LineFile, named, read_lines
 from suite.records.rounds import STEP_TIME
 
-LEDGER_NAME = "gate.jsonl"
+RECORD_NAME = "gate.jsonl"
 NO_GATE = "is no gate of stepmark"
 SCHEMA = 1
+MODE_OF = {word: mode for mode, word in MODE_IN_FILES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class GatePlan:
-    """The plan of a gate: arms, cases, limits and budget.
-
-    Attributes:
-        arms: what each side turned out to be, by `baseline` and `candidate`.
-        levels: name of a level -> ids of the rows that have it.
-        left_out: id of a case -> why it cannot be compared at all.
-        memory_tolerance: growth of memory from which it counts as a regression.
-        budget_s: seconds that it may take.
-        selection: profile, profiles file, plug-ins, expression: what `resume` needs to find the same again.
-        identical: whether both arms are the same code.
-    """
-
-    started_at: str
-    arms: dict[str, dict[str, Any]]
-    rows: tuple[CasePair, ...]
-    levels: dict[str, tuple[str, ...]]
-    left_out: dict[str, str]
-    limits: Thresholds
-    memory_tolerance: float
-    metrics: tuple[str, ...]
-    budget_s: float
-    workers: WorkerSettings
-    seed: int
-    selection: dict[str, Any]
-    environment: dict[str, Any]
-    identical: bool = False
-
-
-@dataclass(slots=True)
-class GateRecord:
-    """A record as read, or while it grows.
-
-    Attributes:
-        finished: whether it came to its end; else it was interrupted, or still runs.
-    """
-
-    planned: GatePlan
-    blocks: list[BlockResult] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
-    finished: bool = False
-
-    @property
-    def seconds(self) -> float:
-        """Spent on blocks and readings."""
-        return sum(one.seconds for one in self.blocks) + sum(one.seconds for one in self.readings)
-
-    def add(self, one: BlockResult | Reading) -> None:
-        """Add a block or a reading that has been measured and kept."""
-        if isinstance(one, BlockResult):
-            self.blocks.append(one)
-        else:
-            self.readings.append(one)
-
-    def of(self, kind: str) -> Iterator[BlockResult]:
-        """Blocks of a kind, in order."""
-        return (block for block in self.blocks if block.kind == kind)
-
-
-class Ledger:
+class GateWriter:
     """Writes a gate's record. A line is on disk once its call returns."""
 
     def __init__(self, folder: Path, file: LineFile | None = None) -> None:
@@ -107,7 +47,7 @@ class Ledger:
             StepmarkError: another process still writes it, or it cannot be written.
         """
         self.folder = folder
-        self._file = file or LineFile(folder / LEDGER_NAME, alone=True)
+        self._file = file or LineFile(folder / RECORD_NAME, alone=True)
 
     @classmethod
     def create(cls, folder: Path, planned: GatePlan) -> Self:
@@ -121,9 +61,9 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        ledger = cls(folder, LineFile.begin(folder / LEDGER_NAME, taken))
-        ledger._file.append(packed_plan(planned))
-        return ledger
+        writer = cls(folder, LineFile.begin(folder / RECORD_NAME, taken))
+        writer._file.append(packed_plan(planned))
+        return writer
 
     @property
     def note(self) -> str:
@@ -163,7 +103,7 @@ def read_gate(path: Path) -> GateRecord:
     Raises:
         StepmarkError: there is none, it is none, or its schema is newer than this version.
     """
-    file = path / LEDGER_NAME if path.is_dir() else path
+    file = path / RECORD_NAME if path.is_dir() else path
     lines, _ = read_lines(file)
     if not lines or lines[0].get("kind") != "header" or "arms" not in lines[0]:
         raise StepmarkError(f"{file} {NO_GATE}: its first line is not a gate's header.")
@@ -188,6 +128,8 @@ def packed_plan(planned: GatePlan) -> dict[str, Any]:
     for key, value in asdict(planned).items():
         if key == "workers":
             line["plan"] = encode_plan(RunPlan(order_seed=planned.seed), planned.workers)
+        elif key == "rows":
+            line["rows"] = [packed_row(row) for row in planned.rows]
         else:
             line[key] = value
     return line
@@ -197,6 +139,8 @@ def plan_of(line: dict[str, Any]) -> GatePlan:
     """The plan from a header's values; raises `WrongValue` where they are none."""
     plan, workers = decode_plan(line, "the header")
     facts = {key: value for key, value in line.items() if key not in ("kind", "schema", "plan")}
+    if isinstance(facts.get("rows"), list):
+        facts["rows"] = [row_facts(row, f"rows[{place}] of the header") for place, row in enumerate(facts["rows"])]
     planned = replace(convert(GatePlan, {**facts, "workers": {}}, "the header"), workers=workers)
     check_finite(planned, "the header")
     check_finite(planned.limits, "the limits")
@@ -215,6 +159,20 @@ def plan_of(line: dict[str, Any]) -> GatePlan:
     return planned
 
 
+def packed_row(row: CasePair) -> dict[str, Any]:
+    """A pair of cases as plain values; `together` is whether both can be concurrent."""
+    return {"together" if key == "concurrent" else key: value for key, value in asdict(row).items()}
+
+
+def row_facts(found: Any, where: str) -> Any:
+    """The values of a `CasePair`; raises `WrongValue` where `together` is none."""
+    if not isinstance(found, dict):
+        return found  # and refused
+    if type(found.get("together")) is not bool:
+        raise WrongValue(f"together of {where} is {found.get('together')!r}; allowed: true or false.")
+    return {"concurrent" if key == "together" else key: value for key, value in found.items()}
+
+
 def packed_block(block: BlockResult) -> dict[str, Any]:
     """A block as plain values, with all its rounds."""
     return {
@@ -223,7 +181,8 @@ def packed_block(block: BlockResult) -> dict[str, Any]:
         "seconds": block.seconds,
         "surroundings": encode_series(block.surroundings),
         "told": {
-            row: {mode: packed_result(pair) for mode, pair in by_mode.items()} for row, by_mode in block.results.items()
+            row: {MODE_IN_FILES[mode]: packed_result(pair) for mode, pair in by_mode.items()}
+            for row, by_mode in block.results.items()
         },
     }
 
@@ -234,7 +193,8 @@ def packed_result(pair: PairResult) -> dict[str, Any]:
     if paired is None:
         return {"reason": pair.reason, "side": pair.side, "lost": pair.lost}
     sides = {"baseline": encode_series(paired.baseline), "candidate": encode_series(paired.candidate)}
-    return {"mode": paired.mode, "orders": list(paired.orders), "steps_per_round": paired.steps_per_round, **sides}
+    head = {"mode": MODE_IN_FILES[paired.mode], "orders": list(paired.orders), "steps_per_round": paired.steps_per_round}
+    return {**head, **sides}
 
 
 def block_of(line: dict[str, Any]) -> BlockResult:
@@ -244,21 +204,28 @@ def block_of(line: dict[str, Any]) -> BlockResult:
         BlockResult, {**part(line, needed=("index", "kind", "seconds", "surroundings")), "results": {}}, where
     )
     rows = convert(dict[str, dict[str, Any]], line["told"], f"`told` of {where}")
-    told = {
-        row: {mode: result_of(one, f"{row} in {where}") for mode, one in by_mode.items()}
+    results = {
+        row: {mode_of(word, f"{row} in {where}"): result_of(one, f"{row} in {where}") for word, one in by_mode.items()}
         for row, by_mode in rows.items()
     }
     check_finite(block, where)
     for one in block.surroundings:
         check_bounded(one, where)
-    return replace(block, results=cast("dict[str, dict[Mode, PairResult]]", told))
+    return replace(block, results=results)
+
+
+def mode_of(word: Any, where: str) -> Mode:
+    """The mode by its word in files; raises `WrongValue` where it is none."""
+    if not isinstance(word, str) or word not in MODE_OF:
+        raise WrongValue(f"mode of {where} is {word!r}; allowed: {' or '.join(MODE_OF)}.")
+    return MODE_OF[word]
 
 
 def result_of(line: Any, where: str) -> PairResult:
     """The inverse of `packed_result`; raises `WrongValue` where the line is none."""
     if not isinstance(line, dict) or "reason" in line:
         return convert(PairResult, line, where)
-    paired = convert(PairedRounds, line, where)
+    paired = convert(PairedRounds, {**line, "mode": mode_of(line.get("mode"), where)}, where)
     pieces = len(paired.orders)
     if not {0, 1} >= set(paired.orders) or paired.steps_per_round < 1:
         raise WrongValue(f"orders of {where} are {paired.orders}; allowed: 0 and 1, and steps_per_round from 1.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from suite.gate.record.paired_rounds import Mode, PairedRounds, Ratio, ratio_of
-from suite.records import Case, Series
+from suite.analysis.thresholds import Thresholds
+from suite.gate.record.paired_rounds import PairedRounds, Ratio, ratio_of
+from suite.gate.verdict import Mode
+from suite.records import Case, Series, WorkerSettings
 from suite.records.rounds import STEP_TIME
 
 Kind = Literal["comparison", "control", "recheck", "trial", "size"]
@@ -26,13 +29,13 @@ class CasePair:
     """A case as either arm runs it.
 
     Attributes:
-        together: whether workers of both sides can be measured at the same time, each on separate cores.
+        concurrent: whether workers of both sides can be measured at the same time, each on separate cores.
     """
 
     id: str
     baseline: Case
     candidate: Case
-    together: bool
+    concurrent: bool
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,66 @@ class Reading:
     index: int
     seconds: float
     found: dict[str, tuple[dict[str, int | float], dict[str, int | float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class GatePlan:
+    """The plan of a gate: arms, cases, limits and budget.
+
+    Attributes:
+        arms: what each side turned out to be, by `baseline` and `candidate`.
+        levels: name of a level -> ids of the rows that have it.
+        left_out: id of a case -> why it cannot be compared at all.
+        memory_tolerance: growth of memory from which it counts as a regression.
+        budget_s: seconds that it may take.
+        selection: profile, profiles file, plug-ins, expression: what `resume` needs to find the same again.
+        identical: whether both arms are the same code.
+    """
+
+    started_at: str
+    arms: dict[str, dict[str, Any]]
+    rows: tuple[CasePair, ...]
+    levels: dict[str, tuple[str, ...]]
+    left_out: dict[str, str]
+    limits: Thresholds
+    memory_tolerance: float
+    metrics: tuple[str, ...]
+    budget_s: float
+    workers: WorkerSettings
+    seed: int
+    selection: dict[str, Any]
+    environment: dict[str, Any]
+    identical: bool = False
+
+
+@dataclass(slots=True)
+class GateRecord:
+    """A record as read, or while it grows.
+
+    Attributes:
+        finished: whether it came to its end; else it was interrupted, or still runs.
+    """
+
+    planned: GatePlan
+    blocks: list[BlockResult] = field(default_factory=list)
+    readings: list[Reading] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Spent on blocks and readings."""
+        return sum(one.seconds for one in self.blocks) + sum(one.seconds for one in self.readings)
+
+    def add(self, one: BlockResult | Reading) -> None:
+        """Add a block or a reading that has been measured and kept."""
+        if isinstance(one, BlockResult):
+            self.blocks.append(one)
+        else:
+            self.readings.append(one)
+
+    def of(self, kind: str) -> Iterator[BlockResult]:
+        """Blocks of a kind, in order."""
+        return (block for block in self.blocks if block.kind == kind)
 
 
 def step_time(series: tuple[Series, ...]) -> float:
