@@ -20,11 +20,11 @@ from dataclasses import replace
 from statistics import median
 from time import monotonic
 
-from suite.gate.deciding import control, effect_sizes, forecast
+from suite.gate.deciding import control_blocks, effect_sizes, forecast
 from suite.gate.deciding import memory as readings
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.forecast import CONTROL_EVERY
-from suite.gate.deciding.modes import COST, modes_of
+from suite.gate.deciding.mode_choice import COST, modes_of
 from suite.gate.deciding.replay import add_to, again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.verdict_builder import build_verdict
@@ -52,7 +52,7 @@ REGULAR: tuple[Kind, ...] = ("comparison", "control")
 """Kinds of the blocks that follow one another in turns."""
 FEW = 3
 """Suspected cases up to which each is measured as long as the few that are left after a look."""
-MOST_RECHECKS = 3 * control.AGAIN
+MOST_RECHECKS = 3 * control_blocks.AGAIN
 """Blocks that look into suspicions of the control, at most; where a gate has more of these, its machine is not to be
 believed."""
 LEAST_CASE_SECONDS = 0.15
@@ -140,8 +140,8 @@ class GateRunner:
             return "they can show no slowdown"
         by = "as measured" if known else "as is usual"
         return (
-            f"they find a slowdown of {percent(least)} in one case with a chance of {percent_as_given(forecast.CHANCE)}, "
-            f"where blocks vary by {percent(noise)}, {by}"
+            f"they find a slowdown of {percent(least)} in one case with a chance of "
+            f"{percent_as_given(forecast.CHANCE)}, where blocks vary by {percent(noise)}, {by}"
         )
 
     def _is_hopeless(self) -> bool:
@@ -231,7 +231,7 @@ class GateRunner:
             left = [
                 one
                 for one in suspected(self.gate, self._procedure)
-                if not control.is_resolved(one, again_of(self.gate, one.case), tolerance)
+                if not control_blocks.is_resolved(one, again_of(self.gate, one.case), tolerance)
             ]
             rows = self._rows_of(left)
             if not rows:
@@ -257,7 +257,7 @@ class GateRunner:
             self._keep(self._measured("size", [(row, ("alternating",)) for row in rows], MOST_CASE_SECONDS["alternating"]))
             self._show(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
 
-    def _rows_of(self, suspicions: Sequence[control.Suspicion]) -> list[CasePair]:
+    def _rows_of(self, suspicions: Sequence[control_blocks.Suspicion]) -> list[CasePair]:
         """The suspected cases; if all are suspected, those of the last control block."""
         names = {one.case for one in suspicions}
         if EVERY in names:

@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 """`prctl` option: this process becomes the parent of orphans among its descendants."""
 
-GUARD = str(Path(__file__).with_name("guard.py"))
+GUARD = str(Path(__file__).with_name("lifetime_guard.py"))
 
 
 def die_with_parent(parent: int = 0) -> None:

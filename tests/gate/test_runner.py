@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from suite.gate.deciding.control import EARLY
+from suite.gate.deciding.control_blocks import EARLY
 from suite.gate.deciding.effect_sizes import BLOCKS
 from suite.gate.deciding.verdict_builder import build_verdict
 from suite.gate.formats import render, table

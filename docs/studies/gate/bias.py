@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from live import trials
 from suite.analysis.thresholds import Thresholds
-from suite.gate.deciding import control
+from suite.gate.deciding import control_blocks
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.procedure import estimates
 
@@ -26,7 +26,7 @@ BIASES = (("none", 0.0, 1000), ("one case", 0.02, 100), ("one case", 0.03, 100),
 BIASES = (*BIASES, ("all cases", 0.02, 100), ("all cases", 0.03, 100))
 FEWEST = 9
 """Blocks of all cases that a live gate has to have."""
-MOST = 3 * control.AGAIN
+MOST = 3 * control_blocks.AGAIN
 
 
 def gates_of(condition: str) -> list[Values]:
@@ -53,14 +53,14 @@ def is_confirmed(draw: Callable[[int], Values], bias: Values, limits: Thresholds
     names = [str(place) for place in range(len(bias))]
     noise = noise_of(names, draw(10))
     rows = [dict(zip(names, map(float, row), strict=True)) for row in draw(2) + bias]
-    raised = control.suspicions(rows, noise, limits.tolerance, limits.alpha)
+    raised = control_blocks.suspicions(rows, noise, limits.tolerance, limits.alpha)
     again: dict[str, list[float]] = {one.case: [] for one in raised}
     blocks = 0
-    while blocks < MOST and any(not control.is_resolved(one, again[one.case], limits.tolerance) for one in raised):
+    while blocks < MOST and any(not control_blocks.is_resolved(one, again[one.case], limits.tolerance) for one in raised):
         row, blocks = draw(1) + bias, blocks + 1
         for name, values in again.items():
-            values.append(float(control.common(row)[0] if name == EVERY else row[0, int(name)]))
-    return any(control.is_confirmed(one, again[one.case], limits.tolerance) for one in raised), blocks
+            values.append(float(control_blocks.common(row)[0] if name == EVERY else row[0, int(name)]))
+    return any(control_blocks.is_confirmed(one, again[one.case], limits.tolerance) for one in raised), blocks
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """Measurements -> the verdict, without workers and clocks.
 
-modes.py              the mode in which each case is measured
+mode_choice.py        the mode in which each case is measured
 procedure.py          log ratios, block by block -> decisions
-control.py            the machine against itself
+control_blocks.py     the machine against itself
 attribution.py        which slowdowns explain the others
 effect_sizes.py       sizes of large changes, measured again in turns
 memory.py             memory of both sides, which needs no statistics

@@ -9,12 +9,12 @@ from statistics import median
 from typing import TypedDict
 
 from suite.analysis.thresholds import ChangeVerdict
-from suite.gate.deciding import control, forecast
+from suite.gate.deciding import control_blocks, forecast
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.conditions import circumstances
 from suite.gate.deciding.effect_sizes import sizes
 from suite.gate.deciding.memory_verdicts import of_memory
-from suite.gate.deciding.modes import modes_of
+from suite.gate.deciding.mode_choice import modes_of
 from suite.gate.deciding.procedure import CONFIDENCE, Effect, Procedure
 from suite.gate.deciding.replay import again_of, failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
@@ -89,8 +89,8 @@ def control_alarm(gate: GateRecord, procedure: Procedure) -> str:
     tolerance = gate.planned.limits.tolerance
     for suspicion in suspected(gate, procedure):
         again = again_of(gate, suspicion.case)
-        resolved = control.is_resolved(suspicion, again, tolerance) or len(again) >= control.ENOUGH
-        if control.is_confirmed(suspicion, again, tolerance) if resolved else gate.finished and suspicion.is_clear:
+        resolved = control_blocks.is_resolved(suspicion, again, tolerance) or len(again) >= control_blocks.ENOUGH
+        if control_blocks.is_confirmed(suspicion, again, tolerance) if resolved else gate.finished and suspicion.is_clear:
             change, over = math.expm1(suspicion.log_ratio), f"{suspicion.blocks} blocks"
             over += f" and {len(again)} more" if resolved else "; there was no time to measure it again"
             where = "all cases on average" if suspicion.case == EVERY else suspicion.case

@@ -2,7 +2,7 @@
 
 sanitize.py     texts from outside -> one printable line
 sentences.py    texts that several formats share
-method.py       conditions of the measurement -> labels and texts
+conditions.py   conditions of the measurement -> labels and texts
 forest.py       changes and intervals -> path data of a plot
 table.py, as_json.py, junit.py, markdown.py, github.py, page.py     one format each
 """

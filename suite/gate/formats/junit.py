@@ -10,7 +10,7 @@ import math
 from xml.etree import ElementTree
 
 from suite.analysis.change_text import with_interval
-from suite.gate.formats.method import conditions
+from suite.gate.formats.conditions import conditions
 from suite.gate.formats.sentences import (
     INTERRUPTED,
     case_label,

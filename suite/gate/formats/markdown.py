@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from suite.analysis import change_text
 from suite.analysis.change_text import with_interval
-from suite.gate.formats.method import conditions
+from suite.gate.formats.conditions import conditions
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,

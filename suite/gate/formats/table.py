@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from suite.analysis import change_text
 from suite.analysis.change_text import aligned, bound, is_bounded, is_time
-from suite.gate.formats.method import conditions
+from suite.gate.formats.conditions import conditions
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from suite.gate.deciding.control import AGAIN, EVERY, Suspicion, common, is_confirmed, is_resolved, suspicions
+from suite.gate.deciding.control_blocks import AGAIN, EVERY, Suspicion, common, is_confirmed, is_resolved, suspicions
 
 CASES = [f"net{number}" for number in range(8)]
 TOLERANCE, ALPHA = 0.01, 0.01

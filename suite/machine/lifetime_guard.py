@@ -1,4 +1,4 @@
-"""Run a program that ends with its starter: `python -I -S guard.py FD COMMAND...`.
+"""Run a program that ends with its starter: `python -I -S lifetime_guard.py FD COMMAND...`.
 
 It ends with the exit code of the command. When the other end of the pipe FD closes, since its process was killed or
 wants so, it kills itself, the command and all that the command has started. It imports nothing of Stepmark.
