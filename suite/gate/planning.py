@@ -13,7 +13,8 @@ from typing import Any
 from suite.analysis import exact_metrics
 from suite.analysis.thresholds import Thresholds, share, thresholds_of
 from suite.gate.arms import arm as arms
-from suite.gate.arms.arm import Arm, ArmSpec
+from suite.gate.arms.arm import Arm
+from suite.gate.arms.spec import ArmSpec, parse
 from suite.gate.deciding import forecast
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.measuring.block import GateSetup, can_be_concurrent, start
@@ -86,8 +87,8 @@ def options_of(options: Mapping[str, str | None]) -> GateOptions:
     typed = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
     seed = typed.pop("order_seed", None)
     return GateOptions(
-        baseline=arms.parse(given["baseline"]),
-        candidate=arms.parse(given["candidate"]),
+        baseline=parse(given["baseline"]),
+        candidate=parse(given["candidate"]),
         profile=load_profile(given["profile"], given.get("profiles")),
         expression=given.get("expression", ""),
         limits=thresholds_of(given["tolerance"], given["margin"], given["alpha"]),
@@ -274,7 +275,7 @@ def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     """
     profile = load_profile(planned.selection["profile"], Path(planned.selection["profiles_file"]))
     choice_of(profile)  # registers the levels of its plug-ins
-    baseline, candidate = (arms.parse(planned.arms[who]["text"]) for who in SIDES)
+    baseline, candidate = (parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)
     setting = GateSetup(sides, planned.workers, profile.plugins)
     before = tuple(str(planned.arms[who].get("torch")) for who in SIDES)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.gate.arms import checkouts, interpreters
-from suite.gate.arms.arm import arms_now, changed, have_same_code, make_both_ready, make_ready, parse
+from suite.gate.arms.arm import arms_now, changed, have_same_code, make_both_ready, make_ready
+from suite.gate.arms.spec import Checkout, Here, Revision, parse
 from suite.gate.planning import METRICS, metrics_of, seconds_of
 from suite.records import Case, StepmarkError
 from suite.registry import load_levels
@@ -35,9 +36,14 @@ def repository(tmp_path):
 
 def test_the_parts_of_an_arm_are_joined_by_commas():
     arm = parse("rev:main~1,set:optimizer=adam,set:tuning=channels_last,env:A=1,2,env:B=x=y")
-    assert (arm.revision, arm.folder, arm.python) == ("main~1", None, None)
+    assert (arm.code, arm.python) == (Revision("main~1"), None)
     assert arm.levels == {"optimizer": "adam", "tuning": "channels_last"}
     assert arm.variables == {"A": "1,2", "B": "x=y"}
+
+
+def test_an_arm_names_its_code_as_a_revision_or_a_folder_or_has_that_of_the_current_folder():
+    texts = ("rev:main", "dir:../other,python:python3", "env:A=1")
+    assert [parse(text).code for text in texts] == [Revision("main"), Checkout("../other"), Here()]
 
 
 def test_an_arm_puts_its_levels_in_the_place_of_a_cases_own():

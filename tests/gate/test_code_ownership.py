@@ -18,7 +18,8 @@ import importlib, json, subprocess, sys, tempfile
 from pathlib import Path
 sys.path.insert(0, "bench")
 found = importlib.import_module({module!r})  # as the plug-in does, in the process that judges
-from suite.gate.arms.arm import make_both_ready, parse
+from suite.gate.arms.arm import make_both_ready
+from suite.gate.arms.spec import parse
 from suite.runner.import_watch import WITNESS
 
 sides = make_both_ready(*map(parse, {arms!r}), Path.cwd(), Path.cwd() / "bench")

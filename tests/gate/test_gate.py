@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from suite.gate.arms.arm import make_ready, parse
+from suite.gate.arms.arm import make_ready
+from suite.gate.arms.spec import parse
 from suite.gate.measuring.block import BlockPlan, GateSetup, can_be_concurrent, halves_of, measure_block
 from suite.gate.measuring.memory import measure_memory
 from suite.gate.measuring.pair import OneFailed, measure

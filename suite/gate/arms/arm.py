@@ -1,62 +1,25 @@
-"""One side of a comparison: the user's text, and the arm made ready from it.
-
-A text is `rev:<git revision>`, `dir:<checkout>`, `python:<interpreter>`, `set:<factor>=<level>`, `env:NAME=VALUE`,
-joined by commas. The current folder and interpreter supply every part that it omits. An arm becomes an `Origin`, from
-which the launcher starts workers. Container images are not supported yet.
-"""
+"""One side of a comparison, made ready: an `Origin`, from which workers are started."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from suite.gate.arms import checkouts, code_ownership, interpreters
+from suite.gate.arms.spec import ArmSpec, Checkout, Code, Here, Revision
 from suite.gate.record.values import SIDES
-from suite.options import ARM_PARTS
 from suite.provenance import code_identity
-from suite.records import Case, StepmarkError
+from suite.records import StepmarkError
 from suite.records.compatibility import differences
-from suite.records.factors import FACTORS
 from suite.registry import REGISTRIES
 from suite.runner.code_origin import Origin
 
-KINDS = ("rev", "dir", "python", "set", "env")
-BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
-"""The comma before another part; a comma within a value does not match."""
-SETTABLE = tuple(factor.name for factor in FACTORS if factor.name in REGISTRIES and not factor.mode)
-"""Factors whose level an arm may set: the named ones, except those of learning cases, which the gate does not run."""
 IDENTITY = "identity"
 """Key of the facts that identify the code to the last file: hashes and versions, which no report shows."""
 NO_IDENTITY = ("tree", "dirty", "reason", "note")
 """Facts of an arm that may differ while its commit and identity are equal: new results make a work tree dirty."""
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@dataclass(frozen=True, slots=True)
-class ArmSpec:
-    """The parsed text of an arm.
-
-    Attributes:
-        text: as written.
-        revision, folder, python: None for the current one.
-        levels: factor -> the level that replaces each case's level.
-        variables: environment variables of its workers.
-    """
-
-    text: str
-    revision: str | None = None
-    folder: str | None = None
-    python: str | None = None
-    levels: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-    def case(self, case: Case) -> Case:
-        """The case with the arm's levels."""
-        levels: dict[str, Any] = dict(self.levels)
-        return replace(case, **levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,54 +36,6 @@ class Arm:
     origin: Origin
     facts: dict[str, Any]
     tree: str | None
-
-
-def parse(text: str) -> ArmSpec:
-    """Parse the text of an arm.
-
-    Raises:
-        StepmarkError: a part has an unknown kind, occurs twice, or has a value that is not allowed.
-    """
-    single: dict[str, str] = {}
-    levels: dict[str, str] = {}
-    variables: dict[str, str] = {}
-    for part in BETWEEN.split(text.strip()):
-        kind, colon, value = part.partition(":")
-        if kind == "image":
-            raise StepmarkError(f"arm {text!r}: container images cannot be gated yet; allowed: {ARM_PARTS}.")
-        if kind not in KINDS or not colon or not value:
-            raise StepmarkError(f"arm {text!r} has the unknown part {part!r}; allowed: {ARM_PARTS}.")
-        if kind == "set":
-            assign(levels, text, value, "a factor and its level, such as set:optimizer=adam")
-        elif kind == "env":
-            assign(variables, text, value, "a name and a value, such as env:OMP_DYNAMIC=true")
-        elif kind in single:
-            raise StepmarkError(f"arm {text!r} has {kind}: twice; allowed: once; remove one of them.")
-        else:
-            single[kind] = value
-    if {"rev", "dir"} <= single.keys():
-        raise StepmarkError(f"arm {text!r} has both rev: and dir:; allowed: one of rev: and dir:; remove the other.")
-    for name in variables:
-        if not VARIABLE.fullmatch(name):
-            raise StepmarkError(
-                f"arm {text!r}: {name!r} is not a variable's name; allowed: letters, digits and _, no digit first."
-            )
-    for factor in levels:
-        if factor not in SETTABLE:
-            raise StepmarkError(f"arm {text!r}: factor {factor!r} is not known; allowed: {', '.join(SETTABLE)}.")
-    return ArmSpec(text, single.get("rev"), single.get("dir"), single.get("python"), levels, variables)
-
-
-def assign(to: dict[str, str], text: str, value: str, allowed: str) -> None:
-    """Add `name=value` to the others.
-
-    Raises:
-        StepmarkError: the text has another form, or the name occurs twice.
-    """
-    name, equals, assigned = value.partition("=")
-    if not equals or not name or name in to:
-        raise StepmarkError(f"arm {text!r} has {value!r}; allowed: {allowed}, each name once.")
-    to[name] = assigned
 
 
 def make_both_ready(baseline: ArmSpec, candidate: ArmSpec, here: Path, profile_folder: Path) -> tuple[Arm, Arm]:
@@ -152,13 +67,13 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     """
     refuse_unknown_levels(arm)
     top = checkouts.top_of(here)
-    if arm.revision is None and arm.folder is None and arm.python is None:
+    if isinstance(arm.code, Here) and arm.python is None:
         return as_here(arm, here, top)
-    folder = checkouts.check_out(arm.revision, here) if arm.revision else checkout_of(arm.folder, here, top)
+    folder = folder_of(arm.code, here, top)
     python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
     moved = checkouts.moved(profile_folder, top, folder)
     has_code = (folder / "suite" / "zygote.py").is_file()
-    if arm.folder and python == Origin().python and not has_code and not checkouts.has_modules(folder):
+    if isinstance(arm.code, Checkout) and python == Origin().python and not (has_code or checkouts.has_modules(folder)):
         raise StepmarkError(
             f"{folder} contains no code to measure; allowed after dir: a checkout with a Python module, or with a "
             f"{interpreters.LOCK} that differs from the current one; correct the path."
@@ -192,6 +107,13 @@ def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
 def projects_of(top: Path | None) -> list[str]:
     """Names of the distributions that a repository builds; none without one."""
     return code_ownership.projects_of(top) if top else []
+
+
+def folder_of(code: Code, here: Path, top: Path | None) -> Path:
+    """The folder with an arm's code; raises as `make_ready` does."""
+    if isinstance(code, Revision):
+        return checkouts.check_out(code.name, here)
+    return checkout_of(code.folder if isinstance(code, Checkout) else None, here, top)
 
 
 def checkout_of(folder: str | None, here: Path, top: Path | None) -> Path:
