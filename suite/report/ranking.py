@@ -34,9 +34,16 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The ranked table; `nothing` is the reason why it is empty."""
+    """The ranked table.
+
+    Attributes:
+        has_details: whether each row has its command. Otherwise the page shows the pattern below the table.
+        pattern: the command for any case.
+        nothing: the reason why the table is empty; else empty.
+    """
 
     table: Table[Ranked]
+    has_details: bool
     pattern: str
     nothing: str
 
@@ -55,6 +62,7 @@ def ranking(run: Run, ranked: Sequence[CaseFigures]) -> Ranking:
     ]
     return Ranking(
         table=table("Ranked table", columns(ranked), rows),
+        has_details=has_details,
         pattern=command(run, PLACEHOLDER, ranked[0].case.mode if ranked else DEFAULT_MODE),
         nothing="" if ranked else nothing_measured(run),
     )

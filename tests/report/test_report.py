@@ -249,6 +249,13 @@ def test_each_row_of_a_small_run_has_its_command(quick: Page) -> None:
     assert "parameters 78042" in first
 
 
+def test_the_command_for_any_case_stands_once_on_a_page() -> None:
+    failed = RunRecord(Case("seed_cnn", "lbfgs", "cpu"), "failed", "the loss is nan: the step does not train")
+    large = large_run(801)
+    for made in (quick_run(), large, replace(large, cases=(*large.cases, failed)), run([failed])):
+        assert report.render(made).count("CASE</code> by its id: ") == 1
+
+
 @pytest.mark.parametrize(
     ("count", "limit"), [(1_000, 2 * MEGABYTE), pytest.param(10_000, 6 * MEGABYTE, marks=pytest.mark.slow)]
 )
