@@ -106,9 +106,7 @@ def common_change(comparison: Comparison) -> str:
     """The change that all cases share, and how much cases differ from it."""
     noise = f"{units.percent(comparison.noise)} (standard deviation)"
     if len(comparison.cases) < FEWEST:
-        return (
-            f"fewer than {FEWEST} cases: the common change is unknown; assumed spread between two runs: {noise}"
-        )
+        return f"fewer than {FEWEST} cases: the common change is unknown; assumed spread between two runs: {noise}"
     interval = units.percent_interval(comparison.shift_low, comparison.shift_high)
     return (
         f"common change of all cases: {units.percent(comparison.shift, sign=True)} ({interval}), removed, because two "

@@ -56,8 +56,8 @@ def measure_allocator() -> Finding:
     )
     if ratios[-1] < MUCH_LONGER:
         return fine("allocator", found)
-    settings = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
-    return disturbs("allocator", found, f"cases use the steady one; for other training set {settings}")
+    variables = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
+    return disturbs("allocator", found, f"cases use the steady one; for other training set {variables}")
 
 
 def take_turns(workers: list[WorkerHandle]) -> tuple[list[float], list[float]]:

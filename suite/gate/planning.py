@@ -235,9 +235,7 @@ def tried(setting: GateSetup, seed: int) -> tuple[dict[str, Any], tuple[str, str
         start(launchers, 0)
         torches = (str(launchers[0].torch["version"]), str(launchers[1].torch["version"]))
         first = launchers[0]
-        facts = environment.facts(
-            setting.workers, seed, first.torch, first.priority, first.allocator, setting.plugins
-        )
+        facts = environment.facts(setting.workers, seed, first.torch, first.priority, first.allocator, setting.plugins)
         return facts, torches
 
 

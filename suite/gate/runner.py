@@ -31,10 +31,9 @@ from suite.gate.deciding.verdict_builder import build_verdict
 from suite.gate.measuring import memory
 from suite.gate.measuring.block import BlockPlan, measure_block
 from suite.gate.measuring.sides import BothSides
-from suite.gate.verdict import Mode
 from suite.gate.record.store import GateWriter
 from suite.gate.record.values import BlockResult, CasePair, GateRecord, Kind
-from suite.gate.verdict import GateVerdict
+from suite.gate.verdict import GateVerdict, Mode
 from suite.records.timestamps import now
 from suite.units import percent, percent_as_given
 
@@ -254,7 +253,9 @@ class GateRunner:
             if expected_s > self._left_s():
                 self._show(f"no time is left to measure {len(rows)} large changes in turns: their sizes are too small")
                 return
-            self._keep(self._measured("size", [(row, ("alternating",)) for row in rows], MOST_CASE_SECONDS["alternating"]))
+            self._keep(
+                self._measured("size", [(row, ("alternating",)) for row in rows], MOST_CASE_SECONDS["alternating"])
+            )
             self._show(f"size of {len(rows)} large change{'s' * (len(rows) != 1)} in turns, block {len(done) + 1}")
 
     def _rows_of(self, suspicions: Sequence[control_blocks.Suspicion]) -> list[CasePair]:

@@ -21,7 +21,7 @@ from time import monotonic
 
 from suite.machine import interference
 from suite.machine.interference import CounterSnapshot
-from suite.records import LEARN, Case, Measurement, RunPlan, Rounds, RunRecord, Series, VisitResult
+from suite.records import LEARN, Case, Measurement, Rounds, RunPlan, RunRecord, Series, VisitResult
 from suite.runner.events import CaseDone, Event, Started, VisitDone
 from suite.runner.learning_visit import LearningVisit
 from suite.runner.visit import VisitRunner, Workers

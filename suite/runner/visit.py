@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from suite.analysis.estimates import estimate, is_steady, kept_of_turns
-from suite.records import Case, RunPlan, Rounds, Series, Stop, Visit, VisitResult
+from suite.records import Case, Rounds, RunPlan, Series, Stop, Visit, VisitResult
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 
 FIRST_ROUNDS = 3

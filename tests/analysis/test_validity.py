@@ -219,7 +219,9 @@ def test_threads_that_are_bound_to_one_core_are_named(monkeypatch):
     monkeypatch.syspath_prepend(str(FAKES))
     plan = RunPlan(passes=1, case_seconds=0.3, warmup_seconds=0.1, surveys="none")
     cases = [Case(name, "sgd", "cpu", batch_size=4, image_size=8) for name in ("crowded", "tiny")]
-    with Launcher(WorkerSettings(threads=2), ("my_levels",)) as launcher:  # telemetry rests: other tests may load the machine
+    with Launcher(
+        WorkerSettings(threads=2), ("my_levels",)
+    ) as launcher:  # telemetry rests: other tests may load the machine
         progress = list(Scheduler(plan, launcher, look=lambda: None).run(cases))
     found = {one.record.case.structure: kinds(one.record.measurement) for one in progress if isinstance(one, CaseDone)}
     assert "threads share a core" in found["crowded"]

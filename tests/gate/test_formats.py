@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from suite.analysis.change_text import bound, with_interval
 from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.gate.formats import FORMATS, UNCHANGED_TEXTS, markdown, render
-from suite.gate.formats.forest import MARGIN_PX, PLOT_PX, forest
 from suite.gate.formats.as_json import CHANGE_KEYS
+from suite.gate.formats.forest import MARGIN_PX, PLOT_PX, forest
 from suite.gate.formats.sentences import sentence
 from suite.gate.verdict import GateChange, GateVerdict, LeftOut
 from suite.units import percent

@@ -58,7 +58,9 @@ def of_tiny(*arguments: str) -> tuple[str, ...]:
     return ("--profiles", "profiles.toml", "--profile", "tiny", "-k", "tiny-sgd or tinier-sgd", *arguments)
 
 
-@pytest.mark.parametrize("concurrent", [pytest.param(True, marks=needs_two_cores), False], ids=["concurrent", "alternating"])
+@pytest.mark.parametrize(
+    "concurrent", [pytest.param(True, marks=needs_two_cores), False], ids=["concurrent", "alternating"]
+)
 @pytest.mark.slow
 def test_a_block_measures_both_sides_with_as_many_rounds_in_either_order(concurrent, tmp_path):
     side = make_ready(parse("env:SIDE=a"), tmp_path, tmp_path)

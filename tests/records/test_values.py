@@ -106,7 +106,9 @@ def test_a_turn_without_rounds_keeps_its_place():
 
 def test_cases_without_an_outcome_are_missing_from_a_run():
     done = Case("seed_cnn", "adam", "cpu")
-    header = Header("run", "2026-01-01T00:00:00+00:00", RunPlan(), WorkerSettings(), (done.id, "seed_cnn-sgd-cpu"), {}, {})
+    header = Header(
+        "run", "2026-01-01T00:00:00+00:00", RunPlan(), WorkerSettings(), (done.id, "seed_cnn-sgd-cpu"), {}, {}
+    )
     assert Run(header, (), None).missing == (done.id, "seed_cnn-sgd-cpu")
     assert Run(header, (RunRecord(done, "skipped", "no device"),), None).missing == ("seed_cnn-sgd-cpu",)
 

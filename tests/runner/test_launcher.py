@@ -11,7 +11,7 @@ import pytest
 from suite.machine import temp_dirs
 from suite.machine.affinity import allowed_cores
 from suite.machine.temp_dirs import LONGEST
-from suite.records import Case, WorkerSettings, StepmarkError
+from suite.records import Case, StepmarkError, WorkerSettings
 from suite.runner.launcher import Launcher
 from suite.runner.worker_handle import WorkerFailed
 from tests.conftest import move_temporary_files
@@ -120,7 +120,10 @@ def test_a_plugin_that_leaves_threads_running_is_named_before_any_worker_waits_f
     sentence = (
         rf"^plug-in '{guilty}' leaves \d threads? running when it is imported, .* into the builder of the level\.$"
     )
-    with Launcher(WorkerSettings(threads=1), ("innocent", guilty)) as launcher, pytest.raises(StepmarkError, match=sentence):
+    with (
+        Launcher(WorkerSettings(threads=1), ("innocent", guilty)) as launcher,
+        pytest.raises(StepmarkError, match=sentence),
+    ):
         launcher.start()
 
 

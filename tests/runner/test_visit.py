@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from suite.records import Case, RunPlan, Rounds, VisitResult
+from suite.records import Case, Rounds, RunPlan, VisitResult
 from suite.runner.visit import (
     ATTEMPTS,
     FIRST_ROUNDS,
@@ -70,7 +70,8 @@ def split(result: VisitResult) -> list[tuple[float, ...]]:
 
 def test_a_looser_target_ends_a_stay_earlier():
     strict, loose = (
-        over(FakeWorkers(noisy), RunPlan(passes=1, case_seconds=20.0, target_precision=target)) for target in (0.01, 0.3)
+        over(FakeWorkers(noisy), RunPlan(passes=1, case_seconds=20.0, target_precision=target))
+        for target in (0.01, 0.3)
     )
     assert loose.visit.stopped_by == "precision"
     assert loose.visit.rounds < strict.visit.rounds

@@ -56,7 +56,9 @@ def is_confirmed(draw: Callable[[int], Values], bias: Values, limits: Thresholds
     raised = control_blocks.suspicions(rows, noise, limits.tolerance, limits.alpha)
     again: dict[str, list[float]] = {one.case: [] for one in raised}
     blocks = 0
-    while blocks < MOST and any(not control_blocks.is_resolved(one, again[one.case], limits.tolerance) for one in raised):
+    while blocks < MOST and any(
+        not control_blocks.is_resolved(one, again[one.case], limits.tolerance) for one in raised
+    ):
         row, blocks = draw(1) + bias, blocks + 1
         for name, values in again.items():
             values.append(float(control_blocks.common(row)[0] if name == EVERY else row[0, int(name)]))

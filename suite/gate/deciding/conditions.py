@@ -10,8 +10,8 @@ from typing import Any, TypedDict
 import numpy as np
 
 from suite.analysis.thresholds import Thresholds
-from suite.gate.verdict import Mode
 from suite.gate.record.values import GateRecord
+from suite.gate.verdict import Mode
 
 INTERFERENCE = ("others_cores", "stolen_share", "throttled_share")
 """Metrics of `suite.machine.interference` that a verdict contains."""

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.gate.deciding.procedure import Effect, Procedure, estimates
-from suite.gate.verdict import Mode
 from suite.gate.record.values import CasePair, GateRecord
-from suite.gate.verdict import Size
+from suite.gate.verdict import Mode, Size
 
 Values = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from statistics import median
 
-from suite.gate.verdict import Mode
 from suite.gate.record.values import GateRecord
+from suite.gate.verdict import Mode
 
 COST: dict[Mode, float] = {"concurrent": 1.0, "alternating": 2.0}
 """Relative time of a mode for the same seconds of rounds of each side."""

@@ -20,7 +20,9 @@ def again_of(gate: GateRecord, name: str) -> list[float]:
         ratios = block.log_ratios
         if name == EVERY and len(block.results) > 1:
             whole = np.array([[ratio for ratio in ratios.values() if math.isfinite(ratio)]])
-            repeated.append(float(control_blocks.common(whole)[0]) if len(block.results) == open_rows(gate) else math.nan)
+            repeated.append(
+                float(control_blocks.common(whole)[0]) if len(block.results) == open_rows(gate) else math.nan
+            )
         else:
             repeated.append(ratios.get(name, math.nan))
     return [ratio for ratio in repeated if math.isfinite(ratio)]
@@ -36,7 +38,9 @@ def suspected(gate: GateRecord, procedure: Procedure) -> list[control_blocks.Sus
     """Suspicions of the control blocks, the clearest first."""
     limits = gate.planned.limits
     noise = procedure.noise() if procedure.blocks > 2 else {}
-    return control_blocks.suspicions([block.log_ratios for block in gate.of("control")], noise, limits.tolerance, limits.alpha)
+    return control_blocks.suspicions(
+        [block.log_ratios for block in gate.of("control")], noise, limits.tolerance, limits.alpha
+    )
 
 
 def failures(blocks: Sequence[BlockResult]) -> dict[str, PairResult]:

@@ -90,7 +90,11 @@ def control_alarm(gate: GateRecord, procedure: Procedure) -> str:
     for suspicion in suspected(gate, procedure):
         again = again_of(gate, suspicion.case)
         resolved = control_blocks.is_resolved(suspicion, again, tolerance) or len(again) >= control_blocks.ENOUGH
-        if control_blocks.is_confirmed(suspicion, again, tolerance) if resolved else gate.finished and suspicion.is_clear:
+        if (
+            control_blocks.is_confirmed(suspicion, again, tolerance)
+            if resolved
+            else gate.finished and suspicion.is_clear
+        ):
             change, over = math.expm1(suspicion.log_ratio), f"{suspicion.blocks} blocks"
             over += f" and {len(again)} more" if resolved else "; there was no time to measure it again"
             where = "all cases on average" if suspicion.case == EVERY else suspicion.case

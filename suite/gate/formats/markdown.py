@@ -59,7 +59,8 @@ def render(verdict: GateVerdict) -> str:
 def top(verdict: GateVerdict) -> str:
     """The verdict, remarks and culprits."""
     blamed = [
-        f"**{text(label)}**: {text(metric_prefix(judged))}{with_interval(judged)}" for label, judged in culprits(verdict)
+        f"**{text(label)}**: {text(metric_prefix(judged))}{with_interval(judged)}"
+        for label, judged in culprits(verdict)
     ]
     parts = [f"## Stepmark gate: {outcome(verdict)}", text(details(verdict), 3 * LONGEST_TEXT)]
     parts += [f"> **Note:** {text(remark, 3 * LONGEST_TEXT)}" for remark in remarks(verdict)]

@@ -8,8 +8,8 @@ from pathlib import Path
 from suite import theme
 from suite.analysis import change_text
 from suite.analysis.change_text import is_time, with_interval
-from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.conditions import conditions
+from suite.gate.formats.forest import MARK_PX, SHAPES, TOP_PX, forest
 from suite.gate.formats.sentences import (
     BLAMED,
     by_reason,

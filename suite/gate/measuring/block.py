@@ -25,8 +25,8 @@ from time import monotonic
 from suite.gate.arms.arm import Arm
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
-from suite.gate.verdict import Mode
 from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
+from suite.gate.verdict import Mode
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
 from suite.records import Case, StepmarkError, WorkerSettings

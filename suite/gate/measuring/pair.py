@@ -131,7 +131,9 @@ def first_rounds(sides: Sides) -> float:
     return max(rounds.step_time[-1] for rounds in pair)
 
 
-def measure_concurrent(sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random) -> PairedRounds:
+def measure_concurrent(
+    sides: Sides, seconds: float, step_s: float, halves: Halves, chance: random.Random
+) -> PairedRounds:
     """Measure both sides at the same time; they swap cores before every round."""
 
     def chunk(order: int, steps: int, rounds: int) -> tuple[Rounds, Rounds]:

@@ -193,7 +193,11 @@ def packed_result(pair: PairResult) -> dict[str, Any]:
     if paired is None:
         return {"reason": pair.reason, "side": pair.side, "lost": pair.lost}
     sides = {"baseline": encode_series(paired.baseline), "candidate": encode_series(paired.candidate)}
-    head = {"mode": MODE_IN_FILES[paired.mode], "orders": list(paired.orders), "steps_per_round": paired.steps_per_round}
+    head = {
+        "mode": MODE_IN_FILES[paired.mode],
+        "orders": list(paired.orders),
+        "steps_per_round": paired.steps_per_round,
+    }
     return {**head, **sides}
 
 
