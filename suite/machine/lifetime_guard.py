@@ -1,7 +1,8 @@
-"""Run a program that ends with its starter: `python -I -S lifetime_guard.py FD COMMAND...`.
+"""Run a program that ends when its starter ends.
 
-It ends with the exit code of the command. When the other end of the pipe FD closes, since its process was killed or
-wants so, it kills itself, the command and all that the command has started. It imports nothing of Stepmark.
+Usage: `python -I -S lifetime_guard.py FD COMMAND...`. It ends with the exit code of the command. When the other end of
+the pipe FD closes, since its process was killed or wants so, it kills itself, the command and all that the command has
+started. It imports nothing of Stepmark.
 """
 
 from __future__ import annotations

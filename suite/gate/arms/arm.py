@@ -1,4 +1,4 @@
-"""One side of a comparison, made ready: an `Origin`, from which workers are started."""
+"""One side of a comparison: an `Origin` that starts its workers."""
 
 from __future__ import annotations
 
