@@ -88,10 +88,11 @@ def list_cases(options: argparse.Namespace) -> int:
 
     With JSON, the lines about the design go to standard error.
     """
+    from suite.configuration.files import configuration_here
     from suite.frontend import case_list
     from suite.options import LIST_OPTIONS, given_options
 
-    listing = case_list.list_of(given_options(options, LIST_OPTIONS), options.expression or "")
+    listing = case_list.list_of(given_options(options, LIST_OPTIONS), options.expression or "", configuration_here())
     if options.format == "json":
         print_lines(case_list.json_lines(listing))
         print_lines(case_list.design_lines(listing.choice), sys.stderr)
@@ -146,12 +147,16 @@ def compare(options: argparse.Namespace) -> int:
     from suite.analysis.thresholds import share, thresholds_of
     from suite.comparison import formats
     from suite.comparison.changes import compare as compared
+    from suite.configuration.files import configuration_here
+    from suite.configuration.values import naming_places, texts_of
     from suite.options import COMPARE_OPTIONS, default_texts, given_options
     from suite.records.store import read_run
 
-    typed = {**default_texts(COMPARE_OPTIONS), **given_options(options, COMPARE_OPTIONS)}
-    limits = thresholds_of(typed["tolerance"], typed["margin"], typed["alpha"])
-    memory_tolerance = share("memory-tolerance", typed["memory-tolerance"])
+    values = configuration_here().values_of("compare", given_options(options, COMPARE_OPTIONS))
+    typed = {**default_texts(COMPARE_OPTIONS), **texts_of(values)}
+    with naming_places(values):
+        limits = thresholds_of(typed["tolerance"], typed["margin"], typed["alpha"])
+        memory_tolerance = share("memory-tolerance", typed["memory-tolerance"])
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
     formats.refuse_unlike(baseline, candidate)
     found = compared(baseline, candidate, limits, memory_tolerance)
@@ -185,13 +190,17 @@ def gate(options: argparse.Namespace) -> int:
 
 def gate_of(options: argparse.Namespace) -> OpenGate:
     """A new gate, or the interrupted one that `--resume` names."""
+    from suite.configuration.files import configuration_here
     from suite.gate import planning
+    from suite.gate.options import options_of
     from suite.options import GATE_OPTIONS, given_options, refuse_with_resume
 
     given = given_options(options, GATE_OPTIONS)
     others = {"-k": options.expression, "--out": options.out}
     if options.resume is None:
-        return planning.begin(planning.options_of({**given, "expression": options.expression}), options.out)
+        configuration = configuration_here()
+        wanted = options_of({**given, "expression": options.expression}, configuration)
+        return planning.begin(wanted, options.out, configuration.records)
     refuse_with_resume(f"--{name}" for name in given)
     refuse_with_resume(flag for flag, value in others.items() if value is not None)
     return planning.resume(options.resume)
@@ -210,10 +219,12 @@ def resumable(folder: Path) -> Iterator[None]:
 
 def doctor(options: argparse.Namespace) -> int:
     """Print each finding when it is known: as text, or as one JSON object a line."""
+    from suite.configuration.files import configuration_here
     from suite.doctor import examine
+    from suite.runner.settings import workers_here
 
     disturbing = 0
-    for finding in examine():
+    for finding in examine(workers_here(configuration_here())):
         disturbing += finding.state == "disturbs"
         if options.format == "json":
             print(json.dumps(asdict(finding)), flush=True)
@@ -226,6 +237,27 @@ def doctor(options: argparse.Namespace) -> int:
     return ExitCode.SUCCESS
 
 
+def config(options: argparse.Namespace) -> int:
+    """Print the value of each option that holds here, and its origin."""
+    from suite.configuration.files import configuration_here
+    from suite.frontend import configuration_list
+
+    listing = configuration_list.list_of(configuration_here())
+    if options.format == "json":
+        print(configuration_list.json_text(listing))
+    else:
+        print_lines(configuration_list.table_lines(listing))
+    return ExitCode.SUCCESS
+
+
+def init(options: argparse.Namespace) -> int:
+    """Write the files with which a project starts; print their paths, and what to type next."""
+    from suite import starter
+
+    print_lines(starter.start(Path.cwd(), github=options.github, gitlab=options.gitlab))
+    return ExitCode.SUCCESS
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_cases,
     "report": report,
@@ -233,6 +265,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "compare": compare,
     "gate": gate,
     "doctor": doctor,
+    "config": config,
+    "init": init,
 }
 """Command -> its function. `run` hands its arguments to pytest unchanged."""
 

@@ -1,99 +1,24 @@
 """The options of `stepmark run`, `list`, `gate` and `compare`, in one table.
 
-pytest's options, the parsers of the commands, the keys of a profile and the command that a page shows come from it.
-Text becomes a value by `Option.parse`; a plan becomes a command line by `command_options`.
+pytest's options, the parsers of the commands, the keys of a profile and of a configuration, and the command that a
+page shows come from it. Text becomes a value by `Option.parse`; a plan becomes a command line by `command_options`.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.priority import PRIORITIES
+from suite.option_kinds import COUNT, NUMBER_OR_TEXT, PERCENT, SECONDS, SEED, Kind, one_of
 from suite.records import SURVEYS, RunPlan, StepmarkError, WorkerSettings
 
 DEFAULT_PROFILE = "quick"
 DEFAULTS: dict[str, Any] = {**asdict(RunPlan()), **asdict(WorkerSettings())}
 """Default of each field that an option may set."""
-PERCENT_NEIGHBOURS = 4
-"""Floats on either side of a percentage that are tried for one that gives the share exactly."""
-
-
-def shortest_text(value: float) -> str:
-    """The shortest text that reads as this number."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(float(value))
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """The values that an option may have.
-
-    Attributes:
-        read: text -> value; raises ValueError where the text is not allowed.
-        write: value -> the shortest text that reads as the value.
-        allowed: the allowed values, in words.
-    """
-
-    read: Callable[[str], Any]
-    write: Callable[[Any], str]
-    allowed: str
-
-
-def whole_number(least: int) -> Kind:
-    """Whole numbers from the least on."""
-
-    def read(text: str) -> int:
-        value = int(text)
-        if value < least:
-            raise ValueError(text)
-        return value
-
-    return Kind(read, str, f"a whole number from {least}")
-
-
-def above_zero(text: str) -> float:
-    """A finite number above 0.
-
-    Raises:
-        ValueError: the text is none.
-    """
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise ValueError(text)
-    return value
-
-
-def percent(share: float) -> str:
-    """A share as a percentage that `PERCENT` reads as the same share."""
-    low = high = share * 100
-    for _ in range(PERCENT_NEIGHBOURS):
-        for candidate in (low, high):
-            if candidate / 100 == share:
-                return shortest_text(candidate)
-        low, high = math.nextafter(low, 0), math.nextafter(high, math.inf)
-    return shortest_text(share * 100)
-
-
-def one_of(words: Sequence[str]) -> Kind:
-    """Any of these words."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(text)
-        return text
-
-    return Kind(read, str, ", ".join(words))
-
-
-COUNT = whole_number(1)
-SEED = whole_number(0)
-SECONDS = Kind(above_zero, shortest_text, "a number of seconds above 0")
-PERCENT = Kind(lambda text: above_zero(text.removesuffix("%")) / 100, percent, "a percentage above 0, such as 2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +35,8 @@ class Option:
         in_profile: whether a profile may set it.
         aliases: other names that mean the same.
         plan_field: the field that it sets, where that has another name.
+        is_once: whether it names one invocation, so that no configuration may set it.
+        in_file: the type of its value in a file of TOML, where it has no kind.
     """
 
     name: str
@@ -121,6 +48,8 @@ class Option:
     in_profile: bool = False
     aliases: tuple[str, ...] = ()
     plan_field: str = ""
+    is_once: bool = False
+    in_file: Any = str
 
     @property
     def field(self) -> str:
@@ -128,9 +57,19 @@ class Option:
         return self.plan_field or self.name.replace("-", "_")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its name and its aliases."""
+        return (self.name, *self.aliases)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its value is a path."""
+        return self.value in ("FILE", "DIR")
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """Its names as they are typed, aliases last."""
-        return tuple(f"--{name}" for name in (self.name, *self.aliases))
+        return tuple(f"--{name}" for name in self.names)
 
     @property
     def dest(self) -> str:
@@ -200,7 +139,7 @@ OPTIONS = (
     ),
     CASE_TIMEOUT,
     Option("record", "DIR", "folder to write this run to", default_note="a new one under reports/runs"),
-    Option("resume", "DIR", "folder of an interrupted run to continue"),
+    Option("resume", "DIR", "folder of an interrupted run to continue", is_once=True),
     SHARD,
     Option(
         "interleave",
@@ -228,11 +167,13 @@ PLAN_OPTIONS = {option.name: option for option in OPTIONS if option.kind}
 """Options that set a field of the plan or of the worker settings, by name."""
 LIST_OPTIONS = (PROFILE, PROFILES, SHARD)
 LIMITS = (
-    Option("tolerance", "PCT", "slowdown that must be exceeded for a regression", "1%"),
-    Option("margin", "PCT", "slowdown that must be ruled out for no change", "5%"),
-    Option("alpha", "PCT", "probability of any false alarm among all cases", "1%"),
+    Option("tolerance", "PCT", "slowdown that must be exceeded for a regression", "1%", in_file=NUMBER_OR_TEXT),
+    Option("margin", "PCT", "slowdown that must be ruled out for no change", "5%", in_file=NUMBER_OR_TEXT),
+    Option("alpha", "PCT", "probability of any false alarm among all cases", "1%", in_file=NUMBER_OR_TEXT),
 )
-MEMORY_TOLERANCE = Option("memory-tolerance", "PCT", "growth of memory that is no regression", "5%")
+MEMORY_TOLERANCE = Option(
+    "memory-tolerance", "PCT", "growth of memory that is no regression", "5%", in_file=NUMBER_OR_TEXT
+)
 COMPARE_OPTIONS = (*LIMITS, MEMORY_TOLERANCE)
 ARM_PARTS = (
     "rev:<git revision>, dir:<checkout>, python:<interpreter>, set:<factor>=<level>, env:NAME=VALUE, joined by commas"
@@ -244,13 +185,17 @@ GATE_OPTIONS = (
     PROFILES,
     *LIMITS,
     replace(MEMORY_TOLERANCE, default="2%"),
-    Option("budget", "TIME", "longest duration, such as 90s, 10m or 1h", "10m"),
+    Option("budget", "TIME", "longest duration, such as 90s, 10m or 1h", "10m", in_file=NUMBER_OR_TEXT),
     Option("metric", "NAMES", "metrics to compare, joined by commas", "step_time,peak_memory,allocations,host_reads"),
     replace(THREADS, default="1", default_note=""),  # a core for each arm: both run at the same time
     *(ALLOCATOR, PRIORITY, CASE_TIMEOUT),
     replace(ORDER_SEED, meaning="seed of all random choices"),
 )
 """Options of a gate with a text as value; those of a run that it has too set the same fields."""
+COMMANDS = {"run": OPTIONS, "gate": GATE_OPTIONS, "compare": COMPARE_OPTIONS}
+"""Commands whose options a configuration may set; `list` takes the values of `run`."""
+RECORDS = Option("records", "DIR", "folder in which new runs and gates get a folder", "reports")
+"""Set by a configuration alone."""
 
 
 def add_options(add: Callable[..., object], options: Iterable[Option]) -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from suite import report
 from suite.analysis.case_figures import kept_values
+from suite.configuration.files import configuration_here
 from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
 from suite.frontend.pytest_session import Bench, bench_for, summary_lines
@@ -34,7 +35,8 @@ from suite.runner.progress import ProgressLine
 from suite.runner.session import RunSession
 from suite.runner.settings import machine_defaults, resolve_options
 
-RUNS_FOLDER = Path("reports", "runs")
+RUNS = "runs"
+"""Folder of new runs, in that of the records."""
 LEARNING = "learning"
 """Marker of tests that replay learning cases."""
 BENCH = pytest.StashKey[Bench]()
@@ -58,8 +60,9 @@ def bench_of(config: pytest.Config) -> Bench:
     if BENCH not in config.stash:
         with one_sentence():
             refuse_session(config)
-            settings = resolve_options(given_options(config.option, OPTIONS), machine_defaults())
-            config.stash[BENCH] = bench_for(settings)
+            configuration = configuration_here(config.invocation_params.dir)
+            settings = resolve_options(given_options(config.option, OPTIONS), machine_defaults(), configuration)
+            config.stash[BENCH] = bench_for(settings, configuration.records)
     return config.stash[BENCH]
 
 
@@ -150,7 +153,7 @@ def replays_nothing(config: pytest.Config) -> bool:
 
 def measure_passes(config: pytest.Config, bench: Bench, cases: list[Case]) -> None:
     """Measure all passes over the cases; `-x` and `--maxfail` end them early."""
-    bench.run = run = RunSession(bench.settings, cases, config.invocation_params.dir / RUNS_FOLDER)
+    bench.run = run = RunSession(bench.settings, cases, config.invocation_params.dir / bench.records / RUNS)
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if run.note and terminal is not None:
         terminal.write_line(f"stepmark: {run.note}")

@@ -27,6 +27,9 @@ OOM_SCORE_WORKER = "1000"
 def main() -> None:
     """Import torch, torchvision and the plug-ins; report; fork until the link closes."""
     settings = json.loads(sys.argv[2])
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import suite  # noqa: F401 - before folders of the user are searched, which may have a package of that name
+
     sys.path[:] = settings["path"]
     from suite.machine.priority import current_priority, raise_priority
     from suite.machine.process_lifetime import adopt_orphans, die_with_parent

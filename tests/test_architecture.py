@@ -18,22 +18,24 @@ ROOT = Path(suite.__file__).parent
 LAYERS = (
     {"cli", "plugin", "zygote"},  # doors: two commands, and the process that forks workers
     {"frontend"},  # what the doors need of a shell, a terminal and pytest
-    {"gate", "doctor", "report", "exports", "comparison"},  # products: none knows another
+    {"gate", "doctor", "report", "exports", "comparison", "starter"},  # products: none knows another
     {"runner"},  # the controlling process
     {"levels", "matrix", "measuring", "analysis"},  # these meet through registry, contracts and records
+    {"configuration"},  # values of options by file and environment
     {"registry", "options"},
     {"contracts"},  # base classes of levels
     {"distributed", "provenance"},
     {"machine"},
     {"protocol"},
     {"records"},
-    {"units", "errors", "theme"},
+    {"units", "errors", "theme", "option_kinds"},
 )
 """Rooms from top to bottom; a file in the root is a room of its own. Rooms of one layer do not import each other."""
 
 LAYERS_OF_GATE = (
     {"gate.runner"},
     {"gate.planning", "gate.output"},
+    {"gate.options"},
     {"gate.measuring", "gate.deciding"},
     {"gate.arms", "gate.formats"},
     {"gate.record"},

@@ -13,7 +13,7 @@ from suite.cli import main
 from suite.errors import ExitCode
 from suite.frontend.cli_options import parser
 from suite.frontend.pytest_session import resume_command
-from suite.gate import planning
+from suite.gate import options as gate_options
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.priority import PRIORITIES
 from suite.matrix.profiles import CASES_FOLDER, load_profile
@@ -167,7 +167,7 @@ def test_each_default_is_a_value_that_its_option_takes(option):
 
 
 def test_the_gate_compares_every_metric_by_default():
-    assert tuple(default_texts(GATE_OPTIONS)["metric"].split(",")) == planning.METRICS
+    assert tuple(default_texts(GATE_OPTIONS)["metric"].split(",")) == gate_options.METRICS
 
 
 @pytest.mark.parametrize("options", [GATE_OPTIONS, COMPARE_OPTIONS], ids=["gate", "compare"])

@@ -12,27 +12,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from suite.configuration.values import NOTHING
 from suite.doctor.finding import Finding, unknown
 from suite.doctor.gpu_checks import check_devices
 from suite.doctor.load_checks import check_load
 from suite.doctor.setup_checks import SETUP_CHECKS
 from suite.machine.readings import NOTES, known_or
+from suite.records import WorkerSettings
 
 
-def examine() -> Iterator[Finding]:
-    """Yield every finding as soon when known, the fastest checks first.
+def examine(workers: WorkerSettings | None = None) -> Iterator[Finding]:
+    """Yield every finding as soon as it is known, the fastest checks first.
+
+    Args:
+        workers: settings of the experiments' workers; None for those of a run without options.
 
     Raises:
         StepmarkError: no worker starts.
     """
     from suite.doctor.experiments import EXPERIMENTS
+    from suite.runner.settings import workers_here
 
     for check in SETUP_CHECKS:
         yield known_or(name_of(check), check, partial(unreadable, name_of(check)))
     yield from check_devices()
     yield from check_load()
     for experiment in EXPERIMENTS:
-        yield experiment()
+        yield experiment(workers or workers_here(NOTHING))
 
 
 def name_of(check: Callable[[], Finding]) -> str:

@@ -10,7 +10,6 @@ from suite import units
 from suite.analysis.case_figures import step_times_without_drift
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine.allocators import ALLOCATORS
-from suite.machine.threads import default_threads
 from suite.records import Case, RunPlan, WorkerSettings
 from suite.runner.events import CaseDone
 from suite.runner.launcher import Launcher
@@ -34,13 +33,13 @@ MUCH_NOISE = 0.03
 """Half of the pairs differ by less than a median; 3 % is the change that a gate is to find."""
 
 
-def measure_allocator() -> Finding:
+def measure_allocator(workers: WorkerSettings) -> Finding:
     """Measure how much longer a step takes with glibc's default allocator.
 
     Several workers take part, since the allocator's work depends on the history of a heap.
     """
-    settings = WorkerSettings(threads=default_threads())
-    with Launcher(replace(settings, allocator="default")) as usual, Launcher(settings) as steady:
+    pair = (replace(workers, allocator="default"), replace(workers, allocator="steady"))
+    with Launcher(pair[0]) as usual, Launcher(pair[1]) as steady:
         try:
             step_s, faults = take_turns([launcher.fork(SMALL) for launcher in (usual, steady) for _ in range(WORKERS)])
         except WorkerFailed as failed:
@@ -72,11 +71,11 @@ def take_turns(workers: list[WorkerHandle]) -> tuple[list[float], list[float]]:
     return [median(one["step_time"]) for one in found], [median(one["minor_faults"]) for one in found]
 
 
-def measure_noise_floor() -> Finding:
+def measure_noise_floor(workers: WorkerSettings) -> Finding:
     """Measure how much cases differ that have another seed and are otherwise equal."""
     plan = RunPlan(abreast=IDENTICAL, case_seconds=SECONDS_EACH, surveys="none")
     cases = [replace(CASE, seed=seed) for seed in range(IDENTICAL)]
-    with Launcher(WorkerSettings(threads=default_threads())) as launcher:
+    with Launcher(workers) as launcher:
         records = [one.record for one in Scheduler(plan, launcher).run(cases) if isinstance(one, CaseDone)]
     medians = [found.median for found in step_times_without_drift(records).values()]
     if len(medians) < 2:

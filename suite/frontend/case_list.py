@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from suite.configuration.values import NOTHING, Configuration, naming_places
 from suite.matrix.cases import choice_of
 from suite.matrix.designs import FULL, Choice
-from suite.matrix.profiles import load_profile
+from suite.matrix.profiles import profile_of
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector, shard
-from suite.options import DEFAULT_PROFILE
 from suite.records import INFER, Case
 from suite.records.factors import FACTORS
 
@@ -32,19 +32,22 @@ class CaseList:
     rows: list[tuple[Case, str]]
 
 
-def list_of(given: Mapping[str, str], expression: str) -> CaseList:
+def list_of(given: Mapping[str, str], expression: str, configuration: Configuration = NOTHING) -> CaseList:
     """The cases that a run with these options would measure.
 
     Args:
         given: text of each option that was given, by name (`suite.options.LIST_OPTIONS`).
         expression: as pytest's `-k`.
+        configuration: of the current folder.
 
     Raises:
         StepmarkError: an option is wrong, or a profile cannot be read.
     """
     selects = selector(expression)
-    choice = choice_of(load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles")))
-    cases = shard(choice.cases, given["shard"]) if "shard" in given else choice.cases
+    values = configuration.values_of("run", given)
+    with naming_places(values):
+        choice = choice_of(profile_of(values, configuration))
+        cases = shard(choice.cases, values["shard"].text) if "shard" in values else choice.cases
     return CaseList(choice, [(case, refusal(case)) for case in cases if selects(case.id)])
 
 

@@ -28,6 +28,8 @@ def parser() -> argparse.ArgumentParser:
     add_compare(commands.add_parser("compare", help="compare two records"))
     add_gate(commands.add_parser("gate", help="measure two revisions side by side and compare them"))
     add_doctor(commands.add_parser("doctor", help="find what disturbs measurements here, in about 50 seconds"))
+    add_config(commands.add_parser("config", help="show the options that hold here, and where each is set"))
+    add_init(commands.add_parser("init", help="write a configuration and a first plug-in for this project"))
     return top
 
 
@@ -88,6 +90,23 @@ def add_doctor(examining: argparse.ArgumentParser) -> None:
     """The options of `doctor`."""
     examining.description = "Find what disturbs measurements on this machine. It changes nothing."
     add_format(examining)
+
+
+def add_config(showing: argparse.ArgumentParser) -> None:
+    """The options of `config`."""
+    showing.description = (
+        "Show the value of each option that holds in this folder, and the option, variable or file that sets it."
+    )
+    add_format(showing)
+
+
+def add_init(starting: argparse.ArgumentParser) -> None:
+    """The options of `init`."""
+    starting.description = (
+        "Write stepmark.toml, a module with a network and an optimizer to replace, and a CI file. Overwrite nothing."
+    )
+    starting.add_argument("--github", action="store_true", help="also write a workflow that gates each pull request")
+    starting.add_argument("--gitlab", action="store_true", help="also write a pipeline that gates each merge request")
 
 
 def add_expression(to: argparse.ArgumentParser) -> None:

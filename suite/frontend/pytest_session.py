@@ -25,6 +25,7 @@ class Bench:
 
     Attributes:
         cases: by id; pytest selects among them.
+        records: folder in which a new run gets a folder; relative to the one that pytest runs in.
         run: None until the first case is due.
         page: path of the page, or the reason why there is none.
         is_complete: whether every case has an outcome.
@@ -33,14 +34,20 @@ class Bench:
 
     settings: Settings
     cases: dict[str, Case]
+    records: Path
     run: RunSession | None = None
     page: str = ""
     is_complete: bool = False
     signal_code: int = 0
 
 
-def bench_for(settings: Settings) -> Bench:
-    """A bench with the cases of a profile, of a shard of it, or of an interrupted run."""
+def bench_for(settings: Settings, records: Path) -> Bench:
+    """A bench with the cases of a profile, of a shard of it, or of an interrupted run.
+
+    Args:
+        settings: as resolved.
+        records: as `Bench` has it.
+    """
     if settings.resume is not None:
         planned = set(settings.resume.header.planned)
         cases = [case for case in matrix_of(settings.profile) if case.id in planned]
@@ -48,7 +55,7 @@ def bench_for(settings: Settings) -> Bench:
         cases = cases_of(settings.profile)
         if settings.shard is not None:
             cases = shard(cases, settings.shard)
-    return Bench(settings, {case.id: case for case in cases})
+    return Bench(settings, {case.id: case for case in cases}, records)
 
 
 def summary_lines(bench: Bench, run: RunSession) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The gate: is the candidate slower than the baseline in any case?
 
-planning.py     a user's options -> the plan, the arms, the record
+options.py      options as typed or configured -> one checked value
+planning.py     options -> the plan, the arms, the record
 runner.py       the loop: blocks until every case is decided or the time is up
 verdict.py      the values of a verdict
 output.py       the files and texts of a verdict

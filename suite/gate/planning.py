@@ -1,68 +1,43 @@
-"""A user's options -> plan, arms and record; or those of an interrupted gate."""
+"""A gate's options -> plan, arms and record; or those of an interrupted gate."""
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suite.analysis import exact_metrics
-from suite.analysis.thresholds import Thresholds, share, thresholds_of
+from suite.configuration.files import configuration_here
+from suite.configuration.values import NOTHING
 from suite.gate.arms import arm as arms
 from suite.gate.arms.arm import Arm
 from suite.gate.arms.spec import ArmSpec, parse
 from suite.gate.deciding import forecast
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.measuring.block import GateSetup, can_be_concurrent, start
+from suite.gate.options import GateOptions
 from suite.gate.record.store import GateWriter, read_gate
 from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
 from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
-from suite.options import ARM_PARTS, GATE_OPTIONS, default_texts
+from suite.options import RECORDS
 from suite.provenance import environment
-from suite.records import LEARN, Case, NotComparableError, StepmarkError, WorkerSettings
+from suite.records import LEARN, Case, NotComparableError, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
 from suite.records.timestamps import for_file_name, now
-from suite.runner.settings import MAX_ORDER_SEED
 
-ROOT = Path("reports/gates")
-METRICS = ("step_time", *exact_metrics.METRICS)
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
-SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-PLAN_OPTIONS = tuple(option for option in GATE_OPTIONS if option.kind)
-"""Options of a run that a gate has too."""
+DEFAULT_RECORDS = Path(RECORDS.default)
+GATES = "gates"
+"""Folder of new gates, in that of the records."""
 HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
 """A hash, and the digits of it that a sentence has."""
 SAME = "both arms run the same case with the same code"
-
-
-@dataclass(frozen=True, slots=True)
-class GateOptions:
-    """A gate's options, checked.
-
-    Attributes:
-        expression: of case ids, as pytest's `-k` takes it.
-        budget_s: seconds that it may take.
-        workers: settings of both sides' workers.
-    """
-
-    baseline: ArmSpec
-    candidate: ArmSpec
-    profile: Profile
-    expression: str
-    limits: Thresholds
-    memory_tolerance: float
-    metrics: tuple[str, ...]
-    budget_s: float
-    workers: WorkerSettings
-    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,60 +49,13 @@ class OpenGate:
     writer: GateWriter
 
 
-def options_of(options: Mapping[str, str | None]) -> GateOptions:
-    """Options by name as typed, None or absent where not given -> what was asked for.
-
-    Raises:
-        StepmarkError: a value is not allowed, or a file or profile is not there.
-    """
-    given = {**default_texts(GATE_OPTIONS), **{name: value for name, value in options.items() if value is not None}}
-    for name in ("baseline", "candidate"):
-        if name not in given:
-            raise StepmarkError(f"--{name} is missing; allowed: {ARM_PARTS}.")
-    typed = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
-    seed = typed.pop("order_seed", None)
-    return GateOptions(
-        baseline=parse(given["baseline"]),
-        candidate=parse(given["candidate"]),
-        profile=load_profile(given["profile"], given.get("profiles")),
-        expression=given.get("expression", ""),
-        limits=thresholds_of(given["tolerance"], given["margin"], given["alpha"]),
-        memory_tolerance=share("memory-tolerance", given["memory-tolerance"]),
-        metrics=metrics_of(given["metric"]),
-        budget_s=seconds_of(given["budget"]),
-        workers=WorkerSettings(**typed),
-        seed=random.randint(0, MAX_ORDER_SEED) if seed is None else seed,  # noqa: S311 - an order
-    )
-
-
-def metrics_of(text: str) -> tuple[str, ...]:
-    """Names joined by commas, in the order of `METRICS`.
-
-    Raises:
-        StepmarkError: one is not known, or there is none.
-    """
-    names = [name.strip() for name in text.split(",")]
-    for name in names:
-        if name not in METRICS:
-            raise StepmarkError(f"--metric has {name!r}; allowed: {', '.join(METRICS)}, joined by commas.")
-    return tuple(name for name in METRICS if name in names)
-
-
-def seconds_of(text: str) -> float:
-    """A duration such as `90s`, `10m`, `1h` in seconds.
-
-    Raises:
-        StepmarkError: it is none, or nothing.
-    """
-    match = DURATION.fullmatch(text.strip())
-    seconds = float(match[1]) * SECONDS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise StepmarkError(f"--budget is {text!r}; allowed: a duration above 0, such as 90s, 10m or 1h.")
-    return seconds
-
-
-def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
+def begin(wanted: GateOptions, folder: Path | None, records: Path = DEFAULT_RECORDS) -> OpenGate:
     """Make the arms ready, find the cases, and create the record.
+
+    Args:
+        wanted: as asked for.
+        folder: to write to; None for a new one.
+        records: folder of new ones.
 
     Raises:
         StepmarkError: an arm cannot be made ready or does not start, or the folder cannot be written.
@@ -162,18 +90,18 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
         environment=facts,
         identical=identical,
     )
-    return OpenGate(setting, GateRecord(planned), opened(folder, planned))
+    return OpenGate(setting, GateRecord(planned), opened(folder, planned, records))
 
 
-def opened(folder: Path | None, planned: GatePlan) -> GateWriter:
-    """Create the record in a folder; without one, in a fresh one named by the time.
+def opened(folder: Path | None, planned: GatePlan, records: Path) -> GateWriter:
+    """Create the record in a folder; without one, in a fresh one of `records`, named by the time.
 
     Raises:
         StepmarkError: the folder holds a gate already, or cannot be written.
     """
     if folder is not None:
         return GateWriter.create(folder, planned)
-    with fresh_folder(ROOT / for_file_name(planned.started_at)) as fresh:
+    with fresh_folder(records / GATES / for_file_name(planned.started_at)) as fresh:
         return GateWriter.create(fresh, planned)
 
 
@@ -271,7 +199,9 @@ def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     Raises:
         StepmarkError: code, machine or software are not what they were.
     """
-    profile = load_profile(planned.selection["profile"], Path(planned.selection["profiles_file"]))
+    selection, has_plugins = planned.selection, planned.environment.get("plugins")
+    configuration = configuration_here() if has_plugins else NOTHING
+    profile = load_profile(selection["profile"], Path(selection["profiles_file"]), configuration, "gate")
     choice_of(profile)  # registers the levels of its plug-ins
     baseline, candidate = (parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
 from suite.matrix.designs import Choice, choose
-from suite.matrix.profiles import Profile
+from suite.matrix.profiles import Profile, search_plugins
 from suite.matrix.refusals import refusal
 from suite.records import INFER, MODES, Case, StepmarkError
 from suite.records.factors import FACTORS, Factor
@@ -35,8 +34,7 @@ def matrix_of(profile: Profile) -> list[Case]:
     Raises:
         StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
     """
-    if profile.plugins:
-        sys.path.insert(0, str(profile.file.parent))
+    search_plugins(profile)
     load_levels(profile.plugins)
     crossed = {factor.name: profile_levels(profile, factor) for factor in FACTORS if not factor.mode}
     cases = [

@@ -1,22 +1,30 @@
-"""Profiles: tables of a TOML file with the levels to cross and the plan."""
+"""Profiles: tables of a TOML file with the levels to cross and the plan.
+
+A profile of a name is searched in this order: tables of the configuration, its file of profiles, the project's own
+profiles. A file that is named on the command line or in the environment is searched alone.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from suite.configuration.decoding import nearest
+from suite.configuration.files import NAMES, configuration_of, read_toml
+from suite.configuration.values import NOTHING, Configuration, Value
 from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.matrix.designs import FULL, Design, is_design
-from suite.options import DEFAULT_PROFILE, OPTIONS
+from suite.options import DEFAULT_PROFILE, OPTIONS, PROFILES
 from suite.records import StepmarkError
 from suite.records.factors import FACTORS
 
 CASES_FOLDER = Path(__file__).resolve().parents[2] / "cases"
 """Where the benchmark cases and the project's own profiles stand in a checkout."""
+OWN_PROFILES = CASES_FOLDER / "profiles.toml"
 
 FACTOR_KEYS = tuple(factor.key for factor in FACTORS if not factor.least)
 SIZE_KEYS = {factor.key: factor.least for factor in FACTORS if factor.least}
@@ -34,7 +42,8 @@ class Profile:
     Options of the command line replace values of the plan.
 
     Attributes:
-        file: where the profile was read; its folder is searched for plug-ins.
+        file: the file that names it: of profiles, or of the configuration.
+        folders: folders that are searched for plug-ins; empty for the folder of the file alone.
         levels: names or patterns by key (`structures`, ...); a missing key means all, or the default level.
         sizes: images per batch and pixels per side, by key.
         plan: fields of the plan and their values.
@@ -44,37 +53,112 @@ class Profile:
     name: str
     file: Path
     plugins: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
     levels: dict[str, list[str]] = field(default_factory=dict)
     sizes: dict[str, list[int]] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
     design: Design = FULL
 
 
-def load_profile(name: str, file: str | Path | None = None) -> Profile:
+def profile_of(
+    values: Mapping[str, Value], configuration: Configuration, command: str = "run", default: str = DEFAULT_PROFILE
+) -> Profile:
+    """The profile that a command's options name.
+
+    Args:
+        values: by name of option.
+        configuration: of the folder.
+        command: whose options they are.
+        default: name where no option names a profile.
+
+    Raises:
+        StepmarkError: as `load_profile`.
+    """
+    name, file = values.get("profile"), values.get("profiles")
+    named = file.text if file and file.origin != "file" else None
+    return load_profile(name.text if name else default, named, configuration, command)
+
+
+def load_profile(
+    name: str, file: str | Path | None = None, configuration: Configuration = NOTHING, command: str = "run"
+) -> Profile:
     """Read one profile.
 
     Args:
         name: the table's name.
-        file: a TOML file; the project's own `cases/profiles.toml` where left out.
+        file: a TOML file, of profiles or of a configuration, which is searched alone; None for all places.
+        configuration: of the folder; its plug-ins are the profile's too.
+        command: whose file of profiles is searched.
 
     Raises:
         StepmarkError: the file cannot be read, the profile is not in it, or one of its keys or values is not allowed.
     """
-    file = Path(file or CASES_FOLDER / "profiles.toml").resolve()
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StepmarkError(f"cannot read profiles from {file}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:  # TOML, its encoding, too many digits or brackets
-        raise StepmarkError(f"{file} is not valid TOML: {error}.") from error
+    if file is not None and Path(file).name in NAMES:
+        configuration, file = configuration_of(Path(file).resolve()), None
+    read: dict[Path, list[str]] = {}
+    for source, tables in sources_of(file, configuration, command):
+        if name in tables:
+            profile = parse_profile(name, source, tables[name])
+            return with_configuration(profile, configuration, is_named=file is not None)
+        read[source] = list(tables)
+    allowed = ", ".join(dict.fromkeys(known for names in read.values() for known in names))
+    raise StepmarkError(f"profile {name!r} is not in {' or '.join(map(str, read))}; allowed: {allowed or 'none'}.")
+
+
+def sources_of(
+    file: str | Path | None, configuration: Configuration, command: str
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Files that may have a profile, and their tables, in the order of the search."""
+    if file is not None:
+        yield read_profiles(Path(file))
+        return
+    if configuration.file is not None and configuration.profiles:
+        yield configuration.file, dict(configuration.profiles)
+    if value := configuration.of_file(PROFILES, command):
+        yield read_profiles(Path(value.text))
+    yield read_profiles(OWN_PROFILES)
+
+
+def read_profiles(file: Path) -> tuple[Path, dict[str, Any]]:
+    """A file of profiles, and its tables.
+
+    Raises:
+        StepmarkError: it cannot be read, or has a key outside of a table.
+    """
+    file = file.resolve()
+    tables = read_toml(file, "profiles")
     for key, table in tables.items():
         if not isinstance(table, dict):
             raise StepmarkError(
                 f"{file} has a key {key!r} outside of a profile; allowed: tables such as [{DEFAULT_PROFILE}]."
             )
-    if name not in tables:
-        raise StepmarkError(f"profile {name!r} is not in {file}; allowed: {', '.join(tables) or 'none'}.")
-    return parse_profile(name, file, tables[name])
+    return file, tables
+
+
+def with_configuration(profile: Profile, configuration: Configuration, *, is_named: bool) -> Profile:
+    """A profile with the plug-ins of a configuration.
+
+    Its file becomes that of the configuration, from which the same profile can be read again with its plug-ins.
+
+    Args:
+        profile: as read.
+        configuration: of the folder.
+        is_named: whether the command names the profile's file.
+    """
+    changes_nothing = not configuration.plugins and (is_named or profile.file == OWN_PROFILES)
+    if configuration.file is None or changes_nothing:
+        return profile
+    plugins = tuple(dict.fromkeys((*configuration.plugins, *profile.plugins)))
+    own = (profile.file.parent,) if profile.plugins else ()
+    folders = tuple(dict.fromkeys((configuration.file.parent, *own)))
+    return replace(profile, file=profile.file if is_named else configuration.file, plugins=plugins, folders=folders)
+
+
+def search_plugins(profile: Profile) -> None:
+    """Put the folders of a profile's plug-ins first on the search path of modules."""
+    if profile.plugins:
+        folders = [str(folder) for folder in profile.folders or (profile.file.parent,)]
+        sys.path[:] = [*folders, *(place for place in sys.path if place not in folders)]
 
 
 def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
@@ -82,7 +166,7 @@ def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
     allowed = ("plugins", *FACTOR_KEYS, *SIZE_KEYS, "design", *PLAN_KEYS)
     for key in table:
         if key not in allowed:
-            raise StepmarkError(f"profile {name!r} has a key {key!r}; allowed: {', '.join(allowed)}.")
+            raise StepmarkError(f"profile {name!r} has a key {key!r}; {nearest(key, allowed)}.")
     for key in ("plugins", *FACTOR_KEYS):
         check_list(name, key, table.get(key, ["any"]), "names", lambda value: isinstance(value, str) and value != "")
     for key, least in SIZE_KEYS.items():

@@ -14,8 +14,10 @@ import argparse
 from collections.abc import Sequence
 from contextlib import suppress
 
+from suite.configuration.files import configuration_here
 from suite.distributed.rendezvous import is_over
 from suite.machine.torchrun import World
+from suite.matrix.profiles import search_plugins
 from suite.options import OPTIONS, add_options, given_options
 from suite.protocol import Attends
 from suite.runner.launcher import Launcher
@@ -36,7 +38,8 @@ def follow(arguments: Sequence[str], world: World) -> None:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_options(parser.add_argument, OPTIONS)
     given = given_options(parser.parse_known_args(arguments)[0], OPTIONS)
-    settings = resolve_options(given, machine_defaults())
+    settings = resolve_options(given, machine_defaults(), configuration_here())
+    search_plugins(settings.profile)
     with Launcher(settings.workers, settings.profile.plugins) as launcher:
         attend_all(launcher, world)
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.configuration.values import NOTHING, Configuration, naming_places, parsed, texts_of
 from suite.machine.cgroups import memory_limit
 from suite.machine.readings import known
 from suite.machine.threads import default_threads
-from suite.matrix.profiles import Profile, load_profile
-from suite.options import DEFAULT_PROFILE, PLAN_OPTIONS, refuse_with_resume
+from suite.matrix.profiles import OWN_PROFILES, Profile, load_profile, profile_of
+from suite.options import PLAN_OPTIONS, refuse_with_resume
 from suite.provenance.environment import available_bytes
 from suite.records import Run, RunPlan, StepmarkError, WorkerSettings
 from suite.records.store import read_run
@@ -42,25 +43,32 @@ class Settings:
     resume: Run | None = None
 
 
-def resolve_options(options: Mapping[str, str | None], machine: Mapping[str, int]) -> Settings:
-    """The settings that options and profile give.
+def resolve_options(
+    options: Mapping[str, str | None], machine: Mapping[str, int], configuration: Configuration = NOTHING
+) -> Settings:
+    """The settings that options, environment, profile and configuration file give, in this order.
 
     Args:
         options: text as typed, by name; None or absent if not given.
-        machine: defaults of this machine for `threads` and `abreast`, below option and profile.
+        machine: defaults of this machine for `threads` and `abreast`, below all others.
+        configuration: of the current folder. A resumed run keeps its first options instead.
 
     Raises:
         StepmarkError: a value is not allowed, a file or profile is not there, or options contradict each other.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if "resume" in given:
-        return resolve_resumed(given)
-    profile = load_profile(given.get("profile", DEFAULT_PROFILE), given.get("profiles"))
-    typed = {option.field: option.parse(given[name]) for name, option in PLAN_OPTIONS.items() if name in given}
+        return resolve_resumed(given, configuration)
+    values = configuration.values_of("run", given)
+    with naming_places(values):
+        profile = profile_of(values, configuration)
+        typed = parsed(values, PLAN_OPTIONS.values(), of_file=False)
+        general = parsed(values, PLAN_OPTIONS.values(), of_file=True)
     defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
-    plan, workers = plan_and_workers({**defaults, **profile.plan, **typed})
-    folder = Path(given["record"]) if "record" in given else None
-    return Settings(profile, plan, workers, given.get("shard"), folder)
+    plan, workers = plan_and_workers({**defaults, **general, **profile.plan, **typed})
+    texts = texts_of(values)
+    folder = Path(texts["record"]) if "record" in texts else None
+    return Settings(profile, plan, workers, texts.get("shard"), folder)
 
 
 def plan_and_workers(values: Mapping[str, Any]) -> tuple[RunPlan, WorkerSettings]:
@@ -68,6 +76,19 @@ def plan_and_workers(values: Mapping[str, Any]) -> tuple[RunPlan, WorkerSettings
     of_workers = {name: value for name, value in values.items() if name in WORKER_FIELDS}
     of_run = {name: value for name, value in values.items() if name not in WORKER_FIELDS}
     return RunPlan(**of_run), WorkerSettings(**of_workers)
+
+
+def workers_here(configuration: Configuration) -> WorkerSettings:
+    """The settings of a run's workers that hold in a folder, whatever the profile.
+
+    Raises:
+        StepmarkError: a value is not allowed.
+    """
+    values = configuration.values_of("run")
+    with naming_places(values):
+        options = PLAN_OPTIONS.values()
+        general, of_environment = parsed(values, options, of_file=True), parsed(values, options, of_file=False)
+    return plan_and_workers({**machine_defaults(), **general, **of_environment})[1]
 
 
 def machine_defaults() -> dict[str, int]:
@@ -85,8 +106,13 @@ def workers_in_memory() -> int:
     return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else RunPlan().abreast
 
 
-def resolve_resumed(given: Mapping[str, str]) -> Settings:
-    """The settings of an interrupted run; `--resume` allows no other option."""
+def resolve_resumed(given: Mapping[str, str], configuration: Configuration) -> Settings:
+    """The settings of an interrupted run; `--resume` allows no other option.
+
+    Args:
+        given: texts by name of option, as typed.
+        configuration: of the current folder, for its plug-ins.
+    """
     refuse_with_resume(f"--{name}" for name in given if name != "resume")
     folder = Path(given["resume"])
     run = read_run(folder)
@@ -98,5 +124,6 @@ def resolve_resumed(given: Mapping[str, str]) -> Settings:
     if "profile" not in selection:
         raise StepmarkError(f"{folder} cannot be resumed, since its header names no profile; start a new run.")
     profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
-    profile = load_profile(selection["profile"], profiles_file)
+    with_plugins = configuration if selection.get("plugins") else NOTHING
+    profile = load_profile(selection["profile"], profiles_file or OWN_PROFILES, with_plugins)
     return Settings(profile, run.header.plan, run.header.workers, selection.get("shard"), folder, run)

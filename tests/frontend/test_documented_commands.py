@@ -11,10 +11,11 @@ import pytest
 
 from suite import registry
 from suite.analysis.issue import REMEDIES, STEADY
+from suite.configuration.decoding import decoded
 from suite.frontend.cli_options import parser
 from suite.gate.formats import table
-from suite.matrix.profiles import CASES_FOLDER
-from suite.options import GATE_OPTIONS, OPTIONS, add_options
+from suite.matrix.profiles import CASES_FOLDER, load_profile
+from suite.options import COMMANDS, GATE_OPTIONS, OPTIONS, RECORDS, add_options
 from suite.records import RunPlan, WorkerSettings
 from suite.registry import load_levels
 from tests.conftest import PROJECT, Desk
@@ -77,6 +78,22 @@ def options_in(cell: str) -> list[str]:
 def test_usage_lists_every_option_of_a_run_once():
     listed = [option for row in rows("docs/usage.md", "## Options of a run") for option in options_in(row[0])]
     assert sorted(listed) == sorted(option.name for option in OPTIONS)
+
+
+def test_usage_lists_every_key_of_a_configuration_for_each_command():
+    table = rows("docs/usage.md", "## Configuration")
+    listed = {cells[0].strip("`[]"): re.findall(r"`([\w-]+)`", cells[1]) for cells in table}
+    for command, options in COMMANDS.items():
+        keys = [option.name.replace("-", "_") for option in options if not option.is_once]
+        assert sorted(listed[command]) == sorted(keys)
+    assert listed["outermost"] == ["plugins", "profiles", RECORDS.name]
+
+
+def test_the_example_of_a_configuration_is_one():
+    text = next(text for language, text in BLOCK.findall(read("docs/usage.md")) if text.startswith("# stepmark.toml"))
+    configuration = decoded(PROJECT / "stepmark.toml", "", tomllib.loads(text))
+    assert configuration.values_of("gate")["budget"].text == "15m"
+    assert load_profile("mine", None, configuration).levels["structures"] == ["mine", "resnet18"]
 
 
 def test_usage_gives_the_defaults_of_the_plan():

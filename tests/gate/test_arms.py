@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from suite.gate.arms import checkouts, interpreters
 from suite.gate.arms.arm import arms_now, changed, have_same_code, make_both_ready, make_ready
 from suite.gate.arms.spec import Checkout, Here, Revision, parse
-from suite.gate.planning import METRICS, metrics_of, seconds_of
+from suite.gate.options import METRICS, metrics_of, seconds_of
 from suite.records import Case, StepmarkError
 from suite.registry import load_levels
 from suite.runner.code_origin import Origin

@@ -21,7 +21,7 @@ from suite.gate.arms.spec import parse
 from suite.gate.measuring.block import BlockPlan, GateSetup, can_be_concurrent, halves_of, measure_block
 from suite.gate.measuring.memory import measure_memory
 from suite.gate.measuring.pair import OneFailed, measure
-from suite.gate.planning import METRICS
+from suite.gate.options import METRICS
 from suite.gate.record.paired_rounds import ratio_of
 from suite.gate.record.store import read_gate
 from suite.gate.record.values import CasePair

@@ -26,7 +26,7 @@ from typing import Any
 import suite
 from dose import counts_of, measured
 from parts import Part
-from suite.gate.planning import seconds_of
+from suite.gate.options import seconds_of
 from suite.gate.record.store import read_gate
 from suite.gate.record.values import GateRecord
 from suite.matrix.cases import cases_of

@@ -11,7 +11,7 @@ from typing import Any
 
 from live import RAW, START_S, gated, keep
 from parts import Part
-from suite.gate.planning import seconds_of
+from suite.gate.options import seconds_of
 from suite.records.line_file import read_lines
 
 OUT = RAW.with_name("gate_organic.jsonl")
