@@ -234,12 +234,14 @@ def refuse_with_resume(given: Iterable[str]) -> None:
 
 
 def command_options(plan: RunPlan, workers: WorkerSettings) -> list[str]:
-    """Words of a command line that measure so on any machine, with any profile."""
+    """Words of a command line that measure so on any machine, with any profile and configuration."""
     values = {**asdict(plan), **asdict(workers)}
-    words: list[str] = []
-    for option in PLAN_OPTIONS.values():
-        value = values[option.field]
-        is_default = option.default and not option.in_profile and value == DEFAULTS[option.field]
-        if option.kind and not is_default:
-            words += [f"--{option.name}", option.kind.write(value)]
-    return words
+    options = [option for option in PLAN_OPTIONS.values() if option.kind]
+    return [word for option in options for word in words_of(option, values[option.field])]
+
+
+def words_of(option: Option, value: Any) -> tuple[str, str]:
+    """An option with a value, as on a command line."""
+    if option.kind is None:
+        raise AssertionError(f"--{option.name} sets no field of a plan")
+    return (f"--{option.name}", option.kind.write(value))

@@ -22,6 +22,12 @@ FILE = Path("/project/stepmark.toml")
 MACHINE = {"threads": 5, "abreast": 6}
 COUNTED = tuple(name for name, option in PLAN_OPTIONS.items() if option.kind and option.kind.in_file is int)
 """Options whose value is a number of which each differs from each other."""
+OTHER = {
+    **{"profile": "other", "threads": 2, "allocator": "default", "priority": "normal", "surveys": "none"},
+    "case_timeout": 7,
+    **{"passes": 2000, "case_seconds": 7, "warmup_seconds": 7, "target_precision": 7, "interleave": 7, "order_seed": 7},
+}
+"""A configuration that sets each option of a plan to another value than a test does."""
 SOURCES = ("option", "environment", "profile", "command", "file")
 """Places that may set an option, the strongest first."""
 
@@ -165,7 +171,7 @@ def test_an_unknown_key_of_a_profile_is_answered_with_the_nearest_known_one(conf
 
 
 @given(values=st.dictionaries(st.sampled_from(SOURCES), st.integers(1, 1000)))
-def test_the_command_to_measure_again_needs_neither_the_folder_nor_the_variables(tmp_path_factory, values):
+def test_the_command_to_measure_again_makes_the_same_plan_in_any_configured_folder(tmp_path_factory, values):
     """The file is found by its path, and the values of file and environment are options of the command."""
     folder = tmp_path_factory.mktemp("project")
     in_profile = f"passes = {values['profile']}\n" if "profile" in values else ""
@@ -179,7 +185,7 @@ def test_the_command_to_measure_again_needs_neither_the_folder_nor_the_variables
     selection = {"profile": first.profile.name, "profiles_file": str(first.profile.file)}
     run = made_runs.run([], plan=first.plan, workers=first.workers, selection=selection)
     line = command_again(run, "a-b-cpu")
-    again = resolve_options(parsed(line), {"threads": 1, "abreast": 1})
+    again = resolve_options(parsed(line), {"threads": 1, "abreast": 1}, decoded(FILE, "", dict(OTHER)))
     assert (again.plan, again.workers) == (first.plan, first.workers)
     assert again.profile == first.profile
 

@@ -238,7 +238,8 @@ def test_the_command_measures_the_case_again_as_this_run_did() -> None:
         "cases/test_training_step.py::test_training_step[a-b-cpu]",
         *("--profile", "mine", "--profiles", "my dir/p.toml"),
         *("--passes", "5", "--target-precision", "1", "--case-seconds", "4", "--warmup-seconds", "1"),
-        *("--interleave", "8", "--threads", "2", "--allocator", "default", "--order-seed", "0"),
+        *("--case-timeout", "120", "--interleave", "8", "--threads", "2", "--allocator", "default"),
+        *("--priority", "high", "--surveys", "all", "--order-seed", "0"),
     ]
     assert "--profile" not in command(run([], selection={}), "a-b-cpu")
 
