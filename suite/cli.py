@@ -198,9 +198,8 @@ def gate_of(options: argparse.Namespace) -> OpenGate:
     given = given_options(options, GATE_OPTIONS)
     others = {"-k": options.expression, "--out": options.out}
     if options.resume is None:
-        configuration = configuration_here()
-        wanted = options_of({**given, "expression": options.expression}, configuration)
-        return planning.begin(wanted, options.out, configuration.records)
+        wanted = options_of({**given, "expression": options.expression}, configuration_here())
+        return planning.begin(wanted, options.out)
     refuse_with_resume(f"--{name}" for name in given)
     refuse_with_resume(flag for flag, value in others.items() if value is not None)
     return planning.resume(options.resume)
@@ -251,7 +250,7 @@ def config(options: argparse.Namespace) -> int:
 
 
 def init(options: argparse.Namespace) -> int:
-    """Write the files with which a project starts; print their paths, and what to type next."""
+    """Write a project's first files; print their paths, and what to type next."""
     from suite import starter
 
     print_lines(starter.start(Path.cwd(), github=options.github, gitlab=options.gitlab))

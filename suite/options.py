@@ -234,7 +234,7 @@ def refuse_with_resume(given: Iterable[str]) -> None:
 
 
 def command_options(plan: RunPlan, workers: WorkerSettings) -> list[str]:
-    """Words of a command line that measure so on any machine, with any profile and configuration."""
+    """Words that measure so on any machine, with any profile and configuration."""
     values = {**asdict(plan), **asdict(workers)}
     options = [option for option in PLAN_OPTIONS.values() if option.kind]
     return [word for option in options for word in words_of(option, values[option.field])]

@@ -1,4 +1,4 @@
-"""The values that a project and its environment give to options: `stepmark.toml` or `[tool.stepmark]`.
+"""Values that a project and its environment give to options.
 
 values.py    the values, and which one wins: option, environment variable, file
 files.py     the file of a folder

@@ -22,7 +22,7 @@ WORD = b"stepmark"
 
 
 def configuration_here(here: Path | None = None) -> Configuration:
-    """The configuration of a folder, the current one by default, and of this process's environment.
+    """The configuration of a folder, by default the current one, and the environment.
 
     Raises:
         StepmarkError: two files configure one folder, or the file cannot be read or has a value that is not allowed.
@@ -32,7 +32,7 @@ def configuration_here(here: Path | None = None) -> Configuration:
 
 
 def file_for(here: Path) -> Path | None:
-    """The configuration file of a folder, or of the nearest folder above in its repository.
+    """The configuration file of a folder, or the nearest one above in its repository.
 
     Raises:
         StepmarkError: a folder has both kinds of file.

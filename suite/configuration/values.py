@@ -1,8 +1,8 @@
 """Values of options by their origin: command line, environment, file.
 
-    for each option:
-        the command line's value, else that of STEPMARK_<OPTION>
-        else the file's value for the command, else the file's value for all commands
+for each option:
+    the command line's value, else that of STEPMARK_<OPTION>
+    else the file's value for the command, else the file's value for all commands
 """
 
 from __future__ import annotations
@@ -91,13 +91,13 @@ class Configuration:
         return None
 
     def of_file(self, option: Option, command: str) -> Value | None:
-        """The value that the file gives to an option of a command; None where it gives none."""
+        """The file's value for an option of a command; None where it gives none."""
         tables = (self.values.get(command, {}), self.values.get(ALL_COMMANDS, {}))
         return next((table[option.name] for table in tables if option.name in table), None)
 
     @property
     def records(self) -> Path:
-        """The folder in which new runs and gates get a folder; relative where nothing sets it."""
+        """The folder of new runs and gates; relative where nothing sets it."""
         value = self.value_of(RECORDS)
         return Path(value.text if value else RECORDS.default)
 

@@ -22,7 +22,7 @@ from suite.records import WorkerSettings
 
 
 def examine(workers: WorkerSettings | None = None) -> Iterator[Finding]:
-    """Yield every finding as soon as it is known, the fastest checks first.
+    """Yield every finding when it is known, the fastest checks first.
 
     Args:
         workers: settings of the experiments' workers; None for those of a run without options.

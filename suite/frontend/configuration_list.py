@@ -101,7 +101,7 @@ def checked(option: Option, value: Value | None) -> None:
 def setting_of(
     command: str, option: Option, value: Value | None, profile: Profile | None, machine: dict[str, int]
 ) -> Setting:
-    """The value that holds: the environment's, the profile's, the file's, the machine's or the default.
+    """The value of an option that holds, and its origin.
 
     A gate takes levels and sizes of a profile, and none of its other values.
     """

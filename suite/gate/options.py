@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from suite.analysis import exact_metrics
 from suite.analysis.thresholds import Thresholds, share, thresholds_of
@@ -31,6 +32,7 @@ class GateOptions:
         expression: of case ids, as pytest's `-k` takes it.
         budget_s: seconds that it may take.
         workers: settings of both sides' workers.
+        records: folder in which a new gate gets a folder.
     """
 
     baseline: ArmSpec
@@ -43,6 +45,7 @@ class GateOptions:
     budget_s: float
     workers: WorkerSettings
     seed: int
+    records: Path
 
 
 def options_of(options: Mapping[str, str | None], configuration: Configuration = NOTHING) -> GateOptions:
@@ -59,9 +62,7 @@ def options_of(options: Mapping[str, str | None], configuration: Configuration =
         return checked_options({**default_texts(GATE_OPTIONS), **typed, **texts_of(values)}, values, configuration)
 
 
-def checked_options(
-    given: Mapping[str, str], values: Mapping[str, Value], configuration: Configuration
-) -> GateOptions:
+def checked_options(given: Mapping[str, str], values: Mapping[str, Value], configuration: Configuration) -> GateOptions:
     """The options of a gate from their texts; raises as `options_of`."""
     for name in ("baseline", "candidate"):
         if name not in given:
@@ -79,6 +80,7 @@ def checked_options(
         budget_s=seconds_of(given["budget"]),
         workers=WorkerSettings(**typed),
         seed=random.randint(0, MAX_ORDER_SEED) if seed is None else seed,  # noqa: S311 - an order
+        records=configuration.records,
     )
 
 

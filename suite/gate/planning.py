@@ -25,14 +25,12 @@ from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
-from suite.options import RECORDS
 from suite.provenance import environment
 from suite.records import LEARN, Case, NotComparableError, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
 from suite.records.timestamps import for_file_name, now
 
-DEFAULT_RECORDS = Path(RECORDS.default)
 GATES = "gates"
 """Folder of new gates, in that of the records."""
 HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
@@ -49,13 +47,8 @@ class OpenGate:
     writer: GateWriter
 
 
-def begin(wanted: GateOptions, folder: Path | None, records: Path = DEFAULT_RECORDS) -> OpenGate:
+def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
     """Make the arms ready, find the cases, and create the record.
-
-    Args:
-        wanted: as asked for.
-        folder: to write to; None for a new one.
-        records: folder of new ones.
 
     Raises:
         StepmarkError: an arm cannot be made ready or does not start, or the folder cannot be written.
@@ -90,11 +83,11 @@ def begin(wanted: GateOptions, folder: Path | None, records: Path = DEFAULT_RECO
         environment=facts,
         identical=identical,
     )
-    return OpenGate(setting, GateRecord(planned), opened(folder, planned, records))
+    return OpenGate(setting, GateRecord(planned), opened(folder, planned, wanted.records))
 
 
 def opened(folder: Path | None, planned: GatePlan, records: Path) -> GateWriter:
-    """Create the record in a folder; without one, in a fresh one of `records`, named by the time.
+    """Create the record in a folder, or in a new one of `records` named by the time.
 
     Raises:
         StepmarkError: the folder holds a gate already, or cannot be written.

@@ -46,7 +46,7 @@ class Settings:
 def resolve_options(
     options: Mapping[str, str | None], machine: Mapping[str, int], configuration: Configuration = NOTHING
 ) -> Settings:
-    """The settings that options, environment, profile and configuration file give, in this order.
+    """The settings that options give, and below them variables, profile and file.
 
     Args:
         options: text as typed, by name; None or absent if not given.

@@ -23,9 +23,18 @@ MACHINE = {"threads": 5, "abreast": 6}
 COUNTED = tuple(name for name, option in PLAN_OPTIONS.items() if option.kind and option.kind.in_file is int)
 """Options whose value is a number of which each differs from each other."""
 OTHER = {
-    **{"profile": "other", "threads": 2, "allocator": "default", "priority": "normal", "surveys": "none"},
+    "profile": "other",
+    "threads": 2,
+    "allocator": "default",
+    "priority": "normal",
+    "surveys": "none",
     "case_timeout": 7,
-    **{"passes": 2000, "case_seconds": 7, "warmup_seconds": 7, "target_precision": 7, "interleave": 7, "order_seed": 7},
+    "passes": 2000,
+    "case_seconds": 7,
+    "warmup_seconds": 7,
+    "target_precision": 7,
+    "interleave": 7,
+    "order_seed": 7,
 }
 """A configuration that sets each option of a plan to another value than a test does."""
 SOURCES = ("option", "environment", "profile", "command", "file")
@@ -48,7 +57,7 @@ def made(
 
 @pytest.mark.parametrize("name", COUNTED)
 @given(values=st.dictionaries(st.sampled_from(SOURCES), st.integers(1, 1000)))
-def test_of_all_places_that_set_an_option_of_a_run_the_strongest_holds(name, values):
+def test_the_strongest_place_that_sets_an_option_of_a_run_wins(name, values):
     option = PLAN_OPTIONS[name]
     if not option.in_profile:
         values.pop("profile", None)
@@ -66,7 +75,7 @@ def test_of_all_places_that_set_an_option_of_a_run_the_strongest_holds(name, val
 
 
 @given(values=st.dictionaries(st.sampled_from([one for one in SOURCES if one != "profile"]), st.integers(1, 1000)))
-def test_of_all_places_that_set_an_option_of_a_gate_the_strongest_holds(values):
+def test_the_strongest_place_that_sets_an_option_of_a_gate_wins(values):
     configuration = made("order-seed", values, command="gate")
     typed = {"order-seed": str(values["option"])} if "option" in values else {}
     wanted = options_of({"baseline": "rev:main", "candidate": "dir:.", **typed}, configuration)
@@ -112,7 +121,7 @@ def test_an_error_about_something_else_keeps_its_text():
 
 @pytest.fixture
 def configured(tmp_path):
-    """A configuration with a profile of its own, a file of profiles with another, and a plug-in."""
+    """A configuration with a file of profiles and a plug-in."""
     (tmp_path / "bench").mkdir()
     more = '[theirs]\nplugins = ["their_levels"]\npasses = 9\n'
     (tmp_path / "bench" / "more.toml").write_text(f"{more}[quick]\npasses = 8\n")
