@@ -180,7 +180,7 @@ ARM_PARTS = (
 )
 GATE_OPTIONS = (
     Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM_PARTS}"),
-    Option("candidate", "ARM", "the code to judge, and its settings, in the same form"),
+    Option("candidate", "ARM", "the code to judge, and its settings, in the same form", "dir:."),
     replace(PROFILE, meaning="profile to compare", default="gate"),
     PROFILES,
     *LIMITS,

@@ -64,9 +64,8 @@ def options_of(options: Mapping[str, str | None], configuration: Configuration =
 
 def checked_options(given: Mapping[str, str], values: Mapping[str, Value], configuration: Configuration) -> GateOptions:
     """The options of a gate from their texts; raises as `options_of`."""
-    for name in ("baseline", "candidate"):
-        if name not in given:
-            raise StepmarkError(f"--{name} is missing; allowed: {ARM_PARTS}.")
+    if "baseline" not in given:
+        raise StepmarkError(f"--baseline is missing; allowed: {ARM_PARTS}.")
     typed = {option.field: option.parse(given[option.name]) for option in PLAN_OPTIONS if option.name in given}
     seed = typed.pop("order_seed", None)
     return GateOptions(
