@@ -35,7 +35,7 @@ passes = 2
 
 [gate]
 baseline = "rev:HEAD"
-budget = "60s"
+budget = "40s"
 metric = "step_time"
 """
 IDS = ["tiny-sgd-cpu-b4-i8", "tiny-adam-cpu-b4-i8"]
@@ -159,7 +159,7 @@ def test_a_gate_takes_the_configuration_of_the_folder_for_both_sides_and_the_bas
     (gate,) = (folder / "measured" / "gates").iterdir()
     verdict = json.loads((gate / "verdict.json").read_text())
     assert [case["name"] for case in verdict["cases"]] == IDS[:1]
-    assert verdict["budget_s"] == 60
+    assert verdict["budget_s"] == 40
 
 
 @pytest.mark.slow
