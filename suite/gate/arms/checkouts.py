@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from suite.gate.arms.checkout_contents import FORCE, complete
 from suite.provenance import code_identity
 from suite.provenance.git import GitFailed, NoRevision, commit, git
 from suite.records import StepmarkError, file_locks
@@ -19,8 +20,6 @@ from suite.records.atomic_files import cannot_write, write_whole
 
 KEPT = ".stepmark"
 """Folder in the repository for the gate's checkouts and environments."""
-FORCE = ("--force", "--force")
-"""Twice, to override a lock: git locks a checkout while making it, and a killed git leaves the lock."""
 SHORT = 12
 """Digits of a commit's hash that name its checkout."""
 
@@ -102,10 +101,9 @@ def check_out(revision: str, here: Path) -> Path:
         top = Path(git(here, "rev-parse", "--show-toplevel"))
         sha = commit(top, revision)
     except NoRevision as failed:
-        shallow = "this clone is shallow: `git fetch --unshallow` fetches the rest"
         raise StepmarkError(
             f"revision {revision!r} is not known in {top}; allowed: a commit, branch or tag of that repository; "
-            f"{shallow if is_shallow(top) else 'fetch it, or correct the name'}."
+            f"{advice(top, revision)}."
         ) from failed
     except GitFailed as failed:
         raise StepmarkError(f"revision {revision!r} cannot be found: {failed}.") from failed
@@ -118,7 +116,25 @@ def check_out(revision: str, here: Path) -> Path:
                 f"the checkout {folder} was changed; allowed: the files of its commit; remove the folder, and the gate "
                 "makes it again."
             )
+        try:
+            complete(top, folder, revision)
+        except StepmarkError:
+            shutil.rmtree(folder)  # so that the next gate makes it again, with what the user fetches
+            raise
     return folder
+
+
+def advice(top: Path, revision: str) -> str:
+    """The way to a revision that a repository does not know."""
+    if is_shallow(top):
+        return (
+            "this clone is shallow: `git fetch --unshallow` fetches the rest; in CI give actions/checkout "
+            "`fetch-depth: 0`, or set `GIT_DEPTH: 0` for GitLab"
+        )
+    with suppress(GitFailed):
+        commit(top, f"origin/{revision}")
+        return f"rev:origin/{revision} is there"
+    return "fetch it, or correct the name"
 
 
 def is_shallow(top: Path) -> bool:
@@ -143,7 +159,8 @@ def add(top: Path, revision: str, sha: str, folder: Path) -> None:
         if not holds(folder, sha):
             shutil.rmtree(folder, ignore_errors=True)
             mark.unlink()
-            raise StepmarkError(f"{revision} cannot be checked out to {folder}: {failed}.") from failed
+            fetch = f"; `git lfs fetch origin {sha[:SHORT]}` fetches its files" if "lfs" in str(failed) else ""
+            raise StepmarkError(f"{revision} cannot be checked out to {folder}: {failed}{fetch}.") from failed
     mark.unlink()
 
 
