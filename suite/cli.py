@@ -220,10 +220,12 @@ def doctor(options: argparse.Namespace) -> int:
     """Print each finding when it is known: as text, or as one JSON object a line."""
     from suite.configuration.files import configuration_here
     from suite.doctor import examine
+    from suite.options import DOCTOR_OPTIONS, given_options
     from suite.runner.settings import workers_here
 
     disturbing = 0
-    for finding in examine(workers_here(configuration_here())):
+    structures = given_options(options, DOCTOR_OPTIONS).get("structure", "")
+    for finding in examine(workers_here(configuration_here()), structures):
         disturbing += finding.state == "disturbs"
         if options.format == "json":
             print(json.dumps(asdict(finding)), flush=True)

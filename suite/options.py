@@ -37,6 +37,7 @@ class Option:
         plan_field: the field that it sets, where that has another name.
         is_once: whether it names one invocation, so that no configuration may set it.
         in_file: the type of its value in a file of TOML, where it has no kind.
+        repeats: whether it may be given several times; commas join its texts.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Option:
     plan_field: str = ""
     is_once: bool = False
     in_file: Any = str
+    repeats: bool = False
 
     @property
     def field(self) -> str:
@@ -121,10 +123,19 @@ PRIORITY = planned(
     one_of(PRIORITIES),
 )
 ORDER_SEED = Option("order-seed", "N", "seed of the order of cases", default_note="a new one, recorded", kind=SEED)
+STRUCTURE = Option(
+    "structure",
+    "STRUCTURE",
+    "structures to measure in place of the profile's: registered names, FILE.py:CALLABLE or MODULE:CALLABLE, joined by "
+    "commas or in several options",
+    is_once=True,
+    repeats=True,
+)
 
 OPTIONS = (
     PROFILE,
     PROFILES,
+    STRUCTURE,
     planned("passes", "N", "visits to each case, each in a new worker process", COUNT, in_profile=True),
     planned(
         "target-precision",
@@ -165,7 +176,8 @@ OPTIONS = (
 """Options of a run: of `stepmark run` and of `pytest cases`."""
 PLAN_OPTIONS = {option.name: option for option in OPTIONS if option.kind}
 """Options that set a field of the plan or of the worker settings, by name."""
-LIST_OPTIONS = (PROFILE, PROFILES, SHARD)
+LIST_OPTIONS = (PROFILE, PROFILES, STRUCTURE, SHARD)
+DOCTOR_OPTIONS = (replace(STRUCTURE, meaning="structures to examine: as for a run"),)
 LIMITS = (
     Option("tolerance", "PCT", "slowdown that must be exceeded for a regression", "1%", in_file=NUMBER_OR_TEXT),
     Option("margin", "PCT", "slowdown that must be ruled out for no change", "5%", in_file=NUMBER_OR_TEXT),
@@ -182,7 +194,7 @@ GATE_OPTIONS = (
     Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM_PARTS}"),
     Option("candidate", "ARM", "the code to judge, and its settings, in the same form", "dir:."),
     replace(PROFILE, meaning="profile to compare", default="gate"),
-    PROFILES,
+    *(PROFILES, STRUCTURE),
     *LIMITS,
     replace(MEMORY_TOLERANCE, default="2%"),
     Option("budget", "TIME", "longest duration, such as 90s, 10m or 1h", "10m", in_file=NUMBER_OR_TEXT),
@@ -209,13 +221,14 @@ def add_options(add: Callable[..., object], options: Iterable[Option]) -> None:
     """
     for option in options:
         text = option.help.replace("%", "%%")
-        add(*option.flags, dest=option.dest, metavar=option.value, default=None, help=text)
+        more = {"action": "append"} if option.repeats else {}
+        add(*option.flags, dest=option.dest, metavar=option.value, default=None, help=text, **more)
 
 
 def given_options(parsed: argparse.Namespace, options: Iterable[Option]) -> dict[str, str]:
     """Name and text of each option that was given."""
     texts = {option.name: getattr(parsed, option.dest) for option in options}
-    return {name: text for name, text in texts.items() if text is not None}
+    return {name: ",".join(one) if isinstance(one, list) else one for name, one in texts.items() if one is not None}
 
 
 def default_texts(options: Iterable[Option]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from suite.records import Metric, Series
@@ -32,11 +32,15 @@ class Ready:
         torch: facts about torch.
         priority: of the zygote, as nice values.
         allocator: in effect; None where the zygote is of a revision that does not say it.
+        not_loaded: plug-ins that do not import, with the reason; only if asked for.
+        levels: all registered levels, by factor; None if not asked for, or of a revision that does not say it.
     """
 
     torch: dict[str, Any]
     priority: dict[str, int | None]
     allocator: str | None = None
+    not_loaded: dict[str, str] = field(default_factory=dict)
+    levels: dict[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

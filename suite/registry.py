@@ -94,17 +94,15 @@ class Registry(Generic[L]):
             matches.update(dict.fromkeys(names))
         return list(matches)
 
-    def _all_names(self) -> list[str]:
+    def all_names(self) -> list[str]:
         """Names by which a level can be looked up."""
         return list(self._levels)
 
     def _unknown(self, name: str) -> str:
-        allowed = self._all_names()
-        closest = get_close_matches(name, allowed, n=SHOWN_NAMES)
-        names = list(dict.fromkeys([*closest, *allowed]))
-        shown = ", ".join(names[:SHOWN_NAMES])
-        if len(names) > SHOWN_NAMES:
-            shown += f" and {len(names) - SHOWN_NAMES} more"
+        allowed = self.all_names()
+        names = list(dict.fromkeys([*get_close_matches(name, allowed, n=SHOWN_NAMES), *allowed]))
+        more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+        shown = ", ".join(names[:SHOWN_NAMES]) + more
         return f"{self.factor} {name!r} is not known; allowed: {shown or 'none is registered'}."
 
 
@@ -168,7 +166,8 @@ class StructureRegistry(Registry[StructureSpec]):
             matches.update(dict.fromkeys([pattern] if pattern in self._unlisted else super().matching([pattern])))
         return list(matches)
 
-    def _all_names(self) -> list[str]:
+    def all_names(self) -> list[str]:
+        """As `Registry.all_names`, with members that are not listed."""
         return [*self._levels, *self._unlisted]
 
     def register(
@@ -283,15 +282,18 @@ LEVEL_MODULES = tuple(f"suite.levels.{factor.key}" for factor in FACTORS if fact
 
 
 def load_levels(plugins: tuple[str, ...] = ()) -> None:
-    """Import the project's levels, then the plug-in modules, each once per process.
+    """Import the project's levels, then the plug-ins, each once per process.
 
-    Raises StepmarkError for a plug-in that does not import.
+    A plug-in is a module, or a text with `=` for `suite.levels.callables`. Raises StepmarkError if one does not import.
     """
     for module in LEVEL_MODULES:
         importlib.import_module(module)
     for plugin in plugins:
         try:
-            importlib.import_module(plugin)
+            if "=" in plugin:
+                importlib.import_module("suite.levels.callables").add(plugin)
+            else:
+                importlib.import_module(plugin)
         except StepmarkError:
             raise
         except (Exception, SystemExit) as error:  # any error of the user's module is the user's to mend

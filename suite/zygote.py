@@ -44,15 +44,18 @@ def main() -> None:
     link = Link(socket.socket(fileno=int(sys.argv[1])))
     if link.is_closed():  # the parent died before the kernel was asked
         return
+    asked = settings.get("reports_levels", False)
     try:
-        load(settings["plugins"])
+        not_loaded = load(settings["plugins"], is_patient=asked)
         build = import_torch()
     except StepmarkError as error:
         link.send({"failed": str(error)})
         return
     gc.collect()
     gc.freeze()
-    link.send({"ready": VERSION, "torch": build, "priority": current_priority(), "allocator": ask_allocator()})
+    report = {"not_loaded": not_loaded, "levels": names_of_levels()} if asked else {}
+    about = {"torch": build, "priority": current_priority(), "allocator": ask_allocator()}
+    link.send({"ready": VERSION, **about, **report})
     with contextlib.suppress(Closed):
         while True:
             message, fds = link.receive_fds(2)
@@ -62,8 +65,15 @@ def main() -> None:
                 link.send({"ended": end(message["end"])})
 
 
-def load(plugins: list[str]) -> None:
+def load(plugins: list[str], *, is_patient: bool) -> dict[str, str]:
     """Import the project's levels, then each plug-in.
+
+    Args:
+        plugins: as `suite.registry.load_levels` takes them.
+        is_patient: whether to go on after a plug-in that does not import.
+
+    Returns:
+        Plug-ins that do not import, with the reason.
 
     Raises:
         StepmarkError: a plug-in does not import, or leaves threads or a device open.
@@ -72,14 +82,28 @@ def load(plugins: list[str]) -> None:
     from suite.records import StepmarkError
     from suite.registry import load_levels
 
+    not_loaded: dict[str, str] = {}
     load_levels()
     for plugin in plugins:
-        load_levels((plugin,))
+        try:
+            load_levels((plugin,))
+        except StepmarkError as error:
+            if not is_patient:
+                raise
+            not_loaded[plugin] = str(error)
         if obstacle := left_by_fork():
             raise StepmarkError(
                 f"plug-in {plugin!r} leaves {obstacle} when it is imported, which the forked workers would wait for; "
                 "move code that computes, starts threads or opens devices into the builder of the level."
             )
+    return not_loaded
+
+
+def names_of_levels() -> dict[str, list[str]]:
+    """All registered levels, by factor."""
+    from suite.registry import REGISTRIES
+
+    return {factor: registry.all_names() for factor, registry in REGISTRIES.items()}
 
 
 def import_torch() -> dict[str, Any]:

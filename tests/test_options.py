@@ -19,6 +19,7 @@ from suite.machine.priority import PRIORITIES
 from suite.matrix.profiles import CASES_FOLDER, load_profile
 from suite.options import (
     COMPARE_OPTIONS,
+    DOCTOR_OPTIONS,
     GATE_OPTIONS,
     LIST_OPTIONS,
     OPTIONS,
@@ -48,6 +49,9 @@ TYPED = st.fixed_dictionaries(
     },
 )
 """Options as typed, each given or not."""
+STRUCTURES = st.sampled_from(
+    [{}, *({"structure": text} for text in ("resnet18", "residual_*,net.py:make", "my nets/net.py:Net,wide=a.b:make"))]
+)
 PROFILE = """
 [{name}]
 passes = 7
@@ -77,12 +81,14 @@ def profiles(tmp_path_factory) -> Path:
     return file
 
 
-@given(typed=TYPED, machine=st.tuples(COUNTS, COUNTS))
-def test_the_command_to_measure_again_makes_the_same_plan_on_any_machine(profiles, typed, machine):
+@given(typed=TYPED, machine=st.tuples(COUNTS, COUNTS), structures=STRUCTURES)
+def test_the_command_to_measure_again_makes_the_same_plan_on_any_machine(profiles, typed, machine, structures):
+    typed = {**typed, **structures}
     first = resolve_options(
         {"profile": "mine", "profiles": str(profiles), **typed}, {"threads": machine[0], "abreast": machine[1]}
     )
     selection = {"profile": first.profile.name, "profiles_file": str(first.profile.file)}
+    selection |= {"structures": list(first.profile.structures)} if structures else {}
     line = command(made_runs.run([], plan=first.plan, workers=first.workers, selection=selection), "a-b-cpu")
     again = resolve_options(parsed(line), {"threads": 1, "abreast": 1})
     assert (again.plan, again.workers) == (first.plan, first.workers)
@@ -113,7 +119,7 @@ def test_any_text_is_a_value_or_one_sentence(name, text):
         assert option.parse(option.kind.write(value)) == option.parse(text)
 
 
-DOORS = {"list": LIST_OPTIONS, "gate": GATE_OPTIONS, "compare": COMPARE_OPTIONS}
+DOORS = {"list": LIST_OPTIONS, "gate": GATE_OPTIONS, "compare": COMPARE_OPTIONS, "doctor": DOCTOR_OPTIONS}
 
 
 @pytest.mark.parametrize(("command", "option"), [(command, one) for command, own in DOORS.items() for one in own])
@@ -122,6 +128,12 @@ def test_each_command_takes_each_of_its_options_by_each_name(command, option):
     for flag in option.flags:
         options = parser().parse_args([command, *needed, flag, "some text"])
         assert given_options(options, DOORS[command]) == {option.name: "some text"}
+
+
+def test_an_option_that_may_be_given_several_times_joins_its_texts():
+    words = ["--structure", "a.py:one", "--structure=two,three"]
+    for found in (options_of_pytest().parse_known_args(words), parser().parse_args(["list", *words])):
+        assert given_options(found, LIST_OPTIONS) == {"structure": "a.py:one,two,three"}
 
 
 def test_pytest_takes_each_option_of_a_run_by_each_name():

@@ -21,24 +21,27 @@ from suite.machine.readings import NOTES, known_or
 from suite.records import WorkerSettings
 
 
-def examine(workers: WorkerSettings | None = None) -> Iterator[Finding]:
-    """Yield every finding when it is known, the fastest checks first.
+def examine(workers: WorkerSettings | None = None, structures: str = "") -> Iterator[Finding]:
+    """Yield each finding when it is known, the fastest checks first.
 
     Args:
         workers: settings of the experiments' workers; None for those of a run without options.
+        structures: the text of `--structure`: structures of the experiments, in place of Stepmark's own.
 
     Raises:
-        StepmarkError: no worker starts.
+        StepmarkError: no worker starts, or a structure is not known.
     """
-    from suite.doctor.experiments import EXPERIMENTS
+    from suite.doctor.experiments import EXPERIMENTS, examined
     from suite.runner.settings import workers_here
 
+    chosen = examined(structures)
     for check in SETUP_CHECKS:
         yield known_or(name_of(check), check, partial(unreadable, name_of(check)))
     yield from check_devices()
     yield from check_load()
-    for experiment in EXPERIMENTS:
-        yield experiment(workers or workers_here(NOTHING))
+    for one in chosen:
+        for experiment in EXPERIMENTS:
+            yield experiment(workers or workers_here(NOTHING), one)
 
 
 def name_of(check: Callable[[], Finding]) -> str:

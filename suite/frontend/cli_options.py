@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from suite import __version__
-from suite.options import COMPARE_OPTIONS, GATE_OPTIONS, LIST_OPTIONS, add_options
+from suite.options import COMPARE_OPTIONS, DOCTOR_OPTIONS, GATE_OPTIONS, LIST_OPTIONS, add_options
 
 RECORD = "folder of a run, or its record.jsonl"
 
@@ -89,6 +89,7 @@ def add_gate(gating: argparse.ArgumentParser) -> None:
 def add_doctor(examining: argparse.ArgumentParser) -> None:
     """The options of `doctor`."""
     examining.description = "Find what disturbs measurements on this machine. It changes nothing."
+    add_options(examining.add_argument, DOCTOR_OPTIONS)
     add_format(examining)
 
 

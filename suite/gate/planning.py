@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +15,15 @@ from suite.gate.arms.arm import Arm
 from suite.gate.arms.spec import ArmSpec, parse
 from suite.gate.deciding import forecast
 from suite.gate.deciding.attribution import levels_of
-from suite.gate.measuring.block import GateSetup, can_be_concurrent, start
+from suite.gate.measuring.block import GateSetup, can_be_concurrent
+from suite.gate.measuring.first_start import first_start, without_lacking
 from suite.gate.options import GateOptions
 from suite.gate.record.store import GateWriter, read_gate
 from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
 from suite.matrix.cases import choice_of
-from suite.matrix.profiles import Profile, load_profile
+from suite.matrix.profiles import Profile, load_profile, with_structures
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
-from suite.provenance import environment
 from suite.records import LEARN, Case, NotComparableError, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
@@ -59,17 +57,15 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
     sides = made_ready(wanted.baseline, wanted.candidate, wanted.profile)
     setting = GateSetup(sides, wanted.workers, wanted.profile.plugins)
     rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides, wanted.workers.threads)
-    if not rows and not left_out:
-        raise StepmarkError(f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}.")
-    identical = not rows and all(reason == SAME for reason in left_out.values())
-    if not rows and not identical:
-        reason = next(reason for reason in left_out.values() if reason != SAME)
-        raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")
+    refuse_none(rows, left_out, wanted)
     refuse_too_many(rows, wanted)
-    facts, torches = tried(setting, wanted.seed)
+    setting, started = first_start(setting, wanted.seed)
+    rows, missing = without_lacking(rows, started)
+    left_out |= missing
+    refuse_none(rows, left_out, wanted)
     planned = GatePlan(
         started_at=now(),
-        arms=arms.arms_now(sides, torches, setting.plugins),
+        arms=arms.arms_now(sides, started.torches, setting.plugins),
         rows=tuple(rows),
         levels=levels_of(rows),
         left_out=left_out,
@@ -80,10 +76,21 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
         workers=wanted.workers,
         seed=wanted.seed,
         selection=selection_of(wanted.profile),
-        environment=facts,
-        identical=identical,
+        environment=started.facts,
+        identical=not rows,
     )
     return OpenGate(setting, GateRecord(planned), opened(folder, planned, wanted.records))
+
+
+def refuse_none(rows: Sequence[CasePair], left_out: Mapping[str, str], wanted: GateOptions) -> None:
+    """Raise if no case is left to compare, unless both arms are the same code."""
+    if rows:
+        return
+    if not left_out:
+        raise StepmarkError(f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}.")
+    for reason in left_out.values():
+        if reason != SAME:
+            raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")
 
 
 def opened(folder: Path | None, planned: GatePlan, records: Path) -> GateWriter:
@@ -143,26 +150,10 @@ def made_ready(baseline: ArmSpec, candidate: ArmSpec, profile: Profile) -> tuple
     return arms.make_both_ready(baseline, candidate, here, folder)
 
 
-def tried(setting: GateSetup, seed: int) -> tuple[dict[str, Any], tuple[str, str]]:
-    """Start a process of each side: facts of the environment, both torch versions.
-
-    Raises:
-        StepmarkError: one of them does not start, or speaks another protocol.
-    """
-    with ExitStack() as stack:
-        launchers = setting.launchers("comparison", random.Random(0))  # noqa: S311 - nothing is measured
-        for launcher in launchers:
-            stack.enter_context(launcher)
-        start(launchers, 0)
-        torches = (str(launchers[0].torch["version"]), str(launchers[1].torch["version"]))
-        first = launchers[0]
-        facts = environment.facts(setting.workers, seed, first.torch, first.priority, first.allocator, setting.plugins)
-        return facts, torches
-
-
 def selection_of(profile: Profile) -> dict[str, Any]:
     """The name and file by which a resumed gate finds its profile."""
-    return {"profile": profile.name, "profiles_file": str(profile.file)}
+    words = {"structures": list(profile.structures)} if profile.structures else {}
+    return {"profile": profile.name, "profiles_file": str(profile.file), **words}
 
 
 def resume(folder: Path) -> OpenGate:
@@ -195,15 +186,16 @@ def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     selection, has_plugins = planned.selection, planned.environment.get("plugins")
     configuration = configuration_here() if has_plugins else NOTHING
     profile = load_profile(selection["profile"], Path(selection["profiles_file"]), configuration, "gate")
+    profile = with_structures(profile, selection.get("structures", ()))
     choice_of(profile)  # registers the levels of its plug-ins
     baseline, candidate = (parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)
     setting = GateSetup(sides, planned.workers, profile.plugins)
     before = tuple(str(planned.arms[who].get("torch")) for who in SIDES)
     refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
-    facts, torches = tried(setting, planned.seed)
-    found = differences(planned.environment, facts, (*TO_RESUME, *CODE), ignore=NOT_CODE)
-    refuse_others(folder, found + arms.changed(planned.arms, arms.arms_now(sides, torches, setting.plugins)))
+    setting, started = first_start(setting, planned.seed)
+    found = differences(planned.environment, started.facts, (*TO_RESUME, *CODE), ignore=NOT_CODE)
+    refuse_others(folder, found + arms.changed(planned.arms, arms.arms_now(sides, started.torches, setting.plugins)))
     return setting
 
 

@@ -6,8 +6,7 @@ profiles. A file that is named on the command line or in the environment is sear
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from suite.configuration.files import NAMES, configuration_of, read_toml
 from suite.configuration.values import NOTHING, Configuration, Value
 from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.matrix.designs import FULL, Design, is_design
+from suite.matrix.structure_option import callables_in, names_in, search_first, words_of
 from suite.options import DEFAULT_PROFILE, OPTIONS, PROFILES
 from suite.records import StepmarkError
 from suite.records.factors import FACTORS
@@ -48,6 +48,7 @@ class Profile:
         sizes: images per batch and pixels per side, by key.
         plan: fields of the plan and their values.
         design: which of the crossed cases are measured.
+        structures: the words of `--structure`, which replace the structures among the levels.
     """
 
     name: str
@@ -58,12 +59,13 @@ class Profile:
     sizes: dict[str, list[int]] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
     design: Design = FULL
+    structures: tuple[str, ...] = ()
 
 
 def profile_of(
     values: Mapping[str, Value], configuration: Configuration, command: str = "run", default: str = DEFAULT_PROFILE
 ) -> Profile:
-    """The profile that a command's options name.
+    """The profile that a command's options name, with the structures that they name.
 
     Args:
         values: by name of option.
@@ -72,11 +74,12 @@ def profile_of(
         default: name where no option names a profile.
 
     Raises:
-        StepmarkError: as `load_profile`.
+        StepmarkError: as `load_profile`, or `--structure` is of another form.
     """
     name, file = values.get("profile"), values.get("profiles")
     named = file.text if file and file.origin != "file" else None
-    return load_profile(name.text if name else default, named, configuration, command)
+    profile = load_profile(name.text if name else default, named, configuration, command)
+    return with_structures(profile, words_of(values["structure"].text) if "structure" in values else ())
 
 
 def load_profile(
@@ -154,11 +157,26 @@ def with_configuration(profile: Profile, configuration: Configuration, *, is_nam
     return replace(profile, file=profile.file if is_named else configuration.file, plugins=plugins, folders=folders)
 
 
+def with_structures(profile: Profile, words: Sequence[str]) -> Profile:
+    """The profile with these structures in place of those it has; unchanged without any.
+
+    Args:
+        profile: as read.
+        words: of `--structure` (`suite.matrix.structure_option.words_of`).
+    """
+    if not words:
+        return profile
+    plugins = (*profile.plugins, *callables_in(words))
+    levels = {**profile.levels, "structures": names_in(words)}
+    return replace(profile, structures=tuple(words), plugins=plugins, levels=levels)
+
+
 def search_plugins(profile: Profile) -> None:
-    """Put the folders of a profile's plug-ins first on the search path of modules."""
+    """Put folders first on the search path: those of plug-ins, then the current one."""
     if profile.plugins:
-        folders = [str(folder) for folder in profile.folders or (profile.file.parent,)]
-        sys.path[:] = [*folders, *(place for place in sys.path if place not in folders)]
+        has_modules = len(callables_in(profile.plugins)) < len(profile.plugins)
+        folders = (profile.folders or (profile.file.parent,)) if has_modules else ()
+        search_first(list(dict.fromkeys((*folders, Path.cwd()))))
 
 
 def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:

@@ -124,21 +124,34 @@ def of_lock(folder: Path) -> str | None:
     return of_file(folder / LOCK)
 
 
-def of_plugins(modules: Iterable[str], path: Sequence[str] | None = None) -> dict[str, str | None]:
+def of_plugins(plugins: Iterable[str], path: Sequence[str] | None = None) -> dict[str, str | None]:
     """Hash of the files of each plug-in: its module, or all in its package.
 
     Args:
-        modules: names as a profile has them. No module is imported.
+        plugins: modules as a profile names them, or callables, as `suite.levels.callables` reads them. Nothing is
+            imported.
         path: folders in which modules are searched; None for those of this process.
 
     Returns:
         By name; None where no file is found.
     """
-    return {module: of_files(files_of(module, path)) for module in modules}
+    return {name_of(plugin): of_files(files_of(plugin, path)) for plugin in plugins}
 
 
-def files_of(module: str, path: Sequence[str] | None) -> list[Path]:
-    """Files of a module, or of all modules of a package, without importing it."""
+def name_of(plugin: str) -> str:
+    """The key of a plug-in: its module, or the option and level of a callable."""
+    level, equals, _ = plugin.partition("=")
+    return f"--structure {level}" if equals else plugin
+
+
+def files_of(plugin: str, path: Sequence[str] | None) -> list[Path]:
+    """Files of a module, or of all modules of a package, without importing it.
+
+    A callable has the files of its module, or its file.
+    """
+    module = plugin.partition("=")[2].rpartition(":")[0] or plugin
+    if module.endswith(".py"):
+        return [file for file in [Path(module)] if file.is_file()]
     where, spec = path, None
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):

@@ -44,13 +44,16 @@ def check_header(header: Header) -> None:
 
 
 def check_selection(selection: dict[str, Any]) -> None:
-    """Refuse names of a profile, its file or a shard that are no texts.
+    """Refuse names of a profile, its file, a shard or structures that are no texts.
 
     Raises as `check_header` does.
     """
     for key in ("profile", "profiles_file", "profiles", "shard"):
         if not isinstance(selection.get(key), str | None):
             raise WrongValue(f"{key} of the selection is {selection[key]!r}; allowed: a text.")
+    structures = selection.get("structures", [])
+    if not isinstance(structures, list) or not all(isinstance(one, str) for one in structures):
+        raise WrongValue(f"structures of the selection is {structures!r}; allowed: a list of texts.")
     if "profile" in selection and not selection["profile"]:
         raise WrongValue(f"profile of the selection is {selection['profile']!r}; allowed: a profile's name.")
 

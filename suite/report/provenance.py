@@ -40,6 +40,8 @@ def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
         words += ["--profile", str(selection["profile"])]
     if selection.get("profiles_file"):
         words += ["--profiles", str(selection["profiles_file"])]
+    for structure in selection.get("structures") or ():
+        words += ["--structure", str(structure)]
     return shlex.join([*words, *command_options(header.plan, header.workers)])
 
 

@@ -79,16 +79,17 @@ class Territory:
         """Whether a file belongs to a checkout that is not this side's."""
         return self.owner(self.real(path)) not in ("", self.own)
 
-    def moved(self, path: str) -> str:
-        """The path in this side's checkout for a path in another checkout.
-
-        The path itself where it is in no checkout, or is missing in this one.
-        """
+    def counterpart(self, path: str) -> str:
+        """The path in this side's checkout, there or not, of a path in another one."""
         real = self.real(path)
         owner = self.owner(real)
         if not self.own or owner in ("", self.own) or not real.startswith(owner):
             return path
-        there = os.path.normpath(os.path.join(self.own, os.path.relpath(real, owner)))
+        return os.path.normpath(os.path.join(self.own, os.path.relpath(real, owner)))
+
+    def moved(self, path: str) -> str:
+        """The counterpart of a path; the path itself where that is missing."""
+        there = self.counterpart(path)
         return there if os.path.exists(there) else path
 
 

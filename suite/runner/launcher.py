@@ -41,12 +41,18 @@ class Launcher:
         settings: of its workers.
         plugins: modules that add levels, imported in the zygote before anything is looked up.
         origin: whose code it is.
+
+    Attributes:
+        reports_levels: whether the zygote goes on after a plug-in that does not import, and reports it and all levels.
     """
 
     def __init__(self, settings: WorkerSettings, plugins: tuple[str, ...] = (), origin: Origin = HERE) -> None:
+        self.reports_levels = False
         self.torch: dict[str, Any] = {}
         self.priority: dict[str, int | None] = {}
         self.allocator: str | None = None
+        self.not_loaded: dict[str, str] = {}
+        self.levels: dict[str, tuple[str, ...]] | None = None
         self._settings = settings
         self._plugins = plugins
         self._origin = origin
@@ -99,6 +105,7 @@ class Launcher:
                 "path": [os.fspath(one) for one in origin.path or sys.path if isinstance(one, str | os.PathLike)],
                 "plugins": self._plugins,
                 "priority": self._settings.priority,
+                **({"reports_levels": True} if self.reports_levels else {}),
             }
         )
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed once the zygote is ready, or has ended
@@ -154,6 +161,7 @@ class Launcher:
         self._stderr = None
         ready = self._read(Ready, answer)
         self.torch, self.priority, self.allocator = ready.torch, ready.priority, ready.allocator
+        self.not_loaded, self.levels = ready.not_loaded, ready.levels
         self.refuse_strays()
 
     def renew(self) -> None:

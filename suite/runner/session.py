@@ -170,7 +170,8 @@ def selection_of(settings: Settings) -> dict[str, Any]:
     return {
         "profile": profile.name,
         "profiles_file": None if profile.file == CASES_FOLDER / "profiles.toml" else str(profile.file),
-        "plugins": list(profile.plugins),
+        "plugins": [one for one in profile.plugins if one not in profile.structures],
+        **({"structures": list(profile.structures)} if profile.structures else {}),
         **choice_of(profile).facts,
         "shard": settings.shard,
     }

@@ -12,7 +12,7 @@ from suite.configuration.values import NOTHING, Configuration, naming_places, pa
 from suite.machine.cgroups import memory_limit
 from suite.machine.readings import known
 from suite.machine.threads import default_threads
-from suite.matrix.profiles import OWN_PROFILES, Profile, load_profile, profile_of
+from suite.matrix.profiles import OWN_PROFILES, Profile, load_profile, profile_of, with_structures
 from suite.options import PLAN_OPTIONS, refuse_with_resume
 from suite.provenance.environment import available_bytes
 from suite.records import Run, RunPlan, StepmarkError, WorkerSettings
@@ -126,4 +126,5 @@ def resolve_resumed(given: Mapping[str, str], configuration: Configuration) -> S
     profiles_file = selection.get("profiles_file", selection.get("profiles"))  # the latter in the first records
     with_plugins = configuration if selection.get("plugins") else NOTHING
     profile = load_profile(selection["profile"], profiles_file or OWN_PROFILES, with_plugins)
+    profile = with_structures(profile, selection.get("structures", ()))
     return Settings(profile, run.header.plan, run.header.workers, selection.get("shard"), folder, run)

@@ -1,7 +1,7 @@
-"""GitHub's comments on one pull request, served by a process on this host: `python github_server.py STATE`.
+"""GitHub's comments on one pull request, served by a process: `python github_server.py STATE`.
 
-The file STATE has the comments, and what the token may do. The server writes it again after each request, with a list of
-the requests. It answers as GitHub does, on pages, and refuses what GitHub refuses.
+The file STATE has the comments, and what the token may do. The server writes it again after each request, with a list
+of the requests. It answers as GitHub does, on pages, and refuses what GitHub refuses.
 
 Source: GitHub, "REST API endpoints for issue comments", "Using pagination in the REST API".
 """

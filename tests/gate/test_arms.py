@@ -173,12 +173,6 @@ def test_gates_that_start_at_once_share_one_checkout(repository):
     assert len(said) == 1
 
 
-def test_a_revision_that_a_shallow_clone_leaves_out_is_refused_with_what_brings_it(repository, tmp_path):
-    git(tmp_path, "clone", "--quiet", "--depth", "1", f"file://{repository}", str(tmp_path / "clone"))
-    with pytest.raises(StepmarkError, match="this clone is shallow: `git fetch --unshallow`"):
-        make_ready(parse("rev:HEAD~1"), tmp_path / "clone", tmp_path)
-
-
 def test_an_unknown_revision_is_refused_by_its_name(repository):
     with pytest.raises(StepmarkError, match="revision 'nowhere' is not known"):
         make_ready(parse("rev:nowhere"), repository, repository)

@@ -71,7 +71,7 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
         return as_here(arm, here, top)
     folder = folder_of(arm.code, here, top)
     python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
-    moved = checkouts.moved(profile_folder, top, folder)
+    moved = [str(checkouts.moved(place, top, folder)) for place in (profile_folder, here)]
     has_code = (folder / "suite" / "zygote.py").is_file()
     if isinstance(arm.code, Checkout) and python == Origin().python and not (has_code or checkouts.has_modules(folder)):
         raise StepmarkError(
@@ -82,13 +82,13 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     has = interpreters.surroundings(python, projects_of(top))
     roots = code_ownership.roots_of(top, folder, (*has["path"], *has["roots"]), has["free"])
     territory = code_ownership.territory_of(roots, folder, suite, has)
-    first = [str(path) for path in dict.fromkeys((folder, moved, *([] if has_code else [suite.parent])))]
+    last = [] if has_code else [str(suite.parent)]  # an installed Stepmark lies next to the packages of its interpreter
     not_ours = {str(path) for path in (top, here, profile_folder) if path}
     rest = [path for path in code_ownership.moved_path(territory, has) if path not in not_ours]
     origin = Origin(
         interpreters.path_of(python),
         suite,
-        tuple(dict.fromkeys((*first, *rest))),
+        tuple(dict.fromkeys((str(folder), *moved, *rest, *last))),
         code_ownership.moved_variables(territory, {**interpreters.variables_for(python), **arm.variables}),
         code_ownership.watched(roots, folder, suite, has),
     )
@@ -173,7 +173,8 @@ def arms_now(sides: Sequence[Arm], torches: Sequence[str], plugins: Sequence[str
     """The facts of both arms, with their torch and their plug-ins' hashes, by side."""
     by_side: dict[str, dict[str, Any]] = {}
     for side, arm, torch in zip(SIDES, sides, torches, strict=True):
-        files = code_identity.of_plugins(plugins, arm.origin.path or None)
+        own = code_ownership.own_plugins(plugins, arm.origin.watched)
+        files = code_identity.of_plugins(own, arm.origin.path or None)
         by_side[side] = {**arm.facts, "torch": torch, IDENTITY: {**arm.facts[IDENTITY], "plugins": files}}
     return by_side
 

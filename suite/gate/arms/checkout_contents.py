@@ -19,7 +19,7 @@ SUBMODULE = "160000"
 POINTER = b"version https://git-lfs.github.com/spec/"
 """Beginning of a file that stands for one in Git LFS.
 
-Source: git-lfs, docs/spec.md, "The Pointer".
+Source: git-lfs, specification, "The Pointer".
 """
 LARGEST_POINTER = 1024
 """Bytes; a pointer is smaller."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.gate.arms.checkouts import top_of
+from suite.provenance import code_identity
 from suite.provenance.git import GitFailed, commit, git
 from suite.runner.import_witness import Territory, is_within
 
@@ -118,3 +119,47 @@ def moved_variables(territory: Territory, variables: Mapping[str, str]) -> dict[
     if not own or SEARCHED in variables:
         return dict(variables)
     return {**variables, SEARCHED: os.pathsep.join(territory.moved(path) for path in own.split(os.pathsep) if path)}
+
+
+def own_plugins(plugins: Iterable[str], watched: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Plug-ins with the files of callables in the side's checkout, there or not.
+
+    Args:
+        plugins: as `suite.registry.load_levels` takes them.
+        watched: of the side's origin; None if nobody watches it.
+    """
+    if watched is None:
+        return tuple(plugins)
+    territory = known_by(watched)
+    return tuple(of_side(plugin, territory) for plugin in plugins)
+
+
+def of_side(plugin: str, territory: Territory) -> str:
+    """A plug-in with its file, if it names one, in the side's checkout."""
+    level, _, source = plugin.partition("=")
+    place, _, name = source.rpartition(":")
+    return f"{level}={territory.counterpart(place)}:{name}" if place.endswith(".py") else plugin
+
+
+def not_in_checkout(plugins: Iterable[str], path: Sequence[str], watched: Mapping[str, Any] | None) -> dict[str, str]:
+    """Plug-ins that only another checkout has, with the reason.
+
+    Args:
+        plugins: as the side loads them.
+        path: the side's search path; empty for that of this process.
+        watched: of the side's origin; None if nobody watches it.
+    """
+    if watched is None or not path:
+        return {}
+    territory = known_by(watched)
+    found = {plugin: code_identity.files_of(plugin, path) for plugin in plugins}
+    return {
+        plugin: f"plug-in {plugin!r} is not in its checkout"
+        for plugin, files in found.items()
+        if files and all(territory.is_stray(str(file)) for file in files)
+    }
+
+
+def known_by(watched: Mapping[str, Any]) -> Territory:
+    """The territory of a side, from the values for its witness."""
+    return Territory(watched["roots"], watched["own"], watched["free"], watched["copies"])

@@ -23,6 +23,7 @@ from functools import partial
 from time import monotonic
 
 from suite.gate.arms.arm import Arm
+from suite.gate.arms.code_ownership import own_plugins
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
 from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
@@ -58,23 +59,41 @@ class BlockPlan:
 
 @dataclass(frozen=True, slots=True)
 class GateSetup:
-    """Arms, worker settings and plug-ins that all blocks of a gate share."""
+    """Arms, worker settings and plug-ins that all blocks of a gate share.
+
+    Attributes:
+        lacking: plug-ins that the baseline does not have.
+    """
 
     sides: tuple[Arm, Arm]
     workers: WorkerSettings
     plugins: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
         """Make the launchers of both sides for one block; they are not started."""
         hash_seed = str(chance.randint(0, LARGEST_HASH_SEED))
-        sides = self.sides if kind in COMPARING else (self.sides[0], self.sides[0])
-        first, second = (self._launcher(side, hash_seed, chance) for side in sides)
+        places = (0, 1) if kind in COMPARING else (0, 0)
+        first, second = (self._launcher(place, hash_seed, chance) for place in places)
         return first, second
 
-    def _launcher(self, side: Arm, hash_seed: str, chance: random.Random) -> Launcher:
+    def trial_launchers(self) -> tuple[Launcher, Launcher]:
+        """Launchers that measure nothing; that of the baseline reports what it lacks."""
+        chance = random.Random(0)  # noqa: S311 - nothing is measured
+        first, second = (self._launcher(place, "0", chance) for place in (0, 1))
+        first.reports_levels = True
+        return first, second
+
+    def plugins_of(self, place: int) -> tuple[str, ...]:
+        """The plug-ins of one side, callables with the files of its checkout."""
+        there = tuple(one for one in self.plugins if place or one not in self.lacking)
+        return own_plugins(there, self.sides[place].origin.watched)
+
+    def _launcher(self, place: int, hash_seed: str, chance: random.Random) -> Launcher:
+        side = self.sides[place]
         padding = "x" * chance.randrange(PADDING)
         own = {"PYTHONHASHSEED": hash_seed, PADDING_VARIABLE: padding, **side.origin.variables}
-        return Launcher(self.workers, self.plugins, replace(side.origin, variables=own))
+        return Launcher(self.workers, self.plugins_of(place), replace(side.origin, variables=own))
 
 
 def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], float] = monotonic) -> BlockResult:
