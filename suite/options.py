@@ -128,7 +128,7 @@ STRUCTURE = Option(
     "STRUCTURE",
     "structures to measure in place of the profile's: registered names, FILE.py:CALLABLE or MODULE:CALLABLE, joined by "
     "commas or in several options",
-    is_once=True,
+    in_file=str | list[str],
     repeats=True,
 )
 

@@ -121,7 +121,8 @@ def values_in(
             raise table.unknown(key, dict.fromkeys((*by_key, *others)))
         if option.name in values:
             raise StepmarkError(f"{table.file} sets {option.name} twice, once as {table.prefix}{key}; leave one out.")
-        values[option.name] = Value(text_of(table, key, option, value), "file", table.place(key))
+        text = text_of(table, key, option, value)
+        values[option.name] = Value(text, "file", table.place(key), table.file.parent)
     return values
 
 
@@ -137,7 +138,7 @@ def text_of(table: Table, key: str, option: Option, value: Any) -> str:
         StepmarkError: the value is not allowed.
     """
     typed: Any = table.typed(key, option.kind.in_file if option.kind else option.in_file, value)
-    text = typed if isinstance(typed, str) else repr(typed)
+    text = ",".join(typed) if isinstance(typed, list) else typed if isinstance(typed, str) else repr(typed)
     try:
         if option.kind:
             option.kind.read(text)

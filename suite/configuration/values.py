@@ -37,11 +37,13 @@ class Value:
         text: as on a command line.
         origin: the kind of place that sets it.
         place: the place, as a sentence names it: `--passes`, `STEPMARK_PASSES`, `run.passes of /a/stepmark.toml`.
+        folder: start of the relative paths in the text.
     """
 
     text: str
     origin: Origin
     place: str
+    folder: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)

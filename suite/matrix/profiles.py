@@ -79,7 +79,8 @@ def profile_of(
     name, file = values.get("profile"), values.get("profiles")
     named = file.text if file and file.origin != "file" else None
     profile = load_profile(name.text if name else default, named, configuration, command)
-    return with_structures(profile, words_of(values["structure"].text) if "structure" in values else ())
+    structure = values.get("structure")
+    return with_structures(profile, words_of(structure.text, structure.folder) if structure else ())
 
 
 def load_profile(

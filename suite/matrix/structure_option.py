@@ -1,7 +1,7 @@
 """The option `--structure`: other structures than a profile's, also by a callable.
 
 resnet18, residual_*           a registered name, or a pattern
-net.py:make_model              a callable in a file, relative to the current folder
+net.py:make_model              a callable in a file, relative to the current folder, or to that of the configuration
 package.models:Net             a callable in a module
 wide=net.py:make_wide          the same, with the level's name
 """
@@ -21,19 +21,23 @@ NAME = re.compile(r"[\w*?\[\]!-]+")
 ALLOWED = "a registered name, FILE.py:CALLABLE or MODULE:CALLABLE; LEVEL= before a callable names its level"
 
 
-def words_of(text: str) -> tuple[str, ...]:
+def words_of(text: str, folder: Path = Path()) -> tuple[str, ...]:
     """Words joined by commas, each callable with a level's name and an absolute path.
+
+    Args:
+        text: of the option.
+        folder: start of relative paths.
 
     Raises:
         StepmarkError: a word is of another form.
     """
     words = [word.strip() for word in text.split(",")]
     is_list = all(CALLABLE.fullmatch(word) or NAME.fullmatch(word) for word in words)
-    return tuple(map(whole, words if is_list else [text.strip()]))  # a folder may have a comma in its name
+    return tuple(whole(word, folder) for word in (words if is_list else [text.strip()]))  # a folder may have a comma
 
 
-def whole(word: str) -> str:
-    """A callable with its level and an absolute path; another word unchanged.
+def whole(word: str, folder: Path) -> str:
+    """A callable with its level and an absolute path from a folder; another word unchanged.
 
     Raises:
         StepmarkError: it is neither a callable nor a name or pattern.
@@ -46,7 +50,7 @@ def whole(word: str) -> str:
     place, name = match["place"], match["name"]
     if place.endswith(".py") or "/" in place:
         try:
-            place = str(Path(place).expanduser().resolve())
+            place = str((folder / Path(place).expanduser()).resolve())
         except (OSError, RuntimeError, ValueError) as error:  # no such user, links in a circle, a null byte
             raise StepmarkError(f"--structure is {word!r}: {error}; allowed: {ALLOWED}.") from error
     return f"{match['level'] or level_of(name)}={place}:{name}"

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suite.configuration.files import configuration_of
 from suite.configuration.values import NOTHING
+from suite.gate.options import options_of
 from suite.matrix.profiles import load_profile, profile_of, with_structures
 from suite.matrix.structure_option import level_of, words_of
 from suite.records import StepmarkError
@@ -34,6 +36,30 @@ def test_a_callable_gets_the_name_of_a_level_and_an_absolute_path(text, words, t
     expected = tuple(word.format(here=here, above=tmp_path) for word in words)
     assert words_of(text) == expected
     assert words_of(",".join(expected)) == expected, "as the command of a page has it"
+
+
+@pytest.mark.parametrize("value", ['"net.py:make,seed_cnn"', '["net.py:make", "seed_cnn"]'])
+@pytest.mark.parametrize("table", ["", "[run]\n"])
+def test_a_configuration_names_structures_from_its_folder_for_each_profile(tmp_path, monkeypatch, table, value):
+    file = tmp_path / "stepmark.toml"
+    file.write_text(f"{table}structure = {value}\n")
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    configuration = configuration_of(file)
+    profile = profile_of(configuration.values_of("run"), configuration)
+    assert profile.structures == (f"make={tmp_path}/net.py:make", "seed_cnn")
+    assert profile.levels["structures"] == ["make", "seed_cnn"]
+    typed = configuration.values_of("run", {"structure": "net.py:make"})
+    assert profile_of(typed, configuration).structures == (f"make={below}/net.py:make",)
+
+
+def test_structures_of_a_configuration_that_have_another_form_are_refused_by_its_key(tmp_path):
+    file = tmp_path / "stepmark.toml"
+    file.write_text('[gate]\nstructure = "net.py:"\n')
+    with pytest.raises(StepmarkError) as refused:
+        options_of({"baseline": "rev:main"}, configuration_of(file))
+    assert str(refused.value).startswith(f"gate.structure of {file} is 'net.py:'; allowed: a registered name, ")
 
 
 @pytest.mark.parametrize("text", ["", "net.py", "a/net.py", "net.py:", ":make", "net.py:1", "A B=net.py:", "a,,b"])

@@ -12,6 +12,7 @@ import pytest
 
 from suite.frontend.cli_options import parser
 from suite.starter import TEMPLATES
+from tests.conftest import PROJECT
 from tests.fakes.repositories import git, write
 
 GITHUB, GITLAB = ".github/workflows/stepmark.yml", ".gitlab-ci.yml"
@@ -131,7 +132,7 @@ def test_a_ci_file_stands_at_the_top_and_gates_in_the_folder_of_the_project(proj
     write(folder, {"pyproject.toml": '[project]\nname = "own"\n', "requirements.txt": "\n"})
     assert stepmark(folder, "init", option).returncode == 0
     text = (project / name).read_text()
-    assert "@" not in re.sub(r"actions/[\w-]+@v\d", "", text)
+    assert "@" not in re.sub(r"actions/[\w-]+@(?:v\d|main)", "", text)
     assert f'"{within}"' in text
     assert f'"{within}/stepmark-gate' in text
     assert "pip install stepmark -r requirements.txt -e .\n" in text
@@ -141,6 +142,17 @@ def test_a_ci_file_stands_at_the_top_and_gates_in_the_folder_of_the_project(proj
     assert (options.command, options.stepmark_candidate, str(options.out)) == ("gate", "dir:.", "stepmark-gate")
     assert options.stepmark_baseline.startswith("rev:$")
     assert "||" not in text, "the job fails with the gate's exit code"
+
+
+def test_the_action_that_a_workflow_offers_exists_and_has_the_inputs_that_it_names(project):
+    yaml = pytest.importorskip("yaml")
+    stepmark(project, "init", "--github")
+    text = (project / GITHUB).read_text()
+    ((path, given),) = re.findall(r"^ +# +- uses: OWNER/stepmark/(.*)@main\n +# +with: (\{.*\})$", text, re.MULTILINE)
+    action = yaml.safe_load((PROJECT / path / "action.yml").read_text())
+    assert set(yaml.safe_load(given)) <= set(action["inputs"])
+    folders = [step["working-directory"] for step in action["runs"]["steps"] if "OUT" in step["env"]]
+    assert folders == ["${{ inputs.working-directory }}"] * 2, "the gate and its comment find the same folder"
 
 
 def test_every_template_is_data_of_the_package():
