@@ -159,7 +159,7 @@ def with_configuration(profile: Profile, configuration: Configuration, *, is_nam
 
 
 def with_structures(profile: Profile, words: Sequence[str]) -> Profile:
-    """The profile with these structures in place of those it has; unchanged without any.
+    """The profile with these structures in place of those it has, if there are any.
 
     Args:
         profile: as read.

@@ -37,7 +37,7 @@ def words_of(text: str, folder: Path = Path()) -> tuple[str, ...]:
 
 
 def whole(word: str, folder: Path) -> str:
-    """A callable with its level and an absolute path from a folder; another word unchanged.
+    """A callable with its level and an absolute path; another word unchanged.
 
     Raises:
         StepmarkError: it is neither a callable nor a name or pattern.
