@@ -130,6 +130,12 @@ def test_a_sentence_names_two_culprits_and_counts_the_others():
     )
 
 
+@pytest.mark.parametrize(("number", "counted"), [(2, "both cases are slower"), (3, "all 3 cases are slower")])
+def test_all_of_few_cases_are_counted_in_words(number, counted):
+    slow = [made.judged(f"net{index}-adam-cpu", 0.05, verdict="regression") for index in range(number)]
+    assert sentence(made.verdict(*slow, culprits=("net0-adam-cpu",))).endswith(f"; {counted}")
+
+
 def test_slowdowns_are_within_the_tolerance_if_larger_ones_are_ruled_out_in_every_case():
     cases = [made.judged(f"net{index}-adam-cpu", 0.0, ruled_out=0.008 + index / 1000) for index in range(3)]
     assert sentence(made.verdict(*cases)) == (

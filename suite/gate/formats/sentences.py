@@ -18,6 +18,8 @@ BLAMED = 10
 """Culprits that are listed before the tables; the tables contain all of them."""
 ALL_CASES = "all cases"
 """Beginning of the label of each level."""
+BOTH = 2
+"""Cases of which a text says "both"."""
 INTERRUPTED = "the gate was interrupted"
 
 
@@ -185,10 +187,12 @@ def counts_of(verdict: GateVerdict, kind: ChangeVerdict) -> list[str]:
 
 
 def cases_of(number: int, total: int) -> str:
-    """`1 of 24 cases`, `all 24 cases`, or `the only case`."""
+    """`1 of 24 cases`, `all 24 cases`, `both cases`, or `the only case`."""
     if total == 1:
         return "the only case"
-    return f"all {total:,} cases" if number == total else f"{number:,} of {total:,} cases"
+    if number < total:
+        return f"{number:,} of {total:,} cases"
+    return "both cases" if total == BOTH else f"all {total:,} cases"
 
 
 def failed(verdict: GateVerdict) -> str:
