@@ -13,7 +13,7 @@ SIDE ?= 2
 PYTEST = $(BIN)/python -m pytest tests -n $(SIDE) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -105,8 +105,13 @@ full: $(READY) ## every case of the full profile once, with the shortest plan: a
 	$(BIN)/python docs/studies/full.py
 
 lock: $(READY) ## resolve requirements.lock again; ARGS='--upgrade-package NAME' upgrades one
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 \
 		--no-header --quiet -o requirements.lock $(ARGS)
 
+dist: $(READY) ## build wheel and sdist under dist/, and check them
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
+
 clean: ## remove generated files, but no record
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

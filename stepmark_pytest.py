@@ -19,7 +19,9 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
-CASES_FOLDER = HERE / "cases"
+IN_WHEEL = HERE / "suite" / "cases"
+CASES_FOLDER = IN_WHEEL if IN_WHEEL.is_dir() else HERE / "cases"
+"""As in `suite.provenance.installation`, which may not be imported yet."""
 PLUGIN = "suite.plugin"
 
 

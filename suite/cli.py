@@ -68,7 +68,7 @@ def run(arguments: list[str]) -> int:
     """Become `pytest cases`; under torchrun only as rank 0, which the others follow."""
     from suite.frontend.pytest_command import pytest_line
     from suite.machine import torchrun
-    from suite.matrix.profiles import CASES_FOLDER
+    from suite.provenance.installation import CASES_FOLDER
 
     world = torchrun.world()
     if world and world.rank > 0:
@@ -77,7 +77,9 @@ def run(arguments: list[str]) -> int:
         follow(arguments, world)
         return ExitCode.SUCCESS
     if not CASES_FOLDER.is_dir():
-        raise StepmarkError(f"there are no benchmark cases at {CASES_FOLDER}; run stepmark from a checkout.")
+        raise StepmarkError(
+            f"there are no benchmark cases at {CASES_FOLDER}: the installation is incomplete; install stepmark again."
+        )
     sys.stdout.flush()
     line = pytest_line(arguments, Path.cwd())
     return os.execv(line[0], line)  # noqa: S606 - no shell is meant

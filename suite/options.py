@@ -105,7 +105,7 @@ def planned(name: str, value: str, meaning: str, kind: Kind, *, in_profile: bool
 
 
 PROFILE = Option("profile", "NAME", "profile to measure", DEFAULT_PROFILE)
-PROFILES = Option("profiles", "FILE", "TOML file with profiles", default_note="cases/profiles.toml of the checkout")
+PROFILES = Option("profiles", "FILE", "TOML file with profiles", default_note="the profiles of Stepmark")
 SHARD = Option("shard", "I/N", "part I of N of the cases, such as 2/3", default_note="all cases")
 CASE_TIMEOUT = planned(
     "case-timeout", "S", "seconds without an answer after which a worker is killed and its case fails", SECONDS

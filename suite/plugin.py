@@ -26,17 +26,16 @@ from suite.frontend.pytest_session import Bench, bench_for, summary_lines
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
 from suite.machine import torchrun
-from suite.matrix.profiles import CASES_FOLDER
 from suite.options import OPTIONS, add_options, given_options
+from suite.provenance.installation import CASES_FOLDER
 from suite.records import LEARN, Case, RunRecord, StepmarkError
 from suite.records.atomic_files import refusal_of
 from suite.records.failure_reason import attempted
+from suite.records.result_folders import runs_folder
 from suite.runner.progress import ProgressLine
 from suite.runner.session import RunSession
 from suite.runner.settings import machine_defaults, resolve_options
 
-RUNS = "runs"
-"""Folder of new runs, in that of the records."""
 LEARNING = "learning"
 """Marker of tests that replay learning cases."""
 BENCH = pytest.StashKey[Bench]()
@@ -153,7 +152,7 @@ def replays_nothing(config: pytest.Config) -> bool:
 
 def measure_passes(config: pytest.Config, bench: Bench, cases: list[Case]) -> None:
     """Measure all passes over the cases; `-x` and `--maxfail` end them early."""
-    bench.run = run = RunSession(bench.settings, cases, config.invocation_params.dir / bench.records / RUNS)
+    bench.run = run = RunSession(bench.settings, cases, runs_folder(config.invocation_params.dir / bench.records))
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if run.note and terminal is not None:
         terminal.write_line(f"stepmark: {run.note}")

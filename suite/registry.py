@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from suite.contracts.tuning import Tuning
 
 LEVEL_NAME = re.compile(r"[a-z0-9_]+")
-SHOWN_NAMES = 12
-"""Names listed in the message about an unknown level; more would bury the message."""
+SHOWN_NAMES = 12  # names listed in the message about an unknown level; more would bury the message
 
 
 class Level(Protocol):
@@ -124,6 +123,7 @@ class StructureSpec:
     """The structure's source, if one builder makes structures of several sources."""
     min_image_size_alone: int = 1
     """Pixels a side from which one image trains alone: a batch norm over a map of one pixel needs a second image."""
+    needs: str = ""  # the package that it needs in addition to torch, if any
 
     @property
     def source(self) -> str:

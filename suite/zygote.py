@@ -25,7 +25,7 @@ OOM_SCORE_WORKER = "1000"
 
 
 def main() -> None:
-    """Import torch, torchvision and the plug-ins; report; fork until the link closes."""
+    """Import torch and the plug-ins; report; fork until the link closes."""
     settings = json.loads(sys.argv[2])
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     import suite  # noqa: F401 - before folders of the user are searched, which may have a package of that name
@@ -109,7 +109,9 @@ def names_of_levels() -> dict[str, list[str]]:
 def import_torch() -> dict[str, Any]:
     """Import the modules of every worker; return the properties of this torch."""
     import torch
-    import torchvision  # noqa: F401 - imported once here instead of in every worker
+
+    with contextlib.suppress(Exception):  # a worker that needs it says why it cannot have it
+        import torchvision  # noqa: F401 - imported once here instead of in every worker
 
     import suite.levels.layers
     import suite.measuring.instruments.allocator

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from suite.matrix.profiles import CASES_FOLDER
+from suite.provenance.installation import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
 

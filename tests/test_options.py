@@ -16,7 +16,7 @@ from suite.frontend.pytest_session import resume_command
 from suite.gate import options as gate_options
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.priority import PRIORITIES
-from suite.matrix.profiles import CASES_FOLDER, load_profile
+from suite.matrix.profiles import load_profile
 from suite.options import (
     COMPARE_OPTIONS,
     DOCTOR_OPTIONS,
@@ -29,6 +29,7 @@ from suite.options import (
     given_options,
 )
 from suite.plugin import pytest_addoption
+from suite.provenance.installation import CASES_FOLDER
 from suite.records import SURVEYS, RunPlan, StepmarkError, WorkerSettings
 from suite.report.provenance import command
 from suite.runner.settings import resolve_options

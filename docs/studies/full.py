@@ -19,7 +19,7 @@ from time import monotonic
 from typing import Any
 
 from suite.machine.affinity import affinity_cores
-from suite.matrix.profiles import CASES_FOLDER
+from suite.provenance.installation import CASES_FOLDER
 from suite.records.store import read_run
 
 SHARDS = 100

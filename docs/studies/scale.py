@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from suite.matrix.profiles import CASES_FOLDER
+from suite.provenance.installation import CASES_FOLDER
 
 REPEATS = 5
 PROFILE = """

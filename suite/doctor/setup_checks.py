@@ -17,6 +17,7 @@ from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.priority import HIGHEST
 from suite.machine.readings import optional_or, positive
 from suite.machine.threads import default_threads
+from suite.provenance.installation import PACKAGE
 
 SYSTEM = Path("/sys")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's, not a file of ours
@@ -134,7 +135,8 @@ def check_priority() -> Finding:
     A short-lived process in a new session tries it.
     """
     code = "from suite.machine import priority as p; p.raise_priority(); print(p.current_priority()['nice'])"
-    command = [sys.executable, "-c", code]
+    path = f"import sys; sys.path.append({str(PACKAGE.parent)!r})"
+    command = [sys.executable, "-P", "-c", f"{path}; {code}"]  # -P: the user's folder may contain another `suite`
     done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
     if done.stdout.strip() == str(HIGHEST):
         return fine("priority", "workers run before other processes")

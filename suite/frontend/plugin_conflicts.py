@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from suite.provenance.installation import is_installed
+
 FORBIDDEN = {
     "forked": "would replay each case in a process from which pytest-benchmark gets no rounds",
     "codspeed": "takes the fixture `benchmark` for a clock other than the cases'",
@@ -27,6 +29,8 @@ def refusal(option: Callable[[str], Any], *, is_worker: bool) -> str:
             return f"--{name} {reason}; leave it out."
     if option("benchmark_skip") is None:
         return "the cases need pytest-benchmark, which is not loaded; leave -p no:benchmark out."
+    if option("benchmark_histogram") and not is_installed("pygal"):
+        return "--benchmark-histogram needs pygal, which is not installed; pip install 'stepmark[histogram]'."
     if how := side_by_side(option, is_worker=is_worker):
         return f"{how} runs cases side by side, which would measure their disturbance; leave it out."
     return ""

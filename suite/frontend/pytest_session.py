@@ -11,8 +11,8 @@ from suite.analysis.case_figures import figures_of
 from suite.analysis.settings_in_effect import unmet_settings
 from suite.analysis.validity import summary
 from suite.matrix.cases import cases_of, matrix_of
-from suite.matrix.profiles import CASES_FOLDER
 from suite.matrix.selection import shard
+from suite.provenance.installation import CASES_FOLDER
 from suite.records import Case, RunRecord
 from suite.records.failure_reason import attempted
 from suite.runner.session import RunSession

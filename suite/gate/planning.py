@@ -27,10 +27,9 @@ from suite.matrix.selection import selector
 from suite.records import LEARN, Case, NotComparableError, StepmarkError
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
+from suite.records.result_folders import gates_folder
 from suite.records.timestamps import for_file_name, now
 
-GATES = "gates"
-"""Folder of new gates, in that of the records."""
 HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
 """A hash, and the digits of it that a sentence has."""
 SAME = "both arms run the same case with the same code"
@@ -101,7 +100,7 @@ def opened(folder: Path | None, planned: GatePlan, records: Path) -> GateWriter:
     """
     if folder is not None:
         return GateWriter.create(folder, planned)
-    with fresh_folder(records / GATES / for_file_name(planned.started_at)) as fresh:
+    with fresh_folder(gates_folder(records) / for_file_name(planned.started_at)) as fresh:
         return GateWriter.create(fresh, planned)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-
 from suite.contracts.learning_data import TRAINING_IMAGES
+from suite.provenance.installation import is_installed
 from suite.records import DEFAULT_INPUT, LEARN, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS
 
@@ -16,8 +14,8 @@ def refusal_to_learn(case: Case) -> str:
     if case.mode != LEARN:
         needs = f"{case.optimizer} takes the whole training set at each step, which only cases of mode {LEARN} have"
         return needs if full_batch else ""
-    if not has_digits():
-        return "learning cases need scikit-learn for its digits; pip install scikit-learn"
+    if not is_installed("sklearn"):
+        return f"mode {LEARN} needs scikit-learn, which is not installed; pip install 'stepmark[learning]'"
     if case.batch_size > TRAINING_IMAGES:
         return f"a batch of {case.batch_size} is more than the {TRAINING_IMAGES} digits of the training set"
     if full_batch and case.batch_size < TRAINING_IMAGES:
@@ -25,12 +23,6 @@ def refusal_to_learn(case: Case) -> str:
     if case.input != DEFAULT_INPUT:
         return f"learning cases have the digits as input, not {case.input}"
     return refusal_of_levels(case)
-
-
-@cache
-def has_digits() -> bool:
-    """Whether scikit-learn, which ships the digits, is installed."""
-    return find_spec("sklearn") is not None
 
 
 def refusal_of_levels(case: Case) -> str:

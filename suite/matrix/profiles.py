@@ -19,11 +19,10 @@ from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.matrix.designs import FULL, Design, is_design
 from suite.matrix.structure_option import callables_in, names_in, search_first, words_of
 from suite.options import DEFAULT_PROFILE, OPTIONS, PROFILES
+from suite.provenance.installation import CASES_FOLDER
 from suite.records import StepmarkError
 from suite.records.factors import FACTORS
 
-CASES_FOLDER = Path(__file__).resolve().parents[2] / "cases"
-"""Where the benchmark cases and the project's own profiles stand in a checkout."""
 OWN_PROFILES = CASES_FOLDER / "profiles.toml"
 
 FACTOR_KEYS = tuple(factor.key for factor in FACTORS if not factor.least)

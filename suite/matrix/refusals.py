@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from suite.matrix.learning import refusal_to_learn
+from suite.provenance.installation import refusal_without
 from suite.records import INFER, Case
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
 
 
 def refusal(case: Case) -> str:
     """Reason why `case` cannot run on this machine, or at all; empty if it can."""
-    smallest = STRUCTURES[case.structure].min_image_size
+    structure = STRUCTURES[case.structure]
+    if structure.needs and (missing := refusal_without(structure.needs, case.structure)):
+        return missing
+    smallest = structure.min_image_size
     if case.image_size < smallest:
         return f"{case.structure} needs images of at least {smallest} pixels a side, not {case.image_size}"
     execution = EXECUTIONS[case.execution].strategy

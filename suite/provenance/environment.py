@@ -21,6 +21,7 @@ from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
 from suite.machine.threads import cores_of, granted_cores
 from suite.provenance import code_identity, environment_variables
+from suite.provenance.installation import IS_CHECKOUT
 from suite.records import WorkerSettings
 
 PROJECT = Path(suite.__file__).resolve().parent.parent
@@ -142,8 +143,11 @@ def kind_by_mark() -> str | None:
 
 
 def commit() -> dict[str, Any]:
-    """Commit and changes of the project's checkout: `code_identity.of_checkout`."""
-    return code_identity.of_checkout(PROJECT)
+    """Commit and changes of the measured code: `code_identity.of_checkout`.
+
+    It is that of Stepmark's checkout, or that of the current folder if Stepmark was installed from a wheel.
+    """
+    return code_identity.of_checkout(PROJECT if IS_CHECKOUT else Path.cwd())
 
 
 def load() -> dict[str, Any]:

@@ -121,7 +121,7 @@ def environment() -> dict[str, str]:
 @cache
 def safe_folders(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """Folders that `git -c` settings declare safe, as git reads those variables."""
-    if not variables:
+    if not variables or shutil.which("git") is None:
         return ()
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}

@@ -35,7 +35,7 @@ class Entry:
 def command(run: Run, case_id: str, mode: str = DEFAULT_MODE) -> str:
     """The shell command that measures a case of a mode again as this run did."""
     header, selection = run.header, run.header.selection
-    words = ["pytest", f"{TESTS[mode]}[{case_id}]"]
+    words = ["stepmark", "run", f"{TESTS[mode]}[{case_id}]"]
     if selection.get("profile"):
         words += ["--profile", str(selection["profile"])]
     if selection.get("profiles_file"):

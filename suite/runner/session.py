@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from suite.machine.readings import NOTES
 from suite.matrix.cases import choice_of
-from suite.matrix.profiles import CASES_FOLDER
+from suite.matrix.profiles import OWN_PROFILES
 from suite.matrix.refusals import refusal
 from suite.measuring.instruments import instruments_of
 from suite.provenance import environment
@@ -169,7 +169,7 @@ def selection_of(settings: Settings) -> dict[str, Any]:
     profile = settings.profile
     return {
         "profile": profile.name,
-        "profiles_file": None if profile.file == CASES_FOLDER / "profiles.toml" else str(profile.file),
+        "profiles_file": None if profile.file == OWN_PROFILES else str(profile.file),
         "plugins": [one for one in profile.plugins if one not in profile.structures],
         **({"structures": list(profile.structures)} if profile.structures else {}),
         **choice_of(profile).facts,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from suite.frontend.pytest_command import pytest_line
-from suite.matrix.profiles import CASES_FOLDER
+from suite.frontend.pytest_command import CONFIGURATION, pytest_line
+from suite.provenance.installation import CASES_FOLDER
 from tests.conftest import Desk, Done
 
 IS_INSTALLED = any(one.value == "stepmark_pytest" for one in entry_points(group="pytest11"))
@@ -44,7 +44,11 @@ def test_plays(replay, case, case_id, pytestconfig):
     assert pytestconfig.getoption("--profile")
     assert pytestconfig.getoption("--shard") == 3
 """
-STRICT = "[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n"
+STRICT = """[pytest]
+addopts = --strict-markers --strict-config --import-mode=importlib -p no:cacheprovider
+filterwarnings = error
+xfail_strict = true
+"""
 
 
 def ran(folder: Path, *command: str, **variables: str) -> Done:
@@ -223,7 +227,32 @@ def test_relative_paths_and_node_ids_name_the_cases_of_a_run(arguments: list[str
     line = pytest_line(arguments, CASES_FOLDER.parent)
     assert line[-len(arguments) :] == arguments or not arguments
     assert (str(CASES_FOLDER) in line[: len(line) - len(arguments)]) == adds_the_cases
-    assert line[line.index("-c") + 1] == str(CASES_FOLDER.parent / "pyproject.toml")
+    assert line[line.index("-c") + 1] == str(CONFIGURATION)
+
+
+def test_a_case_as_a_page_names_it_is_found_from_any_folder(tmp_path: Path) -> None:
+    case = "cases/test_training_step.py::test_training_step[seed_cnn-adam-cpu-b16]"
+    run = (sys.executable, "-m", "suite.cli", "run", *DOOR, case, "--profile", "smoke", "--co", "-q")
+    done = ran(tmp_path, *run)
+    assert done.code == 0, done.out + done.err
+    assert done.out.splitlines()[0] == case
+
+
+def test_pytest_s_cache_is_in_the_folder_of_the_run_and_not_in_the_installation(tmp_path: Path) -> None:
+    assert f"cache_dir={tmp_path / '.pytest_cache'}" in pytest_line([], tmp_path)
+    assert not [word for word in pytest_line(["-p", "no:cacheprovider"], tmp_path) if word.startswith("cache_dir=")]
+
+
+@pytest.mark.parametrize("switch", ["variable", "option"])
+def test_a_run_loads_what_it_needs_where_pytest_loads_no_plugins_of_the_environment(
+    tmp_path: Path, switch: str
+) -> None:
+    option = ("--disable-plugin-autoload",) if switch == "option" else ()
+    variables = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} if switch == "variable" else {}
+    run = (sys.executable, "-m", "suite.cli", "run", *option, "--profile", "smoke", "--co", "-q")
+    done = ran(tmp_path, *run, **variables)
+    assert done.code == 0, done.out + done.err
+    assert "seed_cnn-adam-cpu-b16" in done.out
 
 
 def test_a_run_keeps_a_configuration_that_is_asked_for() -> None:

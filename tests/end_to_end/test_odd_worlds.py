@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from suite.matrix.profiles import CASES_FOLDER
+from suite.provenance.installation import CASES_FOLDER
 from tests.conftest import furnish, open_to_all
 
 ROOT = CASES_FOLDER.parent
@@ -77,6 +77,11 @@ def a_commit_under_way(folder: Path) -> None:
     git("commit", "--quiet", "--allow-empty", "-m", "first", folder=folder)
 
 
+def a_torchvision_that_does_not_import(folder: Path) -> None:
+    """The user's folder has a torchvision that raises, as one that does not fit torch does."""
+    (folder / "torchvision.py").write_text('raise RuntimeError("operator torchvision::nms does not exist")\n')
+
+
 def nothing(folder: Path) -> None:
     """Leave the user's folder unchanged."""
 
@@ -120,6 +125,7 @@ WORLDS = {
     ),
     "a foreign project": World(prepare=a_foreign_project),
     "a linked worktree": World(prepare=a_linked_worktree),
+    "a torchvision that does not import": World(prepare=a_torchvision_that_does_not_import),
     "a git hook": World(prepare=a_commit_under_way, variables=IN_A_HOOK),
 }
 

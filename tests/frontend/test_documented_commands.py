@@ -14,8 +14,9 @@ from suite.analysis.issue import REMEDIES, STEADY
 from suite.configuration.decoding import decoded
 from suite.frontend.cli_options import parser
 from suite.gate.formats import table
-from suite.matrix.profiles import CASES_FOLDER, load_profile
+from suite.matrix.profiles import load_profile
 from suite.options import COMMANDS, GATE_OPTIONS, OPTIONS, RECORDS, add_options
+from suite.provenance.installation import CASES_FOLDER
 from suite.records import RunPlan, WorkerSettings
 from suite.registry import load_levels
 from tests.conftest import PROJECT, Desk

@@ -73,6 +73,13 @@ def test_the_commit_is_that_of_the_project_with_a_reason_where_there_is_none(mon
     assert environment.commit()["reason"] == "there is no git on the PATH"
 
 
+def test_the_commit_of_an_installed_stepmark_is_that_of_the_current_folder(monkeypatch, tmp_path):
+    theirs = repository(tmp_path / "theirs", {"file.py": "A = 1"})
+    monkeypatch.setattr(environment, "IS_CHECKOUT", False)
+    monkeypatch.chdir(theirs)
+    assert environment.commit()["revision"] == git(theirs, "rev-parse", "HEAD")
+
+
 def test_a_package_that_is_not_installed_has_no_version():
     assert environment.version("stepmark-no-such-distribution") is None
     assert environment.version("pytest") == pytest.__version__

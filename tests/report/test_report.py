@@ -234,7 +234,7 @@ def test_the_command_measures_the_case_again_as_this_run_did() -> None:
     plan, workers = RunPlan(passes=5, target_precision=0.01), WorkerSettings(threads=2, allocator="default")
     made = run([], plan=plan, workers=workers, selection={"profile": "mine", "profiles_file": "my dir/p.toml"})
     assert shlex.split(command(made, "a-b-cpu")) == [
-        "pytest",
+        *("stepmark", "run"),
         "cases/test_training_step.py::test_training_step[a-b-cpu]",
         *("--profile", "mine", "--profiles", "my dir/p.toml"),
         *("--passes", "5", "--target-precision", "1", "--case-seconds", "4", "--warmup-seconds", "1"),

@@ -17,6 +17,7 @@ from suite.contracts.placement import Placement
 from suite.machine.affinity import affinity_cores
 from suite.machine.process_lifetime import die_with_parent
 from suite.machine.readings import optional_or
+from suite.provenance.installation import refusal_without
 from suite.records import NUM_CLASSES, Case
 from suite.registry import INPUTS, InputSpec
 
@@ -134,7 +135,9 @@ class Loader(InputPipeline):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:
-        """No CUDA device for pinned memory, too few cores, or too little shared memory."""
+        """No torchvision or CUDA device, too few cores, or too little shared memory."""
+        if missing := refusal_without("torchvision", case.input):  # its transforms
+            return missing
         attributes = INPUTS[case.input].attributes
         if attributes.get("pinned") and device != "cuda":
             return f"{case.input} pins memory for CUDA devices, and {case.execution} runs on {device}"

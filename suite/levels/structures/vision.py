@@ -43,6 +43,7 @@ def register(name: str, paper: str, min_image_size: int, alone: int = 1, **attri
             min_image_size,
             reference=f"{paper}; implementation: `torchvision.models.{name}`.",
             min_image_size_alone=alone,
+            needs="torchvision",
         )
     )
 
