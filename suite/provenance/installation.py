@@ -19,7 +19,10 @@ CASES_FOLDER = (PACKAGE.parent if IS_CHECKOUT else PACKAGE) / "cases"
 
 def refusal_without(package: str, level: str) -> str:
     """Reason why a level cannot do without a package; empty if it is installed."""
-    return "" if is_installed(package) else f"{level} needs {package}, which is not installed; pip install {package}"
+    if is_installed(package):
+        return ""
+    # no command of pip: it would replace torch where the newest release needs another one
+    return f"{level} needs {package}, which is not installed; install the release that fits your torch"
 
 
 @cache

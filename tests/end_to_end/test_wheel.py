@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
 from dataclasses import dataclass
+from email.parser import Parser
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.conftest import PROJECT, Done
 
@@ -99,13 +101,25 @@ def test_the_wheel_has_each_file_of_the_package_and_of_the_cases(wheel: Path) ->
         assert {name for name in file.namelist() if ".dist-info/" not in name} == expected
 
 
-def test_the_wheel_asks_for_lowest_versions_and_pins_none(wheel: Path) -> None:
+@pytest.fixture(scope="module")
+def dependencies(wheel: Path) -> list[Requirement]:
+    """Requirements of the wheel without those of an extra."""
     with zipfile.ZipFile(wheel) as file:
         (metadata,) = (name for name in file.namelist() if name.endswith(".dist-info/METADATA"))
-        text = file.read(metadata).decode()
-    required = re.findall(r"^Requires-Dist: ([^;\n]+)", text, re.MULTILINE)
-    assert required
-    assert [one for one in required if not re.search(r">=[\w.]+$", one.strip())] == []
+        texts = Parser().parsestr(file.read(metadata).decode()).get_all("Requires-Dist", [])
+    return [one for one in map(Requirement, texts) if one.marker is None]
+
+
+def test_the_wheel_asks_for_lowest_versions_and_pins_none(dependencies: list[Requirement]) -> None:
+    assert {one.operator for requirement in dependencies for one in requirement.specifier} == {">="}
+    assert all(len(requirement.specifier) == 1 for requirement in dependencies)
+
+
+def test_nothing_that_the_wheel_asks_for_needs_a_torch(dependencies: list[Requirement]) -> None:
+    """Such a package, as torchvision, fits one release of torch: pip would replace the user's torch."""
+    needed = {requirement.name: requires(requirement.name) or [] for requirement in dependencies}
+    assert "torch" in needed
+    assert {name for name, texts in needed.items() if "torch" in {Requirement(text).name for text in texts}} == set()
 
 
 def test_every_command_works_from_an_empty_folder(installed: Installed, tmp_path: Path) -> None:
@@ -137,8 +151,8 @@ def test_every_command_works_from_an_empty_folder(installed: Installed, tmp_path
 
 def test_a_level_that_needs_a_missing_package_is_listed_with_the_reason(installed: Installed, tmp_path: Path) -> None:
     for profile, reason in (
-        ("quick", "resnet18 needs torchvision, which is not installed; pip install torchvision"),
-        ("inputs", "augment_w0 needs torchvision, which is not installed; pip install torchvision"),
+        ("quick", "resnet18 needs torchvision, which is not installed; install the release that fits your torch"),
+        ("inputs", "augment_w0 needs torchvision, which is not installed; install the release that fits your torch"),
         ("learning", "mode learn needs scikit-learn, which is not installed; pip install 'stepmark[learning]'"),
     ):
         done = installed.stepmark(tmp_path, "list", "--profile", profile)
