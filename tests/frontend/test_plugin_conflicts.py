@@ -13,7 +13,7 @@ xdist = pytest.mark.skipif(
     importlib.util.find_spec("xdist") is None,
     reason="pytest-xdist is not installed: pip install --target DIR pytest-xdist, then PYTHONPATH=DIR",
 )
-SENTENCE = "runs cases side by side, which would measure their disturbance; leave it out."
+SENTENCE = "runs cases side by side, which would measure their disturbance; leave it out, or add -n 0."
 SPELLINGS = ["-n 2", "--numprocesses=1", "--tx 2*popen --dist load", "--dist=each --tx popen", "-d --tx popen"]
 
 
@@ -65,7 +65,7 @@ def test_a_worker_of_xdist_measures_no_case_that_the_controller_does_not_know_of
 
 @xdist
 def test_xdist_that_is_switched_off_is_no_obstacle(desk: Desk) -> None:
-    done = tried(desk, "-n", "0", "--dist", "load", "--collect-only", "-q")
+    done = tried(desk, "-n", "2", "--dist", "load", "-n", "0", "--collect-only", "-q")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
