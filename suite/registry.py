@@ -1,32 +1,58 @@
 """Registries of the factors' levels, by name. A duplicate name is an error.
 
-No torch at import: entries name their builders, and a worker calls them.
+Plug-ins import the registries and the entries' classes from here. No torch at import.
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from suite.contracts.entries import (
+    ExecutionSpec,
+    InputSpec,
+    OptimizerSpec,
+    ScheduleSpec,
+    StructureBuilder,
+    StructureSpec,
+    TaskSpec,
+    TuningSpec,
+)
 from suite.records import StepmarkError
-from suite.records.factors import FACTORS
+from suite.records.factors import DEFAULT_TASK, FACTORS
 from suite.records.failure_reason import one_line
-from suite.records.json_values import name_of, plain
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
+    from suite.contracts.task import StepMaker
 
-    from suite.contracts.execution import Execution
-    from suite.contracts.input_pipeline import InputPipeline
-    from suite.contracts.tuning import Tuning
+__all__ = [
+    "EXECUTIONS",
+    "INPUTS",
+    "LEVEL_MODULES",
+    "OPTIMIZERS",
+    "REGISTRIES",
+    "SCHEDULES",
+    "SHOWN_NAMES",
+    "STRUCTURES",
+    "TASKS",
+    "TUNINGS",
+    "ExecutionSpec",
+    "InputSpec",
+    "Level",
+    "OptimizerSpec",
+    "Registry",
+    "ScheduleSpec",
+    "StructureBuilder",
+    "StructureRegistry",
+    "StructureSpec",
+    "TaskSpec",
+    "TuningSpec",
+    "load_levels",
+]
 
 LEVEL_NAME = re.compile(r"[a-z0-9_]+")
 SHOWN_NAMES = 12  # names listed in the message about an unknown level; more would bury the message
@@ -105,33 +131,6 @@ class Registry(Generic[L]):
         return f"{self.factor} {name!r} is not known; allowed: {shown or 'none is registered'}."
 
 
-StructureBuilder = Callable[[int, int], "nn.Module"]
-
-
-@dataclass(frozen=True, slots=True)
-class StructureSpec:
-    """A network structure: `build(num_classes, image_size)`, fresh from torch's seed.
-
-    Images (N, 3, image_size, image_size) -> logits (N, num_classes).
-    """
-
-    name: str
-    build: StructureBuilder
-    attributes: dict[str, Any] = field(default_factory=dict)
-    min_image_size: int = 1
-    reference: str = ""
-    """The structure's source, if one builder makes structures of several sources."""
-    min_image_size_alone: int = 1
-    """Pixels a side from which one image trains alone: a batch norm over a map of one pixel needs a second image."""
-    needs: str = ""  # the package that it needs in addition to torch, if any
-
-    @property
-    def source(self) -> str:
-        """The docstring of the builder, and the structure's reference if it has one."""
-        docstring = inspect.getdoc(self.build.func if isinstance(self.build, partial) else self.build) or ""
-        return f"{docstring}\n\nSource: {self.reference}" if self.reference else docstring
-
-
 class StructureRegistry(Registry[StructureSpec]):
     """The registry of structures, with a decorator for builders.
 
@@ -171,110 +170,41 @@ class StructureRegistry(Registry[StructureSpec]):
         return [*self._levels, *self._unlisted]
 
     def register(
-        self, name: str, *, min_image_size: int = 1, **attributes: Any
+        self,
+        name: str,
+        *,
+        min_image_size: int = 1,
+        task: str = DEFAULT_TASK,
+        make_step: StepMaker | None = None,
+        **attributes: Any,
     ) -> Callable[[StructureBuilder], StructureBuilder]:
-        """Decorate a builder of networks; the attributes are recorded with the level."""
+        """Decorate a builder of networks.
+
+        Args:
+            name: of the level.
+            min_image_size: pixels a side from which the network works.
+            task: the task that it is for.
+            make_step: makes its training step, if that has another order than the task's.
+            attributes: recorded with the level.
+        """
 
         def decorate(build: StructureBuilder) -> StructureBuilder:
-            self.add(StructureSpec(name, build, attributes, min_image_size))
+            self.add(StructureSpec(name, build, attributes, min_image_size, task=task, make_step=make_step))
             return build
 
         return decorate
 
 
-@dataclass(frozen=True, slots=True)
-class OptimizerSpec:
-    """An optimizer setting: `factory(parameters, **kwargs)`.
-
-    Attributes:
-        factory: the optimizer's class, or its dotted path (`torch.optim.SGD`), which is looked up by the worker.
-        kwargs: keyword arguments, pinned; the learning rate and the implementation are recorded as attributes.
-        source: the paper or documentation that the setting follows.
-        closure: whether its step evaluates loss and gradients through a closure, as often as it wants.
-        flattens: whether it takes each gradient as a flat view, which a gradient in channels-last order does not have.
-        full_batch: whether each of its steps takes the whole training set.
-    """
-
-    name: str
-    factory: str | Callable[..., torch.optim.Optimizer]
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
-    closure: bool = False
-    flattens: bool = False
-    full_batch: bool = False
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """`family`, `implementation`, and every keyword argument as a plain value."""
-        path = self.factory if isinstance(self.factory, str) else name_of(self.factory)
-        chosen = [name for name in ("fused", "foreach") if self.kwargs.get(name)]
-        pinned = "foreach" in self.kwargs or "fused" in self.kwargs
-        implementation = chosen[0] if chosen else "forloop" if pinned else "default"
-        others = {key: plain(value) for key, value in self.kwargs.items() if key not in ("fused", "foreach")}
-        attributes = {"family": path.rsplit(".", 1)[-1].lower(), "implementation": implementation, **others}
-        return {**attributes, "full_batch": True} if self.full_batch else attributes
-
-    def build(self, parameters: Iterator[nn.Parameter]) -> torch.optim.Optimizer:
-        """Make the optimizer over a network's parameters."""
-        factory = self.factory
-        if isinstance(factory, str):
-            module, _, attribute = factory.rpartition(".")
-            factory = getattr(importlib.import_module(module), attribute)
-        optimizer: torch.optim.Optimizer = factory(parameters, **self.kwargs)
-        return optimizer
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionSpec:
-    """The device and the processes that run a step; only workers make a `strategy`."""
-
-    name: str
-    strategy: type[Execution]
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TuningSpec:
-    """A way of running the same step; `eager` changes nothing."""
-
-    name: str
-    strategy: type[Tuning]
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """An input pipeline: yields the batches that the steps train on."""
-
-    name: str
-    pipeline: type[InputPipeline]
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduleSpec:
-    """How the learning rate changes over the steps of a learning case.
-
-    Attributes:
-        make: (optimizer, steps of the whole training) -> the schedule, whose `step` is called after each step; None if
-            the rate is constant.
-    """
-
-    name: str
-    make: Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler | None]
-    attributes: dict[str, Any] = field(default_factory=dict)
-    source: str = ""
-
-
 STRUCTURES = StructureRegistry("structure")
 OPTIMIZERS: Registry[OptimizerSpec] = Registry("optimizer")
 EXECUTIONS: Registry[ExecutionSpec] = Registry("execution")
+TASKS: Registry[TaskSpec] = Registry("task")
 TUNINGS: Registry[TuningSpec] = Registry("tuning")
 INPUTS: Registry[InputSpec] = Registry("input")
 SCHEDULES: Registry[ScheduleSpec] = Registry("schedule")
 
 REGISTRIES: dict[str, Registry[Any]] = {
-    registry.factor: registry for registry in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS, SCHEDULES)
+    registry.factor: registry for registry in (STRUCTURES, OPTIMIZERS, EXECUTIONS, TASKS, TUNINGS, INPUTS, SCHEDULES)
 }
 """Factor -> its registered levels. Modes are words without a registry, and sizes are numbers."""
 LEVEL_MODULES = tuple(f"suite.levels.{factor.key}" for factor in FACTORS if factor.name in REGISTRIES)

@@ -14,6 +14,7 @@ SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "FLOP/s": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1e3, "kFLOP/s"), (1.0, "FLOP/s")),
     "B/s": ((2.0**30, "GiB/s"), (2.0**20, "MiB/s"), (2.0**10, "KiB/s"), (1.0, "B/s")),
     "images/s": ((1e6, "M images/s"), (1e3, "k images/s"), (1.0, "images/s")),
+    "examples/s": ((1e6, "M examples/s"), (1e3, "k examples/s"), (1.0, "examples/s")),
     "Hz": ((1e9, "GHz"), (1e6, "MHz"), (1e3, "kHz"), (1.0, "Hz")),
     "degC": ((1.0, "degrees"),),
     "count": ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")),

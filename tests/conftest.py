@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from suite import registry
 from suite.provenance.installation import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
@@ -60,6 +61,7 @@ PROJECT = TESTS.parent
 GOLDEN = TESTS / "golden"
 FAKES = TESTS / "fakes"
 MY_LEVELS = FAKES / "my_levels.py"
+MY_TASKS = FAKES / "my_tasks.py"
 PROFILES = """
 [tiny]
 plugins = ["my_levels"]
@@ -122,6 +124,7 @@ class Desk:
 
     def start(self, *arguments: str, command: str = "pytest") -> subprocess.Popen[bytes]:
         """Start, and leave it running, at most until the test is over."""
+    registry.load_levels()
         line = self.command(*arguments, command=command)
         self.started.append(
             subprocess.Popen(line, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -144,6 +147,16 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     for running in desk.started:
         running.kill()
         running.wait()
+
+
+@pytest.fixture
+def _own_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The levels of the plug-in `my_tasks`, registered in this process until the test is over."""
+    for one in (registry.INPUTS, registry.STRUCTURES, registry.TASKS):
+        monkeypatch.setattr(one, "_levels", dict(one._levels))
+    monkeypatch.syspath_prepend(str(FAKES))
+    monkeypatch.delitem(sys.modules, "my_tasks", raising=False)
+    registry.load_levels(("my_tasks",))
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,9 @@ MAY_NEED = {
     "provenance": {"psutil"},
     "contracts": {"torch"},
     "distributed": {"torch"},
-    "registry": {"torch"},
-    "levels": {"torch", "torchvision"},
+    "levels": {"sklearn", "torch", "torchvision"},
     "matrix": {"covertable"},
-    "measuring": {"sklearn", "torch"},
+    "measuring": {"torch"},
     "zygote": {"torch", "torchvision"},
     "plugin": {"pytest"},
     "exports": {"pytest_benchmark"},
@@ -69,7 +68,7 @@ MAY_NEED = {
 }
 """Room or module -> packages of others that it may import, anywhere in its text; all else: the standard library."""
 
-TORCH_AT_IMPORT = ("measuring.", "levels.layers", "levels.muon")
+TORCH_AT_IMPORT = ("measuring.", "levels.digits", "levels.layers", "levels.muon")
 """Beginnings of the names of modules that may import torch as soon as they are imported."""
 
 READING = {"records", "analysis", "comparison", "exports", "report"}

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from suite.exports.formats import FORMATS
-from suite.records.factors import NAMES
+from suite.records.factors import FACTORS
 from suite.records.store import RunWriter
 from tests.fakes import made_runs
 
-KEYS = ["id", *NAMES, "runnable", "reason"]
+KEYS = ["id", *(factor.name for factor in FACTORS if not factor.silent), "runnable", "reason"]
 PROFILES = """
 [mine]
 structures = ["seed_cnn"]

@@ -14,7 +14,7 @@ from suite.analysis.estimates import Estimate, kept_rounds, throughput, undistur
 from suite.analysis.intervals import estimates
 from suite.analysis.issue import Issue
 from suite.analysis.run_validity import issues_of_run
-from suite.records import Case, Measurement, RunRecord
+from suite.records import DEFAULT_TASK, Case, Measurement, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class CaseFigures:
         rounds: step times of the kept rounds, in seconds, in ascending order.
         taken: kept and discarded rounds.
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
-        throughput: images per second, all images over all time of the kept rounds.
+        throughput: examples per second, all examples over all time of the kept rounds.
         cpu_time_s, minor_faults: medians of the kept rounds, per step; None where not recorded.
         visit_medians_s: medians of the kept rounds, one for each visit that has some.
         peak_memory_bytes: the highest resident set in any phase; None where the instrument did not run.
@@ -150,3 +150,8 @@ def visit_medians(measurement: Measurement, turns: list[list[float]]) -> list[fl
         medians += [median(values)] if values else []
         start = end
     return medians
+
+
+def examples_noun(cases: Iterable[Case]) -> str:
+    """The noun of what batches have: `images`, or `examples` if a case has another task."""
+    return "images" if all(case.task == DEFAULT_TASK for case in cases) else "examples"

@@ -121,14 +121,14 @@ def kept(
 
 
 def throughput(measurement: Measurement, batch_size: int) -> float | None:
-    """Images per second: all images over all time of the kept rounds; or None."""
+    """Examples per second: all examples over all time of the kept rounds; or None."""
     steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
     turns = kept_rounds(measurement)
     if not any(turns):
         return None
-    images = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
+    examples = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
     seconds = sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
-    return images / seconds if seconds else None
+    return examples / seconds if seconds else None
 
 
 def undisturbed(cpu_s: Iterable[float], queue_s: Iterable[float]) -> list[bool]:

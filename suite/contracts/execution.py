@@ -50,11 +50,13 @@ class Execution:
         rank: this process among those that share a batch, from 0.
         ranks: processes that share a batch.
         ranks_here: those of them on this node.
+        wraps_network: whether `place` wraps the network, so that only a call of the whole network runs as it should.
     """
 
     rank = 0
     ranks = 1
     ranks_here = 1
+    wraps_network = False
 
     @classmethod
     def device_type(cls) -> str:

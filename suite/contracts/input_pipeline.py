@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from suite.contracts.batches import Batch
 from suite.contracts.placement import Placement
 from suite.records import Case
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class InputPipeline:
@@ -24,8 +21,8 @@ class InputPipeline:
         """Reason why it cannot feed `case` on `cpu` or `cuda`; empty if it can. No torch."""
         return ""
 
-    def batches(self, case: Case, placement: Placement) -> Iterator[tuple[Tensor, Tensor]]:
-        """Endless pairs of images (n, 3, H, W) and labels (n,).
+    def batches(self, case: Case, placement: Placement) -> Iterator[Batch]:
+        """Endless pairs of inputs and targets, such as images (n, 3, H, W) and labels (n,).
 
         Args:
             case: gives batch size N, image size and seed.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from suite.contracts.batches import Batch, each_tensor
 from suite.contracts.phase_hook import PhaseHook
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+
+IMAGE_DIMENSIONS = 4
+"""Dimensions of images (N, C, H, W), which have an order of dimensions in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,8 @@ class Placement:
     """The place of a batch in memory, and the share of it that this rank trains on.
 
     Attributes:
-        device: of the network's first layer, which takes images, and of its last one, which meets labels.
-        memory_format: of the images, (N, C, H, W) in either order of dimensions in memory.
+        device: of the network's first layer, which takes inputs, and of its last one, which meets targets.
+        memory_format: of images, (N, C, H, W) in either order of dimensions in memory; other tensors are contiguous.
         rank: this process among those that share a batch, from 0.
         ranks: processes that share a batch; 1 takes it whole.
         hook: wraps the phase `copy`; None in rounds that are timed.
@@ -32,26 +36,32 @@ class Placement:
 
     @property
     def part(self) -> slice:
-        """This rank's images of a joint batch: every `ranks`-th, from `rank` on."""
+        """This rank's examples of a joint batch: every `ranks`-th, from `rank` on."""
         return slice(self.rank, None, self.ranks)
 
-    def put(self, images: Tensor, labels: Tensor, *, non_blocking: bool = False) -> tuple[Tensor, Tensor]:
-        """Copy images (n, 3, H, W) and labels (n,) to the device.
+    def put(self, inputs: Any, targets: Any, *, non_blocking: bool = False) -> Batch:
+        """Copy inputs and targets of n examples to the device.
 
-        A tensor that is there in the right memory format is not copied. Every `ranks`-th image of a batch is not one
+        A tensor that is there in the right memory format is not copied. Every `ranks`-th example of a batch is not one
         block of memory. `Tensor.to` would leave it so, and each step would copy it.
 
         Args:
-            images: (n, 3, H, W).
-            labels: (n,).
+            inputs: such as images (n, 3, H, W); a tensor, or nested ones.
+            targets: such as labels (n,); a tensor, or nested ones.
             non_blocking: return before the copy is done, if the memory is pinned and the device can.
         """
         copy = self.hook("copy", self._copy) if self.hook else self._copy
-        placed: tuple[Tensor, Tensor] = copy(images, labels, non_blocking)
+        placed: Batch = copy(inputs, targets, non_blocking)
         return placed
 
-    def _copy(self, images: Tensor, labels: Tensor, non_blocking: bool) -> tuple[Tensor, Tensor]:
-        return (
-            images.to(self.device, non_blocking=non_blocking).contiguous(memory_format=self.memory_format),
-            labels.to(self.device, non_blocking=non_blocking).contiguous(),
-        )
+    def _copy(self, inputs: Any, targets: Any, non_blocking: bool) -> Batch:
+        place = partial(self._place, non_blocking)
+        return each_tensor(place, inputs), each_tensor(place, targets)
+
+    def _place(self, non_blocking: bool, value: Any) -> Any:
+        moved = value.to(self.device, non_blocking=non_blocking)
+        if not hasattr(moved, "contiguous"):  # a collection of tensors with a method `to`
+            return moved
+        if moved.dim() == IMAGE_DIMENSIONS:
+            return moved.contiguous(memory_format=self.memory_format)
+        return moved.contiguous()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-BatchFunction = Callable[["Tensor", "Tensor"], None]
-"""The work of a step on images (N, 3, H, W) and labels (N,)."""
+BatchFunction = Callable[[Any, Any], None]
+"""The work of a step on inputs and targets, such as images (N, 3, H, W) and labels (N,)."""
 
 
 class TunedStep(Protocol):
@@ -65,9 +65,9 @@ class Tuning:
         """Prepare the step for its first round; return metrics with one value a visit."""
         return ()
 
-    def drive(self, run: BatchFunction, images: Tensor, labels: Tensor) -> None:
+    def drive(self, run: BatchFunction, inputs: Any, targets: Any) -> None:
         """Run a step on its batch."""
-        run(images, labels)
+        run(inputs, targets)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context around forward and loss."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from statistics import median
 
-from suite.analysis.case_figures import CaseFigures, figures_of
+from suite.analysis.case_figures import CaseFigures, examples_noun, figures_of
 from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.validity import label
 from suite.records import Case, Metric, Run, RunRecord
+from suite.records.factors import FACTORS, shown_factors
 
 SUFFIXES = {
     "s": "_s",
@@ -21,6 +22,7 @@ SUFFIXES = {
     "W": "_w",
     "J": "_j",
     "images/s": "_images_per_s",
+    "examples/s": "_examples_per_s",
 }
 """Base unit -> end of a column's name; counts, operations and ratios have none."""
 
@@ -55,7 +57,7 @@ def render(run: Run) -> str:
     """
     figures = {case_id: one for case_id, one in figures_of(run.cases).items() if one.is_measured}
     rows = [row(record, figures.get(record.case.id)) for record in run.cases]
-    columns = [*COLUMNS, *metric_columns(rows)]
+    columns = [*case_columns(run), *COLUMNS, throughput_column(run), *metric_columns(rows)]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(column.name for column in columns)
@@ -98,14 +100,26 @@ def of_case(field: str) -> Column:
     return Column(field, lambda row: getattr(row.record.case, field))
 
 
+def case_columns(run: Run) -> list[Column]:
+    """The id, and every level and size; a silent factor if a case has another level."""
+    shown = [factor.name for factor in shown_factors([record.case for record in run.cases])]
+    silent = {factor.name for factor in FACTORS} - set(shown)
+    names = [field.name for field in fields(Case) if field.name not in silent]
+    return [Column("id", lambda row: row.record.case.id), *map(of_case, names)]
+
+
+def throughput_column(run: Run) -> Column:
+    """All examples over all time, named by what a batch has."""
+    noun = examples_noun(record.case for record in run.cases)
+    return of_figures(f"throughput_{noun}_per_s", lambda figures: figures.throughput)
+
+
 def of_figures(name: str, value: Callable[[CaseFigures], Cell], missing: Cell = None) -> Column:
     """A figure of measured cases."""
     return Column(name, lambda row: value(row.figures) if row.figures else missing)
 
 
 COLUMNS = (
-    Column("id", lambda row: row.record.case.id),
-    *(of_case(field.name) for field in fields(Case)),
     Column("outcome", lambda row: row.record.outcome),
     Column("reason", lambda row: row.record.reason),
     of_figures("validity", lambda figures: label(figures.issues), ""),
@@ -113,6 +127,5 @@ COLUMNS = (
     of_figures("step_time_s", lambda figures: figures.step_time.median),
     of_figures("step_time_low_s", lambda figures: figures.step_time.low),
     of_figures("step_time_high_s", lambda figures: figures.step_time.high),
-    of_figures("throughput_images_per_s", lambda figures: figures.throughput),
 )
-"""Columns of every table; those of the other metrics follow."""
+"""Columns of every table, between those of the case and those of its metrics."""

@@ -13,7 +13,7 @@ from suite.matrix.profiles import profile_of
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector, shard
 from suite.records import INFER, Case
-from suite.records.factors import FACTORS
+from suite.records.factors import shown_factors
 
 SHOWN_REASONS = 5
 """Reasons for cases that a design could not choose, the most frequent first; more would bury the list."""
@@ -53,8 +53,9 @@ def list_of(given: Mapping[str, str], expression: str, configuration: Configurat
 
 def json_lines(listing: CaseList) -> Iterator[str]:
     """One object a line for each case."""
+    shown = shown_factors([case for case, _ in listing.rows])
     for case, reason in listing.rows:
-        levels = {factor.name: factor.level_of(case) for factor in FACTORS}
+        levels = {factor.name: factor.level_of(case) for factor in shown}
         yield json.dumps({"id": case.id, **levels, "runnable": not reason, "reason": reason})
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from suite.matrix.designs import Choice, choose
 from suite.matrix.profiles import Profile, search_plugins
 from suite.matrix.refusals import refusal
+from suite.matrix.tasks import fitting_structures, with_task
 from suite.records import INFER, MODES, Case, StepmarkError
 from suite.records.factors import FACTORS, Factor
 from suite.registry import REGISTRIES, load_levels
@@ -27,20 +28,24 @@ def choice_of(profile: Profile) -> Choice:
 def matrix_of(profile: Profile) -> list[Case]:
     """Every combination of a profile's levels, in their order.
 
-    The profile's plug-ins are imported first. Inference has no optimizer: cases of that mode take the profile's first
-    one, since the others would repeat them under other names. Schedules and epochs are for learning cases; others take
-    the defaults.
+    The profile's plug-ins are imported first. Structures meet the tasks that they are for. Inference has no optimizer:
+    cases of that mode take the profile's first one, since the others would repeat them under other names. Schedules and
+    epochs are for learning cases; others take the defaults.
 
     Raises:
-        StepmarkError: a level is not known, a plug-in does not import, or two cases have one id.
+        StepmarkError: a level is not known, a structure fits no task, a plug-in does not import, or two cases have one
+            id.
     """
     search_plugins(profile)
     load_levels(profile.plugins)
     crossed = {factor.name: profile_levels(profile, factor) for factor in FACTORS if not factor.mode}
+    crossed["structure"] = fitting_structures(profile, crossed["task"])
+    combinations = (dict(zip(crossed, levels, strict=True)) for levels in product(*crossed.values()))
     cases = [
         case
-        for combination in product(*crossed.values())
-        for case in learning_variants(Case(**dict(zip(crossed, combination, strict=True))), profile)
+        for levels in combinations
+        if (fitting := with_task(levels, crossed)) is not None
+        for case in learning_variants(Case(**fitting), profile)
         if case.mode != INFER or case.optimizer == crossed["optimizer"][0]
     ]
     reject_duplicate_ids(cases)

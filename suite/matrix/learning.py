@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from suite.contracts.learning_data import TRAINING_IMAGES
-from suite.provenance.installation import is_installed
 from suite.records import DEFAULT_INPUT, LEARN, Case
-from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS
+from suite.registry import EXECUTIONS, OPTIMIZERS, TASKS, TUNINGS
 
 
 def refusal_to_learn(case: Case) -> str:
@@ -14,14 +12,16 @@ def refusal_to_learn(case: Case) -> str:
     if case.mode != LEARN:
         needs = f"{case.optimizer} takes the whole training set at each step, which only cases of mode {LEARN} have"
         return needs if full_batch else ""
-    if not is_installed("sklearn"):
-        return f"mode {LEARN} needs scikit-learn, which is not installed; pip install 'stepmark[learning]'"
-    if case.batch_size > TRAINING_IMAGES:
-        return f"a batch of {case.batch_size} is more than the {TRAINING_IMAGES} digits of the training set"
-    if full_batch and case.batch_size < TRAINING_IMAGES:
-        return f"{case.optimizer} takes all {TRAINING_IMAGES} digits at each step, not {case.batch_size}"
+    task = TASKS[case.task].strategy
+    count, noun = task.training_examples, task.training_noun
+    if not count:
+        return f"{case.task} has neither a training set nor a quality, which cases of mode {LEARN} need"
+    if case.batch_size > count:
+        return f"a batch of {case.batch_size} is more than the {count} {noun} of the training set"
+    if full_batch and case.batch_size < count:
+        return f"{case.optimizer} takes all {count} {noun} at each step, not {case.batch_size}"
     if case.input != DEFAULT_INPUT:
-        return f"learning cases have the digits as input, not {case.input}"
+        return f"learning cases have the {noun} as input, not {case.input}"
     return refusal_of_levels(case)
 
 

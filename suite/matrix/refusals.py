@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from suite.matrix.learning import refusal_to_learn
+from suite.matrix.tasks import refusal_of_task
 from suite.provenance.installation import refusal_without
 from suite.records import INFER, Case
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
@@ -20,6 +21,7 @@ def refusal(case: Case) -> str:
     device = execution.device_type()
     return (
         refusal_alone(case, execution.wanted_ranks())
+        or refusal_of_task(case)
         or refusal_to_learn(case)
         or execution.refusal(case)
         or TUNINGS[case.tuning].strategy.refusal(case, device)

@@ -3,82 +3,113 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from suite.contracts.batches import Batch, tensors_of
 from suite.contracts.execution import Execution
-from suite.contracts.learning_data import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.phase_hook import PhaseHook
 from suite.contracts.probes import ACCURACY, TEST_LOSS, Probe
-from suite.measuring.digits import Digits
+from suite.measuring.own_order import OwnStep, own_order
 from suite.measuring.snapshot import snapshot
 from suite.measuring.step import DivergedError, Step
 from suite.records import DEFAULT_MODE, INFER, LEARN, Case
-from suite.records.factors import FACTORS
+from suite.records.factors import shown_factors
 from suite.registry import OPTIMIZERS, REGISTRIES, SCHEDULES
 
 
 class TrainingStep(Step):
-    """`zero_grad`, forward, loss, backward and optimizer step on one batch."""
+    """`zero_grad`, forward, loss, backward and optimizer step on one batch.
+
+    A step in another order calls the same phases as its structure or task wants.
+    """
 
     phases = (*Step.phases, "zero_grad", "forward", "compare", "backward", "update")
 
     def _make(self) -> None:
         super()._make()
-        spec = OPTIMIZERS[self.case.optimizer]
-        self.optimizer = spec.build(self.network.parameters())
-        self.criterion = nn.CrossEntropyLoss()
+        self.optimizers: list[torch.optim.Optimizer] = []
+        self.optimizer = self.make_optimizer(self.network.parameters())
+        self._loss: Callable[[Any, Any], Tensor] = self.task.criterion()
         self.loss: Tensor | None = None
-        self._closure = spec.closure
         self._restore: Callable[[], None] | None = None
+        own = own_order(self.case, self.task, self, self.tuning)
+        self.has_own_order = own is not None
+        self._other_order: Callable[[Any, Any], None] | None = None
+        if own is not None:
+            self._other_order = partial(self._run_own, own)
+        elif OPTIMIZERS[self.case.optimizer].closure:
+            self._other_order = self._run_closure
 
-    def run(self, images: Tensor, labels: Tensor) -> None:
-        """Train on images (N, 3, H, W) and labels (N,)."""
-        if self._closure:
-            self.update(lambda: self._evaluate(images, labels))
+    def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Make an optimizer of the case's setting, which is restored and counted."""
+        optimizer = OPTIMIZERS[self.case.optimizer].build(iter(parameters))
+        self.optimizers.append(optimizer)
+        return optimizer
+
+    def run(self, inputs: Any, targets: Any) -> None:
+        """Train on inputs and targets of N examples."""
+        if self._other_order is not None:
+            self._other_order(inputs, targets)
         else:
-            self.loss = self._gradients(images, labels)
+            self.loss = self._gradients(inputs, targets)
             self.update()
 
-    def _evaluate(self, images: Tensor, labels: Tensor) -> float:
+    def _run_closure(self, inputs: Any, targets: Any) -> None:
+        """Let an optimizer evaluate loss and gradients as often as it wants."""
+        self.update(None, lambda: self._evaluate(inputs, targets))
+
+    def _run_own(self, own: OwnStep, inputs: Any, targets: Any) -> None:
+        """Run the step of a structure or a task."""
+        self.loss = own.run(inputs, targets)
+
+    def _evaluate(self, inputs: Any, targets: Any) -> float:
         """Loss for an optimizer's closure; the step's loss is that of the last evaluation."""
-        self.loss = self._gradients(images, labels)
+        self.loss = self._gradients(inputs, targets)
         return float(self.loss.detach())
 
-    def _gradients(self, images: Tensor, labels: Tensor) -> Tensor:
+    def _gradients(self, inputs: Any, targets: Any) -> Tensor:
         self.zero_grad()
         with self.tuning.autocast():
-            loss = self.compare(self.forward(images), labels)
+            loss = self.compare(self.forward(inputs), targets)
         self.backward(loss)
         return loss
 
-    def zero_grad(self) -> None:
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The tuning's context around forward and loss."""
+        return self.tuning.autocast()
+
+    def zero_grad(self, optimizer: torch.optim.Optimizer | None = None, /) -> None:
         """Free the gradients, or fill them with zeros."""
-        self.optimizer.zero_grad(set_to_none=self.tuning.frees_gradients)
+        chosen = self.optimizer if optimizer is None else optimizer
+        chosen.zero_grad(set_to_none=self.tuning.frees_gradients)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) -> logits (N, K)."""
-        logits: Tensor = self.network(images)
-        return logits
+    def forward(self, inputs: Any, /) -> Any:
+        """Inputs -> outputs, such as images (N, 3, H, W) -> logits (N, K)."""
+        return self._call(inputs)
 
-    def compare(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Logits (N, K) and labels (N,) -> loss ()."""
-        loss: Tensor = self.criterion(logits, labels)
-        return loss
+    def compare(self, outputs: Any, targets: Any, /) -> Tensor:
+        """Outputs and targets, such as logits (N, K) and labels (N,) -> loss ()."""
+        return self._loss(outputs, targets)
 
-    def backward(self, loss: Tensor) -> None:
+    def backward(self, loss: Tensor, /) -> None:
         """Gradients of a loss ()."""
         self.tuning.backward(loss)
 
-    def update(self, closure: Callable[[], float] | None = None) -> None:
-        """Take the optimizer's step; its closure, if it has one, runs all other phases."""
+    def update(
+        self, optimizer: torch.optim.Optimizer | None = None, closure: Callable[[], float] | None = None, /
+    ) -> None:
+        """Take an optimizer's step; its closure, if it has one, runs all other phases."""
+        chosen = self.optimizer if optimizer is None else optimizer
         if closure:
-            self.optimizer.step(closure)
+            chosen.step(closure)
         else:
-            self.tuning.update(self.optimizer)
+            self.tuning.update(chosen)
 
     def restore(self) -> None:
         """Restore weights, optimizer state and random state of the first rounds.
@@ -90,7 +121,7 @@ class TrainingStep(Step):
         if self.loss is None:
             return
         if self._restore is None:
-            self._restore = snapshot(self.network, self.optimizer, self.tuning)
+            self._restore = snapshot(self.network, self.optimizers, self.tuning)
         self._restore()
 
     def check_finite(self) -> None:
@@ -101,76 +132,73 @@ class TrainingStep(Step):
 
 
 class InferenceStep(Step):
-    """Forward on one batch in evaluation mode, without gradients; labels are not used."""
+    """Forward on one batch in evaluation mode, without gradients; targets are not used."""
 
     phases = (*Step.phases, "forward")
 
     def _make(self) -> None:
         super()._make()
-        self.logits: Tensor | None = None
+        self.logits: Any = None
 
-    def run(self, images: Tensor, labels: Tensor) -> None:  # noqa: ARG002 - a step of either mode takes a batch
-        """Images (N, 3, H, W) -> logits (N, K)."""
+    def run(self, inputs: Any, targets: Any) -> None:  # noqa: ARG002 - a step of either mode takes a batch
+        """Inputs -> outputs, such as images (N, 3, H, W) -> logits (N, K)."""
         with self.tuning.without_gradients(), self.tuning.autocast():
-            self.logits = self.forward(images)
+            self.logits = self.forward(inputs)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) -> logits (N, K)."""
-        logits: Tensor = self.network(images)
-        return logits
+    def forward(self, inputs: Any) -> Any:
+        """Inputs -> outputs, such as images (N, 3, H, W) -> logits (N, K)."""
+        return self._call(inputs)
 
     def check_finite(self) -> None:
-        """Raise `DivergedError` if one of the logits is NaN or infinite."""
-        if self.logits is None or not bool(torch.isfinite(self.logits).all()):
+        """Raise `DivergedError` if one of the outputs is NaN or infinite, or there is none."""
+        outputs = [one for one in tensors_of(self.logits) if one.is_floating_point()]
+        if not outputs or not all(bool(torch.isfinite(one).all()) for one in outputs):
             raise DivergedError("the logits are not all finite: the step's time means nothing")
 
 
 class LearningStep(TrainingStep):
-    """A training step that continues from the one before, over real digits.
+    """A training step that continues from the one before, over real examples.
 
     Unlike `TrainingStep` it never restores weights, optimizer and learning rate. Its accuracy is read after each round.
     """
 
     def _make(self) -> None:
         super()._make()
-        self.digits = Digits(self.case.image_size)
-        self.steps_per_epoch = TRAINING_IMAGES // self.case.batch_size
-        self.schedule = SCHEDULES[self.case.schedule].make(self.optimizer, self.steps_per_epoch * self.case.epochs)
+        self.learning_set = self.task.learning_set()
+        self.steps_per_epoch = self.task.training_examples // self.case.batch_size
+        make, steps = SCHEDULES[self.case.schedule].make, self.steps_per_epoch * self.case.epochs
+        made = [make(optimizer, steps) for optimizer in self.optimizers]
+        self.schedules = [schedule for schedule in made if schedule is not None]
         self.gauges = (Probe(ACCURACY, self.accuracy), Probe(TEST_LOSS, lambda: self._test_loss))
         self._test_loss = math.nan
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(self.case.seed)
         placement = self._placement()
-        return (placement.put(*batch) for batch in self.digits.batches(self.case.batch_size, generator))
+        return (placement.put(*batch) for batch in self.learning_set.batches(self.case.batch_size, generator))
 
     def input_attributes(self) -> dict[str, Any]:
-        """The digits, and the number of steps in an epoch."""
-        return {
-            "data": "scikit-learn digits",
-            "training_images": TRAINING_IMAGES,
-            "test_images": TEST_IMAGES,
-            "steps_per_epoch": self.steps_per_epoch,
-        }
+        """The learning set, and the number of steps in an epoch."""
+        return {**self.learning_set.attributes, "steps_per_epoch": self.steps_per_epoch}
 
-    def run(self, images: Tensor, labels: Tensor) -> None:
-        """Train on images (N, 3, H, W) and labels (N,), and step the schedule."""
-        super().run(images, labels)
-        if self.schedule is not None:
-            self.schedule.step()
+    def run(self, inputs: Any, targets: Any) -> None:
+        """Train on inputs and targets of N examples, and step the schedules."""
+        super().run(inputs, targets)
+        for schedule in self.schedules:
+            schedule.step()
 
     def restore(self) -> None:
         """Keep the state: training continues."""
 
     def accuracy(self) -> float:
-        """Share of the test digits classified correctly; keeps the loss on them, too."""
-        images, labels = self._placement().put(*self.digits.test)
+        """The task's quality on its test set; keeps the loss on it, too."""
+        inputs, targets = self._placement().put(*self.learning_set.test)
         self.network.eval()
         with torch.no_grad(), self.tuning.autocast():
-            logits = self.network(images)
-            self._test_loss = float(self.criterion(logits, labels))
+            outputs = self._call(inputs)
+            self._test_loss = float(self._loss(outputs, targets))
         self.network.train()
-        return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
+        return self.task.quality(outputs, targets)
 
 
 STEPS: dict[str, type[Step]] = {DEFAULT_MODE: TrainingStep, INFER: InferenceStep, LEARN: LearningStep}
@@ -185,7 +213,7 @@ def attributes_of(case: Case, step: Step) -> dict[str, Any]:
     """Attributes of a case's levels by factor, with those of the finished step."""
     attributes: dict[str, Any] = {
         factor.name: dict(REGISTRIES[factor.name][getattr(case, factor.name)].attributes)
-        for factor in FACTORS
+        for factor in shown_factors([case])
         if factor.name in REGISTRIES and factor.mode in ("", case.mode)
     }
     attributes["structure"]["parameters"] = sum(weights.numel() for weights in step.network.parameters())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from suite.contracts.tuning import Tuning
 
 
-def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Tuning) -> Callable[[], None]:
-    """Remember weights, buffers, optimizer state, the tuning's state and random state.
+def snapshot(
+    network: nn.Module, optimizers: Sequence[torch.optim.Optimizer], tuning: Tuning
+) -> Callable[[], None]:
+    """Remember weights, buffers, optimizers' state, the tuning's state and random state.
 
     Restoring keeps the tensors' addresses, since a step's cost depends on them and captured graphs rely on them.
 
@@ -22,7 +24,7 @@ def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Tunin
     """
     held = [*network.parameters(), *network.buffers()]
     copies = [tensor.detach().clone() for tensor in held]
-    states = {weights: deepcopy(state) for weights, state in optimizer.state.items()}
+    states = [{weights: deepcopy(state) for weights, state in one.state.items()} for one in optimizers]
     restore_tuning = tuning.snapshot()
     restore_random = random_state()
 
@@ -30,8 +32,9 @@ def snapshot(network: nn.Module, optimizer: torch.optim.Optimizer, tuning: Tunin
         with torch.no_grad():
             for tensor, copy in zip(held, copies, strict=True):
                 tensor.copy_(copy)
-            for weights, state in states.items():
-                restore_state(optimizer.state[weights], state)
+            for optimizer, held_states in zip(optimizers, states, strict=True):
+                for weights, state in held_states.items():
+                    restore_state(optimizer.state[weights], state)
         restore_tuning()
         restore_random()
 

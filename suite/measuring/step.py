@@ -1,24 +1,25 @@
-"""The step: the only place where structure, execution, tuning and input meet."""
+"""The step: the only place where structure, task, execution, tuning and input meet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from suite.contracts.batches import Batch
 from suite.contracts.clock import Clock
 from suite.contracts.execution import Execution
 from suite.contracts.phase_hook import PhaseHook
 from suite.contracts.placement import Placement
 from suite.contracts.probes import DATA_WAIT, QUEUE_TIME, Probe, QueueTimeCounter
 from suite.machine.affinity import affinity_cores
-from suite.records import INFER, NUM_CLASSES, Case, Series
-from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
+from suite.records import INFER, Case, Series
+from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TASKS, TUNINGS
 
 RESTORE_AFTER = 32
 """Steps between two returns to the first weights: fewer than it takes to memorise the batches, and so many that writing
@@ -42,11 +43,14 @@ class Step:
 
     phases: tuple[str, ...] = ("take",)
     """Names of the methods that a step consists of, in the order in which they run."""
+    has_own_order = False
+    """Whether a structure or a task runs the phases, in another order, and not necessarily all of them."""
 
     def __init__(self, case: Case, execution: Execution | None = None, hook: PhaseHook | None = None) -> None:
         self.case = case
         self.execution = execution or EXECUTIONS[case.execution].strategy()
         self.tuning = TUNINGS[case.tuning].strategy(self.execution.device_type())
+        self.task = TASKS[case.task].strategy(case)
         self.waited_s = 0.0
         self.gauges: tuple[Probe, ...] = ()
         self.visit_series: tuple[Series, ...] = ()
@@ -80,12 +84,13 @@ class Step:
     def _make(self) -> None:
         """Make the network, from torch's seed."""
         torch.manual_seed(self.case.seed)
-        network = STRUCTURES[self.case.structure].build(NUM_CLASSES, self.case.image_size)
+        network = self.task.make_network(STRUCTURES[self.case.structure].build)
         network.train(self.case.mode != INFER)
-        network = network.to(memory_format=self.tuning.memory_format())
-        self.network: nn.Module = self.tuning.prepare(self.execution.place(network))
+        self.module = network.to(memory_format=self.tuning.memory_format())
+        self.network: nn.Module = self.tuning.prepare(self.execution.place(self.module))
+        self._call: Callable[[Any], Any] = self.task.caller(self.network)
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self) -> Iterator[Batch]:
         """Endless batches for the steps."""
         return self.pipeline.batches(self.case, self._placement())
 
@@ -95,20 +100,20 @@ class Step:
         return Placement(execution.device(), memory_format, execution.rank, execution.ranks, self._hook)
 
     def __call__(self) -> None:
-        """Run one step on the next batch: images (N, 3, H, W), labels (N,)."""
+        """Run one step on the next batch."""
         self.execution.announce("step")
         self.steps += 1
-        images, labels = self.take()
-        self.tuning.drive(self.run, images, labels)
+        inputs, targets = self.take()
+        self.tuning.drive(self.run, inputs, targets)
 
-    def take(self) -> tuple[Tensor, Tensor]:
-        """Take the next batch: images (N, 3, H, W), labels (N,)."""
+    def take(self) -> Batch:
+        """Take the next batch: inputs and targets of N examples."""
         start = perf_counter()
         batch = next(self.batches)
         self.waited_s += perf_counter() - start
         return batch
 
-    def run(self, images: Tensor, labels: Tensor) -> None:
+    def run(self, inputs: Any, targets: Any) -> None:
         """Do the step's work on its batch."""
         raise NotImplementedError
 

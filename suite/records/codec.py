@@ -13,6 +13,7 @@ Schema history:
        rounds; `surveys` of the plan, of which there were none before.
     5  `neighbour` of a visit; `per_visit` has the load of other processes during the visit. Later also `first_turn` of
        a visit, where it is not 0.
+       `task` of a case, where it is not `classify`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from suite.records import (
     WorkerSettings,
 )
 from suite.records.decoding import WrongValue, convert
+from suite.records.factors import FACTORS
 from suite.records.invariants import check_header, check_measurement, check_record
 from suite.records.values import WORKER_FIELDS
 
@@ -117,12 +119,21 @@ def decode_result(line: Line) -> tuple[str, VisitResult]:
     return case_id, replace(visited, turns=tuple(turns), warmup=Rounds(warmup))
 
 
+def encode_levels(case: Case) -> dict[str, Any]:
+    """A case as plain values of a line or a message.
+
+    A silent factor is written only where it is not at its default, for readers and workers that do not know it.
+    """
+    silent = [factor.name for factor in FACTORS if factor.silent and not factor.word_of(case)]
+    return {name: value for name, value in asdict(case).items() if name not in silent}
+
+
 def encode_case(record: RunRecord) -> Line:
     """A case as its line of the record."""
     line: Line = {
         "kind": "case",
         "id": record.case.id,
-        "case": asdict(record.case),
+        "case": encode_levels(record.case),
         "outcome": record.outcome,
         "reason": record.reason,
         "attributes": record.attributes,

@@ -6,8 +6,10 @@ factor is a row here and a field of `suite.records.Case`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+DEFAULT_TASK = "classify"
 DEFAULT_TUNING = "eager"
 DEFAULT_INPUT = "synthetic"
 DEFAULT_BATCH_SIZE = 64
@@ -34,6 +36,7 @@ class Factor:
         prefix: before the level in an id, for a number; a name stands in an id without one.
         least: the smallest level, where levels are whole numbers; 0 where they are names.
         mode: of the only cases that have other levels than the default; empty where all can.
+        silent: whether records, messages and lists leave the default out, as those from before the factor do.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Factor:
     prefix: str = ""
     least: int = 0
     mode: str = ""
+    silent: bool = False
 
     def level_of(self, case: object) -> Level:
         """The level of a case, a `suite.records.Case` that is made of this table."""
@@ -58,6 +62,7 @@ FACTORS = (
     Factor("structure", "structures"),
     Factor("optimizer", "optimizers"),
     Factor("execution", "executions"),
+    Factor("task", "tasks", DEFAULT_TASK, silent=True),
     Factor("tuning", "tunings", DEFAULT_TUNING),
     Factor("input", "inputs", DEFAULT_INPUT),
     Factor("batch_size", "batch_sizes", DEFAULT_BATCH_SIZE, prefix="b", least=1),
@@ -68,3 +73,9 @@ FACTORS = (
 )
 """In the order of the words of an id."""
 NAMES = tuple(factor.name for factor in FACTORS)
+
+
+def shown_factors(cases: Sequence[object]) -> tuple[Factor, ...]:
+    """Factors for a table of these cases: silent ones only if a case has another level."""
+    varied = {factor.name for factor in FACTORS if factor.silent and any(map(factor.word_of, cases))}
+    return tuple(factor for factor in FACTORS if not factor.silent or factor.name in varied)

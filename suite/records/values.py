@@ -17,6 +17,7 @@ from suite.records.factors import (
     DEFAULT_INPUT,
     DEFAULT_MODE,
     DEFAULT_SCHEDULE,
+    DEFAULT_TASK,
     DEFAULT_TUNING,
     FACTORS,
     INFER,
@@ -43,7 +44,8 @@ NUM_CLASSES = 10
 class Case:
     """One combination of levels and sizes: the unit that is measured.
 
-    `levels` of the factors are names in the registries; sizes are images per batch (N) and pixels per side (H = W).
+    `levels` of the factors are names in the registries; sizes are examples per batch (N) and pixels per side (H = W).
+    Tasks without images have the default image size.
     Schedule of the learning rate and number of epochs are those of learning cases; others have the default.
     """
 
@@ -58,6 +60,7 @@ class Case:
     seed: int = 0
     schedule: str = DEFAULT_SCHEDULE
     epochs: int = DEFAULT_EPOCHS
+    task: str = DEFAULT_TASK
 
     @cached_property
     def id(self) -> str:

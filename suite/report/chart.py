@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from suite.analysis.case_figures import CaseFigures
+from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.machine.user_account import missing_variables
 from suite.report.svg import is_logarithmic
 
@@ -86,7 +86,7 @@ def specification(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
                 ("case", "Case"),
                 ("step_time", "Step time"),
                 ("interval", "95 % interval"),
-                ("throughput", "Images/s"),
+                ("throughput", f"{examples_noun(one.case for one in ranked).capitalize()}/s"),
             )
         ],
     )

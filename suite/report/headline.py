@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from suite import units
-from suite.analysis.case_figures import CaseFigures
+from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.records import Run
 
 
@@ -49,7 +49,7 @@ def headline(run: Run, ranked: Sequence[CaseFigures]) -> Headline:
         fastest=fastest,
         step_time=units.text(best.median, "s") if best else "",
         interval=units.interval(best.low, best.high, "s") if best else "",
-        throughput=units.text(fastest.throughput, "images/s") if fastest else "",
+        throughput=units.text(fastest.throughput, per_second([fastest])) if fastest else "",
         overlapping=sum(other.step_time.low <= best.high for other in ranked[1:]) if best else 0,
         is_alone=len(ranked) == 1,
         most_images=most_images(ranked),
@@ -63,7 +63,12 @@ def most_images(ranked: Sequence[CaseFigures]) -> str:
     if len({one.case.batch_size for one in ranked}) < 2:
         return ""
     best = max(ranked, key=lambda one: one.throughput)
-    return f"{best.case.id} with {units.text(best.throughput, 'images/s')}" if best is not ranked[0] else ""
+    return f"{best.case.id} with {units.text(best.throughput, per_second([best]))}" if best is not ranked[0] else ""
+
+
+def per_second(figures: Sequence[CaseFigures]) -> str:
+    """The unit of their throughput."""
+    return f"{examples_noun(one.case for one in figures)}/s"
 
 
 def missing(run: Run) -> list[tuple[str, str, str]]:

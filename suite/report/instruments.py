@@ -240,7 +240,7 @@ def has_roofline(figures: CaseFigures) -> bool:
 
 def operations(figures: CaseFigures) -> float:
     """Floating-point operations of a step."""
-    return sum(median_of(figures, f"flops_{phase}") or 0.0 for phase in ("forward", "backward", "update"))
+    return sum(median_of(figures, f"flops_{phase}") or 0.0 for phase in ("forward", "backward", "update", "other"))
 
 
 def intensity(figures: CaseFigures) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from suite import units
-from suite.analysis.case_figures import CaseFigures
+from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.analysis.estimates import CONFIDENCE
 from suite.records import DEFAULT_MODE, Run, Stop
 from suite.report.provenance import command, in_one_line
@@ -83,7 +83,11 @@ def columns(ranked: Sequence[CaseFigures]) -> tuple[Column[Ranked], ...]:
         ends=(units.text(scale.low, "s", DIGITS), units.text(scale.high, "s", DIGITS)),
         ends_note=f"one {'logarithmic' if scale.logarithmic else 'linear'} scale",
     )
-    return (*BEFORE_INTERVAL, intervals, *AFTER_INTERVAL)
+    noun = examples_noun(one.case for one in ranked)
+    throughput = figure(
+        "Throughput", (f"{noun}/s,", HIGHER), lambda one: one.throughput, "count", is_descending=True
+    )
+    return (*BEFORE_INTERVAL, intervals, DISTRIBUTION, throughput, *AFTER_INTERVAL)
 
 
 def name(row: Ranked) -> Folded | str:
@@ -136,9 +140,8 @@ BEFORE_INTERVAL: tuple[Column[Ranked], ...] = (
     Column("Case", (), name, is_heading=True, sort="text"),
     figure("Step time", ("median,", LOWER), lambda one: one.step_time.median, "s"),
 )
+DISTRIBUTION: Column[Ranked] = Column("Distribution", ("own scale each,", "narrower is better"), distribution)
 AFTER_INTERVAL: tuple[Column[Ranked], ...] = (
-    Column("Distribution", ("own scale each,", "narrower is better"), distribution),
-    figure("Throughput", ("images/s,", HIGHER), lambda one: one.throughput, "count", is_descending=True),
     figure("Peak memory", ("of the process,", LOWER), lambda one: one.peak_memory_bytes, "B"),
     figure("Minor faults", ("per step,", LOWER), lambda one: one.minor_faults, "count", DIGITS),
     figure("CPU time", ("per step,", LOWER), lambda one: one.cpu_time_s, "s"),

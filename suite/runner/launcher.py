@@ -6,7 +6,6 @@ One zygote at a time, started when the first worker is wanted and anew for each 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
 import os
@@ -22,6 +21,7 @@ from suite.machine.allocators import environment
 from suite.machine.user_account import missing_variables
 from suite.protocol import VERSION, Closed, Ended, Forked, Link, Ready
 from suite.records import Case, NotComparableError, Series, StepmarkError, WorkerSettings
+from suite.records.codec import encode_levels
 from suite.records.decoding import WrongValue, convert_known
 from suite.runner.code_origin import HERE, Origin
 from suite.runner.import_watch import Watch
@@ -193,7 +193,7 @@ class Launcher:
             WorkerLost: the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        return self._fork({"case": dataclasses.asdict(case), "threads": self._settings.threads})
+        return self._fork({"case": encode_levels(case), "threads": self._settings.threads})
 
     def run_instrument(self, case: Case, name: str) -> tuple[Series, ...]:
         """The series of an instrument for `case`, measured in a fresh worker.
@@ -216,7 +216,7 @@ class Launcher:
             WorkerLost: the zygote is gone.
             StepmarkError: no zygote starts.
         """
-        return self._fork({"case": dataclasses.asdict(case), "threads": self._settings.threads, "survey": name})
+        return self._fork({"case": encode_levels(case), "threads": self._settings.threads, "survey": name})
 
     def start_rank_worker(self, number: int) -> WorkerHandle:
         """Fork a worker that waits for a visit, and then follows rank 0's worker.

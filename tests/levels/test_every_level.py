@@ -12,13 +12,15 @@ import pytest
 import torch
 from torch import nn
 
+from suite.contracts.batches import tensors_of
 from suite.matrix.refusals import refusal
 from suite.measuring.instruments.roofline import count_work
 from suite.measuring.modes import TrainingStep, make_step
 from suite.measuring.step import RESTORE_AFTER, Step
 from suite.records import MODES, NUM_CLASSES, Case
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS, load_levels
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TASKS, TUNINGS, load_levels
 from suite.runner.visit import FIRST_ROUNDS
+from tests.fakes.networks import network_of, takes_images
 
 load_levels()
 
@@ -55,9 +57,9 @@ def parameters(name: str) -> int:
     size = max(SIZE, STRUCTURES[name].min_image_size)
     try:
         with torch.device("meta"):
-            network = STRUCTURES[name].build(NUM_CLASSES, size)
+            network = network_of(name, size)
     except NotImplementedError:
-        network = STRUCTURES[name].build(NUM_CLASSES, size)
+        network = network_of(name, size)
     return sum(weights.numel() for weights in network.parameters())
 
 
@@ -76,8 +78,10 @@ def _one_thread():
 
 
 def case_of(structure: str = "seed_cnn", optimizer: str = FALLS_WITH, execution: str = "cpu", **others) -> Case:
-    size = max(SIZE, STRUCTURES[structure].min_image_size)
-    return Case(structure, optimizer, execution, **{"batch_size": BATCH, "image_size": size, **others})
+    spec = STRUCTURES[structure]
+    size = max(SIZE, spec.min_image_size)
+    levels = {"task": spec.task, "batch_size": BATCH, "image_size": size}
+    return Case(structure, optimizer, execution, **{**levels, **others})
 
 
 def step_of(case: Case) -> Step:
@@ -149,14 +153,15 @@ def test_an_optimizer_names_its_source(name):
         *(EXECUTIONS[name].strategy for name in EXECUTIONS),
         *(TUNINGS[name].strategy for name in TUNINGS),
         *(INPUTS[name].pipeline for name in INPUTS),
+        *(TASKS[name].strategy for name in TASKS),
     ],
-    ids=[*EXECUTIONS, *TUNINGS, *INPUTS],
+    ids=[*EXECUTIONS, *TUNINGS, *INPUTS, *TASKS],
 )
-def test_an_execution_a_tuning_and_an_input_name_their_source(level):
+def test_an_execution_a_tuning_an_input_and_a_task_name_their_source(level):
     assert "Source:" in level.__doc__
 
 
-@pytest.mark.parametrize("registry", [STRUCTURES, OPTIMIZERS, EXECUTIONS, TUNINGS, INPUTS], ids=lambda one: one.factor)
+@pytest.mark.parametrize("registry", [STRUCTURES, OPTIMIZERS, EXECUTIONS, TASKS, TUNINGS, INPUTS], ids=lambda one: one.factor)
 def test_the_attributes_of_every_level_are_plain_values(registry):
     for name in registry:
         for key, value in registry[name].attributes.items():
@@ -274,7 +279,8 @@ def test_inferring_gives_finite_logits_and_changes_no_weight(name):
     before = [tensor.clone() for tensor in step.network.state_dict().values()]
     step()
     step.check()
-    assert step.logits.shape == (BATCH, NUM_CLASSES)
+    assert len(step.logits) == BATCH
+    assert step.logits.shape == (BATCH, NUM_CLASSES) or not takes_images(name)
     assert not step.logits.requires_grad
     assert all(map(torch.equal, before, step.network.state_dict().values()))
 
@@ -423,3 +429,56 @@ def test_a_fused_optimizer_is_counted_as_its_loop_is(name):
         for chosen in (name, name.removesuffix("_fused"))
     )
     assert fused == pytest.approx(loop, rel=1e-3), "the loop also counts its number of steps"
+
+
+def structure_for(task: str) -> str:
+    """The smallest structure that a task takes."""
+    return min((name for name in STRUCTURES if TASKS[task].takes(STRUCTURES[name].task)), key=parameters)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_task_makes_batches_of_the_size_asked_for_and_the_same_for_the_same_seed(name):
+    case = Case(structure_for(name), "sgd", "cpu", task=name, batch_size=BATCH)
+    first, again, other = (
+        TASKS[name].strategy(case).batch(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    )
+    for ours, same, another in zip(*(list(tensors_of(batch)) for batch in (first, again, other)), strict=True):
+        assert len(ours) == BATCH
+        assert torch.equal(ours, same)
+        assert not torch.equal(ours, another)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_task_shares_a_batch_so_that_each_example_is_in_one_share(name):
+    task = TASKS[name].strategy(Case(structure_for(name), "sgd", "cpu", task=name, batch_size=BATCH))
+    batch = task.batch(torch.Generator().manual_seed(0))
+    shares = [task.share(batch, slice(rank, None, 2)) for rank in range(2)]
+    for whole, *halves in zip(*(list(tensors_of(one)) for one in (batch, *shares)), strict=True):
+        assert torch.equal(whole[0::2], halves[0])
+        assert torch.equal(whole[1::2], halves[1])
+
+
+@pytest.mark.parametrize("mode", ["train", "infer"])
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_task_is_measured_in_every_mode_that_it_has(name, mode):
+    step = step_of(case_of(structure=structure_for(name), task=name, mode=mode))
+    step()
+    step.check()
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_a_task_without_quality_is_refused_by_learning_cases(name):
+    reason = refusal(case_of(structure=structure_for(name), task=name, mode="learn"))
+    assert bool(reason) == (TASKS[name].strategy.training_examples == 0)
+    assert not reason or reason.startswith(f"{name} has neither a training set nor a quality")
+
+
+@pytest.mark.parametrize("name", [name for name in TASKS if not TASKS[name].strategy.has_images])
+def test_a_task_without_images_has_no_input_and_no_tuning_of_images(name):
+    structure = structure_for(name)
+    assert refusal(case_of(structure=structure, task=name, input="loader_w0")) == (
+        f"input loader_w0 is for task classify, and this case has task {name}"
+    )
+    assert refusal(case_of(structure=structure, task=name, tuning="channels_last")) == (
+        f"channels_last orders the dimensions of images, and {name} has none"
+    )

@@ -6,11 +6,13 @@ import torch
 from suite.matrix.refusals import refusal
 from suite.records import Case
 from suite.registry import STRUCTURES, load_levels
+from tests.fakes.networks import takes_images
 
 load_levels()
 IN_LIST = [
     pytest.param(name, marks=[pytest.mark.nightly] * (STRUCTURES[name].attributes.get("family") == "torchvision"))
     for name in STRUCTURES
+    if takes_images(name)
 ]
 
 

@@ -9,10 +9,10 @@ import torch
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
 from suite.contracts.learning_data import TEST_IMAGES, TRAINING_IMAGES
 from suite.contracts.probes import ACCURACY, STEP_TIME
+from suite.levels.digits import Digits
 from suite.matrix.cases import matrix_of
 from suite.matrix.profiles import parse_profile
 from suite.matrix.refusals import refusal
-from suite.measuring.digits import Digits
 from suite.measuring.modes import LearningStep
 from suite.records import Case, Measurement, RunPlan, Series, StepmarkError, Visit
 from suite.records.store import read_run

@@ -17,7 +17,7 @@ from suite.gate.record.values import KINDS, SIDES, BlockResult, CasePair, GatePl
 from suite.gate.verdict import MODE_IN_FILES, Mode
 from suite.records import RunPlan, StepmarkError
 from suite.records.atomic_files import cannot_write
-from suite.records.codec import decode_plan, encode_plan, encode_series, part
+from suite.records.codec import decode_plan, encode_levels, encode_plan, encode_series, part
 from suite.records.decoding import WrongValue, convert
 from suite.records.invariants import (
     check_bounded,
@@ -161,7 +161,8 @@ def plan_of(line: dict[str, Any]) -> GatePlan:
 
 def packed_row(row: CasePair) -> dict[str, Any]:
     """A pair of cases as plain values; `together` is whether both can be concurrent."""
-    return {"together" if key == "concurrent" else key: value for key, value in asdict(row).items()}
+    facts = {**asdict(row), "baseline": encode_levels(row.baseline), "candidate": encode_levels(row.candidate)}
+    return {"together" if key == "concurrent" else key: value for key, value in facts.items()}
 
 
 def row_facts(found: Any, where: str) -> Any:

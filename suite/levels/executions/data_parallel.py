@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from suite.levels.executions.cuda import Cuda
 from suite.machine.cuda import cuda_devices
 from suite.records import Case
-from suite.registry import EXECUTIONS, TUNINGS, ExecutionSpec
+from suite.registry import EXECUTIONS, TASKS, TUNINGS, ExecutionSpec
 
 if TYPE_CHECKING:
     import torch
@@ -24,14 +24,17 @@ class DataParallel(Cuda):
         PyTorch, "torch.compiler frequently asked questions", which names DistributedDataParallel as what compiles.
     """
 
+    wraps_network = True
+
     @classmethod
     def refusal(cls, case: Case) -> str:
-        """No device, fewer images than devices, or a tuning for one network."""
+        """No device, fewer examples than devices, or a tuning for one network."""
         devices, tuning = cuda_devices(), TUNINGS[case.tuning].attributes
         if not devices:
             return "DataParallel without accelerators is the plain module"
         if case.batch_size < devices:
-            return f"{case.execution} shares a batch among {devices} devices, and {case.batch_size} images are fewer"
+            batch = f"{case.batch_size} {TASKS[case.task].strategy.examples}"
+            return f"{case.execution} shares a batch among {devices} devices, and {batch} are fewer"
         if tuning.get("graph") or tuning.get("compiled"):
             return f"{case.tuning} wants one network, and {case.execution} makes new replicas in every forward"
         return ""

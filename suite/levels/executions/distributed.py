@@ -21,7 +21,7 @@ from suite.machine.cuda import cuda_devices
 from suite.machine.fork_safety import left_by_fork
 from suite.machine.torchrun import World
 from suite.records import INFER, Case
-from suite.registry import EXECUTIONS, OPTIMIZERS, TUNINGS, ExecutionSpec
+from suite.registry import EXECUTIONS, OPTIMIZERS, TASKS, TUNINGS, ExecutionSpec
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +55,7 @@ class Distributed(Execution):
         `torch.nn.parallel.DistributedDataParallel`. Ours forks the ranks instead of starting new interpreters.
     """
 
+    wraps_network = True
     cpu_ranks = 2
     uses_devices = True
     follows_torchrun = True
@@ -92,7 +93,8 @@ class Distributed(Execution):
         """The ranks do not divide the batch, or would not wait for each other as often."""
         ranks = cls.wanted_ranks()
         if case.batch_size % ranks:
-            return f"{case.execution} shares a batch among {ranks} ranks, which do not divide {case.batch_size} images"
+            batch = f"{case.batch_size} {TASKS[case.task].strategy.examples}"
+            return f"{case.execution} shares a batch among {ranks} ranks, which do not divide {batch}"
         if ranks > 1 and case.mode != INFER and OPTIMIZERS[case.optimizer].closure:
             return f"{case.optimizer} calls its closure a different number of times on each rank, which would deadlock"
         if TUNINGS[case.tuning].attributes.get("graph"):

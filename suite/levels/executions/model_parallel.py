@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from suite.contracts.batches import Batch, each_tensor, joined
 from suite.levels.executions.cuda import Cuda
 from suite.machine.cuda import cuda_devices
 from suite.records import Case
-from suite.registry import EXECUTIONS, TUNINGS, ExecutionSpec
+from suite.registry import EXECUTIONS, TASKS, TUNINGS, ExecutionSpec
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
 DEVICES = 2
 MICRO_BATCHES = 4
@@ -35,12 +36,14 @@ class ModelParallel(Cuda):
         Huang et al. 2019, "GPipe: efficient training of giant neural networks using pipeline parallelism".
     """
 
+    wraps_network = True
+
     def __init__(self) -> None:
         self._bytes: list[int] = []
 
     @classmethod
     def refusal(cls, case: Case) -> str:
-        """Too few devices, too few images, or a tuning for one device."""
+        """Too few devices, too few examples, or a tuning for one device."""
         if cuda_devices() < DEVICES:
             return f"{case.execution} needs {DEVICES} CUDA devices, and this machine has {cuda_devices() or 'none'}"
         return cls.misfit(case)
@@ -50,8 +53,8 @@ class ModelParallel(Cuda):
         """Reason why a case cannot be split on any machine; empty if it can."""
         if case.batch_size < MICRO_BATCHES:
             return (
-                f"{case.execution} splits a batch into {MICRO_BATCHES} micro-batches, and {case.batch_size} images are "
-                "fewer"
+                f"{case.execution} splits a batch into {MICRO_BATCHES} micro-batches, and {case.batch_size} "
+                f"{TASKS[case.task].strategy.examples} are fewer"
             )
         if TUNINGS[case.tuning].attributes.get("graph"):
             return f"{case.tuning} captures one device, and {case.execution} uses {DEVICES}"
@@ -125,9 +128,9 @@ def move_unit(unit: nn.Module, device: torch.device) -> None:
 
 
 def in_micro_batches(network: nn.Module, last: torch.device) -> nn.Module:
-    """Wrap a network so that it takes images (N, 3, H, W) in micro-batches.
+    """Wrap a network so that it takes inputs of N examples in micro-batches.
 
-    It returns logits (N, K) on the device `last`.
+    It returns outputs of N examples on the device `last`.
     """
     import torch
     from torch import nn
@@ -139,11 +142,22 @@ def in_micro_batches(network: nn.Module, last: torch.device) -> nn.Module:
             super().__init__()
             self.whole = network
 
-        def forward(self, images: Tensor) -> Tensor:
-            """Logits of all images, in their order."""
-            return torch.cat([self.whole(micro) for micro in images.tensor_split(MICRO_BATCHES)]).to(last)
+        def forward(self, *inputs: Any, **named: Any) -> Any:
+            """Outputs of all examples, in their order."""
+            outputs = [self.whole(*one, **others) for one, others in micro_batches((inputs, named))]
+            return joined(outputs, lambda tensors: torch.cat(tensors).to(last))
 
     return MicroBatched().train(network.training)
+
+
+def micro_batches(batch: Batch) -> Iterator[Batch]:
+    """The micro-batches of nested tensors, each split along its first dimension."""
+    pieces: list[Any] = []
+    each_tensor(lambda tensor: pieces.append(tensor.tensor_split(MICRO_BATCHES)), batch)
+    for place in range(MICRO_BATCHES):
+        remaining = iter(pieces)
+        micro: Batch = each_tensor(lambda _, remaining=remaining, place=place: next(remaining)[place], batch)  # type: ignore[misc]
+        yield micro
 
 
 EXECUTIONS.add(

@@ -8,15 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from suite.contracts.batches import each_tensor, tensors_of
 from suite.contracts.tuning import BatchFunction, CudaOnly, TunedStep, Tuning
 from suite.records import INFER, Case, Metric, Series
 from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
 COLD_COMPILE_TIME = Metric(
     "compile_time_cold", "s", "lower", "Time of the first steps with an empty compilation cache, mostly compilation."
@@ -96,7 +97,7 @@ class CudaGraph(CudaOnly):
     """The whole step as a CUDA graph: one launch instead of hundreds.
 
     The first step captures the graph, later ones replay it. Inside a step: copying the batch into the graph's own
-    images and labels, and the replay.
+    inputs and targets, and the replay.
 
     Source: PyTorch, "CUDA semantics", section "Whole-network capture".
     """
@@ -118,28 +119,42 @@ class CudaGraph(CudaOnly):
             "" if capturable else f"{case.optimizer} is not capturable in a CUDA graph"
         )
 
-    def drive(self, run: BatchFunction, images: Tensor, labels: Tensor) -> None:
+    def drive(self, run: BatchFunction, inputs: Any, targets: Any) -> None:
         """Copy the batch in and replay; capture first."""
         if self._graph is None:
-            self._graph = self._capture(run, images, labels)
-        self._images.copy_(images)
-        self._labels.copy_(labels)
+            self._graph = self._capture(run, inputs, targets)
+        copy_into(self._inputs, inputs)
+        copy_into(self._targets, targets)
         self._graph.replay()
 
-    def _capture(self, run: BatchFunction, images: Tensor, labels: Tensor) -> torch.cuda.CUDAGraph:
+    def _capture(self, run: BatchFunction, inputs: Any, targets: Any) -> torch.cuda.CUDAGraph:
         import torch
 
-        self._images, self._labels = images.clone(), labels.clone()
+        self._inputs, self._targets = (each_tensor(clone, one) for one in (inputs, targets))
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(self.WARMUP_STEPS):
-                run(self._images, self._labels)
+                run(self._inputs, self._targets)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            run(self._images, self._labels)
+            run(self._inputs, self._targets)
         return graph
+
+
+def clone(tensor: Any) -> Any:
+    """A copy of a tensor, or of a collection of tensors that has a method `clone`."""
+    return tensor.clone()
+
+
+def copy_into(held: Any, given: Any) -> None:
+    """Copy the tensors of a nested value into those that a graph reads."""
+    if hasattr(held, "copy_"):
+        held.copy_(given)
+        return
+    for old, new in zip(tensors_of(held), tensors_of(given), strict=True):
+        old.copy_(new)
 
 
 TUNINGS.add(TuningSpec("compile", Compile, {"compiled": True, "dtype": "float32"}))

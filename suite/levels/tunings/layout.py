@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from suite.contracts.tuning import Tuning
 from suite.records import INFER, Case
-from suite.registry import OPTIMIZERS, TUNINGS, TuningSpec
+from suite.registry import OPTIMIZERS, TASKS, TUNINGS, TuningSpec
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,9 @@ class ChannelsLast(Tuning):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
-        """An optimizer that needs gradients in the order of their dimensions."""
+        """A task without images, or an optimizer that needs gradients in the order of their dimensions."""
+        if not TASKS[case.task].strategy.has_images:
+            return f"{case.tuning} orders the dimensions of images, and {case.task} has none"
         if case.mode != INFER and OPTIMIZERS[case.optimizer].flattens:
             return f"{case.optimizer} takes gradients as flat views, and those of {case.tuning} have none"
         return ""

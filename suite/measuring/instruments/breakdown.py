@@ -136,10 +136,11 @@ def measure(case: Case) -> tuple[Series, ...]:
         step.check()
     columns = [PHASES[name] for name in phases_of(step)]
     metrics = [Metric(name, "s", "lower", f"Time of one step in {meaning}.") for name, meaning in columns]
-    return tuple(
+    series = [
         Series(metric, tuple(row[place] for row in rows))
         for place, metric in enumerate((*metrics, WITH_STOPWATCH, WITHOUT_STOPWATCH))
-    )
+    ]
+    return tuple(one for one in series if any(one.values) or not step.has_own_order)  # it need not call every phase
 
 
 def phases_of(step: Step) -> list[str]:

@@ -256,8 +256,9 @@ def least_memory(step: Step) -> tuple[Series, ...]:
 
 
 def optimizer_tensors(step: TrainingStep) -> list[Tensor]:
-    """Tensors in the state of a step's optimizer, in lists too."""
-    values: list[Any] = [value for state in step.optimizer.state.values() for value in state.values()]
+    """Tensors in the states of a step's optimizers, in lists too."""
+    states = [state for optimizer in step.optimizers for state in optimizer.state.values()]
+    values: list[Any] = [value for state in states for value in state.values()]
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [item for item in flat if isinstance(item, Tensor)]
 

@@ -93,8 +93,9 @@ def reads_value(operator: Any, arguments: tuple[Any, ...]) -> bool:
 
 
 def counts_of_steps(step: Step) -> list[Tensor]:
-    """Tensors on the host in which a step's optimizer counts its steps."""
+    """Tensors on the host in which a step's optimizers count their steps."""
     if not isinstance(step, TrainingStep):
         return []
-    counts = [state.get(COUNT_OF_STEPS) for state in step.optimizer.state.values()]
+    states = [state for optimizer in step.optimizers for state in optimizer.state.values()]
+    counts = [state.get(COUNT_OF_STEPS) for state in states]
     return [tensor for tensor in counts if isinstance(tensor, Tensor) and tensor.device.type == "cpu"]

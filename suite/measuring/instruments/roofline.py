@@ -18,10 +18,12 @@ from suite.contracts.phase_hook import Phase, PhaseHook
 from suite.measuring.instruments.operator_costs import OperatorCosts
 from suite.measuring.modes import make_step
 from suite.records import DEFAULT_INPUT, DEFAULT_TUNING, Case, Metric, Series
-from suite.registry import EXECUTIONS, TUNINGS
+from suite.registry import EXECUTIONS, TASKS, TUNINGS
 
 PHASES = {"forward": "forward", "compare": "forward", "backward": "backward", "update": "update"}
 """Phase of a step -> the phase that its operations count for."""
+OUTSIDE = "other"
+"""Operations outside of phases, in a step in another order."""
 FLOPS = "Floating-point operations of one step's"
 BYTES = "Bytes that the operators of one step read and write, none of them fused."
 UNKNOWN = "Operators of the step whose operations could not be counted."
@@ -45,7 +47,13 @@ def eager_equivalent(case: Case) -> Case:
     tuning = TUNINGS[case.tuning]
     is_eager = not tuning.attributes.get("compiled") and not tuning.attributes.get("graph")
     keeps = is_eager and not tuning.strategy.refusal(case, "cpu")
-    return replace(case, execution="cpu", tuning=case.tuning if keeps else DEFAULT_TUNING, input=DEFAULT_INPUT)
+    made = TASKS[case.task].strategy.makes_batches()
+    return replace(
+        case,
+        execution="cpu",
+        tuning=case.tuning if keeps else DEFAULT_TUNING,
+        input=DEFAULT_INPUT if made else case.input,
+    )
 
 
 def count_work(case: Case) -> tuple[Series, ...]:
@@ -60,6 +68,8 @@ def count_work(case: Case) -> tuple[Series, ...]:
         with costs:
             step()
     phases = dict.fromkeys(PHASES[phase] for phase in step.phases if phase in PHASES)
+    if step.has_own_order:
+        phases[OUTSIDE] = None
     return (
         *(Series.single(f"flops_{phase}", "FLOP", costs.flops.get(phase, 0), f"{FLOPS} {phase}.") for phase in phases),
         Series.single("bytes_moved", "B", sum(costs.bytes.values()), BYTES),

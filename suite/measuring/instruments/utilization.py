@@ -13,7 +13,7 @@ from suite.machine.cgroups import throttled_s
 from suite.machine.sampler import Observation, Sample, Sampler
 from suite.machine.threads import granted_core_time
 from suite.records import Better, Case, Metric, Series
-from suite.registry import EXECUTIONS
+from suite.registry import EXECUTIONS, TASKS
 
 if TYPE_CHECKING:
     from suite.measuring.step import Step
@@ -52,7 +52,7 @@ def measure(case: Case) -> tuple[Series, ...]:
         *totals(window.seen, steps),
         *per_step(THROTTLED, window.throttled_s, steps),
         *host_energy(window.seen, steps),
-        *device_series(samples, steps, case.batch_size),
+        *device_series(samples, steps, case.batch_size, of_images=TASKS[case.task].strategy.has_images),
         *device_memory(before, samples),
     )
 
@@ -159,7 +159,9 @@ HOST_ENERGY = Metric(
 )
 
 
-def device_series(samples: Sequence[Sample], steps: int, images: int) -> tuple[Series, ...]:
+def device_series(
+    samples: Sequence[Sample], steps: int, images: int, *, of_images: bool = True
+) -> tuple[Series, ...]:
     """Timelines of each device, and the energy of all of them.
 
     A reading that a device lost before the end has no timeline.
@@ -167,7 +169,8 @@ def device_series(samples: Sequence[Sample], steps: int, images: int) -> tuple[S
     Args:
         samples: at least two.
         steps: number of steps between the first sample and the last.
-        images: of one step, N.
+        images: of one step, N; or other examples.
+        of_images: whether examples are images, by which the energy of one is named.
     """
     if not samples[0].devices:
         return ()
@@ -179,7 +182,7 @@ def device_series(samples: Sequence[Sample], steps: int, images: int) -> tuple[S
     return (
         *series,
         Series(ENERGY_OF_STEP, (sum(energies_j) / steps,)),
-        Series(ENERGY_OF_IMAGE, (sum(energies_j) / steps / images,)),
+        Series(ENERGY_OF_IMAGE if of_images else ENERGY_OF_EXAMPLE, (sum(energies_j) / steps / images,)),
     )
 
 
@@ -222,6 +225,7 @@ BY_DIFFERENCE = Metric(
 )
 ENERGY_OF_STEP = Metric("energy_of_step", "J", "lower", "Energy that the devices drew in one step.")
 ENERGY_OF_IMAGE = Metric("energy_of_image", "J", "lower", "Energy that the devices drew for one image.")
+ENERGY_OF_EXAMPLE = Metric("energy_of_example", "J", "lower", "Energy that the devices drew for one example.")
 
 
 def device_memory(before: Sample, samples: Sequence[Sample]) -> tuple[Series, ...]:

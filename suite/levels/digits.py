@@ -1,16 +1,17 @@
 """The data set of learning cases: real digits, always split in the same way.
 
-Why these digits: docs/decisions/0012.
+Imports torch: the task `classify` imports this module when a case learns. Why these digits: docs/decisions/0012.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from suite.contracts.learning_data import TRAINING_IMAGES
+from suite.contracts.learning_data import TEST_IMAGES, TRAINING_IMAGES
 
 SPLIT_SEED = 0
 DARKEST = 16.0
@@ -22,6 +23,9 @@ class Digits:
 
     Args:
         image_size: pixels per side (H = W); the originals have 8 and are interpolated.
+
+    Attributes:
+        attributes: its name and sizes, for the record.
 
     Source: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI machine learning repository; the
         selection that scikit-learn ships.
@@ -37,6 +41,11 @@ class Digits:
         images, labels = images[order].expand(-1, 3, -1, -1).contiguous(), torch.from_numpy(digits.target)[order]
         self.training = images[:TRAINING_IMAGES], labels[:TRAINING_IMAGES]
         self.test = images[TRAINING_IMAGES:], labels[TRAINING_IMAGES:]
+        self.attributes: dict[str, Any] = {
+            "data": "scikit-learn digits",
+            "training_images": TRAINING_IMAGES,
+            "test_images": TEST_IMAGES,
+        }
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Endless full batches of the training digits, shuffled anew in each epoch.
