@@ -1,12 +1,14 @@
 """Layers and blocks of structures, which import this module when they build.
 
-Imports torch. A layer replaces a 3x3 convolution: (N, C_in, H, W) -> (N, C_out, H, W). It is a list of modules that
-ends before the activation, so that a shortcut can be added in between.
+Imports torch. A layer of a CNN replaces a 3x3 convolution: (N, C_in, H, W) -> (N, C_out, H, W). It is a list of modules
+that ends before the activation, so that a shortcut can be added in between.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -18,6 +20,10 @@ NARROWING = 4
 """Channels outside a bottleneck for one inside it, as in He et al. 2016, figure 5."""
 GROUP_CHANNELS = 4
 """Channels that group normalisation takes together; divides every width of the families, inside bottlenecks too."""
+EXPANSION = 4
+"""Width between the two linear layers of a transformer layer, in widths, as in Vaswani et al. 2017, table 3."""
+LONGEST_WAVE = 10000.0
+"""Longest wavelength of positions, divided by 2 pi."""
 
 Layer = Callable[[int, int, str], list[nn.Module]]
 """`(channels in, channels out, normalisation) -> modules`."""
@@ -189,3 +195,57 @@ def linears(sizes: list[int]) -> list[nn.Module]:
     for inputs, outputs in pairwise(sizes):
         modules += [nn.Linear(inputs, outputs), nn.ReLU()]
     return modules[:-1]
+
+
+class CausalTransformer(nn.Module):
+    """Embeddings of tokens, their positions, a causal encoder, and one linear layer.
+
+    Tokens (N, L) -> logits (N, L, V); no logit depends on a later token. Each layer normalises before attention and
+    before its two linear layers, of width and four times the width.
+
+    Source: Vaswani et al. 2017, "Attention is all you need", sections 3.2 and 3.5 (attention, sinusoids for positions);
+        Radford et al. 2019, "Language models are unsupervised multitask learners", section 2.3 (normalisation first,
+        another at the end); its code for GELU by the hyperbolic tangent. Implementation: `nn.TransformerEncoder`, whose
+        layers start with the same weights. Ours has no dropout.
+    """
+
+    positions: Tensor
+    mask: Tensor
+
+    def __init__(self, vocabulary: int, length: int, *, depth: int, width: int, heads: int) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary, width)
+        layer = nn.TransformerEncoderLayer(
+            width,
+            heads,
+            EXPANSION * width,
+            dropout=0.0,
+            activation=partial(nn.functional.gelu, approximate="tanh"),
+            batch_first=True,
+            norm_first=True,
+        )
+        self.encoder = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.head = nn.Linear(width, vocabulary)
+        self.register_buffer("positions", sinusoids(length, width), persistent=False)
+        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(length), persistent=False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (N, L) -> logits (N, L, V)."""
+        features = self.tokens(tokens) + self.positions
+        # By place: model parallelism moves no named argument. True: the mask is causal, so that no layer reads it.
+        encoded = self.encoder(features, self.mask, None, True)
+        logits: Tensor = self.head(encoded)
+        return logits
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Sines and cosines of positions, (length, width), with wavelengths up to 62,832.
+
+    Source: Vaswani et al. 2017, "Attention is all you need", section 3.5.
+    """
+    positions = torch.arange(length, dtype=torch.float32)[:, None]
+    rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(LONGEST_WAVE) / width))
+    values = torch.zeros(length, width)
+    values[:, 0::2] = torch.sin(positions * rates)
+    values[:, 1::2] = torch.cos(positions * rates)
+    return values

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from suite.records.store import read_run
 from suite.registry import EXECUTIONS, OPTIMIZERS, STRUCTURES, OptimizerSpec, StructureSpec, load_levels
 from tests.conftest import Desk, children
 from tests.fakes.fresh import fresh_process, in_fresh_process
+from tests.fakes.networks import inputs_of, network_of
 
 load_levels()
 
@@ -42,6 +44,7 @@ AGREES_WITHIN = 1e-4
 """Relative difference of losses over three steps."""
 SLEEP_S = 0.03
 WORLDS = ("distributed_r1", "distributed", "distributed_r4")
+TOKENS = Case("transformer_d2w64h4", "sgd", "cpu", task="next_token", batch_size=8)
 
 two_ranks_on_cpu = pytest.mark.skipif(cuda_devices() > 1, reason="distributed has one rank for each GPU here")
 gpus = {
@@ -113,6 +116,13 @@ def plain() -> list[list[float]]:
 @pytest.mark.parametrize("execution", WORLDS)
 def test_ranks_train_to_the_weights_of_one_process_with_the_joint_batch(execution, plain):
     assert largest_difference(in_fresh_process(trained, case_of(execution)), plain) < SAME_WITHIN
+
+
+@two_ranks_on_cpu
+@pytest.mark.slow
+def test_ranks_train_a_transformer_to_the_weights_of_one_process():
+    alone, shared = (in_fresh_process(trained, replace(TOKENS, execution=name)) for name in ("cpu", "distributed"))
+    assert largest_difference(shared, alone) < SAME_WITHIN
 
 
 def images_of_each_rank(case: Case) -> tuple[int, bool]:
@@ -612,14 +622,34 @@ def test_a_batch_passes_in_micro_batches_and_keeps_the_order_of_its_images():
     assert torch.allclose(whole, parts, atol=1e-6)
 
 
+def test_a_split_transformer_agrees_with_plain_cpu():
+    assert losses(TOKENS, OnTheHost()) == pytest.approx(losses(TOKENS), rel=AGREES_WITHIN)
+
+
+def test_inputs_and_outputs_with_names_pass_in_micro_batches():
+    class Sides(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left, self.right = nn.Linear(3, 2), nn.Linear(4, 2)
+
+        def forward(self, left, right):
+            return {"sum": self.left(left) + self.right(right)}
+
+    network = Sides().eval()
+    inputs = {"left": torch.randn(18, 3), "right": torch.randn(18, 4)}
+    with torch.no_grad():
+        whole, parts = network(**inputs)["sum"], OnTheHost().place(network)(**inputs)["sum"]
+    assert torch.allclose(whole, parts, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", list(STRUCTURES))
 def test_every_structure_can_be_split_over_two_devices(name):
     size = max(32, STRUCTURES[name].min_image_size)
     execution = HalfNowhere()
-    split = execution.place(STRUCTURES[name].build(10, size).eval())
+    split = execution.place(network_of(name, size).eval())
     assert {weights.device.type for weights in split.parameters()} == {"cpu", "meta"}
-    logits = split.whole(torch.randn(2, 3, size, size))
-    assert (logits.device.type, logits.shape) == ("meta", (2, 10))
+    logits = split.whole(inputs_of(name, 2, size))
+    assert (logits.device.type, len(logits)) == ("meta", 2)
 
 
 def test_a_network_of_one_unit_cannot_be_split():

@@ -14,6 +14,7 @@ from suite.matrix.cases import cases_of
 from suite.matrix.profiles import load_profile
 from suite.records import StepmarkError
 from suite.registry import SHOWN_NAMES, STRUCTURES, StructureRegistry, StructureSpec, load_levels
+from tests.fakes.networks import inputs_of, network_of, takes_images
 
 load_levels()
 
@@ -32,7 +33,7 @@ WORDS = {
 }
 """Attribute -> how it stands in a name."""
 VISION = [name for name in STRUCTURES if STRUCTURES[name].attributes.get("family") == "torchvision"]
-SMALL = [name for name in STRUCTURES if name not in VISION]
+SMALL = [name for name in STRUCTURES if name not in VISION and takes_images(name)]
 UNLISTED = [
     "dense_grouped_groupnorm_fc_d16w64",
     "plain_bottleneck_nonorm_d2w16",
@@ -360,6 +361,43 @@ def test_the_attributes_of_a_network_of_torchvision_are_those_of_its_modules(nam
     in_groups = [one for one in convolutions if 1 < one.groups < one.in_channels]
     assert bool(by_channel) == (facts["layer"] == "separable")
     assert bool(in_groups) == (facts["layer"] == "grouped")
+
+
+# Transformers
+
+
+@pytest.mark.parametrize(("depth", "width", "heads"), [(1, 64, 2), (2, 64, 4), (4, 128, 8)])
+def test_a_transformer_is_made_of_what_it_says(depth, width, heads):
+    name = f"transformer_d{depth}w{width}h{heads}"
+    network = network_of(name)
+    layers = of(network, nn.TransformerEncoderLayer)
+    assert len(layers) == depth
+    assert {(one.self_attn.embed_dim, one.self_attn.num_heads) for one in layers} == {(width, heads)}
+    # attention: 4 w^2 + 4 w; linear layers: 8 w^2 + 5 w; two normalisations: 4 w
+    assert count(network) == depth * (12 * width**2 + 13 * width) + 2 * width + 1024 * width + width * 1024 + 1024
+    assert STRUCTURES[name].attributes["heads"] == heads
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_transformer_predicts_a_token_from_those_before_it_alone(mode):
+    network = getattr(network_of("transformer_d2w64h4"), mode)()
+    tokens = inputs_of("transformer_d2w64h4", BATCH)
+    later = tokens.clone()
+    later[:, 40:] = (later[:, 40:] + 1) % 1024
+    with torch.no_grad():
+        before, after = network(tokens), network(later)
+    assert before.shape == (BATCH, 64, 1024)
+    assert torch.allclose(before[:, :40], after[:, :40], atol=1e-6)
+    assert not torch.allclose(before[:, 40:], after[:, 40:], atol=1e-2)
+
+
+def test_a_transformer_distinguishes_positions_and_trains_every_parameter():
+    network = network_of("transformer_d2w64h4")
+    logits = network(torch.zeros(1, 64, dtype=torch.int64))
+    assert not torch.allclose(logits[0, 1], logits[0, 2], atol=1e-3)
+    tokens = inputs_of("transformer_d2w64h4", BATCH)
+    nn.functional.cross_entropy(network(tokens).flatten(0, 1), tokens.flatten()).backward()
+    assert all(weights.grad is not None and weights.grad.abs().sum() > 0 for weights in network.parameters())
 
 
 # Names

@@ -24,23 +24,25 @@ from suite.report.provenance import shown_selection
 
 SIZES = {"batch_size": (8, 16, 32, 64), "image_size": (28, 32), "epochs": (12, 24)}
 NAMES = {"mode": ("train", "infer")}
+ORDER = (*(name for name in FACTORS if name != "task"), "task")
+"""Factors of the counts below; the rarest is last."""
 LARGEST = 150
 """Cases of a matrix; larger ones take seconds each."""
 
 
 def matrix(counts):
     """Every combination of so many levels of each factor; one of those that are left out."""
-    counts = (*counts, *[1] * (len(FACTORS) - len(counts)))
+    counts = (*counts, *[1] * (len(ORDER) - len(counts)))
     columns = [
         [f"{factor}{number}" for number in range(count)]
         if factor not in (SIZES | NAMES)
         else list((SIZES | NAMES)[factor][:count])
-        for factor, count in zip(FACTORS, counts, strict=True)
+        for factor, count in zip(ORDER, counts, strict=True)
     ]
-    return [Case(**dict(zip(FACTORS, combination, strict=True))) for combination in product(*columns)]
+    return [Case(**dict(zip(ORDER, combination, strict=True))) for combination in product(*columns)]
 
 
-COUNTS = st.tuples(*(st.integers(1, most) for most in (4, 3, 3, 2, 2, 2, 2, 2, 2, 2)))
+COUNTS = st.tuples(*(st.integers(1, most) for most in (4, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2)))
 MATRICES = COUNTS.filter(lambda counts: math.prod(counts) <= LARGEST).map(matrix)
 
 
@@ -301,9 +303,10 @@ def test_a_record_without_counts_of_its_design_is_shown_without_them():
 
 EVERY_FACTOR = """
 [both]
-structures = ["seed_cnn", "residual_d8w32"]
+structures = ["seed_cnn", "residual_d8w32", "transformer_d2w64h4"]
 optimizers = ["sgd", "adam"]
 executions = ["cpu", "distributed_r1"]
+tasks = ["classify", "next_token"]
 tunings = ["eager", "channels_last"]
 inputs = ["synthetic", "loader_w2"]
 batch_sizes = [8, 16]

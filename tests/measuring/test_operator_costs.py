@@ -115,6 +115,42 @@ def test_an_activation_is_one_operation_each_way():
     assert forward == backward == BATCH * 16 * PIXELS
 
 
+@pytest.mark.parametrize("features", [8, 16])
+def test_attention_is_two_products_and_a_softmax_and_backward_five_products(features):
+    """Scores: 4 x 2 x 6 x 6, also those that the mask hides; 2 for each product in a sum; a scale and a softmax: 6."""
+    from torch.utils.flop_counter import sdpa_backward_flop_count, sdpa_flop_count
+
+    shape, scores = (BATCH, 2, 6, features), BATCH * 2 * 6 * 6
+    query, key, value = (torch.randn(shape, requires_grad=True) for _ in range(3))
+    work = OperatorCosts()
+    with work:
+        work.phase = "forward"
+        result = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        work.phase = "backward"
+        result.backward(torch.ones_like(result))
+    assert work.unknown == set()
+    assert work.flops["forward"] == sdpa_flop_count(shape, shape, shape) + 6 * scores
+    expected = sdpa_backward_flop_count(shape, shape, shape, shape) + 6 * scores + 2 * BATCH * 2 * 6 * features
+    assert work.flops["backward"] == expected
+
+
+@pytest.mark.parametrize(("approximate", "each"), [("none", (5, 11)), ("tanh", (9, 18))])
+def test_gelu_is_counted_by_its_function(approximate, each):
+    forward, backward, _ = counted(nn.GELU(approximate=approximate), BATCH, 10)
+    assert (forward, backward) == tuple(count * BATCH * 10 for count in each)
+
+
+def test_an_embedding_moves_and_its_gradient_is_a_sum_over_the_places_of_each_token():
+    layer, tokens, work = nn.Embedding(9, 5), torch.zeros(BATCH, 7, dtype=torch.int64), OperatorCosts()
+    with work:
+        work.phase = "forward"
+        result = layer(tokens)
+        work.phase = "backward"
+        result.backward(torch.ones_like(result))
+    assert work.unknown == set()
+    assert work.flops == {"forward": 0, "backward": BATCH * 7 * 5}
+
+
 def test_views_move_no_bytes_and_operators_read_and_write_each_tensor_once():
     work = OperatorCosts()
     left, right = torch.ones(100), torch.ones(100)

@@ -7,6 +7,7 @@ Everybody counts multiplications and additions alike; the rest is convention, an
 - Per-element work counts; work that is done once for a channel, a row or a loss does not.
 - Products and convolutions are counted by the formulas of torch.utils.flop_counter. That of the gradient of a grouped
   convolution's weights counts every group's work once for each group; this is corrected here.
+- Attention counts the scores that a causal mask hides, as torch.utils.flop_counter does, and the softmax.
 - Operators that move, fill or compare for equality count nothing. Unknown operators are counted separately.
 - An operator reads each of its tensors once and writes its result once, as if no cache held anything from the operator
   before: the bytes of eager PyTorch without fusion.
@@ -17,14 +18,14 @@ Source: torch.utils.flop_counter (formulas of products and convolutions); Ioffe 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from math import prod
+from collections.abc import Iterable
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+from suite.measuring.instruments.operator_formulas import FORMULAS, numel, tensors
 
 PER_RESULT = {
     **dict.fromkeys(("add", "sub", "mul", "div", "neg", "abs", "sqrt", "reciprocal", "pow", "sign"), 1),
@@ -40,10 +41,12 @@ PER_RESULT = {
     "hardsigmoid_backward": 3,  # two comparisons, g / 6
     "hardswish": 5,  # x hardsigmoid(x)
     "hardswish_backward": 6,  # two comparisons, g (x / 3 + 1 / 2)
-    "gelu": 5,  # x (1 + erf(x / sqrt 2)) / 2, erf as one
-    "gelu_backward": 11,  # the distribution: 4; its density: 4; g (distribution + x density): 3
-    "_log_softmax": 5,  # largest, difference, exponential, sum, difference
-    "_log_softmax_backward_data": 4,  # sum, exponential, product, difference
+    **dict.fromkeys(("_log_softmax", "_softmax", "_safe_softmax"), 5),  # largest, difference, exponential, sum, last
+    **dict.fromkeys(("_log_softmax_backward_data", "_softmax_backward_data"), 4),  # sum, exponential, product, last
+    **dict.fromkeys(("tanh", "exp", "log", "rsqrt", "sin", "cos"), 1),
+    "tanh_backward": 3,  # g (1 - y y)
+    **dict.fromkeys(("native_dropout", "native_dropout_backward"), 2),  # by the mask and the scale
+    "mse_loss_backward": 3,  # difference, factor, g
     "max_pool2d_with_indices_backward": 1,
     "_adaptive_avg_pool2d_backward": 1,
     "native_layer_norm": 8,  # as the normalisation of a batch
@@ -54,22 +57,20 @@ PER_RESULT = {
 PER_ELEMENT = {
     **dict.fromkeys(("sum", "mean", "max", "_adaptive_avg_pool2d", "lt", "le", "gt", "ge"), 1),
     **dict.fromkeys(("dot", "linalg_vector_norm"), 2),
+    "embedding_dense_backward": 1,  # a sum over the places of each token
+    "mse_loss": 3,  # difference, square, sum
     "native_batch_norm_backward": 9,  # sums of g and g x': 3, x' anew: 2, the gradient: 4
     "native_layer_norm_backward": 9,
     "native_group_norm_backward": 9,
 }
 """Operator -> operations for each element of its first tensor."""
 
-BATCH_NORM_TRAINING = 8
-"""Mean: 1; variance: 3; x' = (x - mean) / deviation: 2; scale and shift: 2."""
-BATCH_NORM_EVALUATION = 4
-"""The last two of these."""
-
 MOVES = set(
-    """_to_copy alias arange as_strided bernoulli cat clone copy detach empty empty_like empty_strided eq expand fill
-    full full_like index_put lift_fresh _local_scalar_dense new_empty new_empty_strided new_full new_zeros
-    nll_loss_backward nll_loss_forward normal ones ones_like permute record_stream scalar_tensor select slice split
-    squeeze stack t transpose unbind unsafe_split _unsafe_view unsqueeze view where zero zeros zeros_like
+    """_to_copy alias arange as_strided bernoulli cat clone copy detach embedding empty empty_like empty_strided eq
+    expand fill full full_like gather index index_put index_select lift_fresh _local_scalar_dense masked_fill ne
+    new_empty new_empty_strided new_full new_zeros nll_loss_backward nll_loss_forward normal ones ones_like permute
+    record_stream repeat scalar_tensor select select_backward slice slice_backward split squeeze stack t transpose
+    tril triu unbind unsafe_split _unsafe_view unsqueeze view where zero zeros zeros_like
     _record_function_enter_new _record_function_exit _reshape_alias""".split()  # noqa: SIM905 - as a list, a page long
 )
 """Operators without floating-point work, or with work that is done once for a loss."""
@@ -85,112 +86,11 @@ UNREAD = (
 )
 """Operators, other than views, that neither read nor write their result."""
 
-ADAM, SGD, ADAGRAD = 13, 2, 8
-"""Operations of a fused optimizer for each parameter, without options: as many as its for-loop takes."""
-
-Formula = Callable[[tuple[Any, ...], dict[str, Any], Any], int]
-
-
-def of_convolution_backward(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:
-    """As torch counts, but with the true number for the gradient of the weights.
-
-    Each weight's gradient sums a product over every position of the output it takes part in: N x H' x W' of them.
-    """
-    gradient, _, weights, *_ = arguments
-    mask = arguments[10]
-    counted = 0
-    if mask[0]:
-        only = (*arguments[:10], [True, False, False])
-        counted += flop_registry[torch.ops.aten.convolution_backward](*only, **named, out_val=result)
-    if mask[1]:
-        transposed = arguments[7]
-        positions = prod(gradient.shape[2:]) if not transposed else prod(arguments[1].shape[2:])
-        counted += 2 * weights.numel() * gradient.shape[0] * positions
-    if mask[2]:
-        counted += gradient.numel()
-    return counted
-
-
-def of_batch_norm(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """Training or evaluation, by the sixth argument."""
-    return numel(arguments[0]) * (BATCH_NORM_TRAINING if arguments[5] else BATCH_NORM_EVALUATION)
-
-
-def of_max_pool(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """A comparison for each further element under the window."""
-    return numel(result[0]) * (window(arguments[1]) - 1)
-
-
-def of_avg_pool(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """A sum over the window and a division."""
-    return numel(result) * window(arguments[1])
-
-
-def of_avg_pool_backward(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """A division, and an addition for each element under the window."""
-    return numel(arguments[0]) * (1 + window(arguments[2]))
-
-
-def of_fused_sgd(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """Product and difference; two more each for momentum, Nesterov's and weight decay."""
-    options = sum(bool(named.get(name)) for name in ("momentum", "nesterov", "weight_decay"))
-    return numel(arguments[0]) * (SGD + 2 * options)
-
-
-def of_fused_adam(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """Two averages, a root and a quotient; one more for AMSGrad, two for weight decay."""
-    return numel(arguments[0]) * (ADAM + bool(named.get("amsgrad")) + 2 * bool(named.get("weight_decay")))
-
-
-def of_fused_adamw(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """As Adam, but the weights themselves decay: one operation."""
-    return numel(arguments[0]) * (ADAM + bool(named.get("amsgrad")) + bool(named.get("weight_decay")))
-
-
-def of_fused_adagrad(arguments: tuple[Any, ...], named: dict[str, Any], result: Any) -> int:  # noqa: ARG001
-    """A sum of squares, a root and a quotient; two more for weight decay."""
-    return numel(arguments[0]) * (ADAGRAD + 2 * bool(named.get("weight_decay")))
-
-
-FORMULAS: dict[str, Formula] = {
-    "convolution_backward": of_convolution_backward,
-    "native_batch_norm": of_batch_norm,
-    "cudnn_batch_norm": of_batch_norm,
-    "max_pool2d_with_indices": of_max_pool,
-    "avg_pool2d": of_avg_pool,
-    "avg_pool2d_backward": of_avg_pool_backward,
-    "_fused_sgd": of_fused_sgd,
-    "_fused_adam": of_fused_adam,
-    "_fused_adamw": of_fused_adamw,
-    "_fused_adagrad": of_fused_adagrad,
-}
-"""Operator -> the function that counts its operations, from its arguments and its result."""
-
-
-def window(size: Any) -> int:
-    """Elements under a pooling window."""
-    sides = [size] if isinstance(size, int) else list(size)
-    return prod(sides * 2 if len(sides) == 1 else sides)
-
 
 def base_name(name: str) -> str:
     """An operator's name without foreach and in-place marks: `add` of `_foreach_add_`."""
     name = name.removeprefix("_foreach_")
     return name.removesuffix("_") if name != "_" else name
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in arguments or results, in nested lists too."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from tensors(item)
-
-
-def numel(value: Any) -> int:
-    """Elements of all floating-point tensors in a value."""
-    return sum(tensor.numel() for tensor in tensors(value) if tensor.is_floating_point())
 
 
 def scale_of_added(name: str, named: dict[str, Any]) -> int:
