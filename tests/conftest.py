@@ -124,7 +124,6 @@ class Desk:
 
     def start(self, *arguments: str, command: str = "pytest") -> subprocess.Popen[bytes]:
         """Start, and leave it running, at most until the test is over."""
-    registry.load_levels()
         line = self.command(*arguments, command=command)
         self.started.append(
             subprocess.Popen(line, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -152,6 +151,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 @pytest.fixture
 def _own_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The levels of the plug-in `my_tasks`, registered in this process until the test is over."""
+    registry.load_levels()
     for one in (registry.INPUTS, registry.STRUCTURES, registry.TASKS):
         monkeypatch.setattr(one, "_levels", dict(one._levels))
     monkeypatch.syspath_prepend(str(FAKES))

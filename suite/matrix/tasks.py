@@ -20,8 +20,8 @@ def fitting_structures(profile: Profile, tasks: list[str]) -> list[str]:
     """
     if "image_sizes" in profile.sizes and not any(TASKS[task].strategy.has_images for task in tasks):
         raise StepmarkError(
-            f"profile {profile.name!r}: image_sizes is {profile.sizes['image_sizes']}, and none of its tasks has images; "
-            "leave it out."
+            f"profile {profile.name!r}: image_sizes is {profile.sizes['image_sizes']}, and none of its tasks has "
+            "images; leave it out."
         )
     fitting: dict[str, None] = {}
     for pattern in profile.levels.get("structures", ["*"]):

@@ -12,9 +12,7 @@ from torch import Tensor, nn
 from suite.contracts.tuning import Tuning
 
 
-def snapshot(
-    network: nn.Module, optimizers: Sequence[torch.optim.Optimizer], tuning: Tuning
-) -> Callable[[], None]:
+def snapshot(network: nn.Module, optimizers: Sequence[torch.optim.Optimizer], tuning: Tuning) -> Callable[[], None]:
     """Remember weights, buffers, optimizers' state, the tuning's state and random state.
 
     Restoring keeps the tensors' addresses, since a step's cost depends on them and captured graphs rely on them.

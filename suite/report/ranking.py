@@ -84,9 +84,7 @@ def columns(ranked: Sequence[CaseFigures]) -> tuple[Column[Ranked], ...]:
         ends_note=f"one {'logarithmic' if scale.logarithmic else 'linear'} scale",
     )
     noun = examples_noun(one.case for one in ranked)
-    throughput = figure(
-        "Throughput", (f"{noun}/s,", HIGHER), lambda one: one.throughput, "count", is_descending=True
-    )
+    throughput = figure("Throughput", (f"{noun}/s,", HIGHER), lambda one: one.throughput, "count", is_descending=True)
     return (*BEFORE_INTERVAL, intervals, DISTRIBUTION, throughput, *AFTER_INTERVAL)
 
 

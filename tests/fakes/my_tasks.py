@@ -19,7 +19,10 @@ class Pairs(Task):
         import torch
 
         count = self.case.batch_size
-        inputs = {"left": torch.randn(count, 3, generator=generator), "right": torch.randn(count, 4, generator=generator)}
+        inputs = {
+            "left": torch.randn(count, 3, generator=generator),
+            "right": torch.randn(count, 4, generator=generator),
+        }
         return inputs, (torch.randn(count, generator=generator), torch.rand(count, generator=generator))
 
     def loss(self, outputs, targets):
@@ -123,7 +126,7 @@ class Lightning(Task):
     def forward(self, network, inputs):
         return network.training_step(inputs, 0)
 
-    def loss(self, outputs, targets):
+    def loss(self, outputs, targets):  # noqa: ARG002 - the network has compared them
         return outputs
 
 
@@ -140,7 +143,7 @@ def module():
             super().__init__()
             self.layer = nn.Linear(3, 1)
 
-        def training_step(self, batch, batch_idx):
+        def training_step(self, batch, batch_idx):  # noqa: ARG002 - as Lightning calls it
             return (self.layer(batch) ** 2).mean()
 
     return Module()

@@ -161,7 +161,9 @@ def test_an_execution_a_tuning_an_input_and_a_task_name_their_source(level):
     assert "Source:" in level.__doc__
 
 
-@pytest.mark.parametrize("registry", [STRUCTURES, OPTIMIZERS, EXECUTIONS, TASKS, TUNINGS, INPUTS], ids=lambda one: one.factor)
+@pytest.mark.parametrize(
+    "registry", [STRUCTURES, OPTIMIZERS, EXECUTIONS, TASKS, TUNINGS, INPUTS], ids=lambda one: one.factor
+)
 def test_the_attributes_of_every_level_are_plain_values(registry):
     for name in registry:
         for key, value in registry[name].attributes.items():
@@ -439,9 +441,7 @@ def structure_for(task: str) -> str:
 @pytest.mark.parametrize("name", list(TASKS))
 def test_a_task_makes_batches_of_the_size_asked_for_and_the_same_for_the_same_seed(name):
     case = Case(structure_for(name), "sgd", "cpu", task=name, batch_size=BATCH)
-    first, again, other = (
-        TASKS[name].strategy(case).batch(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
-    )
+    first, again, other = (TASKS[name].strategy(case).batch(torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     for ours, same, another in zip(*(list(tensors_of(batch)) for batch in (first, again, other)), strict=True):
         assert len(ours) == BATCH
         assert torch.equal(ours, same)

@@ -40,7 +40,10 @@ def test_a_structure_meets_its_task_alone(ids):
 
 
 def test_a_pattern_stands_for_structures_of_the_profile_s_tasks(ids):
-    assert {one.split("-")[0] for one in ids('tasks = ["next_token"]')} == {"transformer_d2w64h4", "transformer_d4w128h4"}
+    assert {one.split("-")[0] for one in ids('tasks = ["next_token"]')} == {
+        "transformer_d2w64h4",
+        "transformer_d4w128h4",
+    }
     assert not [one for one in ids("") if "transformer" in one]
 
 
@@ -64,13 +67,17 @@ def test_image_sizes_are_crossed_with_tasks_that_have_images(ids):
     [
         (
             'structures = ["seed_cnn", "transformer_d2w64h4"]',
-            "profile 'mine': structure 'transformer_d2w64h4' is for task next_token, and the profile has the tasks "
-            "classify; add the task to `tasks`, or leave the structure out.",
+            (
+                "profile 'mine': structure 'transformer_d2w64h4' is for task next_token, and the profile has the tasks "
+                "classify; add the task to `tasks`, or leave the structure out."
+            ),
         ),
         (
             'structures = ["transformer_*"]',
-            "profile 'mine': structure 'transformer_*' is for task next_token, and the profile has the tasks classify; "
-            "add the task to `tasks`, or leave the structure out.",
+            (
+                "profile 'mine': structure 'transformer_*' is for task next_token, and the profile has the tasks "
+                "classify; add the task to `tasks`, or leave the structure out."
+            ),
         ),
         (
             'structures = ["seed_cnn"]\ntasks = ["classify", "next_token"]',
@@ -99,33 +106,57 @@ def test_an_unknown_task_is_answered_with_those_that_are_known(ids):
         (TRANSFORMER, ""),
         (replace(TRANSFORMER, mode="infer"), ""),
         (replace(TRANSFORMER, tuning="bf16"), ""),
-        (replace(TRANSFORMER, task="classify"), "structure transformer_d2w64h4 is for task next_token, and this case has "
-         "task classify"),
-        (replace(CLASSIFIED, task="next_token"), "structure seed_cnn is for task classify, and this case has task "
-         "next_token"),
-        (replace(TRANSFORMER, input="augment_w0"), "input augment_w0 is for task classify, and this case has task "
-         "next_token"),
-        (replace(TRANSFORMER, mode="learn"), "next_token has neither a training set nor a quality, which cases of mode "
-         "learn need"),
-        (replace(TRANSFORMER, batch_size=3, execution="distributed_r4"), "distributed_r4 shares a batch among 4 ranks, "
-         "which do not divide 3 sequences"),
+        (
+            replace(TRANSFORMER, task="classify"),
+            "structure transformer_d2w64h4 is for task next_token, and this case has task classify",
+        ),
+        (
+            replace(CLASSIFIED, task="next_token"),
+            "structure seed_cnn is for task classify, and this case has task next_token",
+        ),
+        (
+            replace(TRANSFORMER, input="augment_w0"),
+            "input augment_w0 is for task classify, and this case has task next_token",
+        ),
+        (
+            replace(TRANSFORMER, mode="learn"),
+            "next_token has neither a training set nor a quality, which cases of mode learn need",
+        ),
+        (
+            replace(TRANSFORMER, batch_size=3, execution="distributed_r4"),
+            "distributed_r4 shares a batch among 4 ranks, which do not divide 3 sequences",
+        ),
         (replace(CLASSIFIED, task="accumulate"), ""),
-        (replace(CLASSIFIED, task="accumulate", optimizer="lbfgs"), "lbfgs evaluates loss and gradients itself, and "
-         "accumulate has a step of another order"),
-        (replace(CLASSIFIED, structure="usual", optimizer="lbfgs"), "lbfgs evaluates loss and gradients itself, and usual "
-         "has a step of another order"),
+        (
+            replace(CLASSIFIED, task="accumulate", optimizer="lbfgs"),
+            "lbfgs evaluates loss and gradients itself, and accumulate has a step of another order",
+        ),
+        (
+            replace(CLASSIFIED, structure="usual", optimizer="lbfgs"),
+            "lbfgs evaluates loss and gradients itself, and usual has a step of another order",
+        ),
         (replace(CLASSIFIED, structure="usual", optimizer="lbfgs", mode="infer"), ""),
-        (Case("two_towers", "sgd", "cpu", task="streamed"), "streamed makes no synthetic batches, which synthetic needs; name "
-         "another input"),
+        (
+            Case("two_towers", "sgd", "cpu", task="streamed"),
+            "streamed makes no synthetic batches, which synthetic needs; name another input",
+        ),
         (Case("two_towers", "sgd", "cpu", task="streamed", input="stream"), ""),
-        (Case("two_towers", "sgd", "cpu", task="pairs", input="stream"), "input stream is for task streamed, and this case "
-         "has task pairs"),
-        (Case("module", "sgd", "cpu", task="lightning", mode="infer"), "lightning has no forward pass without targets, "
-         "which mode infer repeats"),
-        (Case("module", "sgd", "distributed_r1", task="lightning"), "distributed_r1 wraps the network, and lightning does "
-         "not call it as a whole"),
-        (Case("module", "sgd", "cpu", "compile", task="lightning"), "compile compiles calls of the network, and lightning "
-         "does not call it as a whole"),
+        (
+            Case("two_towers", "sgd", "cpu", task="pairs", input="stream"),
+            "input stream is for task streamed, and this case has task pairs",
+        ),
+        (
+            Case("module", "sgd", "cpu", task="lightning", mode="infer"),
+            "lightning has no forward pass without targets, which mode infer repeats",
+        ),
+        (
+            Case("module", "sgd", "distributed_r1", task="lightning"),
+            "distributed_r1 wraps the network, and lightning does not call it as a whole",
+        ),
+        (
+            Case("module", "sgd", "cpu", "compile", task="lightning"),
+            "compile compiles calls of the network, and lightning does not call it as a whole",
+        ),
     ],
 )
 @pytest.mark.usefixtures("_own_tasks")

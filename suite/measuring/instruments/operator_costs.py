@@ -19,13 +19,15 @@ Source: torch.utils.flop_counter (formulas of products and convolutions); Ioffe 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from suite.measuring.instruments.operator_formulas import FORMULAS, numel, tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PER_RESULT = {
     **dict.fromkeys(("add", "sub", "mul", "div", "neg", "abs", "sqrt", "reciprocal", "pow", "sign"), 1),

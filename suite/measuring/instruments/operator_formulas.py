@@ -163,5 +163,3 @@ def tensors(value: Any) -> Iterator[Tensor]:
 def numel(value: Any) -> int:
     """Elements of all floating-point tensors in a value."""
     return sum(tensor.numel() for tensor in tensors(value) if tensor.is_floating_point())
-
-

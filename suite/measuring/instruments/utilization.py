@@ -159,9 +159,7 @@ HOST_ENERGY = Metric(
 )
 
 
-def device_series(
-    samples: Sequence[Sample], steps: int, images: int, *, of_images: bool = True
-) -> tuple[Series, ...]:
+def device_series(samples: Sequence[Sample], steps: int, images: int, *, of_images: bool = True) -> tuple[Series, ...]:
     """Timelines of each device, and the energy of all of them.
 
     A reading that a device lost before the end has no timeline.
