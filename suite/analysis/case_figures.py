@@ -153,5 +153,5 @@ def visit_medians(measurement: Measurement, turns: list[list[float]]) -> list[fl
 
 
 def examples_noun(cases: Iterable[Case]) -> str:
-    """The noun of what batches have: `images`, or `examples` if a case has another task."""
+    """The noun of what batches have: `images`; `examples` if a case has another task."""
     return "images" if all(case.task == DEFAULT_TASK for case in cases) else "examples"

@@ -12,7 +12,7 @@ import torch
 from suite.measuring.instruments.breakdown import measure as measure_breakdown
 from suite.measuring.instruments.roofline import count_work
 from suite.measuring.modes import TrainingStep, make_step
-from suite.records import Case, Plan
+from suite.records import Case, WorkerSettings
 from suite.runner.launcher import Launcher
 from tests.conftest import FAKES
 
@@ -143,7 +143,7 @@ def test_operations_are_those_of_the_whole_batch_wherever_they_are_called():
 def launcher() -> Iterator[Launcher]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FAKES))
-        with Launcher(Plan(threads=1), ("my_tasks",)) as running:
+        with Launcher(WorkerSettings(threads=1), ("my_tasks",)) as running:
             yield running
 
 
