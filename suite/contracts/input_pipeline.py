@@ -22,7 +22,7 @@ class InputPipeline:
         return ""
 
     def batches(self, case: Case, placement: Placement) -> Iterator[Batch]:
-        """Endless pairs of inputs and targets, such as images (n, 3, H, W) and labels (n,).
+        """Endless inputs and targets, such as images (n, 3, H, W) and labels (n,).
 
         Args:
             case: gives batch size N, image size and seed.

@@ -55,6 +55,11 @@ class Placement:
         return placed
 
     def _copy(self, inputs: Any, targets: Any, non_blocking: bool) -> Batch:
+        if getattr(inputs, "ndim", 0) == IMAGE_DIMENSIONS and getattr(targets, "ndim", 0) == 1:  # no call too many
+            return (
+                inputs.to(self.device, non_blocking=non_blocking).contiguous(memory_format=self.memory_format),
+                targets.to(self.device, non_blocking=non_blocking).contiguous(),
+            )
         place = partial(self._place, non_blocking)
         return each_tensor(place, inputs), each_tensor(place, targets)
 

@@ -85,7 +85,7 @@ def refusal_of_order(case: Case) -> str:
 
 
 def refusal_of_calls(case: Case) -> str:
-    """Reason why a network that is not called as a whole cannot run so; empty if it can."""
+    """Reason why a network not called as a whole cannot run so; empty if it can."""
     if TASKS[case.task].strategy.calls_network:
         return ""
     if EXECUTIONS[case.execution].strategy.wraps_network:

@@ -132,7 +132,7 @@ class TrainingStep(Step):
 
 
 class InferenceStep(Step):
-    """Forward on one batch in evaluation mode, without gradients; targets are not used."""
+    """Forward on one batch in evaluation mode, without gradients and targets."""
 
     phases = (*Step.phases, "forward")
 
@@ -150,7 +150,7 @@ class InferenceStep(Step):
         return self._call(inputs)
 
     def check_finite(self) -> None:
-        """Raise `DivergedError` if one of the outputs is NaN or infinite, or there is none."""
+        """Raise `DivergedError` if an output is NaN or infinite, or there is none."""
         outputs = [one for one in tensors_of(self.logits) if one.is_floating_point()]
         if not outputs or not all(bool(torch.isfinite(one).all()) for one in outputs):
             raise DivergedError("the logits are not all finite: the step's time means nothing")

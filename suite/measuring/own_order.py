@@ -27,7 +27,7 @@ def own_order(case: Case, task: Task, phases: Phases, tuning: Tuning) -> OwnStep
 
 
 class OwnStep:
-    """A step in another order, whose first call is checked, outside of rounds that count.
+    """A step in another order, whose first call is checked, before rounds count.
 
     Args:
         step: as the structure or the task made it.

@@ -1,4 +1,4 @@
-"""The step: the only place where structure, task, execution, tuning and input meet."""
+"""The step: the one place where structure, task, execution, tuning, input meet."""
 
 from __future__ import annotations
 

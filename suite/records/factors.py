@@ -76,6 +76,6 @@ NAMES = tuple(factor.name for factor in FACTORS)
 
 
 def shown_factors(cases: Sequence[object]) -> tuple[Factor, ...]:
-    """Factors for a table of these cases: silent ones only if a case has another level."""
+    """Factors for a table of cases: silent ones only if a case has another level."""
     varied = {factor.name for factor in FACTORS if factor.silent and any(map(factor.word_of, cases))}
     return tuple(factor for factor in FACTORS if not factor.silent or factor.name in varied)

@@ -21,7 +21,7 @@ LENGTHS = {"next_token": 64, "next_token_l256": 256}
 
 
 class NextToken(Task):
-    """Uniformly distributed tokens (N, L); the targets are the same sequence one later.
+    """Uniform tokens (N, L); the targets are the same sequence, one place later.
 
     The network takes tokens (N, L) and gives logits (N, L, V). The loss is their cross-entropy, the mean over all
     tokens. Random tokens have nothing to learn but themselves, so the task has no quality.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -123,23 +124,25 @@ class CudaGraph(CudaOnly):
         """Copy the batch in and replay; capture first."""
         if self._graph is None:
             self._graph = self._capture(run, inputs, targets)
-        copy_into(self._inputs, inputs)
-        copy_into(self._targets, targets)
+        copy_inputs, copy_targets = self._copies
+        copy_inputs(inputs)
+        copy_targets(targets)
         self._graph.replay()
 
     def _capture(self, run: BatchFunction, inputs: Any, targets: Any) -> torch.cuda.CUDAGraph:
         import torch
 
-        self._inputs, self._targets = (each_tensor(clone, one) for one in (inputs, targets))
+        held = [each_tensor(clone, one) for one in (inputs, targets)]
+        self._copies = [copier(one) for one in held]
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(self.WARMUP_STEPS):
-                run(self._inputs, self._targets)
+                run(*held)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            run(self._inputs, self._targets)
+            run(*held)
         return graph
 
 
@@ -148,11 +151,13 @@ def clone(tensor: Any) -> Any:
     return tensor.clone()
 
 
-def copy_into(held: Any, given: Any) -> None:
-    """Copy the tensors of a nested value into those that a graph reads."""
-    if hasattr(held, "copy_"):
-        held.copy_(given)
-        return
+def copier(held: Any) -> Callable[[Any], Any]:
+    """The function that copies into a held value; for a tensor its own method, without a call more."""
+    return getattr(held, "copy_", None) or partial(copy_nested, held)
+
+
+def copy_nested(held: Any, given: Any) -> None:
+    """Copy the tensors of a nested value into those of another."""
     for old, new in zip(tensors_of(held), tensors_of(given), strict=True):
         old.copy_(new)
 

@@ -22,7 +22,7 @@ class ChannelsLast(Tuning):
 
     @classmethod
     def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - the same on every device
-        """A task without images, or an optimizer that needs gradients in the order of their dimensions."""
+        """A task without images, or an optimizer that flattens gradients."""
         if not TASKS[case.task].strategy.has_images:
             return f"{case.tuning} orders the dimensions of images, and {case.task} has none"
         if case.mode != INFER and OPTIMIZERS[case.optimizer].flattens:
