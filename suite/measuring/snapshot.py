@@ -13,7 +13,7 @@ from suite.contracts.tuning import Tuning
 
 
 def snapshot(network: nn.Module, optimizers: Sequence[torch.optim.Optimizer], tuning: Tuning) -> Callable[[], None]:
-    """Remember weights, buffers, and the state of optimizers, tuning and random numbers.
+    """Remember weights, buffers, and the states of optimizers, tuning and randomness.
 
     Restoring keeps the tensors' addresses, since a step's cost depends on them and captured graphs rely on them.
 

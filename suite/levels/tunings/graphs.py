@@ -152,7 +152,7 @@ def clone(tensor: Any) -> Any:
 
 
 def copier(held: Any) -> Callable[[Any], Any]:
-    """The function that copies into a held value; for a tensor its own method, without a call more."""
+    """The function that copies into a held value; for a tensor, its own method."""
     return getattr(held, "copy_", None) or partial(copy_nested, held)
 
 
