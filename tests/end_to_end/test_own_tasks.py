@@ -23,7 +23,6 @@ PLAN = """
 optimizers = ["adam"]
 executions = ["cpu"]
 batch_sizes = [8]
-image_sizes = [8]
 passes = 1
 case_seconds = 0.2
 warmup_seconds = 0.2
@@ -33,6 +32,7 @@ PROFILES = f"""
 plugins = ["my_tasks"]
 structures = ["two_towers", "two_players", "module", "mlp_d1w64"]
 tasks = ["pairs", "adversarial", "lightning", "accumulate"]
+image_sizes = [8]
 {PLAN}
 [infers]
 plugins = ["my_tasks"]
