@@ -43,6 +43,8 @@ class Started:
             if known is not None and level not in known:
                 why = "; ".join(reason.rstrip(".") for reason in self.lacking.values())
                 return f"the baseline has no {factor.name} {level!r}" + (f": {why}" if why else "")
+            if known is None and factor.silent and factor.word_of(case):  # each revision with the factor reports levels
+                return f"the baseline's stepmark has no factor {factor.name}, and this case has {level}"
         return ""
 
 
