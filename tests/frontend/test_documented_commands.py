@@ -152,11 +152,11 @@ def test_the_messages_of_the_gate_s_page_are_those_of_the_gate():
 
 
 @pytest.mark.slow
-def test_the_example_of_the_readme_runs(desk: Desk):
-    blocks = BLOCK.findall(read("README.md"))
-    for language, file in (("python", "my_levels.py"), ("toml", "my_profiles.toml")):
-        (desk.folder / file).write_text(next(text for of, text in blocks if of == language))
+def test_the_example_of_own_levels_runs(desk: Desk):
+    blocks = [text for _, text in BLOCK.findall(read("docs/usage.md"))]
+    for file in ("my_levels.py", "my_profiles.toml"):
+        (desk.folder / file).write_text(next(text for text in blocks if text.startswith(f"# {file}\n")))
     quickly = ("--passes", "1", "--case-seconds", "0.1", "--warmup-seconds", "0.1")
-    done = desk.run("--profiles", "my_profiles.toml", "--profile", "mine", *quickly, "-k", "mine-sgd")
+    done = desk.run("--profiles", "my_profiles.toml", "--profile", "mine", *quickly, "-k", "mine-mine_sgd")
     assert done.code == 0, done.out + done.err
     assert "1 passed" in done.out
