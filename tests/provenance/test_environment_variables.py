@@ -51,11 +51,12 @@ def test_any_environment_gives_short_values(environment):
 def test_variables_are_those_that_the_workers_get(monkeypatch):
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.mmap_max=9:glibc.rtld.nns=5")
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "{}")
     monkeypatch.setenv("OMP_DYNAMIC", "false")
     found = facts(WorkerSettings(), 0, {}, {})["variables"]
     assert found["GLIBC_TUNABLES"] == "glibc.rtld.nns=5"
     assert found["OMP_DYNAMIC"] == "false"
-    assert "MALLOC_ARENA_MAX" not in found
+    assert not {"MALLOC_ARENA_MAX", "COVERAGE_PROCESS_CONFIG"} & set(found)
 
 
 @pytest.mark.parametrize(
