@@ -39,6 +39,8 @@ from suite.runner.settings import machine_defaults, resolve_options
 LEARNING = "learning"
 """Marker of tests that replay learning cases."""
 BENCH = pytest.StashKey[Bench]()
+COLLECTED = pytest.StashKey[tuple[str, ...]]()
+"""Ids of the cases as collected: `--order-seed` gives the same order if another plug-in shuffles the tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -107,10 +109,12 @@ def is_ours(item: pytest.Item) -> bool:
     return marker is not None and marker.kwargs.get("timer") is replay_clock
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Remove replaying tests for which the profile has no case."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Remove replaying tests for which the profile has no case, before other plug-ins deselect or shuffle."""
     items[:] = [item for item in items if not is_empty(item)]
+    config.stash[COLLECTED] = tuple(dict.fromkeys(map(case_id_of, items)))
+    return (yield)
 
 
 def is_empty(item: pytest.Item) -> bool:
@@ -126,7 +130,8 @@ def replays(item: pytest.Item) -> bool:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Measure all passes over the selected cases, then run the tests."""
-    ids = [case_id for item in session.items if (case_id := case_id_of(item))]
+    selected = set(map(case_id_of, session.items)) - {""}
+    ids = [case_id for case_id in session.config.stash.get(COLLECTED, ()) if case_id in selected]
     if not ids or session.testsfailed or replays_nothing(session.config):
         return (yield)
     bench = bench_of(session.config)

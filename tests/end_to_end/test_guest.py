@@ -13,6 +13,7 @@ import pytest
 
 from suite.frontend.pytest_command import CONFIGURATION, pytest_line
 from suite.provenance.installation import CASES_FOLDER
+from suite.records.store import read_run
 from tests.conftest import Desk, Done
 
 IS_INSTALLED = any(one.value == "stepmark_pytest" for one in entry_points(group="pytest11"))
@@ -153,6 +154,32 @@ def test_nothing_is_measured_where_no_test_is_called(desk: Desk, option: str) ->
     done = desk.run("--profile", "tiny", "-k", "tiny-sgd", option, "-W", "default", "--record", "here")
     assert done.code == 0, done.out + done.err
     assert not (desk.folder / "here").exists()
+
+
+@pytest.mark.slow
+def test_a_seed_gives_the_same_order_where_another_plugin_shuffles_the_tests(desk: Desk) -> None:
+    (desk.folder / "theirs.py").write_text(
+        "import pytest\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_collection_modifyitems(items):\n    items.reverse()\n"
+    )
+    plan = (
+        "--profile",
+        "tiny",
+        "-k",
+        "tiny",
+        "--case-seconds",
+        "0.01",
+        "--warmup-seconds",
+        "0.01",
+        "--order-seed",
+        "3",
+    )
+    assert desk.run(*plan, "--record", "one").code == 0
+    assert desk.run(*plan, "--record", "two", "-p", "theirs").code == 0
+    one, two = (read_run(desk.folder / name) for name in ("one", "two"))
+    assert len(one.header.planned) == 2
+    assert list(one.header.planned) == list(two.header.planned)
 
 
 @pytest.mark.slow
