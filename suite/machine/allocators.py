@@ -47,7 +47,7 @@ FEW_FAULTS = 8
 
 
 def environment(allocator: str) -> dict[str, str]:
-    """This process's environment with the allocator set, no other settings of one, and no tracer."""
+    """This process's environment with the allocator set alone, and no tracer."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", *TRACERS))}
     others = without_malloc(kept.pop(TUNABLES, ""))
     return {**kept, **({TUNABLES: others} if others else {}), **ALLOCATORS[allocator]}
