@@ -111,7 +111,7 @@ def is_ours(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Remove replaying tests for which the profile has no case, before other plug-ins deselect or shuffle."""
+    """Remove tests without a case, before other plug-ins deselect or shuffle."""
     items[:] = [item for item in items if not is_empty(item)]
     config.stash[COLLECTED] = tuple(dict.fromkeys(map(case_id_of, items)))
     return (yield)
