@@ -9,19 +9,34 @@ GATE_PROFILE = $(if $(filter file,$(origin PROFILE)),gate,$(PROFILE))
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "stepmark needs Python 3.11 or later, found $$($(PYTHON) --version); set PYTHON=..."; exit 2; }
 SIDE ?= 2
 PYTEST = $(BIN)/python -m pytest tests -n $(SIDE) --dist worksteal
+ENGINE ?=
+VARIANT ?= full
+BASE_IMAGE ?=
+PYTHON_VERSION ?=
+WHEELS ?=
+CORES ?=
+CPUS ?=
+MEMORY ?=
+GPUS ?=
+IMAGE = $(PYTHON) docker/image.py
+IMAGE_OPTIONS = --variant '$(VARIANT)' $(if $(ENGINE),--engine '$(ENGINE)') $(if $(BASE_IMAGE),--base '$(BASE_IMAGE)') \
+	$(if $(PYTHON_VERSION),--python '$(PYTHON_VERSION)') $(if $(WHEELS),--wheels '$(WHEELS)')
+IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') $(if $(MEMORY),--memory '$(MEMORY)') \
+	$(if $(GPUS),--gpus '$(GPUS)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full lock dist clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full image image-verify bench-image lock dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "stepmark needs Python 3.11 or later, found $$($(PYTHON) --version); set PYTHON=..."; exit 2; }
+	@$(CHECK_PYTHON)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -103,6 +118,19 @@ noise: $(READY) ## two runs of quick one after the other, against plain pytest-b
 
 full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half; continues
 	$(BIN)/python docs/studies/full.py
+
+image: ## build the image localhost/stepmark:VARIANT (docs/images.md); ENGINE=buildah, podman or docker
+	@$(CHECK_PYTHON)
+	$(IMAGE) build $(IMAGE_OPTIONS)
+
+image-verify: ## build the image twice, from two folders at two times, compare, and name what differs
+	@$(CHECK_PYTHON)
+	$(IMAGE) verify $(IMAGE_OPTIONS)
+
+bench-image: ## measure PROFILE inside the image: no network, read-only root; CORES=0,1 CPUS=1.5 MEMORY=4g GPUS=all
+	@$(CHECK_PYTHON)
+	$(IMAGE) run $(IMAGE_OPTIONS) $(IMAGE_LIMITS) -- \
+		stepmark run --profile $(PROFILE) -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
 
 lock: $(READY) ## resolve requirements.lock again; ARGS='--upgrade-package NAME' upgrades one
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 \

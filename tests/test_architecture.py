@@ -283,7 +283,7 @@ def test_links_of_a_page_lead_to_files_and_headings_that_are_there(file):
 
 def test_tests_stand_in_folders_named_as_the_rooms():
     folders = {file.parent.name for file in TESTS.glob("*/__init__.py")}
-    assert folders <= {*ROOMS, "fakes", "end_to_end"}
+    assert folders <= {*ROOMS, "docker", "fakes", "end_to_end"}
     assert {file.stem for file in TESTS.glob("test_*.py")} <= {
         *(f"test_{name}" for name in MODULES if "." not in name),
         "test_architecture",

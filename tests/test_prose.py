@@ -15,9 +15,11 @@ from tests.conftest import PROJECT, TESTS
 
 ROOT = Path(suite.__file__).parent
 PAGES = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")])
-COMMANDS = ["Makefile", *(str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".ci/*")))]
+COMMANDS = ["Makefile", "docker/Dockerfile", "docker/install.sh", "docker/base/Dockerfile"]
+COMMANDS += [str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".ci/*"))]
 COMMANDS += [str(path.relative_to(PROJECT)) for path in sorted(PROJECT.glob(".github/workflows/*.yml"))]
-PROGRAMS = [*sorted(TESTS.rglob("*.py")), *sorted((PROJECT / "docs" / "studies").rglob("*.py"))]
+FOLDERS = (TESTS, PROJECT / "docs" / "studies", PROJECT / "docker")
+PROGRAMS = sorted(file for folder in FOLDERS for file in folder.rglob("*.py"))
 DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("*.md"))
 
 BANNED = {

@@ -20,7 +20,7 @@ from suite.machine.allocators import ALLOCATORS
 from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
 from suite.machine.threads import cores_of, granted_cores
-from suite.provenance import code_identity, environment_variables
+from suite.provenance import code_identity, environment_variables, image
 from suite.provenance.installation import IS_CHECKOUT
 from suite.records import WorkerSettings
 
@@ -131,10 +131,11 @@ def version(distribution: str) -> str | None:
 
 
 def container() -> dict[str, Any]:
-    """Whether this is a container, of which kind, and the limits it sets."""
+    """Kind and limits of the container that this is; its image if Stepmark built that."""
     kind = os.environ.get("container") or known("environment.container", kind_by_mark)  # noqa: SIM112 - systemd's spelling
     limits = {"cpu_quota_cores": cpu_quota(), "memory_limit_bytes": memory_limit()}
-    return {"inside": kind is not None, "kind": kind, **limits}
+    ours = image.image()
+    return {"inside": bool(kind is not None or ours), "kind": kind, **limits, "image": ours}
 
 
 def kind_by_mark() -> str | None:
@@ -145,9 +146,13 @@ def kind_by_mark() -> str | None:
 def commit() -> dict[str, Any]:
     """Commit and changes of the measured code: `code_identity.of_checkout`.
 
-    It is that of Stepmark's checkout, or that of the current folder if Stepmark was installed from a wheel.
+    It is that of Stepmark's checkout, or of its files in an image, or that of the current folder if Stepmark was
+    installed from a wheel.
     """
-    return code_identity.of_checkout(PROJECT if IS_CHECKOUT else Path.cwd())
+    if not IS_CHECKOUT:
+        return code_identity.of_checkout(Path.cwd())
+    found = code_identity.of_checkout(PROJECT)
+    return found if found["revision"] else image.commit_of(PROJECT) or found
 
 
 def load() -> dict[str, Any]:

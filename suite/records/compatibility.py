@@ -14,12 +14,16 @@ TO_RESUME = ("machine", "software", "container", "torchrun", "variables")
 """Parts of the environment that have to be the same for a run to be resumed."""
 TO_COMPARE = ("machine", "software", "container", "threads", "allocator", "priority", "variables")
 """Parts that have to be the same for two runs to be compared."""
-IGNORED = ("machine.host", "software.stepmark", "software.lock_sha256", "variables.LD_LIBRARY_PATH")
-"""Facts of those that may differ all the same when runs are compared: a container has a new host's name each time."""
+IGNORED = (
+    *("machine.host", "software.stepmark", "software.lock_sha256"),
+    *("variables.LD_LIBRARY_PATH", "container.image"),
+)
+"""Facts of those that may differ all the same when runs are compared: a container has a new host's name each time, and
+two images are compared as two revisions are."""
 NEARLY = {"machine.memory_bytes": 0.01}
 """Facts that are measured, and by how much two of the same may differ, relative to the larger: the kernel sets memory
 aside for itself, some pages more or less at each start. All other facts are settings, counts or names."""
-ADDED = ("plugins", "variables", "commit.diff_sha256", "allocator.effective")
+ADDED = ("plugins", "variables", "commit.diff_sha256", "allocator.effective", "container.image")
 """Facts that older records do not have. Such a record says nothing of them, which is no difference."""
 UNREAD = (
     *("machine.host", "machine.kernel", "machine.processor", "machine.cores_logical", "machine.cores_physical"),

@@ -126,8 +126,7 @@ def test_a_sentence_names_two_culprits_and_counts_the_others():
     slow = [made.judged(f"net{index}-adam-cpu", 0.05 - index / 100, verdict="regression") for index in range(3)]
     culprits = tuple(one.name for one in slow)
     assert sentence(made.verdict(*slow, *made.calm(3), culprits=culprits)) == (
-        "regression: net0-adam-cpu has regressed by 5.0 %, net1-adam-cpu by 4.0 % and 1 more regression; "
-        "3 of 6 cases are slower"
+        "regression: net0-adam-cpu has regressed by 5.0 %, net1-adam-cpu by 4.0 % and 1 more; 3 of 6 cases are slower"
     )
 
 

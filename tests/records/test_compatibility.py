@@ -116,8 +116,10 @@ def test_code_is_a_commit_its_differences_and_plug_ins_and_not_the_branch():
 
 
 def test_facts_that_an_older_record_lacks_are_named():
-    assert compatibility.not_known(ENVIRONMENT, (*CODE, *TO_RESUME)) == ["plugins", "variables", "commit.diff_sha256"]
-    whole = {**changed(["commit", "diff_sha256"], None), "plugins": {}, "variables": {}}
+    lacking = ["plugins", "variables", "commit.diff_sha256", "container.image"]
+    assert compatibility.not_known(ENVIRONMENT, (*CODE, *TO_RESUME)) == lacking
+    known = {"plugins": {}, "variables": {}, "container": {**ENVIRONMENT["container"], "image": None}}
+    whole = {**changed(["commit", "diff_sha256"], None), **known}
     assert compatibility.not_known(whole, (*CODE, *TO_RESUME)) == []
 
 

@@ -77,14 +77,10 @@ def metric_prefix(judged: GateChange) -> str:
     return "" if is_time(judged) else f"{judged.metric} "
 
 
-def names(some: Sequence[str], most: int = NAMED, noun: str = "") -> str:
-    """The first names, and the number of the others.
-
-    `a, b and 3 more`; with a noun, `a, b and 3 more regressions`.
-    """
+def names(some: Sequence[str], most: int = NAMED) -> str:
+    """The first names, and the number of the others: `a, b and 3 more`."""
     rest = len(some) - most
-    others = f" {noun}{'' if rest == 1 else 's'}" if noun else ""
-    return ", ".join(some[:most]) + (f" and {rest:,} more{others}" if rest > 0 else "")
+    return ", ".join(some[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def by_reason(left_out: Iterable[LeftOut]) -> dict[str, list[str]]:
@@ -153,7 +149,7 @@ def details(verdict: GateVerdict) -> str:
 def regressed(verdict: GateVerdict) -> str:
     """The culprits, and how many cases are slower or larger.
 
-    `seed_cnn-sgd has regressed by 5.1 %, seed_cnn-adam by 3.2 % and 4 more regressions; 6 of 24 cases are slower`
+    `seed_cnn-sgd-cpu has regressed by 5.1 %, seed_cnn-adam-cpu by 3.2 % and 4 more; 6 of 24 cases are slower`
     """
     blamed = culprits(verdict)
     texts = [regression_text(label, judged, is_first=index == 0) for index, (label, judged) in enumerate(blamed)]
@@ -163,7 +159,7 @@ def regressed(verdict: GateVerdict) -> str:
     elif len({case.name for case in verdict.cases}) == 1:
         counts = []
     also = [f"also, {failed(verdict)}"] if verdict.failed else []
-    return "; ".join([names(texts, noun="regression"), *counts, *also])
+    return "; ".join([names(texts), *counts, *also])
 
 
 def regression_text(label: str, judged: GateChange, is_first: bool) -> str:

@@ -1,0 +1,116 @@
+"""Commands inside an image: no network, a root that cannot be written, no rights, and the limits that the user sets."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines import Engine
+
+USER = 10001
+"""User of the image, for a caller who is root: nothing inside runs as root."""
+SELINUX = Path("/sys/fs/selinux/enforce")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a container; an empty text is no limit.
+
+    Attributes:
+        cores: which ones, such as `0,1` or `2-5`.
+        cpus: how many cores' time, such as `1.5`.
+        memory: with its unit, such as `4g`; swap is none on top.
+        gpus: `all` for NVIDIA devices.
+    """
+
+    cores: str = ""
+    cpus: str = ""
+    memory: str = ""
+    gpus: str = ""
+
+    def words(self, engine: str) -> list[str]:
+        """The engine's options for them."""
+        devices = ["--gpus", self.gpus] if engine == "docker" else ["--device", f"nvidia.com/gpu={self.gpus}"]
+        return [
+            *(["--cpuset-cpus", self.cores] if self.cores else []),
+            *(["--cpus", self.cpus] if self.cpus else []),
+            *(["--memory", self.memory, "--memory-swap", self.memory] if self.memory else []),
+            *(devices if self.gpus else []),
+        ]
+
+
+def ulimits() -> Iterator[str]:
+    """Options that give a container this process's limit on open files, and no more processes than that.
+
+    Engines raise both otherwise, which fails without the right to. Podman without it lowers its limit on processes to
+    that on files.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(one for one in (hard, resource.getrlimit(resource.RLIMIT_NPROC)[1]) if one > 0)
+        yield from ("--ulimit", f"nofile={hard}:{hard}", "--ulimit", f"nproc={most}:{most}")
+
+
+def command(
+    engine: Engine, image: str, digest: str, reports: Path, limits: Limits, inner: Sequence[str], user: tuple[int, int]
+) -> list[str]:
+    """The command that starts another one inside.
+
+    Args:
+        engine: podman or docker.
+        image: its name.
+        digest: of its configuration; the record gets it.
+        reports: folder of this machine that the command may write.
+        limits: of the container.
+        inner: the command.
+        user: user and group inside.
+    """
+    label = ":z" if SELINUX.exists() else ""
+    is_mapped = engine.name == "podman" and os.getuid() != 0
+    return [
+        *(engine.program, "run", "--rm", "--network", "none", "--read-only"),
+        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+        *("--tmpfs", "/tmp:rw,exec,nosuid,nodev,mode=1777", "--shm-size", "1g"),  # noqa: S108 - the container's folder
+        *(["--userns", "keep-id"] if is_mapped else []),
+        *("--user", f"{user[0]}:{user[1]}"),
+        *ulimits(),
+        *limits.words(engine.name),
+        *("--volume", f"{reports}:/stepmark/reports{label}"),
+        *("--env", f"STEPMARK_IMAGE={image}", "--env", f"STEPMARK_IMAGE_DIGEST={digest}"),
+        *(image, *inner),
+    ]
+
+
+def run(engine: Engine, image: str, digest: str, reports: Path, limits: Limits, inner: Sequence[str]) -> int:
+    """Run a command inside; files that it writes below `reports` belong to the caller.
+
+    Returns:
+        The command's exit code.
+    """
+    reports.mkdir(exist_ok=True)
+    if os.getuid() != 0:
+        user = (os.getuid(), os.getgid())
+        return subprocess.run(command(engine, image, digest, reports, limits, inner, user), check=False).returncode
+    with tempfile.TemporaryDirectory(dir=reports, prefix=".image-") as name:
+        folder = Path(name)
+        os.chown(folder, USER, USER)
+        line = command(engine, image, digest, folder, limits, inner, (USER, USER))
+        code = subprocess.run(line, check=False).returncode
+        hand_over(folder, reports)
+    return code
+
+
+def hand_over(folder: Path, reports: Path) -> None:
+    """Move everything that was written into the caller's folder, as the caller's."""
+    for above, _, names in os.walk(folder):
+        into = reports / Path(above).relative_to(folder)
+        into.mkdir(exist_ok=True)
+        for name in names:
+            os.chown(Path(above) / name, os.getuid(), os.getgid(), follow_symlinks=False)
+            shutil.move(Path(above) / name, into / name)
