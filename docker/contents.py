@@ -14,6 +14,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -184,7 +185,7 @@ def entry_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
     content, size = "", 0
     if member.isreg():
         size = member.size
-        content = hashlib.file_digest(cast("BinaryIO", archive.extractfile(member)), "sha256").hexdigest()
+        content = hashlib.file_digest(cast("BufferedReader", archive.extractfile(member)), "sha256").hexdigest()
     elif member.issym():
         content = member.linkname
     elif member.isdev() and not member.isfifo():

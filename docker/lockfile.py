@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import operator
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engines import ImageError
 
@@ -166,13 +168,13 @@ def truth(node: ast.expr, values: dict[str, str]) -> bool:
     raise ImageError(f"the marker {ast.unparse(node)!r} of requirements.lock is not known; extend wheelhouse.holds.")
 
 
-COMPARED = {
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-    ast.Lt: lambda a, b: a < b,
-    ast.LtE: lambda a, b: a <= b,
-    ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b,
+COMPARED: dict[type[ast.cmpop], Callable[[list[Any], list[Any]], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
 }
 """Comparisons of two lists."""
 
