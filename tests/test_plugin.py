@@ -229,7 +229,8 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(desk: Desk) -> None:
     assert "cannot write profiles.toml/below: Not a directory" in done.out + done.err
 
 
-@pytest.mark.parametrize("kibibytes", [4, pytest.param(32, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kibibytes", [4, 32])
 def test_a_full_disk_is_one_sentence_and_leaves_whole_lines(desk: Desk, kibibytes: int) -> None:
     disk = desk.folder / "disk"
     disk.mkdir()

@@ -142,6 +142,7 @@ def test_a_checkout_within_a_strict_project_is_measured(outer: Path, door: str) 
     assert record.with_name("report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_failed_case_is_one_failure_with_its_reason_where_warnings_are_errors(desk: Desk) -> None:
     done = desk.run("--profile", "faulty", "-k", "raises or picky", "--passes", "1")
     assert done.code == 1
@@ -210,6 +211,7 @@ def test_a_plugin_under_which_nothing_can_be_replayed_is_refused_at_once(
     assert not (desk.folder / "here").exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_made_costs_one_sentence(desk: Desk) -> None:
     (desk.folder / "altair.py").write_text('raise RuntimeError("Could not determine home directory.")\n')
     done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--record", "here")  # python -m: the folder goes first

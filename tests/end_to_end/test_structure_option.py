@@ -56,7 +56,14 @@ def test_list_shows_the_cases_of_a_file_s_and_a_module_s_callable_and_of_a_regis
     ]
 
 
-@pytest.mark.parametrize("command", [("list", *TINY), ("gate", "--baseline", "dir:.", *TINY), ("doctor",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("list", *TINY),
+        pytest.param(("gate", "--baseline", "dir:.", *TINY), marks=pytest.mark.slow),
+        pytest.param(("doctor",), marks=pytest.mark.slow),
+    ],
+)
 def test_a_callable_that_is_not_there_is_one_sentence_before_anything_is_measured(own, command):
     done = stepmark(own.folder, *command, "--structure", "mynet/net.py:Nets")
     assert (done.returncode, done.stdout) == (2, "")

@@ -40,6 +40,7 @@ def test_settings_that_win_are_seen_by_what_they_do():
     assert in_effect({**environment("steady"), "GLIBC_TUNABLES": GIVES_BACK}) == "default"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not OTHERS, reason="no other allocator is installed")
 @pytest.mark.parametrize("library", OTHERS[:1])
 def test_a_preloaded_allocator_is_named_by_the_process_that_forks_the_workers(monkeypatch, library):
