@@ -91,8 +91,9 @@ def test_a_run_measures_callables_fails_those_that_do_not_fit_and_says_how_to_re
     assert found["thousand"].reason.startswith("ValueError: the network of net.py:thousand returns logits of shape ")
     assert set(run.header.environment["plugins"]) == {"my_levels", *(f"--structure {name.lower()}" for name in names)}
     line = shlex.split(command(run, found["net"].case.id))
-    assert line[2:][line[2:].index("--structure") + 1] == f"net={own.folder}/mynet/net.py:Net"
-    again = own.run(*line[2:], "-k", "net-adam", "--record", "again")
+    assert line[:2] == ["stepmark", "run"]
+    assert line[line.index("--structure") + 1] == f"net={own.folder}/mynet/net.py:Net"
+    again = own.run(*line[3:], "-k", "net-adam", "--record", "again")
     assert again.code == 0, again.out
     assert read_run(own.folder / "again").cases[0].case == found["net"].case
 
