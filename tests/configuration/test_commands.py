@@ -162,7 +162,7 @@ def test_a_gate_takes_the_configuration_of_the_folder_for_both_sides_and_the_bas
     assert verdict["budget_s"] == 40
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_ranks_of_torchrun_take_the_configuration_of_their_folder(desk: Desk):
     (desk.folder / "stepmark.toml").write_text(
         'plugins = ["my_levels"]\nprofile = "ranks"\nthreads = 1\n[profiles.ranks]\nstructures = ["tiny"]\n'

@@ -33,8 +33,9 @@ TOLD = {
 
 
 @loopback
-@pytest.mark.slow
-@pytest.mark.parametrize(("count", "ranks"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(
+    ("count", "ranks"), [pytest.param(2, 1, marks=pytest.mark.slow), pytest.param(1, 2, marks=pytest.mark.nightly)]
+)
 def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on_rank_0(desk: Desk, count, ranks):
     with nodes(desk, [HERE] * count, ranks) as agents:
         said = [agent.communicate(timeout=170)[0] for agent in agents]

@@ -81,8 +81,14 @@ def verdict(done: subprocess.CompletedProcess[str], out: Path) -> dict:
     return read
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("layout", list(LAYOUTS))
+@pytest.mark.parametrize(
+    "layout",
+    [
+        pytest.param("flat", marks=pytest.mark.nightly),
+        pytest.param("src", marks=pytest.mark.slow),
+        pytest.param("monorepo", marks=pytest.mark.slow),
+    ],
+)
 def test_the_baseline_alone_is_enough_in_every_layout(layout, python, tmp_path):
     """In a folder with a space, from a package's folder in a monorepo; a plug-in, and once a callable."""
     folder = LAYOUTS[layout]
