@@ -30,11 +30,6 @@ TUNABLES = "GLIBC_TUNABLES"
 Source: GNU C Library manual, "Tunables" and "Memory Allocation Tunables".
 """
 OF_MALLOC = "glibc.malloc."
-TRACERS = ("COVERAGE_PROCESS_", "COV_CORE_")
-"""Beginnings of variables by which coverage traces each line of a subprocess, so also each step of a worker.
-
-Source: coverage.py, "Measuring subprocesses"; pytest-cov before 7, "Subprocess support".
-"""
 
 MAPS = Path("/proc/self/maps")
 OTHERS = re.compile(r"/(lib(?:jemalloc|tcmalloc|mimalloc|tbbmalloc|hoard|scudo|rpmalloc|snmalloc)[^/\s]*\.so[^/\s]*)")
@@ -47,8 +42,8 @@ FEW_FAULTS = 8
 
 
 def environment(allocator: str) -> dict[str, str]:
-    """This process's environment with the allocator set alone, and no tracer."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", *TRACERS))}
+    """This process's environment with the allocator set, and no other settings of one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     others = without_malloc(kept.pop(TUNABLES, ""))
     return {**kept, **({TUNABLES: others} if others else {}), **ALLOCATORS[allocator]}
 

@@ -15,11 +15,12 @@ from typing import Any
 import psutil
 
 import suite
-from suite.machine import allocators, torchrun
+from suite.machine import torchrun
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
 from suite.machine.threads import cores_of, granted_cores
+from suite.machine.worker_environment import worker_environment
 from suite.provenance import code_identity, environment_variables, image
 from suite.provenance.installation import IS_CHECKOUT
 from suite.records import WorkerSettings
@@ -61,7 +62,7 @@ def facts(
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
         },
         "allocator": {"name": workers.allocator, "effective": allocator, **ALLOCATORS[workers.allocator]},
-        "variables": environment_variables.moving_steps(allocators.environment("default")),
+        "variables": environment_variables.moving_steps(worker_environment("default")),
         "torchrun": ranks(),
         "priority": {"wanted": workers.priority, **priority},
         "seed": order_seed,

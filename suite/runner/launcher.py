@@ -17,8 +17,7 @@ import tempfile
 from typing import IO, Any, Self, TypeVar
 
 from suite.machine import temp_dirs, threads
-from suite.machine.allocators import environment
-from suite.machine.user_account import missing_variables
+from suite.machine.worker_environment import worker_environment
 from suite.protocol import VERSION, Closed, Ended, Forked, Link, Ready
 from suite.records import Case, NotComparableError, Series, StepmarkError, WorkerSettings
 from suite.records.codec import encode_levels
@@ -97,7 +96,7 @@ class Launcher:
         temp_dirs.remove_ownerless()
         ours, theirs = socket.socketpair()
         origin = self._origin
-        variables = {**environment(self._settings.allocator), **missing_variables(), **origin.variables}
+        variables = {**worker_environment(self._settings.allocator), **origin.variables}
         if why := threads.refusal(self._settings.threads, variables):
             raise StepmarkError(f"{why}.")
         arguments = json.dumps(

@@ -52,6 +52,15 @@ def test_a_zygote_that_has_forked_is_replaced_by_a_fresh_one():
         launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
 
 
+def test_no_process_of_a_launcher_is_traced_where_coverage_measures_subprocesses(monkeypatch):
+    monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "{}")
+    with Launcher(WorkerSettings()) as launcher:
+        launcher.start()
+        environments = [process.environ() for process in psutil.Process().children(recursive=True)]
+    assert environments
+    assert [one for one in environments if "COVERAGE_PROCESS_CONFIG" in one] == []
+
+
 def test_a_worker_that_cannot_make_its_step_leaves_no_temporary_files(temporary):
     with Launcher(WorkerSettings()) as launcher:
         with pytest.raises(WorkerFailed, match="nowhere"):
