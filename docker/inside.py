@@ -101,9 +101,10 @@ def run(engine: Engine, image: str, digest: str, reports: Path, limits: Limits, 
         folder = Path(name)
         os.chown(folder, USER, USER)
         line = command(engine, image, digest, folder, limits, inner, (USER, USER))
-        code = subprocess.run(line, check=False).returncode
-        hand_over(folder, reports)
-    return code
+        try:
+            return subprocess.run(line, check=False).returncode
+        finally:  # after an interruption, too: the record can be resumed or read
+            hand_over(folder, reports)
 
 
 def hand_over(folder: Path, reports: Path) -> None:

@@ -165,7 +165,7 @@ def truth(node: ast.expr, values: dict[str, str]) -> bool:
             is_version = "version" in node.left.id
             left, right = values[node.left.id], str(wanted.value)
             return compare(version(left), version(right)) if is_version else compare([left], [right])
-    raise ImageError(f"the marker {ast.unparse(node)!r} of requirements.lock is not known; extend wheelhouse.holds.")
+    raise ImageError(f"the marker {ast.unparse(node)!r} of requirements.lock is not known; extend lockfile.truth.")
 
 
 COMPARED: dict[type[ast.cmpop], Callable[[list[Any], list[Any]], bool]] = {

@@ -123,6 +123,39 @@ def test_a_command_inside_has_no_network_no_rights_and_a_root_that_cannot_be_wri
         assert words in line
 
 
+ENGINE = """#!/bin/sh
+for word; do case $word in *:/stepmark/reports*) folder=${word%%:*};; esac; done
+mkdir "$folder/runs"
+echo line > "$folder/runs/record.jsonl"
+kill -INT $PPID
+exec sleep 10
+"""
+INTERRUPTED = """
+import signal, sys
+from pathlib import Path
+import inside
+from engines import Engine
+signal.signal(signal.SIGINT, signal.default_int_handler)
+program, reports = sys.argv[1:]
+inside.run(Engine("podman", program, "4.3"), "name", "sha256:0", Path(reports), inside.Limits(), ["true"])
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="any other user writes to the folder itself")
+def test_a_record_of_an_interrupted_command_belongs_to_the_caller(tmp_path):
+    program, reports = tmp_path / "podman", tmp_path / "reports"
+    program.write_text(ENGINE)
+    program.chmod(0o755)
+    variables = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    words = [sys.executable, "-c", INTERRUPTED, str(program), str(reports)]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=60)
+    assert "KeyboardInterrupt" in done.stderr
+    record = reports / "runs" / "record.jsonl"
+    assert record.read_text() == "line\n"
+    assert record.stat().st_uid == os.getuid()
+    assert [path.name for path in reports.iterdir()] == ["runs"]
+
+
 def test_the_list_of_debian_s_packages_has_a_hash_for_each_and_no_server():
     packages, epoch = make.locked(make.LOCK)
     text = make.LOCK.read_text(encoding="utf-8")
