@@ -52,11 +52,19 @@ def test_a_zygote_that_has_forked_is_replaced_by_a_fresh_one():
         launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
 
 
+def environment_of(process: psutil.Process) -> dict[str, str]:
+    """Empty where the process has ended since it was listed: an ended one (a zombie, too) has none."""
+    try:
+        return process.environ()
+    except psutil.NoSuchProcess:
+        return {}
+
+
 def test_no_process_of_a_launcher_is_traced_where_coverage_measures_subprocesses(monkeypatch):
     monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "{}")
     with Launcher(WorkerSettings()) as launcher:
         launcher.start()
-        environments = [process.environ() for process in psutil.Process().children(recursive=True)]
+        environments = [one for one in map(environment_of, psutil.Process().children(recursive=True)) if one]
     assert environments
     assert [one for one in environments if "COVERAGE_PROCESS_CONFIG" in one] == []
 
