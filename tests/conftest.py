@@ -13,16 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from _pytest.runner import runtestprotocol
 from hypothesis import HealthCheck, settings
 
 from suite import registry
 from suite.provenance.installation import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
+EARLIER_TRY = "earlier try"
+TRIES = 3
+"""Of a test that judges the time or the load of the machine."""
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How long an example takes says more of the machine than of the code."""
-settings.register_profile("repeatable", UNTIMED, derandomize=True)  # so that a change is judged by what it changes
+# Examples that stay the same, so that a change is judged by what it changes.
+settings.register_profile("repeatable", UNTIMED, derandomize=True, max_examples=40)
 settings.register_profile("searching", UNTIMED)  # `make test-nightly` looks for new examples
 settings.load_profile("repeatable")
 
@@ -39,15 +44,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=runs_alone)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """While a test runs that has to be alone, no other of this checkout does, in whatever session of pytest."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """While a test runs that has to be alone, no other of this checkout does, in whatever session of pytest.
+
+    It judges a machine that others may use as well, so it may try again.
+    """
     with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if runs_alone(item) else fcntl.LOCK_SH)
         try:
-            return (yield)
+            run_up_to(TRIES if runs_alone(item) else 1, item, nextitem)
         finally:
             fcntl.flock(lock, fcntl.LOCK_UN)  # a child that the test forked and left would keep it else
+    return True
+
+
+def run_up_to(tries: int, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Run a test until it passes, and report the last try."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports: list[pytest.TestReport] = []
+    for _ in range(tries):
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        failed = [report.longreprtext for report in reports if report.failed]
+        if not failed:
+            break
+        item.user_properties.append((EARLIER_TRY, failed[0].splitlines()[-1]))
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name tests that passed at a later try: one that needs it often judges badly."""
+    for report in terminalreporter.getreports("passed"):
+        earlier = [text for name, text in report.user_properties if name == EARLIER_TRY]
+        if earlier and report.when == "call":
+            terminalreporter.write_line(f"PASSED at try {len(earlier) + 1}: {report.nodeid} - {earlier[0]}")
 
 
 def runs_alone(item: pytest.Item) -> bool:

@@ -80,6 +80,7 @@ def test_list_and_a_run_have_the_configured_profile_and_its_plugins_in_a_folder_
     assert collected(stepmark(project / "below", *dry, STEPMARK_SHARD="1/2")) == IDS[:1]
 
 
+@pytest.mark.slow
 def test_a_run_measures_as_the_file_the_profile_and_the_environment_say(project):
     done = stepmark(project / "below", "run", "-p", "no:cacheprovider", "-k", "sgd", STEPMARK_CASE_SECONDS="0.1")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -89,6 +89,7 @@ def test_every_check_comes_to_something_on_this_machine(check):
     assert bool(finding.advice) == (finding.state == "disturbs")
 
 
+@pytest.mark.alone
 def test_a_busy_process_is_named():
     with neighbour(BUSY) as pid:
         before = read_counters()
@@ -125,6 +126,7 @@ print(json.dumps([asdict(one) for one in (check_quota(), *check_load())]))
 """
 
 
+@pytest.mark.alone
 def test_a_quota_is_named_and_so_is_its_being_used_up(control_group):  # noqa: F811 - the fixture
     join = f"from pathlib import Path; Path({str(control_group[0] / 'cgroup.procs')!r}).write_text('0')\n"
     command = [sys.executable, "-c", join + IN_A_GROUP]

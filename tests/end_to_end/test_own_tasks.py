@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from statistics import fmean
 
 import pytest
 
@@ -69,6 +70,7 @@ def metrics_of(run: Run) -> set[str]:
     return {one.metric.name for one in measurement.surveyed}
 
 
+@pytest.mark.slow
 def test_a_plug_in_s_tasks_are_measured_with_dictionaries_two_optimizers_and_steps_in_another_order(own):
     run = run_of(own, "--profile", "own")
     assert {record.case.id: record.outcome for record in run.cases} == {
@@ -139,8 +141,9 @@ executions = ["cpu"]
 batch_sizes = [16]
 """
 PLANTED = 0.03
+PRODUCTS = 100
 CALIBRATION = """
-import json, torch
+import json, sys, torch
 from statistics import median
 from time import perf_counter
 from suite.measuring.modes import make_step
@@ -149,15 +152,18 @@ from suite.registry import load_levels
 load_levels(("levels",))
 torch.set_num_threads(1)
 side = torch.rand(64, 64)
-def timed(run):
+def timed(products):
     started_s = perf_counter()
-    run()
+    for _ in range(products):
+        torch.mm(side, side)
+    step()
     return perf_counter() - started_s
+products = int(sys.argv[1])
 with make_step(Case("slowed", "sgd_momentum", "cpu", task="next_token", batch_size=16)) as step:
     for _ in range(20):
         step()
-    pairs = [(timed(step), timed(lambda: [torch.mm(side, side) for _ in range(20)]) / 20) for _ in range(200)]
-print(json.dumps([median(one) for one in zip(*pairs)]))
+    fours = [[timed(count) for count in (0, products, products, 0)] for _ in range(80)]
+print(json.dumps(median((b + c) / (a + d) for a, b, c, d in fours) - 1))
 """
 
 
@@ -168,12 +174,13 @@ def test_a_gate_finds_three_percent_planted_in_a_transformer(tmp_path):
     folder = repository(tmp_path / "own", {"levels.py": LEVELS.format(products=0), "planted.toml": PROFILE})
     plain = {**os.environ, "GITHUB_ACTIONS": ""}
     calibrating = [
-        subprocess.Popen([sys.executable, "-c", CALIBRATION], cwd=folder, stdout=subprocess.PIPE, env=plain)
+        subprocess.Popen(
+            [sys.executable, "-c", CALIBRATION, str(PRODUCTS)], cwd=folder, stdout=subprocess.PIPE, env=plain
+        )
         for _ in ("baseline", "candidate")  # as the gate's sides run: a step takes longer while the other core works
     ]
-    said = [process.communicate()[0] for process in calibrating]
-    step_s, product_s = map(sum, zip(*map(json.loads, said), strict=True))
-    write(folder, {"levels.py": LEVELS.format(products=max(1, round(PLANTED * step_s / product_s)))})
+    slower_by = fmean(json.loads(process.communicate()[0]) for process in calibrating)
+    write(folder, {"levels.py": LEVELS.format(products=round(PRODUCTS * PLANTED / slower_by))})
     arms = ("--baseline", "rev:HEAD", "--candidate", "dir:.", "--profiles", "planted.toml", "--profile", "planted")
     done = subprocess.run(
         [sys.executable, "-m", "suite.cli", "gate", *arms, "--metric", "step_time", "--budget", "10m", "--out", "out"],

