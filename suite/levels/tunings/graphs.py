@@ -98,14 +98,17 @@ class CudaGraph(CudaOnly):
     """The whole step as a CUDA graph: one launch instead of hundreds.
 
     The first step captures the graph, later ones replay it. Inside a step: copying the batch into the graph's own
-    inputs and targets, and the replay.
+    inputs and targets, and the replay. The captured step frees its gradients first, as an eager one does, so a replay
+    writes each gradient once and neither fills it with zeros nor adds to it.
 
     Source: PyTorch, "CUDA semantics", section "Whole-network capture".
     """
 
-    frees_gradients = False
     WARMUP_STEPS = 3
-    """Steps on a side stream before the capture, as torch's documentation requires."""
+    """Steps on a side stream before the capture, as torch's documentation requires. The capture is on that stream too:
+    the loss of the last of them keeps the nodes that accumulate gradients, and these stay on its stream."""
+    CAPTURE_ERRORS = "thread_local"
+    """Calls that end the capture: those of this thread. A data loader's thread pins memory meanwhile."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
@@ -141,7 +144,7 @@ class CudaGraph(CudaOnly):
                 run(*held)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=side, capture_error_mode=self.CAPTURE_ERRORS):
             run(*held)
         return graph
 
