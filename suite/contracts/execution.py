@@ -111,6 +111,22 @@ class Execution:
 
         return torch.device(self.device_type())
 
+    def devices(self) -> list[torch.device]:
+        """All devices on which this process works; batches go to the first."""
+        return [self.device()]
+
+    def wait(self) -> None:
+        """Return when the work given to this process's devices is done.
+
+        It does not wait for other ranks.
+        """
+        if self.device_type() == "cpu":
+            return
+        import torch
+
+        for device in self.devices():
+            torch.accelerator.synchronize(device)
+
     def place(self, network: nn.Module) -> nn.Module:
         """Move, wrap or split the network so that this execution can run it."""
         return network.to(self.device())
