@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
+from suite.contracts import float32
 from suite.contracts.probes import Probe
 from suite.records import Case, Series
 
@@ -98,8 +99,14 @@ class Tuning:
         return ()
 
     def attributes(self) -> dict[str, Any]:
-        """Attributes known only after the step is made."""
-        return {}
+        """Attributes known only after the step is made.
+
+        On CUDA devices: the precision of products and convolutions of float32.
+        """
+        if self.device != "cuda":
+            return {}
+        products, convolutions = float32.precisions()
+        return {"float32_products": products, "float32_convolutions": convolutions}
 
 
 class CudaOnly(Tuning):
