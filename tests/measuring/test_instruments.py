@@ -8,7 +8,7 @@ import pytest
 
 from suite.machine.cuda import cuda_devices
 from suite.measuring.instruments import instruments_of
-from suite.measuring.instruments.memory import PEAKS, PHASES
+from suite.measuring.instruments.memory_meters import PEAKS, PHASES
 from suite.records import Case, RunPlan, WorkerSettings
 from suite.runner.launcher import Launcher
 from tests.conftest import FAKES
