@@ -120,7 +120,7 @@ class CudaGraph(CudaOnly):
     """Steps on a side stream before the capture, as torch's documentation requires. The capture is on that stream too:
     the loss of the last of them keeps the nodes that accumulate gradients, and these stay on its stream."""
     CAPTURE_ERRORS = "thread_local"
-    """Calls that end the capture: those of this thread. A data loader's thread pins memory meanwhile."""
+    """Calls that end the capture: those of this thread. A data loader's thread may pin memory at that time."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)

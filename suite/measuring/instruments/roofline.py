@@ -101,15 +101,16 @@ def label_phases(costs: OperatorCosts) -> PhaseHook:
 def measure_ceilings(case: Case) -> tuple[Series, ...]:
     """Measure this process's highest rates: a product of matrices, and a copy.
 
-    In the precision and with the threads of the case. Where products of float32 have another precision than
-    convolutions, the product has that of convolutions. Matrices hold random numbers: a device draws less power, and
-    runs at a higher clock, where all are the same.
+    In the precision and with the threads of the case. A product of float32 has the precision of convolutions, which on
+    CUDA devices is not that of other products. Matrices hold random numbers: equal ones need less power, so that a
+    device would run at a higher clock.
     """
     execution = EXECUTIONS[case.execution].strategy()
     kind, device = execution.device_type(), execution.device()
     tuning = TUNINGS[case.tuning].strategy(kind)
     dtype = DTYPES.get(TUNINGS[case.tuning].attributes.get("dtype", ""), torch.float32)
-    side, copied_bytes = (sizes.get(kind, sizes["accelerator"]) for sizes in (PRODUCT_SIDE, COPIED_BYTES))
+    size = "cpu" if kind == "cpu" else "accelerator"
+    side, copied_bytes = PRODUCT_SIDE[size], COPIED_BYTES[size]
     with ExitStack() as stack:
         stack.enter_context(tuning.setting())
         precision = stack.enter_context(precision_of_product(kind, dtype))
