@@ -288,6 +288,7 @@ def test_memory_of_devices_is_given_for_every_phase(launcher):
         allocated = taken[f"device_memory_allocated_peak_{phase}"]
         assert taken[f"device_memory_reserved_peak_{phase}"] >= allocated > 0
     assert taken["device_memory_allocated_peak_steady"] >= taken["parameter_bytes"] + taken["optimizer_state_bytes"]
+    assert taken["device_workspace_bytes"] > 0, "of the linear layers' products"
 
 
 @pytest.mark.gpu
