@@ -1,4 +1,4 @@
-"""Precision in which CUDA devices compute with float32, by torch's flags. No torch at import.
+"""Precision of float32 on CUDA devices, by torch's flags. No torch at import.
 
 torch has two sets of flags. By default convolutions compute in TensorFloat-32 and products do not.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 IEEE = "ieee"
 """24 bits of significand, as on the host."""
@@ -19,10 +20,7 @@ def precisions() -> tuple[str, str]:
 
     Source: PyTorch, "CUDA semantics", section "TensorFloat-32 (TF32) on Ampere (and later) devices".
     """
-    import torch
-
-    flags = torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision
-    products, convolutions = (TF32 if flag == TF32 else IEEE for flag in flags)
+    products, convolutions = (TF32 if flag.fp32_precision == TF32 else IEEE for flag in new_flags())
     return products, convolutions
 
 
@@ -37,7 +35,7 @@ def computing_in(products: str, convolutions: str) -> Iterator[None]:
 
     old = old_flags()
     if old is None:
-        with new_flags(products, convolutions):
+        with set_new_flags(products, convolutions):
             yield
         return
     of_products, of_convolutions, precision = old
@@ -66,12 +64,17 @@ def old_flags() -> tuple[bool, bool, str] | None:
         return None
 
 
-@contextmanager
-def new_flags(products: str, convolutions: str) -> Iterator[None]:
-    """Set the new flags; restore them when the context ends."""
+def new_flags() -> tuple[Any, Any]:
+    """The owners of the new flag `fp32_precision` of products and convolutions."""
     import torch
 
-    flags = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    return torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]  # made at import
+
+
+@contextmanager
+def set_new_flags(products: str, convolutions: str) -> Iterator[None]:
+    """Set the new flags; restore them when the context ends."""
+    flags = new_flags()
     before = [flag.fp32_precision for flag in flags]
     try:
         for flag, precision in zip(flags, (products, convolutions), strict=True):

@@ -55,11 +55,12 @@ class Placement:
         return placed
 
     def move(self, tensor: torch.Tensor, *, non_blocking: bool = False) -> torch.Tensor:
-        """Copy a tensor to the device in the order of dimensions that it has, for a transform there."""
+        """Copy a tensor to the device for a transform there; its memory format stays."""
         if self.device.type == "cpu":
             return tensor.to(self.device)
-        copy = self.hook("copy", tensor.to) if self.hook else tensor.to
-        moved: torch.Tensor = copy(self.device, non_blocking)
+        to = partial(tensor.to, non_blocking=non_blocking)
+        copy = self.hook("copy", to) if self.hook else to
+        moved: torch.Tensor = copy(self.device)
         return moved
 
     def _copy(self, inputs: Any, targets: Any, non_blocking: bool) -> Batch:

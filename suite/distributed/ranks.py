@@ -222,8 +222,7 @@ class RankGroup:
         """Return when all have finished every command.
 
         Args:
-            in_any_order: whether a rank that fails ends the wait though one before it has not answered. Ranks on
-                devices wait for one that died, and then answer never.
+            in_any_order: whether a failure ends the wait before the other ranks answer. On devices they never do.
 
         Raises:
             RankFailed: one of them failed.

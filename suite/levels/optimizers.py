@@ -27,9 +27,9 @@ FORLOOP, FOREACH, FUSED = "forloop", "foreach", "fused"
 @cache
 @optional_or(bool)
 def adagrad_refuses_cuda() -> bool:
-    """Whether Adagrad of the installed torch refuses its fused step on CUDA, by its source.
+    """Whether the installed torch's Adagrad refuses its fused step on CUDA.
 
-    torch 2.11 does, 2.14 does not. A version would not decide: the kernel was added and reverted in between.
+    Its source says so: torch 2.11 does, 2.14 does not. The kernel was added and reverted in between.
     """
     spec = find_spec("torch")
     if spec is None or spec.origin is None:

@@ -11,6 +11,8 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +20,6 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.nn.parallel import data_parallel as of_torch
 
 from suite.contracts import float32, phase_hook
 from suite.contracts.execution import Execution
@@ -103,7 +104,7 @@ class Captures:
         self.stream = before
 
     @contextmanager
-    def capture(self, graph: object, stream: Stream | None = None, **more: Any) -> Iterator[None]:
+    def capture(self, _: object, stream: Stream | None = None, **more: Any) -> Iterator[None]:
         self.made.append(more)
         self.capturing = True
         with self.on(stream or Stream()):  # torch's own default is a stream of the class, which no step ran on
@@ -155,7 +156,7 @@ def test_a_captured_step_frees_its_gradients_as_an_eager_one_does(captures):
     assert freed == [*[(False, True)] * CudaGraph.WARMUP_STEPS, (True, True)]
 
 
-def test_what_a_captured_forward_saves_is_unknown_and_not_zero(captures):
+def test_bytes_that_a_captured_forward_saves_are_unknown_and_not_zero(captures):
     with make_step(case_of(tuning="cuda_graph")) as step:
         step()
         names = [one.metric.name for one in least_memory(step)]
@@ -199,7 +200,7 @@ def in_threads(replicas: Any, inputs: Any, kwargs: Any, _: Any) -> list[Any]:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_replicas_compute_in_the_precision_of_the_thread_that_calls_them(monkeypatch, dtype):
     """The default type of autocast is bfloat16 on the host, and float16 on a CUDA device."""
-    monkeypatch.setattr(of_torch, "parallel_apply", in_threads)
+    monkeypatch.setattr(import_module("torch.nn.parallel.data_parallel"), "parallel_apply", in_threads)
     layer = nn.Linear(3, 2)
     replicated = data_parallel.in_replicas(layer, [torch.device("cpu")])
     inputs = [(torch.randn(4, 3),)] * 2
@@ -303,7 +304,8 @@ def test_a_tuning_sets_products_and_convolutions_and_leaves_all_flags_as_it_foun
         before = (*old_and_new(), torch.get_float32_matmul_precision())
         with tuning("cuda").setting():
             assert float32.precisions() == (precision, precision)
-            assert float32.old_flags() is not None
+            allowed = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+            assert allowed == (precision == TF32,) * 2, "old flags say the same"
         assert (*old_and_new(), torch.get_float32_matmul_precision()) == before
     finally:
         torch.set_float32_matmul_precision("highest")
@@ -367,7 +369,7 @@ def test_a_ceiling_multiplies_random_numbers(monkeypatch):
     multiplied: list[torch.Tensor] = []
     monkeypatch.setattr(roofline, "PRODUCT_SIDE", {"cpu": 8})
     monkeypatch.setattr(roofline, "COPIED_BYTES", {"cpu": 64})
-    monkeypatch.setattr(torch, "mm", lambda one, _, out: multiplied.append(one) or out)  # noqa: ARG005
+    monkeypatch.setattr(torch, "mm", lambda one, _, out: multiplied.append(one) or out)
     roofline.measure_ceilings(case_of())
     assert all(one.unique().numel() == one.numel() for one in multiplied)
     assert multiplied
@@ -421,8 +423,8 @@ class Moved:
     def __init__(self) -> None:
         self.moved: list[tuple[Any, ...]] = []
 
-    def to(self, *arguments: Any) -> Moved:
-        self.moved.append(arguments)
+    def to(self, *arguments: Any, **named: Any) -> Moved:
+        self.moved.append((*arguments, named))
         return self
 
 
@@ -432,7 +434,7 @@ def test_a_copy_before_a_transform_counts_as_a_copy():
     on_device = Placement(torch.device("meta"), torch.contiguous_format, hook=hook)
     tensor = Moved()
     assert on_device.move(tensor, non_blocking=True) is tensor
-    assert (tensor.moved, hooked) == ([(torch.device("meta"), True)], ["copy"])
+    assert (tensor.moved, hooked) == ([(torch.device("meta"), {"non_blocking": True})], ["copy"])
     Placement(torch.device("cpu"), torch.contiguous_format, hook=hook).move(tensor)
     assert hooked == ["copy"]
 
@@ -450,7 +452,7 @@ def test_a_fused_adagrad_is_refused_on_cuda_where_the_installed_torch_would_refu
     monkeypatch.setattr(Cuda, "refusal", classmethod(lambda *_: ""))
     optimizers.adagrad_refuses_cuda.cache_clear()
     try:
-        said = f"Adagrad of torch {torch.__version__} has no fused step for CUDA devices; install a later torch"
+        said = f"Adagrad of torch {version('torch')} has no fused step for CUDA devices; install a later torch"
         assert refusal(case_of("cuda", optimizer="adagrad_fused")) == (said if refused else "")
         assert refusal(case_of("cuda", optimizer="adagrad_fused", mode="infer")) == ""
         assert refusal(case_of("cuda", optimizer="adagrad_foreach")) == ""

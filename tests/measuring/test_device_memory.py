@@ -68,7 +68,7 @@ def measured() -> tuple[list[str], dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def recorded() -> tuple[list[str], dict[str, float]]:
-    """What happened to the device in order, and the series by name."""
+    """The events of the device in order, and the series by name."""
     events, found = in_fresh_process(measured)
     return events, found
 

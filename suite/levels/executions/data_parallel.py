@@ -26,8 +26,8 @@ class DataParallel(Cuda):
     """The batch split over all CUDA devices, with new replicas in every forward.
 
     Losses, gradients and the optimizer's step are on the first device. Each replica normalises its share of the batch,
-    and the running statistics of the first are kept. A replica computes in the tuning's precision: torch starts a thread
-    for each replica, and would give it the default type of autocast.
+    and the running statistics of the first are kept. A replica computes in the tuning's precision: torch alone would
+    start its thread with the default type of autocast.
 
     Source: PyTorch, `torch.nn.DataParallel`, which is kept for old code: `distributed` is what torch recommends.
         PyTorch, "torch.compiler frequently asked questions", which names DistributedDataParallel as what compiles.
@@ -37,7 +37,7 @@ class DataParallel(Cuda):
 
     @classmethod
     def refusal(cls, case: Case) -> str:
-        """Fewer than two devices, fewer examples than devices, or a tuning for one network."""
+        """Fewer than two devices, fewer examples than devices, or an unfit tuning."""
         devices, tuning = cuda_devices(), TUNINGS[case.tuning].attributes
         if not devices:
             return "DataParallel without accelerators is the plain module"

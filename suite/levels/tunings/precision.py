@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +128,11 @@ class Tf32(CudaOnly):
 
     agrees_within = 0.005  # 11 bits of mantissa in products
 
-    def setting(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def setting(self) -> Iterator[None]:
         """Allow TF32 in products and convolutions."""
-        return computing_in(TF32, TF32)
+        with computing_in(TF32, TF32):
+            yield
 
 
 class IeeeFloat32(CudaOnly):
@@ -141,9 +143,11 @@ class IeeeFloat32(CudaOnly):
     Source: as `Tf32`.
     """
 
-    def setting(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def setting(self) -> Iterator[None]:
         """Forbid TF32 in products and convolutions."""
-        return computing_in(IEEE, IEEE)
+        with computing_in(IEEE, IEEE):
+            yield
 
 
 TUNINGS.add(TuningSpec("bf16", Bf16, {"compiled": False, "dtype": "bfloat16"}))

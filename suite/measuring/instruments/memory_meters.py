@@ -52,10 +52,10 @@ class HostMemory:
 
 
 class DeviceMemory:
-    """Memory of this process on an execution's devices: in tensors, and held by torch's allocator.
+    """Memory on an execution's devices: in tensors, and held by torch's allocator.
 
-    Workspaces of cuBLAS are apart: torch takes them from the allocator at the first product on a stream, and keeps
-    them. They may be many times a small network's memory.
+    It is that of this process. Workspaces of cuBLAS are apart: torch takes them from the allocator at the first product
+    on a stream, and keeps them. They may be many times a small network's memory.
 
     Args:
         execution: of the case.
@@ -95,14 +95,14 @@ class DeviceMemory:
         )
 
     def free_workspaces(self) -> int:
-        """Free the workspaces of cuBLAS; return their bytes, 0 on other devices than CUDA's.
+        """Free the workspaces of cuBLAS; return their bytes.
 
-        No captured graph may run afterwards: it would compute in freed memory.
+        No captured graph may run afterwards: it would compute in freed memory. Other devices than CUDA's have none.
         """
         if self._execution.device_type() != "cuda":
             return 0
         before, _ = self.reset_peaks()
-        torch._C._cuda_clearCublasWorkspaces()  # noqa: SLF001 - torch has no other name for it
+        torch._C._cuda_clearCublasWorkspaces()
         after, _ = self.reset_peaks()
         return before - after
 

@@ -139,7 +139,7 @@ def measure_ceilings(case: Case) -> tuple[Series, ...]:
 
 @contextmanager
 def precision_of_product(kind: str, dtype: torch.dtype) -> Iterator[str]:
-    """Compute products on CUDA devices as convolutions; yield how, to be read after the type of the matrices."""
+    """Let products on CUDA devices have the precision of convolutions; yield it."""
     if kind != "cuda":
         yield ""
         return

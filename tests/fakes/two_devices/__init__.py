@@ -93,7 +93,7 @@ def load(library: Path) -> Simulated:
     """Load the backend into this process, and register executions on it: `sim`, `sim_batch` and `sim_layers`."""
     import torch
 
-    torch.utils.rename_privateuse1_backend(NAME)
+    torch.utils.backend_registration.rename_privateuse1_backend(NAME)
     torch._register_device_module(NAME, device_module())
     loaded = Simulated(library)
     replace_collectives()
@@ -112,7 +112,8 @@ def device_module() -> Any:
     module._lazy_init = lambda: None
     module.device_count = lambda: DEVICES
     module.current_device = lambda: torch.accelerator.current_device_index()
-    module.manual_seed_all = lambda seed: None
+    module.manual_seed_all = lambda _: None  # random numbers are the host's
+    module.get_rng_state_all = list
     module.get_amp_supported_dtype = lambda: [torch.bfloat16, torch.float16]
     return module
 
@@ -126,7 +127,8 @@ def replace_collectives() -> None:
         return torch.device(NAME, index)
 
     def scatter(tensor: Any, devices: Any, chunk_sizes: Any = None, dim: int = 0, streams: Any = None) -> Any:
-        return tuple(one.to(on(to)) for one, to in zip(tensor.chunk(len(devices), dim), devices, strict=False))
+        pieces = tensor.split(list(chunk_sizes), dim) if chunk_sizes else tensor.chunk(len(devices), dim)
+        return tuple(one.to(on(to)) for one, to in zip(pieces, devices, strict=False))
 
     def gather(tensors: Any, dim: int = 0, destination: Any = None) -> Any:
         return torch.cat([one.to(on(destination)) for one in tensors], dim)
@@ -137,12 +139,12 @@ def replace_collectives() -> None:
     def reduce_add_coalesced(inputs: Any, destination: Any = None, buffer_size: int = 0) -> Any:
         return [sum(one.to(on(destination)) for one in same) for same in zip(*inputs, strict=True)]
 
-    comm.scatter, comm.gather = scatter, gather
-    comm.broadcast_coalesced, comm.reduce_add_coalesced = broadcast_coalesced, reduce_add_coalesced
+    for copy in (scatter, gather, broadcast_coalesced, reduce_add_coalesced):
+        setattr(comm, copy.__name__, copy)
 
 
 class OnSimulated(Execution):
-    """What the executions below have in common: their device, and that they are there."""
+    """The device that the executions below have in common."""
 
     @classmethod
     def device_type(cls) -> str:

@@ -311,13 +311,13 @@ at::Tensor copy_from(const at::Tensor& source, const at::Tensor& target, bool no
   return target;
 }
 
-const at::Tensor& resize(const at::Tensor& self, at::IntArrayRef size, std::optional<at::MemoryFormat> format) {
+const at::Tensor& resize_in_place(const at::Tensor& self, at::IntArrayRef size, std::optional<at::MemoryFormat> format) {
   const c10::DeviceGuard guard(self.device());
   return at::native::resize_(self, size, format);
 }
 
 at::Tensor copy_from_and_resize(const at::Tensor& source, const at::Tensor& target) {
-  resize(target, source.sizes(), std::nullopt);
+  resize_in_place(target, source.sizes(), std::nullopt);
   return copy_from(source, target, false);
 }
 
@@ -408,11 +408,12 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, library) {
   library.impl("empty_strided", &empty_strided);
   library.impl("_copy_from", &copy_from);
   library.impl("_copy_from_and_resize", &copy_from_and_resize);
-  library.impl("resize_", &resize);
+  library.impl("resize_", &resize_in_place);
   library.impl("_local_scalar_dense", &read_value);
   library.impl("as_strided", &at::native::as_strided_tensorimpl);
-  library.impl("view", TORCH_FN(static_cast<at::Tensor (*)(const at::Tensor&, at::IntArrayRef)>(&at::native::view)));
+  library.impl("view", &at::native::view);
   library.impl("_reshape_alias", &at::native::_reshape_alias);
+  library.impl("set_.source_Storage", &at::native::set_);
   library.impl("set_.source_Storage_storage_offset", &at::native::set_storage_cpu_);
   library.impl("set_.source_Tensor", &at::native::set_tensor_);
   library.impl("convolution_overrideable", &convolve);
