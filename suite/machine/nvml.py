@@ -3,8 +3,13 @@
 Devices support different readings: MIG has no utilization, older devices no energy counter. An unsupported reading is
 None, and so is every reading of a lost device.
 
+Devices are those that CUDA shows, in CUDA's order, and are found by their UUID: NVML has another order, and knows no
+`CUDA_VISIBLE_DEVICES`.
+
 Source: NVIDIA, "NVML API reference". Utilization is the share of time in which any kernel ran, over 1/6 to 1 s: fair
-    over a window, and meaningless for one step. Memory by version 2, of which the driver's own is not a part.
+    over a window, and meaningless for one step. Memory by version 2, of which the driver's own is not a part. Yang et
+    al. 2023, "Part-time power measurements", arXiv 2312.02741: power is a mean over as much as 1 s, its sensor may be
+    on for a quarter of the time, and readings are 5 to 10 % off.
 """
 
 from __future__ import annotations
@@ -15,13 +20,13 @@ from typing import Any
 
 import pynvml
 
-from suite.machine.cuda import visible_devices
+from suite.machine import cuda
 from suite.machine.readings import optional
 
 READINGS: dict[str, Callable[[Any], float]] = {
     "utilization": lambda device: pynvml.nvmlDeviceGetUtilizationRates(device).gpu / 100,
     "memory_bytes": lambda device: pynvml.nvmlDeviceGetMemoryInfo(device, version=pynvml.nvmlMemory_v2).used,
-    "power_w": lambda device: pynvml.nvmlDeviceGetPowerUsage(device) / 1e3,
+    "power_w": lambda device: power_w(device),
     "energy_j": lambda device: pynvml.nvmlDeviceGetTotalEnergyConsumption(device) / 1e3,
     "clock_hz": lambda device: pynvml.nvmlDeviceGetClockInfo(device, pynvml.NVML_CLOCK_SM) * 1e6,
     "temperature_c": lambda device: pynvml.nvmlDeviceGetTemperature(device, pynvml.NVML_TEMPERATURE_GPU),
@@ -55,19 +60,25 @@ def driver() -> Iterator[None]:
 
 
 def handles() -> list[Any]:
-    """Handles of the devices that a process started here sees, in its order.
+    """Handles of the devices that CUDA shows, in its order; None for one without."""
+    return [handle_of(device.uuid) for device in cuda.driver().devices]
 
-    Raises:
-        pynvml.NVMLError: the driver refuses to count them.
-    """
-    found: list[Any] = []
-    for device in visible_devices(pynvml.nvmlDeviceGetCount()):
-        by_name = pynvml.nvmlDeviceGetHandleByIndex if isinstance(device, int) else pynvml.nvmlDeviceGetHandleByUUID
-        try:
-            found.append(by_name(device))
-        except pynvml.NVMLError:  # an unknown UUID is an invalid entry: it ends the list
-            break
-    return found
+
+def handle_of(uuid: str) -> Any:
+    """The handle of a device or a MIG instance; None if NVML has no such UUID."""
+    for kind in ("GPU", "MIG"):
+        with suppress(pynvml.NVMLError):
+            return pynvml.nvmlDeviceGetHandleByUUID(f"{kind}-{uuid}")
+    return None
+
+
+def power_w(device: Any) -> float:
+    """Power drawn now, or the driver's mean where it gives no other."""
+    with suppress(pynvml.NVMLError):
+        (field,) = pynvml.nvmlDeviceGetFieldValues(device, [pynvml.NVML_FI_DEV_POWER_INSTANT])
+        if field.nvmlReturn == pynvml.NVML_SUCCESS:
+            return float(field.value.uiVal / 1e3)
+    return float(pynvml.nvmlDeviceGetPowerUsage(device) / 1e3)
 
 
 def read(device: Any) -> dict[str, float | None]:
@@ -78,6 +89,8 @@ def read(device: Any) -> dict[str, float | None]:
 @optional
 def reading_of(device: Any, reading: Callable[[Any], float]) -> float:
     """One reading of a device."""
+    if device is None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
     return float(reading(device))
 
 
@@ -87,6 +100,8 @@ def memory_of(device: Any, pids: list[int]) -> float | None:
 
     In a container it may know them by the host's process ids.
     """
+    if device is None:
+        return None
     running = pynvml.nvmlDeviceGetComputeRunningProcesses(device)
     own = [one.usedGpuMemory for one in running if one.pid in pids and one.usedGpuMemory is not None]
     return float(sum(own)) if own else None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from suite.machine import cuda
 from suite.matrix.learning import refusal_to_learn
 from suite.matrix.tasks import refusal_of_task
 from suite.provenance.installation import refusal_without
 from suite.records import INFER, Case
-from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS
+from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
 
 
 def refusal(case: Case) -> str:
@@ -23,11 +24,17 @@ def refusal(case: Case) -> str:
         refusal_alone(case, execution.wanted_ranks())
         or refusal_of_task(case)
         or refusal_to_learn(case)
+        or refusal_of_devices(case, device)
         or execution.refusal(case)
-        or ("" if case.mode == INFER else OPTIMIZERS[case.optimizer].lacks_kernel(device))
         or TUNINGS[case.tuning].strategy.refusal(case, device)
         or INPUTS[case.input].pipeline.refusal(case, device)
     )
+
+
+def refusal_of_devices(case: Case, device: str) -> str:
+    """Reason why torch can use no device here; empty if it can, or without one."""
+    why = cuda.hindrance() if device == "cuda" else ""
+    return f"{case.execution} needs a CUDA device, and {why}" if why else ""
 
 
 def refusal_alone(case: Case, ranks: int) -> str:
