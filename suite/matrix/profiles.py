@@ -2,10 +2,14 @@
 
 A profile of a name is searched in this order: tables of the configuration, its file of profiles, the project's own
 profiles. A file that is named on the command line or in the environment is searched alone.
+
+`[NAME.with_devices.1]` holds keys that replace those of the profile NAME where torch can use 1 CUDA device or more: a
+process that uses a device takes seconds to start, and some executions need several devices (docs/decisions/0040).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +19,7 @@ from typing import Any
 from suite.configuration.decoding import nearest
 from suite.configuration.files import NAMES, configuration_of, read_toml
 from suite.configuration.values import NOTHING, Configuration, Value
+from suite.machine.cuda import cuda_devices
 from suite.matrix.designs import ALLOWED as ALLOWED_DESIGNS
 from suite.matrix.designs import FULL, Design, is_design
 from suite.matrix.structure_option import callables_in, names_in, search_first, words_of
@@ -32,6 +37,9 @@ PLAN_KEYS = {
     name.replace("-", "_"): option for option in OPTIONS if option.in_profile for name in (option.name, *option.aliases)
 }
 """Key of a profile -> option of the command line that it sets, in the same unit."""
+COUNT = re.compile(r"[1-9]\d{0,3}")
+WITH_DEVICES = "with_devices"
+"""Key of the tables that hold from a number of CUDA devices on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,24 +188,65 @@ def search_plugins(profile: Profile) -> None:
 
 
 def parse_profile(name: str, file: Path, table: dict[str, Any]) -> Profile:
-    """A profile from its table; raises as `load_profile` does."""
+    """The profile that a table makes on this machine; raises as `load_profile` does."""
+    keys = {key: value for key, value in table.items() if key != WITH_DEVICES}
+    profile, places = parse_table(name, name, file, keys), tables_by_devices(name, table.get(WITH_DEVICES, {}))
+    for count, replaced in places:  # all of them, so that a wrong key is found on every machine
+        keys |= replaced
+        place = f"{name}.{WITH_DEVICES}.{count}"
+        on_more = parse_table(name, place, file, keys)
+        if count <= cuda_devices():
+            profile = on_more
+    return profile
+
+
+def tables_by_devices(name: str, tables: Any) -> list[tuple[int, dict[str, Any]]]:
+    """The tables under `with_devices` and their numbers, the smallest first.
+
+    Raises:
+        StepmarkError: they are of another form.
+    """
+    form = isinstance(tables, dict) and all(
+        COUNT.fullmatch(count) and isinstance(table, dict) for count, table in tables.items()
+    )
+    if not form:
+        raise StepmarkError(
+            f"profile {name!r}: {WITH_DEVICES} is {tables!r}; allowed: tables by a number of CUDA devices from 1, such "
+            f"as [{name}.{WITH_DEVICES}.1]."
+        )
+    return sorted((int(count), table) for count, table in tables.items())
+
+
+def parse_table(name: str, place: str, file: Path, table: dict[str, Any]) -> Profile:
+    """A profile from keys.
+
+    Args:
+        name: of the profile.
+        place: of the keys, as a sentence names it.
+        file: the file that they are in.
+        table: the keys and their values.
+
+    Raises:
+        StepmarkError: a key or a value is not allowed.
+    """
     allowed = ("plugins", *FACTOR_KEYS, *SIZE_KEYS, "design", *PLAN_KEYS)
     for key in table:
         if key not in allowed:
-            raise StepmarkError(f"profile {name!r} has a key {key!r}; {nearest(key, allowed)}.")
+            known = (*allowed, WITH_DEVICES) if place == name else allowed
+            raise StepmarkError(f"profile {place!r} has a key {key!r}; {nearest(key, known)}.")
     for key in ("plugins", *FACTOR_KEYS):
-        check_list(name, key, table.get(key, ["any"]), "names", lambda value: isinstance(value, str) and value != "")
+        check_list(place, key, table.get(key, ["any"]), "names", lambda value: isinstance(value, str) and value != "")
     for key, least in SIZE_KEYS.items():
-        check_list(name, key, table.get(key, [least]), f"whole numbers from {least}", partial(is_size, least))
+        check_list(place, key, table.get(key, [least]), f"whole numbers from {least}", partial(is_size, least))
     if not is_design(table.get("design", FULL)):
-        raise StepmarkError(f"profile {name!r}: design is {table['design']!r}; allowed: {ALLOWED_DESIGNS}.")
+        raise StepmarkError(f"profile {place!r}: design is {table['design']!r}; allowed: {ALLOWED_DESIGNS}.")
     return Profile(
         name=name,
         file=file,
         plugins=tuple(table.get("plugins", ())),
         levels={key: table[key] for key in FACTOR_KEYS if key in table},
         sizes={key: table[key] for key in SIZE_KEYS if key in table},
-        plan=plan_values(name, table),
+        plan=plan_values(place, table),
         design=table.get("design", FULL),
     )
 

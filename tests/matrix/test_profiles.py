@@ -1,5 +1,6 @@
 """Profiles become cases: what is crossed, and what is refused."""
 
+import json
 import subprocess
 import sys
 from itertools import product
@@ -10,6 +11,7 @@ from suite.matrix.cases import cases_of, choice_of, matrix_of, reject_duplicate_
 from suite.matrix.profiles import load_profile
 from suite.matrix.refusals import refusal
 from suite.records import Case, StepmarkError
+from tests.fakes import drivers
 from tests.fakes.networks import takes_images
 
 SEED_CNN = Case("seed_cnn", "adam", "cpu")
@@ -247,3 +249,105 @@ def test_images_that_a_structure_cannot_take_are_a_reason():
     assert refusal(small) == "seed_cnn needs images of at least 4 pixels a side, not 3"
     assert refusal(Case("seed_cnn", "adam", "cpu", image_size=4)) == ""
     assert refusal(SEED_CNN) == ""
+
+
+COLD_START_S = 4.0
+"""Seconds for a worker to start on a device, at most: context, libraries, first launches (2 to 4 s by experience)."""
+DEVICE_INSTRUMENTS_S = 7.0
+"""Seconds of a case's instruments on a device: 5 s of samples, and 2 s for the others."""
+HOST_INSTRUMENTS_S = 4.0
+TURN_SHARE = 2.0
+"""Seconds of a turn for a second that counts: one round that warms and one that counts."""
+ZYGOTE_S = 5.0
+COUNTED = """
+from suite.matrix.cases import cases_of
+from suite.matrix.profiles import load_profile
+from suite.matrix.refusals import refusal
+from suite.measuring.instruments import instruments_of
+from suite.records import RunPlan, WorkerSettings
+from suite.registry import EXECUTIONS
+def counted(name, devices):
+    os.environ["NVML_DEVICES"] = devices
+    cuda.driver.cache_clear()
+    profile = load_profile(name)
+    planned = [case for case in cases_of(profile) if not refusal(case)]
+    plan = RunPlan(**profile.plan)
+    kinds = [EXECUTIONS[case.execution].strategy.device_type() for case in planned]
+    executions = sorted({case.execution for case in planned})
+    instruments = len(instruments_of(plan, WorkerSettings()))
+    return kinds.count("cpu"), kinds.count("cuda"), plan.passes, plan.case_seconds, instruments, executions
+print(json.dumps([counted(*row) for row in json.loads(os.environ["ROWS"])]))
+"""
+ROWS = [("quick", "0"), ("quick", "1"), ("smoke", "1"), ("gpu", "1"), ("gpu_slice", "1"), ("gpus", "1"), ("gpus", "2")]
+needs_compiler = pytest.mark.skipif(drivers.COMPILER is None, reason="needs a C compiler")
+
+
+@pytest.fixture(scope="module")
+def on_devices(tmp_path_factory):
+    """Numbers of planned cases on machines with so many CUDA devices."""
+    library = drivers.build(tmp_path_factory.mktemp("drivers"))
+    answers = drivers.answer(library, COUNTED, ROWS=json.dumps(ROWS))
+    return dict(zip(ROWS, answers, strict=True))
+
+
+def seconds(on_host: int, on_device: int, passes: int, case_seconds: float, instruments: int) -> float:
+    """Longest duration of a run, by the number of its cases and of its workers' starts."""
+    counting = passes * 1.0 + case_seconds * TURN_SHARE  # warm-up is a second at most
+    host = counting + HOST_INSTRUMENTS_S
+    device = counting + (passes + instruments) * COLD_START_S + (DEVICE_INSTRUMENTS_S if instruments else 0.0)
+    return passes * ZYGOTE_S + on_host * host + on_device * device
+
+
+@needs_compiler
+def test_quick_ends_within_five_minutes_on_one_device(on_devices):
+    *counts, executions = on_devices["quick", "1"]
+    assert counts[:2] == [6, 6]
+    assert executions == ["cpu", "cuda"]
+    assert seconds(*counts) <= 300
+    assert seconds(24, 48, 3, 4.0, 4) > 1500, "as many as it had: 24 on each of cpu, cuda and data_parallel"
+    assert on_devices["quick", "0"][:2] == [24, 0]
+
+
+@needs_compiler
+def test_smoke_ends_within_two_minutes_on_one_device(on_devices):
+    *counts, _ = on_devices["smoke", "1"]
+    assert seconds(*counts) <= 120
+
+
+@needs_compiler
+def test_profiles_of_one_device_can_end_there(on_devices):
+    *counts, executions = on_devices["gpu", "1"]
+    assert executions == ["cuda"]
+    assert seconds(*counts) <= 1800
+    on_host, on_device, passes, case_seconds, _, _ = on_devices["gpu_slice", "1"]
+    assert (on_host, on_device) == (0, 14)
+    assert seconds(0, on_device, passes, case_seconds, instruments=0) <= 240, "as `make test-gpu` runs it"
+
+
+@needs_compiler
+def test_a_profile_for_several_devices_has_no_case_on_one(on_devices):
+    assert on_devices["gpus", "1"][:2] == [0, 0]
+    assert on_devices["gpus", "2"][0] == 0
+    assert on_devices["gpus", "2"][-1] == ["cuda", "data_parallel", "distributed", "model_parallel"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "sentence"),
+    [
+        (
+            "[mine.with_devices]\n1 = 2",
+            r"^profile 'mine': with_devices is {'1': 2}; allowed: tables by a number of CUDA ",
+        ),
+        ("[mine.with_devices.some]\npasses = 1", r"^profile 'mine': with_devices is "),
+        ("[mine.with_devices.2]\ncolour = 3", r"^profile 'mine.with_devices.2' has a key 'colour'; "),
+        ("[mine.with_devices.2]\npasses = 0", r"^profile 'mine.with_devices.2': passes is 0; allowed: "),
+        (
+            "[mine.with_devices.1.with_devices.2]\npasses = 1",
+            r"^profile 'mine.with_devices.1' has a key 'with_devices'",
+        ),
+    ],
+)
+def test_a_table_for_devices_is_checked_on_every_machine(tmp_path, tables, sentence):
+    (tmp_path / "profiles.toml").write_text(f'[mine]\nstructures = ["seed_cnn"]\n\n{tables}\n')
+    with pytest.raises(StepmarkError, match=sentence):
+        load_profile("mine", tmp_path / "profiles.toml")
