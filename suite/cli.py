@@ -21,7 +21,7 @@ from suite.frontend.streams import forgiving
 from suite.records import StepmarkError
 from suite.records.atomic_files import refusal_of, write_whole
 from suite.records.failure_reason import unexpected
-from suite.records.redaction import host_of, wants_redaction, without_names
+from suite.records.redaction import names_of, wants_redaction, without_names
 
 if TYPE_CHECKING:
     from suite.gate.planning import OpenGate
@@ -141,7 +141,7 @@ def read_record(path: Path, *, private: bool) -> Run:
     from suite.records.store import read_run
 
     run = read_run(path)
-    return without_names(run, [host_of(run.header.environment)]) if private else run
+    return without_names(run, names_of(run.header.environment)) if private else run
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -184,7 +184,7 @@ def gate(options: argparse.Namespace) -> int:
         lock = partial(machine_lock.turn, log, warn)
         verdict = GateRunner(begun.setup, begun.record, writer, log, lock).run()
     if wants_redaction(options.private):
-        verdict = without_names(verdict, [host_of(planned.environment)])
+        verdict = without_names(verdict, names_of(planned.environment))
     for text in output.write(verdict, writer.folder, warn):
         print(text)
     return verdict.exit_code

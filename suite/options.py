@@ -156,7 +156,7 @@ OPTIONS = (
         "interleave",
         "N",
         "workers that alternate, so that a slow minute slows all their cases",
-        default_note="as many as fit in memory, at most 32",
+        default_note="as many as fit in memory, of a device too, at most 32",
         kind=COUNT,
         in_profile=True,
         aliases=("abreast",),

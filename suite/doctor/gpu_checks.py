@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pynvml
 
 from suite.doctor.finding import Finding, disturbs, fine, unknown
-from suite.machine import nvml
+from suite.machine import cuda, nvml
 from suite.machine.readings import NOTES, known
+from suite.runner.settings import MOST_INTERLEAVED, workers_in
+from suite.units import text
 
 NAME = "NVIDIA devices"
 HOT_C = 80
@@ -25,24 +27,38 @@ def findings() -> list[Finding]:
     """The finding of each device; one that there is none, without a driver."""
     try:
         with nvml.driver():
-            return [check_device(index) for index in range(pynvml.nvmlDeviceGetCount())]
+            found = [check_device(index) for index in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError as error:
         return [fine(NAME, f"none: {error}")]
+    why, _, remedy = cuda.hindrance().partition("; ")
+    if not why:
+        return found
+    return [*found, disturbs("CUDA", f"no device can be used: {why}", remedy or "see nvidia-smi and the kernel's log")]
 
 
 def check_device(index: int) -> Finding:
-    """Check persistence, clocks and temperature of one device."""
+    """Check persistence, compute mode, clocks, temperature and memory of one device."""
     name = f"GPU {index}"
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         keeps = pynvml.nvmlDeviceGetPersistenceMode(handle) == pynvml.NVML_FEATURE_ENABLED
+        shared = pynvml.nvmlDeviceGetComputeMode(handle) == pynvml.NVML_COMPUTEMODE_DEFAULT
         slowed = nvml.slowdown_reasons(handle)
         heat = pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
     except pynvml.NVMLError as error:
         return unknown(name, f"the driver said: {error}")
-    found = f"persistence {'on' if keeps else 'off'}, {heat} degrees, clock lowered by {', '.join(slowed) or 'nothing'}"
+    room = workers_in(memory.free)
+    found = (
+        f"persistence {'on' if keeps else 'off'}, {heat} degrees, clock lowered by {', '.join(slowed) or 'nothing'}, "
+        f"{text(memory.free, 'B')} of {text(memory.total, 'B')} free"
+    )
     if not keeps:
         return disturbs(name, found, f"sudo nvidia-smi -i {index} -pm 1")
+    if not shared:
+        return disturbs(name, f"{found}; it does not take several processes", f"sudo nvidia-smi -i {index} -c 0")
     if slowed or heat >= HOT_C:
         return disturbs(name, found, f"cool it, or lock its clock: sudo nvidia-smi -i {index} -lgc MHZ")
+    if room < MOST_INTERLEAVED:
+        return disturbs(name, f"{found}: room for {room} workers at a time", "end the other processes on it")
     return fine(name, found)

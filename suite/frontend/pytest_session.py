@@ -16,7 +16,7 @@ from suite.provenance.installation import CASES_FOLDER
 from suite.records import Case, RunRecord
 from suite.records.failure_reason import attempted
 from suite.runner.session import RunSession
-from suite.runner.settings import Settings
+from suite.runner.settings import Settings, fitted_to_devices
 
 
 @dataclass(slots=True)
@@ -55,6 +55,7 @@ def bench_for(settings: Settings, records: Path) -> Bench:
         cases = cases_of(settings.profile)
         if settings.shard is not None:
             cases = shard(cases, settings.shard)
+        settings = fitted_to_devices(settings, cases)
     return Bench(settings, {case.id: case for case in cases}, records)
 
 

@@ -20,6 +20,7 @@ from suite.gate.measuring.first_start import first_start, without_lacking
 from suite.gate.options import GateOptions
 from suite.gate.record.store import GateWriter, read_gate
 from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
+from suite.machine import device_facts
 from suite.matrix.cases import choice_of
 from suite.matrix.profiles import Profile, load_profile, with_structures
 from suite.matrix.refusals import refusal
@@ -29,6 +30,7 @@ from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences
 from suite.records.result_folders import gates_folder
 from suite.records.timestamps import for_file_name, now
+from suite.registry import EXECUTIONS
 
 HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,52}\b")
 """A hash, and the digits of it that a sentence has."""
@@ -57,6 +59,7 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
     setting = GateSetup(sides, wanted.workers, wanted.profile.plugins)
     rows, left_out = rows_of([case for case in choice.cases if selects(case.id)], sides, wanted.workers.threads)
     refuse_none(rows, left_out, wanted)
+    refuse_exclusive_devices(rows)
     refuse_too_many(rows, wanted)
     setting, started = first_start(setting, wanted.seed)
     rows, missing = without_lacking(rows, started)
@@ -90,6 +93,24 @@ def refuse_none(rows: Sequence[CasePair], left_out: Mapping[str, str], wanted: G
     for reason in left_out.values():
         if reason != SAME:
             raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")
+
+
+def refuse_exclusive_devices(rows: Sequence[CasePair]) -> None:
+    """Raise if a device that both sides need takes one process at a time.
+
+    Raises:
+        StepmarkError: the devices are so, and the command that ends it.
+    """
+    if device_facts.are_exclusive() and any(is_on_cuda(case) for row in rows for case in (row.baseline, row.candidate)):
+        raise StepmarkError(
+            "a device here takes one process at a time (compute mode exclusive process), and a gate has a worker of "
+            "each side on it; sudo nvidia-smi -c 0 ends that."
+        )
+
+
+def is_on_cuda(case: Case) -> bool:
+    """Whether a case runs on a CUDA device."""
+    return EXECUTIONS[case.execution].strategy.device_type() == "cuda"
 
 
 def opened(folder: Path | None, planned: GatePlan, records: Path) -> GateWriter:

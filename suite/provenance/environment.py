@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 import suite
-from suite.machine import torchrun
+from suite.machine import device_facts, torchrun
 from suite.machine.allocators import ALLOCATORS
 from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
@@ -78,7 +78,7 @@ def ranks() -> dict[str, int] | None:
 
 
 def machine() -> dict[str, Any]:
-    """Host, cores, memory and kernel; None for what the system does not say."""
+    """Host, cores, memory, kernel and devices; None for what the system does not say."""
     return {name: known(f"environment.{name}", read) for name, read in MACHINE.items()}
 
 
@@ -105,6 +105,8 @@ MACHINE: dict[str, Callable[[], Any]] = {
     "cores_usable": granted_cores,
     "memory_bytes": lambda: positive(int(psutil.virtual_memory().total)),
     "page_bytes": lambda: positive(os.sysconf("SC_PAGE_SIZE")),
+    "devices": device_facts.facts_of_devices,
+    "device_uuids": device_facts.uuids,
 }
 """Fact about the machine -> what reads it."""
 

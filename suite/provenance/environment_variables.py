@@ -12,7 +12,8 @@ from collections.abc import Mapping
 PREFIXES = (
     *("OMP_", "KMP_", "GOMP_", "LIBOMP_", "MKL_", "ONEDNN_", "DNNL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "TBB_"),
     *("ATEN_", "C10_", "TORCH_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "PYTORCH_", "TRITON_", "CUDA_", "CUBLAS_"),
-    *("CUBLASLT_", "CUDNN_", "NCCL_", "GLOO_", "NVIDIA_", "HIP_", "ROCR_", "MIOPEN_"),
+    *("CUBLASLT_", "CUDNN_", "NCCL_", "GLOO_", "NVIDIA_", "HIP_", "ROCR_", "MIOPEN_", "HSA_", "AMD_", "ROCBLAS_"),
+    *("HIPBLASLT_", "RCCL_", "ZE_", "ZES_", "SYCL_", "ONEAPI_", "UR_", "NEO", "IGC_", "MTL_"),
     *("MALLOC_", "TCMALLOC_", "MIMALLOC_", "JE_", "COVERAGE_PROCESS_"),
 )
 """Beginnings of names that torch, the libraries below it, allocators and coverage read."""

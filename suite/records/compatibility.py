@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -16,20 +17,29 @@ TO_COMPARE = ("machine", "software", "container", "threads", "allocator", "prior
 """Parts that have to be the same for two runs to be compared."""
 IGNORED = (
     *("machine.host", "software.stepmark", "software.lock_sha256"),
-    *("variables.LD_LIBRARY_PATH", "container.image"),
+    *("variables.LD_LIBRARY_PATH", "container.image", "machine.device_uuids"),
+    *("variables.CUDA_VISIBLE_DEVICES", "variables.NVIDIA_VISIBLE_DEVICES", "variables.HIP_VISIBLE_DEVICES"),
+    "variables.CUDA_DEVICE_ORDER",
 )
 """Facts of those that may differ all the same when runs are compared: a container has a new host's name each time, and
-two images are compared as two revisions are."""
+two images are compared as two revisions are. The devices of a run are facts, however they were chosen among others
+(docs/decisions/0040)."""
 NEARLY = {"machine.memory_bytes": 0.01}
 """Facts that are measured, and by how much two of the same may differ, relative to the larger: the kernel sets memory
 aside for itself, some pages more or less at each start. All other facts are settings, counts or names."""
-ADDED = ("plugins", "variables", "commit.diff_sha256", "allocator.effective", "container.image")
+ADDED = (
+    *("plugins", "variables", "commit.diff_sha256", "allocator.effective", "container.image"),
+    *("machine.devices", "machine.device_uuids", "software.torch_build.cudnn"),
+)
 """Facts that older records do not have. Such a record says nothing of them, which is no difference."""
 UNREAD = (
     *("machine.host", "machine.kernel", "machine.processor", "machine.cores_logical", "machine.cores_physical"),
     *("machine.memory_bytes", "machine.page_bytes", "software.libc", "priority.nice", "allocator.effective"),
+    "software.torch_build.cudnn",
 )
 """Facts that are None where a run could not read them, which is no difference."""
+UNREAD_OF_DEVICES = re.compile(r"machine\.devices\.\d+\.\w+")
+"""The same of facts about a device."""
 UNKNOWN: Any = object()
 
 
@@ -81,7 +91,7 @@ def missing(name: str) -> Any:
 
 def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[str]:
     """Differences within one fact, which may hold others."""
-    if old == new or name in ignore or UNKNOWN in (old, new) or (name in UNREAD and None in (old, new)):
+    if old == new or name in ignore or UNKNOWN in (old, new) or (is_unread(name) and None in (old, new)):
         return []
     if are_near(old, new, NEARLY.get(name, 0.0)):
         return []
@@ -94,6 +104,11 @@ def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[st
             for text in differing(old.get(key, missing(full)), new.get(key, missing(full)), full, ignore)
         ]
     return [f"{name}: {old}, now {new}"]
+
+
+def is_unread(name: str) -> bool:
+    """Whether a fact of that name is None where a run could not read it."""
+    return name in UNREAD or UNREAD_OF_DEVICES.fullmatch(name) is not None
 
 
 def are_near(old: Any, new: Any, share: float) -> bool:

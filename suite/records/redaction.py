@@ -54,6 +54,7 @@ def scrub(value: Any, names: re.Pattern[str] | None) -> Any:
     return value
 
 
-def host_of(environment: dict[str, Any]) -> str:
-    """The machine's name in the facts of an environment; empty where they do not say."""
-    return str(environment.get("machine", {}).get("host") or "")
+def names_of(environment: dict[str, Any]) -> list[str]:
+    """The machine's name and its devices' UUIDs, as far as an environment has them."""
+    machine = environment.get("machine") or {}
+    return [str(machine.get("host") or ""), *map(str, machine.get("device_uuids") or ())]

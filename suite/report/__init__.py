@@ -50,5 +50,5 @@ def write_beside(record: Path) -> Path:
     """
     run, page, is_private = read_run(record), record.with_name("report.html"), redaction.wants_redaction(option=False)
     if is_private:
-        run = redaction.without_names(run, [redaction.host_of(run.header.environment)])
+        run = redaction.without_names(run, redaction.names_of(run.header.environment))
     return write(run, page, record_path="" if is_private else str(record))

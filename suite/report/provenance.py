@@ -12,7 +12,7 @@ from suite.options import command_options
 from suite.records import DEFAULT_MODE, TESTS, Run
 from suite.records.codec import encode_plan
 
-SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio"}
+SUFFIX_UNITS = {"_bytes": "B", "_seconds": "s", "_share": "ratio", "_hz": "Hz", "_w": "W"}
 """Ends of keys that name a base unit."""
 PLAN_UNITS = {
     "target_precision": "ratio",

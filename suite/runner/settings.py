@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from suite.configuration.values import NOTHING, Configuration, naming_places, parsed, texts_of
+from suite.machine import device_facts
 from suite.machine.cgroups import memory_limit
 from suite.machine.readings import known
 from suite.machine.threads import default_threads
 from suite.matrix.profiles import OWN_PROFILES, Profile, load_profile, profile_of, with_structures
+from suite.matrix.refusals import refusal
 from suite.options import PLAN_OPTIONS, refuse_with_resume
 from suite.provenance.environment import available_bytes
-from suite.records import Run, RunPlan, StepmarkError, WorkerSettings
+from suite.records import Case, Run, RunPlan, StepmarkError, WorkerSettings
 from suite.records.store import read_run
 from suite.records.values import WORKER_FIELDS
+from suite.registry import EXECUTIONS
 
 MAX_ORDER_SEED = 2**32 - 1
 WORKER_BYTES = 3 * 2**28
 """Memory planned for one worker, without what it shares with the others; a resnet18 with Adam takes half of it."""
+WORKER_DEVICE_BYTES = 3 * 2**29
+"""Memory of a device planned for one worker: its context, the kernels of libraries, and what torch's allocator keeps
+between turns."""
+INSTRUMENT_DEVICE_BYTES = 3 * 2**30
+"""The same for the blocks of an instrument's ceilings."""
 MOST_INTERLEAVED = 32
 """Most workers that take turns: theirs are then some ten seconds apart, and the machine drifts little in between."""
 
@@ -33,6 +41,7 @@ class Settings:
     Attributes:
         resume: the interrupted run to go on with, as read, and its folder.
         folder: where to write; None for a new folder under `reports/runs`.
+        keeps_abreast: whether option, profile or file say how many workers take turns.
     """
 
     profile: Profile
@@ -41,6 +50,7 @@ class Settings:
     shard: str | None
     folder: Path | None
     resume: Run | None = None
+    keeps_abreast: bool = False
 
 
 def resolve_options(
@@ -65,10 +75,40 @@ def resolve_options(
         typed = parsed(values, PLAN_OPTIONS.values(), of_file=False)
         general = parsed(values, PLAN_OPTIONS.values(), of_file=True)
     defaults = {**machine, "order_seed": random.randint(0, MAX_ORDER_SEED)}  # noqa: S311 - an order
-    plan, workers = plan_and_workers({**defaults, **general, **profile.plan, **typed})
+    asked = {**general, **profile.plan, **typed}
+    plan, workers = plan_and_workers({**defaults, **asked})
     texts = texts_of(values)
     folder = Path(texts["record"]) if "record" in texts else None
-    return Settings(profile, plan, workers, texts.get("shard"), folder)
+    return Settings(profile, plan, workers, texts.get("shard"), folder, keeps_abreast="abreast" in asked)
+
+
+def fitted_to_devices(settings: Settings, cases: Iterable[Case]) -> Settings:
+    """The settings with no more workers at a time than fit on the cases' devices.
+
+    A number that was asked for stays.
+    """
+    fitting = workers_on_device()
+    if settings.keeps_abreast or fitting is None or fitting >= settings.plan.abreast:
+        return settings
+    if not any(EXECUTIONS[case.execution].strategy.device_type() == "cuda" and not refusal(case) for case in cases):
+        return settings
+    return replace(settings, plan=replace(settings.plan, abreast=fitting))
+
+
+def workers_on_device() -> int | None:
+    """Workers that a device has room for; None without a device, or if unknown.
+
+    An instrument's worker runs while the others wait.
+    """
+    if device_facts.are_exclusive():
+        return 1
+    free = device_facts.free_bytes()
+    return None if free is None else workers_in(free)
+
+
+def workers_in(free_bytes: int) -> int:
+    """Workers that the free memory of a device has room for, one at least."""
+    return max(1, (free_bytes - INSTRUMENT_DEVICE_BYTES) // WORKER_DEVICE_BYTES)
 
 
 def plan_and_workers(values: Mapping[str, Any]) -> tuple[RunPlan, WorkerSettings]:

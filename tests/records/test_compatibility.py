@@ -116,9 +116,13 @@ def test_code_is_a_commit_its_differences_and_plug_ins_and_not_the_branch():
 
 
 def test_facts_that_an_older_record_lacks_are_named():
-    lacking = ["plugins", "variables", "commit.diff_sha256", "container.image"]
+    devices = ["machine.devices", "machine.device_uuids", "software.torch_build.cudnn"]
+    lacking = ["plugins", "variables", "commit.diff_sha256", "container.image", *devices]
     assert compatibility.not_known(ENVIRONMENT, (*CODE, *TO_RESUME)) == lacking
     known = {"plugins": {}, "variables": {}, "container": {**ENVIRONMENT["container"], "image": None}}
+    machine = {**ENVIRONMENT["machine"], "devices": {}, "device_uuids": []}
+    build = {**ENVIRONMENT["software"]["torch_build"], "cudnn": None}
+    known |= {"machine": machine, "software": {**ENVIRONMENT["software"], "torch_build": build}}
     whole = {**changed(["commit", "diff_sha256"], None), **known}
     assert compatibility.not_known(whole, (*CODE, *TO_RESUME)) == []
 
