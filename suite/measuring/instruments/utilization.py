@@ -16,11 +16,15 @@ from suite.records import Better, Case, Metric, Series
 from suite.registry import EXECUTIONS, TASKS
 
 if TYPE_CHECKING:
+    from suite.contracts.execution import Execution
     from suite.measuring.step import Step
 
 FIRST_STEPS = 4
 WINDOW_S = 1.0
 """Seconds for which steps run and are sampled."""
+DEVICE_WINDOW_S = 5.0
+"""The same if devices are sampled, too. Their power may be a mean over the last second: 1 s after they were idle it is
+still rising."""
 FEWEST_STEPS = 2
 
 SAMPLE_TIME = Metric("sample_time", "s", "neither", "When a sample was taken, from the first of the steps on.")
@@ -41,19 +45,19 @@ THROTTLED = Metric(
 
 def measure(case: Case) -> tuple[Series, ...]:
     """Sample timelines and totals of a case's steps, all their processes together."""
-    on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
+    on_devices = EXECUTIONS[case.execution].strategy.device_type() == "cuda"
     with Sampler(devices=on_devices) as sampler:
         sampler.go()
         before = sampler.stop().samples[-1]
-        window = sample_steps(case, sampler)
+        window = sample_steps(case, sampler, DEVICE_WINDOW_S if on_devices else WINDOW_S)
     steps, samples = window.steps, window.seen.samples
     return (
         *timelines(samples, window.started_s),
         *totals(window.seen, steps),
         *per_step(THROTTLED, window.throttled_s, steps),
         *host_energy(window.seen, steps),
-        *device_series(samples, steps, case.batch_size, of_images=TASKS[case.task].strategy.has_images),
-        *device_memory(before, samples),
+        *device_series(samples, window, case.batch_size, of_images=TASKS[case.task].strategy.has_images),
+        *device_memory(before, samples, window.devices),
     )
 
 
@@ -66,28 +70,43 @@ class Window:
         steps: number of steps that ran.
         seen: all samples.
         throttled_s: time that the CPU quota held the processes back; None if unknown.
+        devices: indices of the sampled devices that took part in the steps.
     """
 
     started_s: float
     steps: int
     seen: Observation
     throttled_s: float | None
+    devices: tuple[int, ...] = ()
 
 
-def sample_steps(case: Case, sampler: Sampler) -> Window:
-    """Run steps for `WINDOW_S` while the sampler looks at their processes."""
+def sample_steps(case: Case, sampler: Sampler, window_s: float) -> Window:
+    """Run steps for some seconds while the sampler looks at their processes.
+
+    The devices are idle at both ends: what was sampled is the work of these steps, and all of it.
+    """
     from suite.measuring.modes import make_step  # readers of the samples need no torch
 
     with make_step(case) as step:
         for _ in range(FIRST_STEPS):
             step()
-        throttled_before_s, started_s = throttled_s(), perf_counter()
+        throttled_before_s, started_s = throttled_s(), step.clock.read_s()
         sampler.go()
-        steps = run_until(step, started_s + WINDOW_S)
+        steps = run_until(step, started_s + window_s)
+        step.clock.read_s()
         seen = sampler.stop()
         throttled = growth(throttled_before_s, throttled_s())
         step.check()
-    return Window(started_s, steps, seen, None if throttled is None else max(0.0, throttled))
+        devices = devices_used(step.execution)
+    return Window(started_s, steps, seen, None if throttled is None else max(0.0, throttled), devices)
+
+
+def devices_used(execution: Execution) -> tuple[int, ...]:
+    """Indices of the devices that compute; each rank of this node has one."""
+    if execution.device_type() == "cpu":
+        return ()
+    own = {device.index or 0 for device in execution.devices()}
+    return tuple(sorted(own | set(range(execution.ranks_here if execution.ranks > 1 else 0))))
 
 
 def run_until(step: Step, until_s: float) -> int:
@@ -159,20 +178,23 @@ HOST_ENERGY = Metric(
 )
 
 
-def device_series(samples: Sequence[Sample], steps: int, images: int, *, of_images: bool = True) -> tuple[Series, ...]:
-    """Timelines of each device, and the energy of all of them.
+def device_series(
+    samples: Sequence[Sample], window: Window, images: int, *, of_images: bool = True
+) -> tuple[Series, ...]:
+    """Timelines of each device that took part, and the energy of all of them.
 
     A reading that a device lost before the end has no timeline.
 
     Args:
         samples: at least two.
-        steps: number of steps between the first sample and the last.
+        window: the steps between the first sample and the last, and their devices.
         images: of one step, N; or other examples.
         of_images: whether examples are images, by which the energy of one is named.
     """
-    if not samples[0].devices:
+    devices = [index for index in window.devices if index < len(samples[0].devices)]
+    if not devices:
         return ()
-    devices = range(len(samples[0].devices))
+    steps = window.steps
     series = [timeline for index in devices for timeline in device_timelines(samples, index)]
     energies_j = [energy for index in devices if (energy := energy_j(samples, index)) is not None]
     if len(energies_j) < len(devices):
@@ -221,23 +243,26 @@ BY_DIFFERENCE = Metric(
     "Most memory used of all devices above the memory used before the step was made: the driver does not report "
     "processes here, as in a container.",
 )
-ENERGY_OF_STEP = Metric("energy_of_step", "J", "lower", "Energy that the devices drew in one step.")
-ENERGY_OF_IMAGE = Metric("energy_of_image", "J", "lower", "Energy that the devices drew for one image.")
-ENERGY_OF_EXAMPLE = Metric("energy_of_example", "J", "lower", "Energy that the devices drew for one example.")
+SENSORS = ", by sensors that may be 10 % off"
+"""Source: Yang et al. 2023, as `suite.machine.nvml`; a comparison on one device is closer."""
+ENERGY_OF_STEP = Metric("energy_of_step", "J", "lower", f"Energy that the devices drew in one step{SENSORS}.")
+ENERGY_OF_IMAGE = Metric("energy_of_image", "J", "lower", f"Energy that the devices drew for one image{SENSORS}.")
+ENERGY_OF_EXAMPLE = Metric("energy_of_example", "J", "lower", f"Energy that the devices drew for one example{SENSORS}.")
 
 
-def device_memory(before: Sample, samples: Sequence[Sample]) -> tuple[Series, ...]:
-    """The devices' memory in use by the step's processes, with that of libraries.
+def device_memory(before: Sample, samples: Sequence[Sample], devices: Sequence[int]) -> tuple[Series, ...]:
+    """Memory of devices in use by the step's processes, with that of libraries.
 
     As the driver reports it, or else the increase since before.
     """
-    own = [[device["own_memory_bytes"] for device in sample.devices] for sample in samples]
-    if known := [sum(value or 0.0 for value in devices) for devices in own if any(devices)]:
+    indices = [index for index in devices if index < len(before.devices)]
+    own = [[sample.devices[index]["own_memory_bytes"] for index in indices] for sample in samples]
+    if known := [sum(value or 0.0 for value in row) for row in own if any(row)]:
         return (Series(BY_PROCESS, (max(known),)),)
-    used = [[device["memory_bytes"] for device in sample.devices] for sample in (before, *samples)]
-    if not before.devices or any(value is None for devices in used for value in devices):
+    used = [[sample.devices[index]["memory_bytes"] for index in indices] for sample in (before, *samples)]
+    if not indices or any(value is None for row in used for value in row):
         return ()
-    used_before, *used_later = (sum(value or 0.0 for value in devices) for devices in used)
+    used_before, *used_later = (sum(value or 0.0 for value in row) for row in used)
     return (Series(BY_DIFFERENCE, (max(0.0, max(used_later) - used_before),)),)
 
 
