@@ -1,10 +1,10 @@
 """Step times without the machine's drift, for comparisons between cases alone.
 
 A step takes longer while the machine is slow, and so do the steps of other cases that take their turns within the same
-seconds. The others' turns are a control variate: known for each turn, no part of the case's cost, and zero in the
-median of the run. Differences between cases of one run are steadier with it, and so are changes of cases between two
-runs about what is common to all. A case's figures, exports and verdicts are of rounds as measured: a corrected round
-is one that no step took (docs/decisions/0026).
+seconds on the same kind of device. The others' turns are a control variate: known for each turn, no part of the case's
+cost, and zero in the median of the run. Differences between cases of one run are steadier with it, and so are changes
+of cases between two runs about what is common to all. A case's figures, exports and verdicts are of rounds as measured:
+a corrected round is one that no step took (docs/decisions/0026).
 
 Source: Lavenberg and Welch 1981, "A perspective on the use of control variables to increase the efficiency of Monte
     Carlo simulations", for the coefficient; docs/decisions/0011 and 0026 for what it gains here.
@@ -42,19 +42,33 @@ def without_drift(records: Iterable[RunRecord]) -> list[RunRecord]:
     """The records of a run, with step times without the machine's drift.
 
     A round of t seconds becomes t * exp(-b * s): s is the median over the other cases of log(turn / that case's median
-    turn) in the same seconds, b the case's coefficient. A case with too few others or turns is not changed, nor
-    is any metric but `step_time`. Learning cases are not changed, and do not count as others.
+    turn) in the same seconds, b the case's coefficient. The others are those on the same kind of device. A case with
+    too few others or turns is not changed, nor is any metric but `step_time`. Learning cases are not changed, and do
+    not count as others.
     """
     kept = list(records)
     repeating = [record for record in kept if record.outcome == "measured" and record.case.mode != LEARN]
     levels = {record.case.id: turn_levels(record.measurement) for record in repeating}
-    speeds = common_drift(levels)
+    speeds: dict[str, dict[Moment, float]] = {}
+    for ids in by_device(repeating):
+        speeds |= common_drift({case_id: levels[case_id] for case_id in ids})
     return [
         replace(record, measurement=corrected(record.measurement, levels[record.case.id], speeds[record.case.id]))
         if record.measurement is not None and record.case.id in speeds
         else record
         for record in kept
     ]
+
+
+def by_device(records: Iterable[RunRecord]) -> Iterable[list[str]]:
+    """Ids of cases, those on one kind of device together.
+
+    A busy host does not slow a device, nor does a hot device slow the host's cores.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        found[str(record.attributes.get("execution", {}).get("device", "cpu"))].append(record.case.id)
+    return found.values()
 
 
 def moments(measurement: Measurement) -> list[Moment]:

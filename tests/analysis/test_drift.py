@@ -185,3 +185,27 @@ def test_the_median_without_one_is_that_of_the_rest(values, chosen):
     chosen %= len(ordered)
     rest = ordered[:chosen] + ordered[chosen + 1 :]
     assert median_without(ordered, ordered[chosen]) == pytest.approx(median(rest))
+
+
+def on_device(one: RunRecord) -> RunRecord:
+    """The record of a case on a device."""
+    return replace(one, case=replace(one.case, execution="cuda"), attributes={"execution": {"device": "cuda"}})
+
+
+def test_a_slowdown_of_the_host_alone_does_not_change_cases_on_a_device():
+    """Eight cases on each; in a third of the turns the host is half as fast."""
+    slow = [0.0 if turn % 3 else 0.7 for turn in range(40)]
+    source = random.Random(5)
+
+    def cases(speeds: list[float]) -> list[RunRecord]:
+        rows = [[[speed + source.gauss(0.0, 0.01) for speed in speeds] for _ in range(3)] for _ in range(8)]
+        return [
+            record(f"c{number}", [[math.exp(level) for level in visit] for visit in visits])
+            for number, visits in enumerate(rows)
+        ]
+
+    host, device = cases(slow), [on_device(one) for one in cases([0.0] * 40)]
+    together = without_drift([*host, *device])
+    assert together == [*without_drift(host), *without_drift(device)]
+    spread = [stdev(math.log(value) for value in one.measurement.series[0].values) for one in together]
+    assert max(spread) < 0.02
