@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +115,15 @@ def import_torch() -> dict[str, Any]:
         import torchvision  # noqa: F401 - imported once here instead of in every worker
 
     import suite.levels.layers
+    import suite.machine.cuda
     import suite.measuring.instruments.allocator
     import suite.measuring.instruments.breakdown
     import suite.measuring.instruments.memory
     import suite.measuring.instruments.roofline
     import suite.measuring.instruments.utilization
-    import suite.measuring.worker  # noqa: F401 - imported once here instead of in every worker
+    import suite.measuring.worker
 
+    suite.machine.cuda.driver()  # its devices are known to all forks
     torch.manual_seed(0)  # each worker does so first, and then finds what Python cached here
     torch.nn.Conv2d(1, 1, 1, device="meta")
 
@@ -128,6 +131,7 @@ def import_torch() -> dict[str, Any]:
         "version": torch.__version__,
         "git_version": torch.version.git_version,
         "cuda": torch.version.cuda,
+        "cudnn": ask_in_fork(cudnn_version),
         "debug": torch.version.debug,
         "onednn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]
         "mkl": torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
@@ -142,9 +146,28 @@ def import_torch() -> dict[str, Any]:
 def ask_allocator() -> str | None:
     """The allocator in effect in workers, found in a fork, since finding it allocates."""
     from suite.machine.allocators import in_effect
+
+    return ask_in_fork(in_effect)
+
+
+def cudnn_version() -> str | None:
+    """The version of cuDNN, which is loaded for it; None without a CUDA device."""
+    import torch
+
+    from suite.machine.cuda import cuda_devices
+
+    if not cuda_devices():
+        return None
+    with contextlib.suppress(Exception):  # a library that does not fit is the reason of each case that needs it
+        return str(torch.backends.cudnn.version())  # type: ignore[no-untyped-call]
+    return None
+
+
+def ask_in_fork(ask: Callable[[], str | None]) -> str | None:
+    """The answer of a function that a fork calls, since it changes the process."""
     from suite.machine.child import fork_child
 
-    child = fork_child(lambda _, answers: os.write(answers, (in_effect() or "").encode()))
+    child = fork_child(lambda _, answers: os.write(answers, (ask() or "").encode()))
     os.close(child.commands)
     with os.fdopen(child.answers, "rb") as file:
         answer = file.read().decode()

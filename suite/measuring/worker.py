@@ -14,7 +14,7 @@ import torch
 
 from suite.distributed import rendezvous
 from suite.distributed.ranks import follow_commands
-from suite.machine import torchrun
+from suite.machine import cuda, torchrun
 from suite.machine.affinity import Cores
 from suite.measuring.barrier import RoundBarrier
 from suite.measuring.instruments import instrument_named
@@ -51,6 +51,7 @@ def visit(link: Link, task: dict[str, Any]) -> None:
     """
     try:
         case = Case(**task["case"])
+        leave_devices_alone(case)
         set_threads(task["threads"])
         cores = Cores()
         with make_step(case) as step:
@@ -91,6 +92,7 @@ def run_instrument(link: Link, task: dict[str, Any]) -> None:
     """
     try:
         case = Case(**task["case"])
+        leave_devices_alone(case)
         set_threads(task["threads"])
         measured = instrument_named(task["survey"])(as_training(case))
         link.send({"surveyed": encode_series(measured)})
@@ -98,6 +100,16 @@ def run_instrument(link: Link, task: dict[str, Any]) -> None:
         return
     except Exception as error:  # noqa: BLE001 - as in `visit`
         link.send({"failed": failure_reason(error)})
+
+
+def leave_devices_alone(case: Case) -> None:
+    """Hide all devices from a worker whose case runs on the host's cores.
+
+    Autograd counts devices in the first backward pass. That would start the driver in this process: its time and its
+    memory would be those of the first step.
+    """
+    if EXECUTIONS[case.execution].strategy.device_type() == "cpu":
+        cuda.hide_devices()
 
 
 def check_units(metrics: Iterable[Metric]) -> None:
@@ -141,6 +153,7 @@ def follow_rank_0(link: Link, task: dict[str, Any]) -> None:
     link.send({"attends": invitation is not None})
     if world is None or invitation is None:
         return
+    leave_devices_alone(invitation.case)
     set_threads(task["threads"])
     connection = rendezvous.accept_invitation(invitation, world).detach()
     execution = EXECUTIONS[invitation.case.execution].strategy()
