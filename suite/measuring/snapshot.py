@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
@@ -52,13 +53,29 @@ def restore_state(state: dict[str, Any], copy: dict[str, Any]) -> None:
 
 
 def random_state() -> Callable[[], None]:
-    """Remember torch's random state; calling the result restores it."""
-    host = torch.get_rng_state()
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    """Remember torch's random state, of devices too; calling the result restores it."""
+    host, restore_devices = torch.get_rng_state(), random_state_of_devices()
 
     def restore() -> None:
         torch.set_rng_state(host)
-        if devices:
-            torch.cuda.set_rng_state_all(devices)
+        restore_devices()
 
     return restore
+
+
+def random_state_of_devices() -> Callable[[], None]:
+    """The same of the accelerators that this process uses.
+
+    `torch.accelerator` cannot set a state in every release, so the kind's module does: several devices have a state
+    each, and MPS has one.
+    """
+    accelerator = torch.accelerator.current_accelerator()
+    if accelerator is None:
+        return lambda: None
+    module: Any = torch.get_device_module(accelerator.type)
+    if hasattr(module, "get_rng_state_all"):
+        states = module.get_rng_state_all() if module.is_initialized() else []
+        return partial(module.set_rng_state_all, states) if states else lambda: None
+    if not torch.accelerator.is_available():
+        return lambda: None
+    return partial(module.set_rng_state, module.get_rng_state())

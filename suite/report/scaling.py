@@ -82,7 +82,7 @@ def ranks_of(figures: CaseFigures) -> int:
 
 def on_devices(figures: CaseFigures) -> bool:
     """Whether each rank has an accelerator."""
-    return bool(figures.record.attributes["execution"].get("device") == "cuda")
+    return bool(figures.record.attributes["execution"].get("device", "cpu") != "cpu")
 
 
 def cores_of(figures: CaseFigures, usable: int) -> int:

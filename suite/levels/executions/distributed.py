@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]  # it is public all the same
 
 COLLECTIVE_S = 300.0
-"""Seconds for a rank to join a collective operation, since others may have to compile first. With gloo a rank that died
-is noticed at once, because its connections close. With NCCL the other ranks' devices wait for it, and so would their
-hosts: rank 0 reads the answers of the others before it waits for its device."""
+"""Seconds for a rank to join a collective operation, since others may have to compile first. A rank that died is
+noticed at once: its connections close."""
 COMMANDS = {"step": b"s", "rewind": b"r", "check": b"c"}
 
 
@@ -155,7 +154,7 @@ class Distributed(Execution):
                 COMMANDS["step"]: step,
                 COMMANDS["rewind"]: rewind,
                 COMMANDS["check"]: step.check,
-                WAIT: self.wait,
+                WAIT: self._finish,
             }
 
     def _join(self) -> None:
@@ -237,12 +236,15 @@ class Distributed(Execution):
 
     def clock(self) -> Clock:
         """Wall time of the host after every rank is done."""
-        return WaitingClock(self._wait_for_all)
+        return WaitingClock(self._finish)
 
-    def _wait_for_all(self) -> None:
+    def _finish(self) -> None:
+        if self.device_type() == "cuda":
+            import torch
+
+            torch.cuda.synchronize(self.device())
         if self.rank == 0:
-            self._others.wait(in_any_order=self.device_type() != "cpu")
-        self.wait()
+            self._others.wait()
 
     def _compare(self) -> None:
         """Compare the last gradients of all ranks; outside the rounds.
