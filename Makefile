@@ -29,7 +29,7 @@ IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') 
 	$(if $(GPUS),--gpus '$(GPUS)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu check format report overhead scale inputs sampling validity coverage noise twins full image image-verify bench-image lock dist clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage noise twins full image image-verify bench-image lock dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -72,11 +72,17 @@ test-slow: $(READY) ## the slower tests of CI: kills, signals, resumed runs, ran
 test-nightly: $(READY) ## the slowest: 50 kills at random moments, all tunings compiled, two hosts; property tests with new examples
 	$(BIN)/python -m pytest tests -m 'nightly or hypothesis' --hypothesis-profile searching $(if $(K),-k '$(K)') $(ARGS)
 
-test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu
+test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu_slice without instruments: 14 cases
 	$(BIN)/python -m pytest tests -m gpu $(ARGS)
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
-		then $(BIN)/python -m pytest cases --profile gpu; \
-		else echo "no CUDA device here: the profile gpu was not run"; fi
+		then $(BIN)/python -m pytest cases --profile gpu_slice --surveys none; \
+		else echo "no CUDA device here: the profile gpu_slice was not run"; fi
+
+device-kit: $(READY) ## pack project and wheels for a machine with a GPU and no network; PYTHON_VERSION=3.12
+	$(BIN)/python docs/studies/device/prepare.py $(if $(PYTHON_VERSION),--python '$(PYTHON_VERSION)') $(ARGS)
+
+device-check: $(READY) ## check this machine's GPU in nine minutes: every path once, tests, runs, a gate; ARGS='first tests'
+	$(BIN)/python docs/studies/device/check.py $(ARGS)
 
 check: $(READY) ## lint, format and types
 	$(BIN)/ruff check .
