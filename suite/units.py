@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_CEILING, Decimal
 
 SCALES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -22,6 +23,15 @@ SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "1": ((1.0, ""),),
 }
 """Base unit -> (size in base units, text), largest first. The closed set: a metric in another unit is an error."""
+
+ALSO_READ: dict[str, dict[str, float]] = {
+    "s": {"us": 1e-6, "min": 60.0},
+    "B": {"GB": 1e9, "MB": 1e6, "kB": 1e3},
+    "J": {"uJ": 1e-6, "kJ": 1e3},
+    "ratio": {"": 1.0},
+}
+"""Base unit -> further texts of scales that a user may write, and their sizes."""
+NUMBER_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)\s*([^\W\d]*|%)\s*")
 
 SIGNIFICANT_DIGITS = 4
 MANY_PERCENT = 10_000
@@ -52,6 +62,24 @@ def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> st
         return "–"
     size, name = scale(unit, value)
     return f"{number(value / size, digits)}{'' if name in ('', '%') else ' '}{name}".rstrip()
+
+
+def read(text: str, unit: str) -> float:
+    """A value as a user writes it, in base units: `read("600MiB", "B")`.
+
+    Raises:
+        ValueError: the text is no number with a unit of `scale_names`.
+    """
+    match = NUMBER_WITH_UNIT.fullmatch(text)
+    sizes = {**{name: size for size, name in SCALES[unit]}, **ALSO_READ.get(unit, {})}
+    if not match or match[2] not in sizes:
+        raise ValueError(text)
+    return float(match[1]) * sizes[match[2]]
+
+
+def scale_names(unit: str) -> list[str]:
+    """Texts of the scales of a unit that a value may be written in."""
+    return [name for _, name in SCALES[unit] if name]
 
 
 def whole(value: float | None, unit: str) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from suite.analysis.drift import without_drift
-from suite.analysis.estimates import Estimate, kept_rounds, throughput, undisturbed
-from suite.analysis.intervals import estimates
+from suite.analysis.estimates import Estimate, MedianError, kept_rounds, throughput, undisturbed
+from suite.analysis.intervals import estimates, estimates_and_errors
 from suite.analysis.issue import Issue
 from suite.analysis.run_validity import issues_of_run
 from suite.records import DEFAULT_TASK, Case, Measurement, RunRecord
@@ -93,7 +93,15 @@ def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
 
 def step_times_without_drift(records: Iterable[RunRecord]) -> dict[str, Estimate]:
     """Step times without the machine's drift, for comparisons of cases."""
-    return estimates(without_drift(records))
+    return {case_id: known for case_id, (known, _) in steady_step_times(records).items()}
+
+
+def steady_step_times(records: Iterable[RunRecord]) -> dict[str, tuple[Estimate, MedianError | None]]:
+    """Step times without the machine's drift, each with the error of its log.
+
+    A case with a round that is not above 0 has no error.
+    """
+    return estimates_and_errors(without_drift(records))
 
 
 def kept_values(measurement: Measurement, metric: str = "step_time") -> list[float]:

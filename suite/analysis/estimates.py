@@ -55,6 +55,19 @@ class Estimate:
         return (self.high - self.low) / 2 / self.median if self.median else math.inf
 
 
+@dataclass(frozen=True, slots=True)
+class MedianError:
+    """Error of a median, or of its log.
+
+    Attributes:
+        variance: square of the standard error.
+        degrees: degrees of freedom of that variance.
+    """
+
+    variance: float
+    degrees: float
+
+
 def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
     """Median of all values; its interval allows for resemblance within groups.
 

@@ -19,7 +19,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median, variance
 
-from suite.analysis.estimates import CONFIDENCE, Estimate, batches, estimate, kept_rounds, quantile, student_between
+from suite.analysis.estimates import (
+    CONFIDENCE,
+    Estimate,
+    MedianError,
+    batches,
+    estimate,
+    kept_rounds,
+    quantile,
+    student_between,
+)
 from suite.analysis.variance_pooling import SMALLEST, between_variance, prior_degrees
 from suite.records import LEARN, Measurement, RunRecord
 
@@ -64,12 +73,17 @@ class Visits:
 
 
 def estimates(records: Iterable[RunRecord]) -> dict[str, Estimate]:
-    """Median and interval of the step time by case id, of cases with rounds.
+    """Median and interval of the step time by case id, of cases with rounds."""
+    return {case_id: known for case_id, (known, _) in estimates_and_errors(records).items()}
+
+
+def estimates_and_errors(records: Iterable[RunRecord]) -> dict[str, tuple[Estimate, MedianError | None]]:
+    """As `estimates`, with the error that each interval comes from.
 
     The variance between visits is that of all measured cases, those that learn apart from the rest; a case that failed
-    on the way is judged alone.
+    on the way is judged alone. A case with a round that is not above 0 has no error.
     """
-    known: dict[str, Estimate] = {}
+    known: dict[str, tuple[Estimate, MedianError | None]] = {}
     pools: dict[bool, dict[str, Visits]] = {True: {}, False: {}}
     for record in records:
         measurement = record.measurement
@@ -77,7 +91,7 @@ def estimates(records: Iterable[RunRecord]) -> dict[str, Estimate]:
         alone = estimate(turns)
         if measurement is None or alone is None:
             continue
-        known[record.case.id] = alone
+        known[record.case.id] = alone, None
         if all(value > 0 for turn in turns for value in turn):
             split = split_by_visit(measurement, turns, alone)
             if record.outcome == "measured":
@@ -136,8 +150,8 @@ def share_variance(values: Sequence[float]) -> float:
     return max(floor, sum((share - 0.5) ** 2 for share in shares) / (PARTS - 1) / PARTS)
 
 
-def intervals(cases: Sequence[Visits]) -> list[Estimate]:
-    """Median of each case with its interval, by the pooled variance of visits."""
+def intervals(cases: Sequence[Visits]) -> list[tuple[Estimate, MedianError]]:
+    """Median of each case with interval and error, by the pooled variance of visits."""
     if not cases:
         return []
     company: dict[Window, int] = defaultdict(int)
@@ -230,14 +244,14 @@ def added(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, 
     return total, total**2 / (one[0] ** 2 / one[1] + other[0] ** 2 / other[1])
 
 
-def interval(case: Visits, variance_of_visit: float, degrees: float, between: float) -> Estimate:
-    """A case's median with the interval of Student's t, in logs.
+def interval(case: Visits, variance_of_visit: float, degrees: float, between: float) -> tuple[Estimate, MedianError]:
+    """A case's median with the interval of Student's t in logs, and its error.
 
     The median of all rounds is the mean of the visits as long as they overlap, and their median once they do not.
     """
     visits = len(case.weights)
     apart = between / (between + case.scatter)
     of_median = 1 + (MEDIAN_OVER_MEAN.get(visits, math.pi / 2) - 1) * apart
-    error = math.sqrt(variance_of_visit * of_median * sum(weight**2 for weight in case.weights))
-    factor = math.exp(student_between((1 + CONFIDENCE) / 2, degrees) * error)
-    return replace(case.known, low=case.known.median / factor, high=case.known.median * factor)
+    error = MedianError(variance_of_visit * of_median * sum(weight**2 for weight in case.weights), degrees)
+    factor = math.exp(student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(error.variance))
+    return replace(case.known, low=case.known.median / factor, high=case.known.median * factor), error

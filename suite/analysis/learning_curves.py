@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from statistics import median
+from statistics import median, variance
 from typing import Any
 
+from suite.analysis.estimates import MedianError
+from suite.analysis.intervals import MEDIAN_OVER_MEAN
+from suite.analysis.variance_pooling import prior_degrees
 from suite.records import Measurement
 
 TARGET_ACCURACY = 0.95
@@ -49,6 +54,30 @@ def curves(measurement: Measurement) -> list[Curve]:
 def final_values(measurement: Measurement, metric: str) -> list[float]:
     """The last value of a metric in each visit that has one."""
     return [values[-1] for values in measurement.by_visit(metric) if values]
+
+
+def final_errors(finals: Mapping[str, Sequence[float]]) -> dict[str, MedianError]:
+    """Error of each case's median final value, with seeds as replicates.
+
+    Few seeds hardly show a variance, so that of all cases moderates each (Smyth 2004). None has an error if no case
+    has two seeds, or if all seeds of every case agree.
+    """
+    own = {name: variance(found) for name, found in finals.items() if len(found) > 1}
+    free = {name: len(finals[name]) - 1.0 for name in own}
+    total = sum(free.values())
+    pooled = math.fsum(own[name] * free[name] for name in own) / total if own else 0.0
+    if not pooled > 0:
+        return {}
+    agreed = prior_degrees([one / pooled for one in own.values()], list(free.values()))
+    made = {}
+    for name, found in finals.items():
+        seeds, own_free = len(found), free.get(name, 0.0)
+        prior = min(agreed, max(total - own_free, 0.0))
+        degrees = prior + own_free
+        if seeds and degrees:
+            each = (prior * pooled + own_free * own.get(name, 0.0)) / degrees
+            made[name] = MedianError(each * MEDIAN_OVER_MEAN.get(seeds, math.pi / 2) / seeds, degrees)
+    return made
 
 
 def summary(measurement: Measurement | None) -> dict[str, Any]:

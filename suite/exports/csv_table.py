@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from statistics import median
 
-from suite.analysis.case_figures import CaseFigures, examples_noun, figures_of
+from suite.analysis.case_figures import CaseFigures, examples_noun, figures_of, step_times_without_drift
+from suite.analysis.estimates import Estimate
 from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.validity import label
 from suite.records import Case, Metric, Run, RunRecord
@@ -31,11 +32,16 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A case, its figures if it was measured, and medians of metrics by column."""
+    """A case, its figures if it was measured, and medians of metrics by column.
+
+    Attributes:
+        steady_s: step time without the machine's drift.
+    """
 
     record: RunRecord
     figures: CaseFigures | None
     medians: dict[str, float]
+    steady_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,16 @@ def render(run: Run) -> str:
 
     Only measured cases have figures. The rounds of a case that failed later stay in the record. A figure is the median
     over the kept rounds, over the visits, or over the readings of an instrument. `learning_curves.FINAL_METRICS` have
-    their last value instead. `validity` is `steady`, or the kinds of issues (`suite.analysis.validity`).
+    their last value instead. `validity` is `steady`, or the kinds of issues (`suite.analysis.validity`). The last
+    column is the step time without the machine's drift, from which differences between cases are computed (decision
+    38).
 
     Source: RFC 4180 for quotes and line ends.
     """
     figures = {case_id: one for case_id, one in figures_of(run.cases).items() if one.is_measured}
-    rows = [row(record, figures.get(record.case.id)) for record in run.cases]
-    columns = [*case_columns(run), *COLUMNS, throughput_column(run), *metric_columns(rows)]
+    steady = step_times_without_drift(run.cases)
+    rows = [row(record, figures.get(record.case.id), steady.get(record.case.id)) for record in run.cases]
+    columns = [*case_columns(run), *COLUMNS, throughput_column(run), *metric_columns(rows), WITHOUT_DRIFT]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(column.name for column in columns)
@@ -65,10 +74,11 @@ def render(run: Run) -> str:
     return text.getvalue()
 
 
-def row(record: RunRecord, figures: CaseFigures | None) -> Row:
+def row(record: RunRecord, figures: CaseFigures | None, steady: Estimate | None) -> Row:
     """A case with the medians of its metrics; without any if it was not measured."""
     values = dict(metric_values(figures)) if figures else {}
-    return Row(record, figures, {column_name(metric): median(found) for metric, found in values.items() if found})
+    medians = {column_name(metric): median(found) for metric, found in values.items() if found}
+    return Row(record, figures, medians, steady.median if figures and steady else None)
 
 
 def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
@@ -129,3 +139,5 @@ COLUMNS = (
     of_figures("step_time_high_s", lambda figures: figures.step_time.high),
 )
 """Columns of every table, between those of the case and those of its metrics."""
+WITHOUT_DRIFT = Column("step_time_without_drift_s", lambda row: row.steady_s)
+"""The last column: effects are ratios of its cells."""
