@@ -45,7 +45,12 @@ class Choice:
     @property
     def facts(self) -> dict[str, Any]:
         """The numbers of the choice for a record, as plain values."""
-        return {"design": self.design, "design_cases": len(self.cases), "matrix_cases": self.matrix_cases}
+        return {
+            "design": self.design,
+            "design_cases": len(self.cases),
+            "matrix_cases": self.matrix_cases,
+            "refused_cases": sum(self.refused.values()),
+        }
 
 
 def is_design(value: object) -> bool:

@@ -35,7 +35,7 @@ def check_header(header: Header) -> None:
         raise WrongValue(f"cores_usable of the machine is {cores!r}; allowed: a whole number from 1.")
     check_selection(header.selection)
     design = header.selection.get("design", "full")
-    for key in ("design_cases", "matrix_cases"):
+    for key in ("design_cases", "matrix_cases", "refused_cases"):
         count = header.selection.get(key)
         if count is not None and type(count) is not int:
             raise WrongValue(

@@ -64,7 +64,8 @@ def run_entries(run: Run, record_path: str) -> tuple[Entry, ...]:
 
 def shown_selection(selection: Mapping[str, Any]) -> dict[str, Any]:
     """A run's selection; a design with the number of cases that it chose."""
-    shown = {key: value for key, value in selection.items() if key not in ("design_cases", "matrix_cases")}
+    counts = ("design_cases", "matrix_cases", "refused_cases")
+    shown = {key: value for key, value in selection.items() if key not in counts}
     chosen, matrix = selection.get("design_cases"), selection.get("matrix_cases")
     if chosen is not None and matrix is not None and selection.get("design") != "full":
         shown["design"] = f"{plain(selection.get('design'))}: {plain(chosen)} of {plain(matrix)} cases"

@@ -288,7 +288,7 @@ def test_these_are_no_designs(value):
 )
 def test_the_record_and_the_page_say_which_design_it_was_and_how_many_of_how_many(design, chosen, shown):
     facts = Choice(design, matrix((3, 2, 2, 1, 1, 1, 1, 1))[:chosen], 12).facts
-    assert facts == {"design": design, "design_cases": chosen, "matrix_cases": 12}
+    assert facts == {"design": design, "design_cases": chosen, "matrix_cases": 12, "refused_cases": 0}
     assert shown_selection({"profile": "mine", **facts, "shard": None}) == {
         "profile": "mine",
         "design": shown,
