@@ -29,7 +29,7 @@ IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') 
 	$(if $(GPUS),--gpus '$(GPUS)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage noise twins full image image-verify bench-image lock dist clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects noise twins full image image-verify bench-image lock dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -118,6 +118,9 @@ validity: $(READY) ## labels of runs with a load, a quota, a neighbour that take
 
 coverage: $(READY) ## share of intervals that contain the truth of a run, by simulation
 	$(BIN)/python docs/studies/coverage.py
+
+effects: $(READY) ## share of intervals of effects that contain the truth, by simulation; RUNS=1000
+	$(BIN)/python docs/studies/effects.py
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py

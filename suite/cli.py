@@ -167,6 +167,23 @@ def compare(options: argparse.Namespace) -> int:
     return code
 
 
+def effects(options: argparse.Namespace) -> int:
+    """Print the effects of levels on a metric."""
+    from suite.frontend.choice_commands import effects_text
+
+    print(effects_text(options))
+    return ExitCode.SUCCESS
+
+
+def recommend(options: argparse.Namespace) -> int:
+    """Print the case to choose within limits."""
+    from suite.frontend.choice_commands import recommendation
+
+    text, code = recommendation(options)
+    print(text)
+    return code
+
+
 def gate(options: argparse.Namespace) -> int:
     """Measure both arms, log after each block, write the verdict's files and print it."""
     from suite.gate import output
@@ -266,6 +283,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": report,
     "export": export,
     "compare": compare,
+    "effects": effects,
+    "recommend": recommend,
     "gate": gate,
     "doctor": doctor,
     "config": config,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from suite.exports.formats import FORMATS
+from suite.exports.formats import FORMATS, export
 from suite.records.factors import FACTORS
-from suite.records.store import RunWriter
+from suite.records.store import RunWriter, read_run
 from tests.fakes import made_runs
 
 KEYS = ["id", *(factor.name for factor in FACTORS if not factor.silent), "runnable", "reason"]
@@ -407,3 +407,43 @@ def test_run_is_the_very_process_that_pytest_runs_in(tmp_path):
         out, _ = running.communicate(timeout=120)
     assert f"pytest {running.pid}" in out
     assert running.returncode == 0
+
+
+# effects and recommend
+
+
+def test_effects_are_a_table_or_json_with_the_numbers_of_the_csv(stepmark, record):
+    done = stepmark("effects", record)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("step_time of 25 cases (step time without the machine's drift; lower is better)")
+    facts = json.loads(stepmark("effects", record, "--format", "json", "-k", "resnet18").stdout)
+    (adam,) = [one for one in facts["effects"] if (one["dimension"], one["level"]) == ("optimizer", "adam")]
+    (pair,) = adam["pairs"]
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(export(read_run(record), "csv")))}
+    one, other = (float(rows[name]["step_time_without_drift_s"]) for name in (*pair["ids"], *pair["against_ids"]))
+    assert pair["ids"] == ["resnet18-adam-cpu"]
+    assert adam["ratio"] == pytest.approx(one / other, rel=1e-12)
+    assert adam["low"] < adam["ratio"] < adam["high"]
+
+
+def test_a_metric_that_the_record_lacks_and_a_limit_without_its_unit_are_refused(stepmark, record):
+    without = stepmark("effects", record, "--metric", "energy")
+    assert_refused(
+        without, "no measured case of the record has a value of energy; allowed: a metric that the record has"
+    )
+    bare = stepmark("recommend", record, "--max-memory", "600")
+    assert_refused(bare, "--max-memory is '600'; allowed: a number above 0 with its unit (GiB, MiB, KiB, B)")
+
+
+def test_a_recommendation_is_within_its_limits_or_says_what_excludes_the_cases(stepmark, record):
+    done = stepmark("recommend", record, "--max-time", "10ms")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "fastest for train, batch size 64, image size 28 within --max-time 10.00 ms: seed_cnn-"
+    )
+    none = stepmark("recommend", record, "--max-time", "1us", "--format", "json")
+    assert none.returncode == 1
+    (group,) = json.loads(none.stdout)["groups"]
+    assert group["recommended"] is None
+    assert group["nearest"].startswith("seed_cnn-")
+    assert group["excluded"] == [{"option": "max-time", "outside": 25, "unknown": 0}]

@@ -26,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     add_report(commands.add_parser("report", help="write the HTML page of a record"))
     add_export(commands.add_parser("export", help="convert a record to CSV or pytest-benchmark JSON"))
     add_compare(commands.add_parser("compare", help="compare two records"))
+    add_effects(commands.add_parser("effects", help="show what each level costs: effects, interactions, predictions"))
+    add_recommend(commands.add_parser("recommend", help="show the fastest case within limits, and the Pareto front"))
     add_gate(commands.add_parser("gate", help="measure two revisions side by side and compare them"))
     add_doctor(commands.add_parser("doctor", help="find what disturbs measurements here, in about 50 seconds"))
     add_config(commands.add_parser("config", help="show the options that hold here, and where each is set"))
@@ -69,6 +71,38 @@ def add_compare(comparing: argparse.ArgumentParser) -> None:
     comparing.add_argument("candidate", type=Path, metavar="CANDIDATE", help=RECORD)
     add_options(comparing.add_argument, COMPARE_OPTIONS)
     add_format(comparing)
+
+
+def add_effects(asking: argparse.ArgumentParser) -> None:
+    """The options of `effects`."""
+    asking.description = (
+        "Show what each level of a factor costs in otherwise equal cases, which factors interact, and how much of the "
+        "variance each explains. Predict the cases that were not measured."
+    )
+    asking.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
+    asking.add_argument(
+        "--metric",
+        choices=("step_time", "peak_memory", "energy", "accuracy"),
+        default="step_time",
+        help="step_time, peak_memory, energy or accuracy (default: step_time)",
+    )
+    add_expression(asking)
+    add_format(asking)
+
+
+def add_recommend(asking: argparse.ArgumentParser) -> None:
+    """The options of `recommend`."""
+    asking.description = (
+        "Show the fastest case within limits, and the Pareto front of time, memory, energy and accuracy. Exit code 1: "
+        "no case is within the limits."
+    )
+    asking.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
+    asking.add_argument("--max-time", metavar="TIME", help="longest step time, such as 10ms")
+    asking.add_argument("--max-memory", metavar="SIZE", help="largest peak memory, such as 600MiB")
+    asking.add_argument("--max-energy", metavar="ENERGY", help="largest energy of a step, such as 2.5J")
+    asking.add_argument("--min-accuracy", metavar="SHARE", help="smallest final accuracy, such as 0.95")
+    add_expression(asking)
+    add_format(asking)
 
 
 def add_gate(gating: argparse.ArgumentParser) -> None:

@@ -1,0 +1,106 @@
+"""A run -> the cases to choose from, in groups that do the same work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from suite.analysis.case_figures import figures_of
+from suite.analysis.estimates import CONFIDENCE, MedianError, student_between
+from suite.effects.values import FINDERS, METRICS, MetricKind, Selects, in_order, why_left_out
+from suite.records import Case, Run, StepmarkError
+from suite.records.factors import Level
+
+SAME_WORK = ("task", "mode", "batch_size", "image_size")
+"""Factors that say what a step does. A step of 16 images is no rival of one of 64; all other levels are choices."""
+SLACK = {"peak_memory": 0.005, "energy": 0.05}
+"""Relative difference of two readings below which they are equal. Peaks of the same code differ by some tenths of a
+percent (`suite.analysis.exact_metrics`). Energy is power times time; times of the same code differ by some percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value with the ends of its interval; all three equal where it was read once."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A measured case with what is known of it, by metric."""
+
+    case: Case
+    known: dict[str, Known]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Cases that do the same work.
+
+    Attributes:
+        work: the levels that they share, by factor.
+        metrics: those that any of them has.
+        sources: what was read for a metric, in words.
+    """
+
+    work: dict[str, Level]
+    candidates: tuple[Candidate, ...]
+    metrics: tuple[MetricKind, ...]
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+def groups_of(run: Run, selects: Selects = lambda _: True) -> list[Group]:
+    """The selected cases that were measured, in the order of the matrix.
+
+    Step times are those of the page, as measured. The drift of the machine is in them, as in any step time that a limit
+    is set for.
+
+    Raises:
+        StepmarkError: no selected case was measured.
+    """
+    measured = in_order(run, [record for record in run.cases if record.outcome == "measured" and record.measurement])
+    figures = figures_of(run.cases)
+    known: dict[str, dict[str, Known]] = {
+        "step_time": {
+            case_id: Known(one.step_time.median, one.step_time.low, one.step_time.high)
+            for case_id, one in figures.items()
+            if one.is_measured and not why_left_out(METRICS["step_time"], is_known=True, value=one.step_time.median)
+        }
+    }
+    sources = {"step_time": "step time as measured"}
+    for name in ("peak_memory", "energy", "accuracy"):
+        sources[name], found = FINDERS[name](measured)
+        known[name] = {
+            case_id: with_interval(value, error)
+            for case_id, (value, error) in found.items()
+            if not why_left_out(METRICS[name], is_known=True, value=value)
+        }
+    by_work: dict[tuple[Level, ...], list[Candidate]] = {}
+    for record in measured:
+        case = record.case
+        own = {name: values[case.id] for name, values in known.items() if case.id in values}
+        if selects(case.id) and "step_time" in own:
+            by_work.setdefault(tuple(getattr(case, name) for name in SAME_WORK), []).append(Candidate(case, own))
+    if not by_work:
+        raise StepmarkError(
+            f"{len(measured)} cases of the record were measured, and none of them is selected; allowed: one or more; "
+            "`stepmark export RECORD --format csv` lists the outcomes."
+        )
+    return [group_of(dict(zip(SAME_WORK, work, strict=True)), found, sources) for work, found in by_work.items()]
+
+
+def with_interval(value: float, error: MedianError | None) -> Known:
+    """A value with the interval of Student's t; without one if it was read once."""
+    if error is None:
+        return Known(value, value, value)
+    reach = student_between((1 + CONFIDENCE) / 2, error.degrees) * math.sqrt(error.variance)
+    return Known(value, value - reach, value + reach)
+
+
+def group_of(work: dict[str, Level], candidates: Sequence[Candidate], sources: dict[str, str]) -> Group:
+    """A group with the metrics that any of its cases has."""
+    metrics = tuple(kind for name, kind in METRICS.items() if any(name in one.known for one in candidates))
+    return Group(work, tuple(candidates), metrics, {kind.name: sources[kind.name] for kind in metrics})

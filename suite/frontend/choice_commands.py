@@ -1,0 +1,43 @@
+"""Commands about a record that say which levels and cases to choose."""
+
+from __future__ import annotations
+
+import argparse
+
+from suite.errors import ExitCode
+from suite.matrix.selection import selector
+from suite.records.store import read_run
+
+
+def effects_text(options: argparse.Namespace) -> str:
+    """The effects of levels on one metric, in the format that was asked for.
+
+    Raises:
+        StepmarkError: the record cannot be read, or has no case with the metric.
+    """
+    from suite.effects.as_json import as_json
+    from suite.effects.study import study
+    from suite.effects.text import as_table
+
+    found = study(read_run(options.record), options.metric, selector(options.expression or ""))
+    return as_json(found) if options.format == "json" else as_table(found)
+
+
+def recommendation(options: argparse.Namespace) -> tuple[str, int]:
+    """The recommended cases as text, and the exit code.
+
+    The code is 1 if no case is within the limits.
+
+    Raises:
+        StepmarkError: the record cannot be read, a limit is wrong, or no case was measured.
+    """
+    from suite.effects import advice_text
+    from suite.effects.limits import OPTIONS, limits_of
+    from suite.effects.recommendation import recommend
+
+    given = {name: getattr(options, name.replace("-", "_")) for name in OPTIONS}
+    limits = limits_of({name: text for name, text in given.items() if text is not None})
+    found = recommend(read_run(options.record), limits, selector(options.expression or ""))
+    render = advice_text.as_json if options.format == "json" else advice_text.as_table
+    is_chosen = any(advice.chosen for advice in found)
+    return render(found, limits), ExitCode.SUCCESS if is_chosen else ExitCode.FAILURE
