@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from suite.analysis.estimates import CONFIDENCE, student_between
-from suite.effects.dimensions import DIMENSIONS, Dimension, context_of, varied
+from suite.effects.dimensions import Dimension, context_of, varied
 from suite.effects.values import Value
 from suite.records.factors import Level
 
@@ -204,8 +204,6 @@ def over_networks(means: Sequence[float]) -> Size | None:
 def interactions(values: Sequence[Value], one: Dimension, other: Dimension) -> Iterator[Interaction]:
     """Each pair of levels against the first levels, where all four cells are there."""
     first, second = varied(values, one), varied(values, other)
-    if len(first) < 2 or len(second) < 2:
-        return
     cells = list(cells_of(values, (one, other)).values())
     for level in first[1:]:
         for other_level in second[1:]:
@@ -230,9 +228,9 @@ def interactions(values: Sequence[Value], one: Dimension, other: Dimension) -> I
                 )
 
 
-def dimension_pairs() -> Iterator[tuple[Dimension, Dimension]]:
+def dimension_pairs(dimensions: Sequence[Dimension]) -> Iterator[tuple[Dimension, Dimension]]:
     """Pairs of dimensions that may interact: not a factor with an attribute of itself."""
-    for place, one in enumerate(DIMENSIONS):
-        for other in DIMENSIONS[place + 1 :]:
+    for place, one in enumerate(dimensions):
+        for other in dimensions[place + 1 :]:
             if one.factor != other.factor or (one.attribute and other.attribute):
                 yield one, other

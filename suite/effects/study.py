@@ -45,10 +45,11 @@ def study(run: Run, metric: str, selects: Selects = lambda _: True) -> Study:
     """
     values = values_of(run, metric, selects)
     found = values.found
-    matched = [effect for dimension in DIMENSIONS for effect in main_effects(found, dimension)]
+    dimensions = [dimension for dimension in DIMENSIONS if len(varied(found, dimension)) > 1]
+    matched = [effect for dimension in dimensions for effect in main_effects(found, dimension)]
     effects = [*matched, *additive_effects(found, matched)]
     effects.sort(key=lambda effect: place_of(effect.dimension))
-    between = [one for pair in dimension_pairs() for one in interactions(found, *pair)]
+    between = [one for pair in dimension_pairs(dimensions) for one in interactions(found, *pair)]
     separated = separation(found)
     return Study(
         run_id=run.header.run_id,
