@@ -9,7 +9,7 @@ import pynvml
 
 from suite.machine import cuda, nvml
 from suite.machine.cuda import Device
-from suite.machine.readings import optional, optional_or
+from suite.machine.readings import known_or, optional, optional_or
 
 COMPUTE_MODES = {0: "default", 2: "prohibited", 3: "exclusive process"}
 LARGEST_CUDA = 10**6
@@ -73,11 +73,17 @@ def fact_of(handle: Any, read: Callable[[Any], Any]) -> Any:
 
 def handles_or_none(count: int) -> list[Any]:
     """NVML's handle of each device; None for all without NVML, as of AMD's devices."""
-    try:
-        pynvml.nvmlInit()  # it stays: this process asks for its devices more than once
-        return nvml.handles()
-    except pynvml.NVMLError:
-        return [None] * count
+    nothing: list[Any] = [None] * count
+    return known_or("device_facts.handles", handles, lambda: nothing) if count else nothing
+
+
+def handles() -> list[Any]:
+    """NVML's handle of each device.
+
+    NVML stays started, because this process asks for its devices more than once.
+    """
+    pynvml.nvmlInit()
+    return nvml.handles()
 
 
 def uuids() -> list[str]:

@@ -27,7 +27,9 @@ FAULTY = FAKES / "faulty_machine"
 MODULES = (
     "machine.affinity",
     "machine.cgroups",
+    "machine.accelerators",
     "machine.cuda",
+    "machine.device_facts",
     "machine.interference",
     "machine.nvml",
     "machine.priority",
