@@ -76,7 +76,7 @@ def test_every_tuning_for_devices_alone_is_among_the_items(kit):
     items = kit("items")
     cases = {name: Case("seed_cnn", "sgd", "cpu", tuning=name) for name in TUNINGS}
     only = {name for name, case in cases.items() if "CUDA" in TUNINGS[name].strategy.refusal(case, "cpu")}
-    assert only <= {*items.TUNINGS, *items.INFERRING}
+    assert only <= {*items.tunings(), *items.INFERRING}
 
 
 @pytest.mark.parametrize("name", ["slice", "pages", "torchrun"])

@@ -342,6 +342,14 @@ def idle_worker() -> tuple[int, int]:
     return pid, go[1]
 
 
+def tunings() -> list[str]:
+    """Tunings to train with: the most telling first, then others that are for devices alone."""
+    from suite.contracts.tuning import CudaOnly
+    from suite.registry import TUNINGS as LEVELS
+
+    return list(dict.fromkeys([*TUNINGS, *(name for name in LEVELS if issubclass(LEVELS[name].strategy, CudaOnly))]))
+
+
 def items() -> Iterator[Item]:
     """All items, the most telling first."""
     yield Item("surroundings", 60, surroundings)
@@ -353,7 +361,7 @@ def items() -> Iterator[Item]:
     yield Item("cuda against cpu, no TF32 in cuDNN", ITEM_S, partial(against_cpu, "cuda", BATCH_NORM, ieee=True))
     for name in ("data_parallel", "model_parallel"):
         yield Item(f"{name} against cpu", ITEM_S, partial(against_cpu, name, BATCH_NORM))
-    for name in TUNINGS:
+    for name in tunings():
         yield Item(f"{name}, train", ITEM_S, partial(tuning, name, "train", BATCH_NORM))
     yield Item("distributed over NCCL, one rank", 90, world_of_one)
     yield Item("pinned_w2", ITEM_S, partial(fed, "pinned_w2"))
