@@ -93,11 +93,11 @@ def groups_of(run: Run, selects: Selects = lambda _: True) -> list[Group]:
 
 
 def with_interval(value: float, error: MedianError | None) -> Known:
-    """A value with the interval of Student's t; without one if it was read once."""
+    """A value from 0 to 1 with the interval of Student's t, if it has an error."""
     if error is None:
         return Known(value, value, value)
     reach = student_between((1 + CONFIDENCE) / 2, error.degrees) * math.sqrt(error.variance)
-    return Known(value, value - reach, value + reach)
+    return Known(value, max(value - reach, 0.0), min(value + reach, 1.0))
 
 
 def group_of(work: dict[str, Level], candidates: Sequence[Candidate], sources: dict[str, str]) -> Group:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import math
 import random
 from dataclasses import replace
@@ -12,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suite.effects.as_json import as_json
 from suite.effects.study import study
+from suite.effects.text import as_table
 from suite.effects.values import values_of
 from suite.exports.csv_table import render
 from suite.records import Case, RunRecord, StepmarkError
@@ -268,3 +271,26 @@ def accurate(case: Case, level: float) -> RunRecord:
     return RunRecord(
         case, "measured", attributes=attributes_of(case), measurement=replace(found, series=(*found.series, accuracy))
     )
+
+
+ODD_ATTRIBUTES = [
+    {"structure": "deep", "optimizer": None},
+    {"structure": {"depth": [1], "width": True, "layer": {"a": 1}}, "optimizer": {"family": math.nan}},
+    {},
+]
+
+
+def test_attributes_of_any_form_are_no_levels_and_stop_nothing():
+    run, truth = run_of(QUIET, 11)
+    odd = tuple(replace(one, attributes=ODD_ATTRIBUTES[place % 3]) for place, one in enumerate(run.cases))
+    found = study(replace(run, cases=odd), "step_time")
+    assert {effect.dimension for effect in found.effects} == {"structure", "optimizer"}
+    assert effect_of(found, "optimizer", "adam").size.middle == pytest.approx(
+        true_effect(effect_of(study(run, "step_time"), "optimizer", "adam"), truth), abs=1e-9
+    )
+    assert json.loads(as_json(found))["effects"]
+
+
+def test_an_interrupted_run_says_how_many_cases_are_missing():
+    table = as_table(study(made_runs.quick_run(complete=False), "step_time"))
+    assert table.splitlines()[1] == "not measured: 6 skipped, 2 failed, 2 missing"

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite import units
+from suite.analysis.estimates import MedianError
 from suite.effects.advice_text import as_table
-from suite.effects.candidates import Candidate, Group, Known
+from suite.effects.candidates import Candidate, Group, Known, with_interval
 from suite.effects.front import front
 from suite.effects.limits import OPTIONS, limits_of
 from suite.effects.recommendation import advice, recommend
@@ -211,3 +212,7 @@ def test_the_command_takes_the_metrics_and_limits_that_there_are():
     for option, (_, example) in OPTIONS.items():
         given = parser().parse_args(["recommend", "run", f"--{option}", example])
         assert limits_of({option: getattr(given, option.replace("-", "_"))})[0].option == option
+
+
+def test_an_interval_of_an_accuracy_ends_at_1():
+    assert with_interval(0.99, MedianError(0.01, 2.0)).high == 1.0
