@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines import Engine
 
-USER = 10001
-"""User of the image, for a caller who is root: nothing inside runs as root."""
-SELINUX = Path("/sys/fs/selinux/enforce")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from suite.machine.containers import NO_NETWORK, SELINUX, USER, confined, user
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +44,15 @@ class Limits:
         ]
 
 
-def ulimits() -> Iterator[str]:
-    """Options that give a container this process's limit on open files, and no more processes than that.
-
-    Engines raise both otherwise, which fails without the right to. Podman without it lowers its limit on processes to
-    that on files.
-    """
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard != resource.RLIM_INFINITY:
-        most = min(one for one in (hard, resource.getrlimit(resource.RLIMIT_NPROC)[1]) if one > 0)
-        yield from ("--ulimit", f"nofile={hard}:{hard}", "--ulimit", f"nproc={most}:{most}")
-
-
 def command(
-    engine: Engine, image: str, digest: str, reports: Path, limits: Limits, inner: Sequence[str], user: tuple[int, int]
+    engine: Engine,
+    image: str,
+    digest: str,
+    reports: Path,
+    limits: Limits,
+    inner: Sequence[str],
+    whom: tuple[int, int],
+    network: Sequence[str] = NO_NETWORK,
 ) -> list[str]:
     """The command that starts another one inside.
 
@@ -69,17 +63,12 @@ def command(
         reports: folder of this machine that the command may write.
         limits: of the container.
         inner: the command.
-        user: user and group inside.
+        whom: user and group inside.
+        network: the engine's options for it.
     """
     label = ":z" if SELINUX.exists() else ""
-    is_mapped = engine.name == "podman" and os.getuid() != 0
     return [
-        *(engine.program, "run", "--rm", "--network", "none", "--read-only"),
-        *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-        *("--tmpfs", "/tmp:rw,exec,nosuid,nodev,mode=1777", "--shm-size", "1g"),  # noqa: S108 - the container's folder
-        *(["--userns", "keep-id"] if is_mapped else []),
-        *("--user", f"{user[0]}:{user[1]}"),
-        *ulimits(),
+        *(engine.program, "run", *network, *confined(engine.name, whom)),
         *limits.words(engine.name),
         *("--volume", f"{reports}:/stepmark/reports{label}"),
         *("--env", f"STEPMARK_IMAGE={image}", "--env", f"STEPMARK_IMAGE_DIGEST={digest}"),
@@ -87,7 +76,15 @@ def command(
     ]
 
 
-def run(engine: Engine, image: str, digest: str, reports: Path, limits: Limits, inner: Sequence[str]) -> int:
+def run(
+    engine: Engine,
+    image: str,
+    digest: str,
+    reports: Path,
+    limits: Limits,
+    inner: Sequence[str],
+    network: Sequence[str] = NO_NETWORK,
+) -> int:
     """Run a command inside; files that it writes below `reports` belong to the caller.
 
     Returns:
@@ -95,12 +92,12 @@ def run(engine: Engine, image: str, digest: str, reports: Path, limits: Limits, 
     """
     reports.mkdir(exist_ok=True)
     if os.getuid() != 0:
-        user = (os.getuid(), os.getgid())
-        return subprocess.run(command(engine, image, digest, reports, limits, inner, user), check=False).returncode
+        line = command(engine, image, digest, reports, limits, inner, user(), network)
+        return subprocess.run(line, check=False).returncode
     with tempfile.TemporaryDirectory(dir=reports, prefix=".image-") as name:
         folder = Path(name)
         os.chown(folder, USER, USER)
-        line = command(engine, image, digest, folder, limits, inner, (USER, USER))
+        line = command(engine, image, digest, folder, limits, inner, (USER, USER), network)
         try:
             return subprocess.run(line, check=False).returncode
         finally:  # after an interruption, too: the record can be resumed or read

@@ -188,7 +188,8 @@ MEMORY_TOLERANCE = Option(
 )
 COMPARE_OPTIONS = (*LIMITS, MEMORY_TOLERANCE)
 ARM_PARTS = (
-    "rev:<git revision>, dir:<checkout>, python:<interpreter>, set:<factor>=<level>, env:NAME=VALUE, joined by commas"
+    "rev:<git revision>, dir:<checkout>, python:<interpreter>, image:<container image>, set:<factor>=<level>, "
+    "env:NAME=VALUE, joined by commas"
 )
 GATE_OPTIONS = (
     Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM_PARTS}"),

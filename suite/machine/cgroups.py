@@ -101,6 +101,23 @@ def memory_peak() -> int | None:
 
 
 @optional
+def oom_kills() -> int | None:
+    """Processes of this process's group that the kernel killed for want of memory.
+
+    Counted since the group's start; None if unknown.
+
+    Source: Linux, Documentation/admin-guide/cgroup-v2.rst, `memory.events`; cgroup-v1/memory.rst, `memory.oom_control`.
+    """
+    for folder in groups("memory"):
+        for name in ("memory.events", "memory.oom_control"):
+            said = read_words(folder, name)
+            counts = dict(zip(said[::2], said[1::2], strict=False))
+            if "oom_kill" in counts:
+                return int(counts["oom_kill"])
+    return None
+
+
+@optional
 def throttled_s() -> float:
     """Seconds for which a CPU quota throttled this process's groups since their start.
 

@@ -1,7 +1,8 @@
 """Interference from other processes, between two readings of kernel counters.
 
-This run is a tree of processes. Its use is that of all of them, ended ones included. Any other use of a core is by
-others, inside or outside of this container.
+This run is a tree of processes, and those that it has in containers. Its use is that of all of them, ended ones
+included, except those that ended in a container. Any other use of a core is by others, inside or outside of this
+container.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import psutil
 from suite.machine import torchrun
 from suite.machine.affinity import allowed_cores
 from suite.machine.cgroups import throttled_s
+from suite.machine.containers import OWN
 from suite.machine.procfs import PROC, Process, all_processes, split_by_ancestor
 from suite.machine.readings import optional
 from suite.records import Metric, Series
@@ -178,7 +180,8 @@ def core_times() -> tuple[float, float, float] | None:
 @optional
 def run_and_others() -> tuple[float, int, dict[tuple[int, int], Process]]:
     """CPU seconds and faults of this run (all local ranks), and the other processes."""
-    own, others = split_by_ancestor(all_processes(), os.getppid() if torchrun.world() else os.getpid())
+    root = os.getppid() if torchrun.world() else os.getpid()
+    own, others = split_by_ancestor(all_processes(), root, *OWN)
     return (
         sum(one.cpu_s + one.reaped_s for one in own),
         sum(one.faults + one.reaped_faults for one in own),

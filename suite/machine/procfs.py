@@ -63,16 +63,18 @@ def read_process(pid: int) -> Process:
     return parse_stat(read_file(f"{PROC}/{pid}/stat"))
 
 
-def split_by_ancestor(every: list[Process], root: int) -> tuple[list[Process], list[Process]]:
-    """The process `root` with its descendants, and all others."""
+def split_by_ancestor(every: list[Process], *roots: int) -> tuple[list[Process], list[Process]]:
+    """The processes `roots` with their descendants, each once, and all others."""
     by_parent: dict[int, list[Process]] = {}
     for one in every:
         by_parent.setdefault(one.parent, []).append(one)
-    own = [one for one in every if one.pid == root]
-    for one in own:  # which grows in the loop
-        own += by_parent.get(one.pid, [])
-    mine = {one.pid for one in own}
-    return own, [one for one in every if one.pid not in mine]
+    own = {one.pid: one for one in every if one.pid in roots}
+    waiting = list(own.values())
+    for one in waiting:  # which grows in the loop
+        found = [child for child in by_parent.get(one.pid, []) if child.pid not in own]
+        own.update((child.pid, child) for child in found)
+        waiting += found
+    return waiting, [one for one in every if one.pid not in own]
 
 
 def all_processes() -> list[Process]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from suite.machine.containers import Container
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -19,6 +21,8 @@ class Origin:
         path: folders in which modules are searched, that of `suite` among them; empty for those of this process.
         variables: of the environment, added to those of this process.
         watched: what `import_witness` is to know of this side's checkout; None where nobody watches what is loaded.
+        container: in which the zygote runs; None for this machine. All paths are then those inside, and the environment
+            is the image's.
     """
 
     python: str = sys.executable
@@ -26,6 +30,7 @@ class Origin:
     path: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     watched: Mapping[str, Any] | None = None
+    container: Container | None = None
 
 
 HERE = Origin()

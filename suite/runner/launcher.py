@@ -5,19 +5,15 @@ One zygote at a time, started when the first worker is wanted and anew for each 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from typing import IO, Any, Self, TypeVar
 
 from suite.machine import temp_dirs, threads
-from suite.machine.worker_environment import worker_environment
 from suite.protocol import VERSION, Closed, Ended, Forked, Link, Ready
 from suite.records import Case, NotComparableError, Series, StepmarkError, WorkerSettings
 from suite.records.codec import encode_levels
@@ -25,6 +21,7 @@ from suite.records.decoding import WrongValue, convert_known
 from suite.runner.code_origin import HERE, Origin
 from suite.runner.import_watch import Watch
 from suite.runner.worker_handle import ZYGOTE_LOST, WorkerHandle, WorkerLost, last_line
+from suite.runner.zygote_process import Here, InContainer, ZygoteProcess, variables_of
 
 ZYGOTE_START_S = 120.0
 """Seconds for a zygote to import torch; a cold disk takes some ten."""
@@ -56,7 +53,7 @@ class Launcher:
         self._plugins = plugins
         self._origin = origin
         self._stderr: IO[bytes] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._zygote: ZygoteProcess | None = None
         self._link: Link | None = None
         self._workers: list[WorkerHandle] = []
         self._watch = Watch(origin.watched)
@@ -90,15 +87,29 @@ class Launcher:
         Raises:
             StepmarkError: the interpreter does not start, or OpenMP may not start the threads of a worker.
         """
-        if self._process is not None and self._process.poll() is None:
+        if self._zygote is not None and self._zygote.is_running():
             return
         self.close()
         temp_dirs.remove_ownerless()
-        ours, theirs = socket.socketpair()
-        origin = self._origin
-        variables = {**worker_environment(self._settings.allocator), **origin.variables}
+        variables = variables_of(self._origin, self._settings.allocator)
         if why := threads.refusal(self._settings.threads, variables):
             raise StepmarkError(f"{why}.")
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed once the zygote is ready, or has ended
+        try:
+            self._zygote = self._started(variables, self._stderr)
+        except OSError as error:
+            container = self._origin.container
+            program = container.program if container else self._origin.python
+            raise StepmarkError(f"{program} does not start: {error.strerror}.") from error
+        self._used = False
+
+    def _started(self, variables: dict[str, str], output: IO[bytes]) -> ZygoteProcess:
+        """A zygote that has started and may not be ready.
+
+        Raises:
+            OSError: its program does not start.
+        """
+        origin = self._origin
         arguments = json.dumps(
             {
                 "path": [os.fspath(one) for one in origin.path or sys.path if isinstance(one, str | os.PathLike)],
@@ -107,22 +118,9 @@ class Launcher:
                 **({"reports_levels": True} if self.reports_levels else {}),
             }
         )
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed once the zygote is ready, or has ended
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [*self._program(), str(theirs.fileno()), arguments],
-                    env=variables,
-                    pass_fds=[theirs.fileno(), *self._watch.open_files],
-                    stdin=subprocess.DEVNULL,
-                    stdout=self._stderr,
-                    stderr=self._stderr,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise StepmarkError(f"{origin.python} does not start: {error.strerror}.") from error
-        self._link = Link(ours)
-        self._used = False
+        if origin.container is not None:
+            return InContainer(origin.container, origin.suite, arguments, variables, output)
+        return Here(self._program(), arguments, variables, self._watch.open_files, output)
 
     def _program(self) -> list[str]:
         """The command line of the zygote, without its arguments."""
@@ -136,12 +134,13 @@ class Launcher:
         self._watch.refuse_strays()
 
     def _await_ready(self, *, last_attempt: bool) -> None:
-        if self._stderr is None or self._link is None:  # it is ready
+        if self._stderr is None or self._zygote is None:  # it is ready
             return
         try:
+            self._link = self._zygote.connect(ZYGOTE_START_S)
             answer = self._link.receive(ZYGOTE_START_S)
         except (Closed, TimeoutError) as error:
-            killed = isinstance(error, Closed) and self._process is not None and self._process.wait() == -signal.SIGKILL
+            killed = isinstance(error, Closed) and self._zygote.was_killed()
             said = last_line(self._stderr) or "it said nothing"
             self.close()
             self.refuse_strays()
@@ -232,13 +231,15 @@ class Launcher:
 
     def _fork(self, order: dict[str, Any]) -> WorkerHandle:
         self.start()
+        if self._zygote is None:
+            raise WorkerLost(ZYGOTE_LOST)
         ours, theirs = socket.socketpair()
         stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the worker's `end`
-        folder = temp_dirs.create()
+        folder, scratch = self._zygote.new_folder()
         with theirs:
             try:
                 fds = theirs.fileno(), stderr.fileno()
-                pid = self._ask(Forked, {"fork": {**order, "scratch": folder}}, fds).forked
+                pid = self._ask(Forked, {"fork": {**order, "scratch": scratch}}, fds).forked
             except BaseException:  # an interruption, too
                 ours.close()
                 stderr.close()
@@ -286,11 +287,9 @@ class Launcher:
         if self._link is not None:
             self._link.close()
             self._link = None
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        if self._zygote is not None:
+            self._zygote.end()
+            self._zygote = None
         if self._stderr is not None:
             self._stderr.close()
             self._stderr = None

@@ -9,10 +9,11 @@ import socket
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, TypeVar
 
-from suite.machine import temp_dirs
+from suite.machine import cgroups, temp_dirs
 from suite.protocol import Closed, Link, Made, Measured, Surveyed
 from suite.records import Metric, Rounds, Series
 from suite.records.decoding import WrongValue, convert_known
+from suite.units import text
 
 ZYGOTE_LOST = "the zygote that forks the workers was killed"
 STDERR_TAIL_BYTES = 2000
@@ -87,6 +88,7 @@ class WorkerHandle:
         self._folder = folder
         self._timeout_s = timeout_s
         self._ended = False
+        self._oom_kills = cgroups.oom_kills()
 
     def wait_ready(self) -> None:
         """Wait until the worker has made its step, or end it.
@@ -176,11 +178,21 @@ class WorkerHandle:
         if status is None:
             return WorkerLost(ZYGOTE_LOST)
         if status == -signal.SIGKILL:
-            return WorkerLost("the worker was killed by signal 9 (SIGKILL), from outside or for want of memory")
+            return WorkerLost(f"the worker was killed by signal 9 (SIGKILL), {self._why_killed()}")
         if -status in ENDED_FROM_OUTSIDE:
             return WorkerLost(f"the worker was ended by signal {-status} ({signal.Signals(-status).name})")
         how = f"signal {-status} ({signal.Signals(-status).name})" if status < 0 else f"exit status {status}"
         return WorkerFailed(f"the worker crashed with {how}" + (f": {said}" if said else ""))
+
+    def _why_killed(self) -> str:
+        """Why the worker was killed, as far as the kernel says it."""
+        kills = cgroups.oom_kills()
+        if kills is None or self._oom_kills is None:
+            return "from outside or for want of memory"
+        if kills == self._oom_kills:
+            return "from outside"
+        limit = cgroups.memory_limit()
+        return "by the kernel for want of memory" + (f": the limit is {text(limit, 'B')}" if limit else "")
 
     def end(self) -> None:
         """End the worker's process and its children. Harmless when it has ended."""

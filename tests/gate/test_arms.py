@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from suite.gate.arms import checkouts, interpreters
 from suite.gate.arms.arm import arms_now, changed, have_same_code, make_both_ready, make_ready
-from suite.gate.arms.spec import Checkout, Here, Revision, parse
+from suite.gate.arms.spec import Checkout, Here, Image, Revision, parse
 from suite.gate.options import METRICS, metrics_of, seconds_of
 from suite.records import Case, StepmarkError
 from suite.registry import load_levels
@@ -46,6 +46,33 @@ def test_an_arm_names_its_code_as_a_revision_or_a_folder_or_has_that_of_the_curr
     assert [parse(text).code for text in texts] == [Revision("main"), Checkout("../other"), Here()]
 
 
+def test_an_arm_names_an_image_as_engines_do_and_may_set_levels_in_it():
+    arm = parse("image:registry:5000/stepmark@sha256:0a,set:optimizer=adam")
+    assert (arm.code, arm.levels) == (Image("registry:5000/stepmark@sha256:0a"), {"optimizer": "adam"})
+
+
+@pytest.mark.parametrize("texts", [("image:a", "dir:."), ("rev:main", "image:a")])
+def test_a_container_is_not_compared_with_processes_of_this_machine(texts, tmp_path):
+    with pytest.raises(StepmarkError, match="allowed: two images, or none"):
+        make_both_ready(parse(texts[0]), parse(texts[1]), tmp_path, tmp_path)
+
+
+def test_without_an_engine_that_has_the_image_one_sentence_says_what_each_said(tmp_path, monkeypatch):
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 'Error: No such image: a' >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StepmarkError, match=r"podman is not installed; docker says: Error: No such image: a; allowed"):
+        make_both_ready(parse("image:a"), parse("image:b"), tmp_path, tmp_path)
+
+
+def test_an_image_that_does_not_start_is_one_sentence_with_the_engine_s_reason(tmp_path, monkeypatch):
+    (tmp_path / "podman").write_text("#!/bin/sh\n[ $1 = image ] && echo 0a || { echo 'no cgroup' >&2; exit 125; }\n")
+    (tmp_path / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StepmarkError, match="does not run Python: no cgroup; allowed"):
+        make_both_ready(parse("image:a"), parse("image:a"), tmp_path, tmp_path)
+
+
 def test_an_arm_puts_its_levels_in_the_place_of_a_cases_own():
     case = Case("seed_cnn", "sgd", "cpu", batch_size=16)
     assert parse("set:optimizer=adam").case(case) == Case("seed_cnn", "adam", "cpu", batch_size=16)
@@ -59,7 +86,9 @@ def test_an_arm_puts_its_levels_in_the_place_of_a_cases_own():
         ("rev:", "'rev:'"),
         ("rev:a,rev:b", "twice"),
         ("rev:a,dir:b", "one of rev: and dir:"),
-        ("image:stepmark", "container images"),
+        ("image:a,rev:b", "one of rev: and image:"),
+        ("image:a,python:python3", "the image's interpreter"),
+        ("image:-a", "no image's name"),
         ("set:optimizer", "'optimizer'"),
         ("set:colour=red", "'colour'"),
         ("env:=1", "'=1'"),
@@ -71,7 +100,7 @@ def test_an_arm_of_another_form_is_refused_with_what_is_allowed(text, found):
     with pytest.raises(StepmarkError) as raised:
         parse(text)
     assert found in str(raised.value)
-    assert "allowed" in str(raised.value) or "cannot be gated yet" in str(raised.value)
+    assert "allowed" in str(raised.value)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["rev", "dir", "python", "set", "env", "image", "x"]), WORDS), max_size=4))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from suite.machine import interference, procfs
+from suite.machine import containers, interference, procfs
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import Interference, difference, read_counters
 from suite.records import Case, WorkerSettings
@@ -56,6 +56,21 @@ def test_cpu_time_of_this_run_s_processes_is_not_load_of_others():
     assert child.pid not in {one.pid for one in difference(before, after).neighbours}
 
 
+def test_cpu_time_of_this_run_s_processes_in_containers_is_not_load_of_others():
+    """Their parents are an engine's processes, not this one."""
+    with neighbour(BUSY) as pid:
+        containers.OWN.add(pid)
+        try:
+            time.sleep(0.2)
+            before = read_counters()
+            time.sleep(WINDOW_S)
+            after = read_counters()
+        finally:
+            containers.OWN.discard(pid)
+    assert after.own_cpu_s - before.own_cpu_s > 0.2, "the machine let it run"
+    assert pid not in {one.pid for one in difference(before, after).neighbours}
+
+
 def test_cpu_time_of_an_ended_child_is_not_load_of_others():
     before = read_counters()
     subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.8: pass"], check=True)
@@ -74,7 +89,7 @@ def test_cpu_time_of_a_killed_worker_s_children_is_not_load_of_others():
         after = read_counters()
         assert after.own_cpu_s >= before.own_cpu_s
         children = subprocess.run(
-            ["ps", "-o", "stat=", "--ppid", str(launcher._process.pid)], capture_output=True, text=True, check=False
+            ["ps", "-o", "stat=", "--ppid", str(launcher._zygote.pid)], capture_output=True, text=True, check=False
         )
     assert children.stdout.split() == []
 

@@ -109,11 +109,14 @@ def test_every_reading_works_on_this_machine(notes, read):
     assert notes == {}
 
 
+OF_GROUP = ("group/memory.max", "group/memory.events", "group/cpu.stat")
+
+
 @given(st.binary(max_size=200))
 def test_files_of_any_content_give_unknown_or_a_number_of_sense(content):
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for name in ("stat", "vmstat", "pressure/cpu", "cgroup", "group/cpu.max", "group/memory.max", "group/cpu.stat"):
+        for name in ("stat", "vmstat", "pressure/cpu", "cgroup", "group/cpu.max", *OF_GROUP):
             (root / name).parent.mkdir(exist_ok=True)
             (root / name).write_bytes(content)
         with pytest.MonkeyPatch.context() as patch:
@@ -122,7 +125,7 @@ def test_files_of_any_content_give_unknown_or_a_number_of_sense(content):
             patch.setattr(cgroups, "MEMBERSHIP", root / "cgroup")
             patch.setattr(cgroups, "groups", lambda _: iter([root / "group"]))
             numbers = [interference.waited_s("cpu"), interference.faults(), cgroups.cpu_quota(), cgroups.memory_limit()]
-            numbers += [cgroups.throttled_s(), sampler.package_j(root)]
+            numbers += [cgroups.throttled_s(), cgroups.oom_kills(), sampler.package_j(root)]
             assert procfs.read_process(1) is None
             cgroups.lines_of_membership()
     assert all(one is None or math.isfinite(one) for one in numbers)

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from suite.gate.arms import checkouts, code_ownership, interpreters
-from suite.gate.arms.spec import ArmSpec, Checkout, Code, Here, Revision
+from suite.gate.arms import checkouts, code_ownership, images, interpreters
+from suite.gate.arms.spec import ArmSpec, Checkout, Code, Here, Image, Revision
 from suite.gate.record.values import SIDES
 from suite.provenance import code_identity
 from suite.records import StepmarkError
@@ -29,7 +29,7 @@ class Arm:
     Attributes:
         origin: code, interpreter and variables of its workers.
         facts: a description in plain values, for the record.
-        tree: hash of its code if a commit holds exactly that code; else None.
+        tree: hash of its code if a commit or an image holds exactly that code; else None.
     """
 
     arm: ArmSpec
@@ -41,10 +41,21 @@ class Arm:
 def make_both_ready(baseline: ArmSpec, candidate: ArmSpec, here: Path, profile_folder: Path) -> tuple[Arm, Arm]:
     """Make both arms ready; the workers of each watch for code of the other.
 
+    Images have nothing to watch: a container sees no code but its image's.
+
     Raises:
-        StepmarkError: as in `make_ready`.
+        StepmarkError: one of them is an image and the other is not, or is another engine's; or as in `make_ready`.
     """
+    refuse_one_image(baseline, candidate)
     sides = make_ready(baseline, here, profile_folder), make_ready(candidate, here, profile_folder)
+    if isinstance(baseline.code, Image):
+        engines = [side.origin.container.engine for side in sides if side.origin.container]
+        if len(set(engines)) > 1:
+            raise StepmarkError(
+                f"the baseline is an image of {engines[0]} and the candidate one of {engines[1]}; allowed: images of "
+                f"one engine; `{engines[1]} save` and `{engines[0]} load` copy one."
+            )
+        return sides
     watched = [dict(side.origin.watched or {}) for side in sides]
     roots = list(dict.fromkeys(root for paths in watched for root in (*paths["roots"], paths["own"]) if root))
     first, second = (
@@ -52,6 +63,16 @@ def make_both_ready(baseline: ArmSpec, candidate: ArmSpec, here: Path, profile_f
         for side, paths in zip(sides, watched, strict=True)
     )
     return first, second
+
+
+def refuse_one_image(baseline: ArmSpec, candidate: ArmSpec) -> None:
+    """Raise if a container would be compared with processes of this machine."""
+    texts = {isinstance(one.code, Image): one.text for one in (baseline, candidate)}
+    if len(texts) > 1:
+        raise StepmarkError(
+            f"arm {texts[True]!r} is an image and arm {texts[False]!r} is not, so a difference could be the "
+            "container's; allowed: two images, or none; give image: to both."
+        )
 
 
 def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
@@ -63,9 +84,11 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
         profile_folder: folder of the profile's plug-ins; if the repository contains it, the arm loads its own copy.
 
     Raises:
-        StepmarkError: revision, folder, interpreter or code does not exist, or the environment cannot be made.
+        StepmarkError: revision, folder, interpreter, image or code does not exist, or the environment cannot be made.
     """
     refuse_unknown_levels(arm)
+    if isinstance(arm.code, Image):
+        return of_image(arm, arm.code)
     top = checkouts.top_of(here)
     if isinstance(arm.code, Here) and arm.python is None:
         return as_here(arm, here, top)
@@ -73,11 +96,8 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
     moved = [str(checkouts.moved(place, top, folder)) for place in (profile_folder, here)]
     has_code = (folder / "suite" / "zygote.py").is_file()
-    if isinstance(arm.code, Checkout) and python == Origin().python and not (has_code or checkouts.has_modules(folder)):
-        raise StepmarkError(
-            f"{folder} contains no code to measure; allowed after dir: a checkout with a Python module, or with a "
-            f"{interpreters.LOCK} that differs from the current one; correct the path."
-        )
+    if isinstance(arm.code, Checkout) and python == Origin().python and not has_code:
+        refuse_no_code(folder)
     suite = folder / "suite" if has_code else Origin().suite
     has = interpreters.surroundings(python, projects_of(top))
     roots = code_ownership.roots_of(top, folder, (*has["path"], *has["roots"]), has["free"])
@@ -96,12 +116,32 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     return Arm(arm, origin, facts_of(arm, state, origin, has, note), state.tree)
 
 
+def refuse_no_code(folder: Path) -> None:
+    """Raise if a checkout contains no module."""
+    if not checkouts.has_modules(folder):
+        raise StepmarkError(
+            f"{folder} contains no code to measure; allowed after dir: a checkout with a Python module, or with a "
+            f"{interpreters.LOCK} that differs from the current one; correct the path."
+        )
+
+
 def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
     """An arm with the current code and interpreter."""
     has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here, is_named=False)
     roots = code_ownership.roots_of(top, None, (), has["free"])
     origin = Origin(variables=arm.variables, watched=code_ownership.watched(roots, top, Origin().suite, has))
     return Arm(arm, origin, facts_of(arm, state, origin, has), state.tree)
+
+
+def of_image(arm: ArmSpec, image: Image) -> Arm:
+    """An arm with an image's code and interpreter; raises as `make_ready` does."""
+    found = images.find(image.name)
+    origin = Origin(found.python, found.suite, found.path, arm.variables, container=found.container)
+    known = {name: found.commit.get(name) for name in ("revision", "dirty", "diff_sha256")}
+    state = checkouts.State(**known, reason=None if found.commit else "the image does not name its commit")
+    facts = facts_of(arm, state, origin, {"software": {"python": found.version, "packages_sha256": None}})
+    digest = found.container.image
+    return Arm(arm, origin, {**facts, "image": {**found.facts, "name": image.name, "config_digest": digest}}, digest)
 
 
 def projects_of(top: Path | None) -> list[str]:
@@ -174,7 +214,7 @@ def arms_now(sides: Sequence[Arm], torches: Sequence[str], plugins: Sequence[str
     by_side: dict[str, dict[str, Any]] = {}
     for side, arm, torch in zip(SIDES, sides, torches, strict=True):
         own = code_ownership.own_plugins(plugins, arm.origin.watched)
-        files = code_identity.of_plugins(own, arm.origin.path or None)
+        files = code_identity.of_plugins(() if arm.origin.container else own, arm.origin.path or None)
         by_side[side] = {**arm.facts, "torch": torch, IDENTITY: {**arm.facts[IDENTITY], "plugins": files}}
     return by_side
 
@@ -192,4 +232,5 @@ def have_same_code(sides: Sequence[Arm]) -> bool:
     same_tree = sides[0].tree is not None and sides[0].tree == sides[1].tree
     same_place = (first.suite, first.path) == (second.suite, second.path)
     same_variables = sides[0].arm.variables == sides[1].arm.variables
-    return first.python == second.python and same_variables and (same_tree or same_place)
+    same_machine = (first.python, first.container) == (second.python, second.container)
+    return same_machine and same_variables and (same_tree or same_place)

@@ -1,8 +1,8 @@
 """A user's text of an arm: `rev:main~1,set:optimizer=adam` -> an `ArmSpec`.
 
-A text is `rev:<git revision>`, `dir:<checkout>`, `python:<interpreter>`, `set:<factor>=<level>`, `env:NAME=VALUE`,
-joined by commas. The current folder and interpreter supply every part that it omits. Container images are not supported
-yet.
+A text is `rev:<git revision>`, `dir:<checkout>`, `python:<interpreter>`, `image:<container image>`,
+`set:<factor>=<level>`, `env:NAME=VALUE`, joined by commas. The current folder and interpreter supply every part that it
+omits. An image supplies code and interpreter.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from suite.records import Case, StepmarkError
 from suite.records.factors import FACTORS
 from suite.registry import REGISTRIES
 
-KINDS = ("rev", "dir", "python", "set", "env")
-BETWEEN = re.compile(rf",(?=(?:{'|'.join((*KINDS, 'image'))}):)")
+KINDS = ("rev", "dir", "python", "image", "set", "env")
+OF_CODE = ("rev", "dir", "image")
+"""Kinds of which an arm has one at most."""
+BETWEEN = re.compile(rf",(?=(?:{'|'.join(KINDS)}):)")
 """The comma before another part; a comma within a value does not match."""
 SETTABLE = tuple(factor.name for factor in FACTORS if factor.name in REGISTRIES and not factor.mode)
 """Factors whose level an arm may set: the named ones, except those of learning cases, which the gate does not run."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
+"""A name, a name with its digest, or the beginning of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,14 @@ class Checkout:
     folder: str
 
 
-Code = Here | Revision | Checkout
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The code in a container image: `image:localhost/stepmark:full`."""
+
+    name: str
+
+
+Code = Here | Revision | Checkout | Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,6 @@ def parse(text: str) -> ArmSpec:
     variables: dict[str, str] = {}
     for part in BETWEEN.split(text.strip()):
         kind, colon, value = part.partition(":")
-        if kind == "image":
-            raise StepmarkError(f"arm {text!r}: container images cannot be gated yet; allowed: {ARM_PARTS}.")
         if kind not in KINDS or not colon or not value:
             raise StepmarkError(f"arm {text!r} has the unknown part {part!r}; allowed: {ARM_PARTS}.")
         if kind == "set":
@@ -93,8 +102,7 @@ def parse(text: str) -> ArmSpec:
             raise StepmarkError(f"arm {text!r} has {kind}: twice; allowed: once; remove one of them.")
         else:
             single[kind] = value
-    if {"rev", "dir"} <= single.keys():
-        raise StepmarkError(f"arm {text!r} has both rev: and dir:; allowed: one of rev: and dir:; remove the other.")
+    refuse_clashes(text, single)
     for name in variables:
         if not VARIABLE.fullmatch(name):
             raise StepmarkError(
@@ -106,10 +114,28 @@ def parse(text: str) -> ArmSpec:
     return ArmSpec(text, code_of(single), single.get("python"), levels, variables)
 
 
+def refuse_clashes(text: str, single: Mapping[str, str]) -> None:
+    """Raise if parts of an arm exclude each other, or an image's name is none."""
+    named = [kind for kind in OF_CODE if kind in single]
+    if len(named) > 1:
+        one, other = named[:2]
+        raise StepmarkError(
+            f"arm {text!r} has both {one}: and {other}:; allowed: one of {one}: and {other}:; remove the other."
+        )
+    if {"image", "python"} <= single.keys():
+        raise StepmarkError(f"arm {text!r} has image: and python:; allowed: the image's interpreter; remove python:.")
+    if not IMAGE.fullmatch(single.get("image", "none")):
+        raise StepmarkError(
+            f"arm {text!r}: {single['image']!r} is no image's name; allowed: a name such as localhost/stepmark:full."
+        )
+
+
 def code_of(single: Mapping[str, str]) -> Code:
     """The code that an arm's parts name."""
     if "rev" in single:
         return Revision(single["rev"])
+    if "image" in single:
+        return Image(single["image"])
     return Checkout(single["dir"]) if "dir" in single else Here()
 
 

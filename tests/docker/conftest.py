@@ -1,0 +1,27 @@
+"""Real containers: images that are made in a second, and podman's storage for the tests alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.docker import this_machine
+from tests.docker.this_machine import Podman
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Podman]:
+    """Podman with a storage that is removed afterwards; a test that needs it is skipped where no container starts."""
+    with this_machine.podman() as found:
+        if isinstance(found, str):
+            pytest.skip(f"no container starts here: {found}")
+        yield found
+
+
+@pytest.fixture
+def podman(engine: Podman, monkeypatch: pytest.MonkeyPatch) -> Podman:
+    """That podman, for the commands of a test and all that they start."""
+    for name, value in engine.variables.items():
+        monkeypatch.setenv(name, value)
+    return engine
