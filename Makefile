@@ -23,13 +23,14 @@ CPUS ?=
 MEMORY ?=
 GPUS ?=
 IMAGE = $(PYTHON) docker/image.py
+INSIDE = $(addprefix tests/,analysis comparison contracts distributed exports levels machine matrix measuring records report runner)
 IMAGE_OPTIONS = --variant '$(VARIANT)' $(if $(ENGINE),--engine '$(ENGINE)') $(if $(BASE_IMAGE),--base '$(BASE_IMAGE)') \
 	$(if $(PYTHON_VERSION),--python '$(PYTHON_VERSION)') $(if $(WHEELS),--wheels '$(WHEELS)')
 IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') $(if $(MEMORY),--memory '$(MEMORY)') \
 	$(if $(GPUS),--gpus '$(GPUS)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects noise twins full image image-verify bench-image lock dist clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects noise twins full inside image image-verify image-test bench-image licences lock dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -128,6 +129,9 @@ noise: $(READY) ## two runs of quick one after the other, against plain pytest-b
 full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half; continues
 	$(BIN)/python docs/studies/full.py
 
+inside: $(READY) ## step time inside the image against outside, interleaved; BLOCKS=20 ARGS=IMAGE; continues
+	$(BIN)/python docs/studies/inside.py $(ARGS)
+
 image: ## build the image localhost/stepmark:VARIANT (docs/images.md); ENGINE=buildah, podman or docker
 	@$(CHECK_PYTHON)
 	$(IMAGE) build $(IMAGE_OPTIONS)
@@ -141,9 +145,19 @@ bench-image: ## measure PROFILE inside the image: no network, read-only root; CO
 	$(IMAGE) run $(IMAGE_OPTIONS) $(IMAGE_LIMITS) -- \
 		stepmark run --profile $(PROFILE) -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
 
+image-test: ## fast tests of what measures and reports, inside the image of VARIANT=test: no network, read-only root
+	@$(CHECK_PYTHON)
+	$(IMAGE) run $(IMAGE_OPTIONS) --variant test $(IMAGE_LIMITS) -- env HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis \
+		python -m pytest $(INSIDE) -m 'not slow and not nightly' -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
+
+licences: $(READY) ## the packages of the image VARIANT, with their licences
+	$(BIN)/python docker/licences.py $(VARIANT)
+
 lock: $(READY) ## resolve requirements.lock again; ARGS='--upgrade-package NAME' upgrades one
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --python-version 3.11 \
 		--no-header --quiet -o requirements.lock $(ARGS)
+	echo cyclonedx-bom | $(BIN)/uv pip compile - --constraint requirements.lock --universal --generate-hashes \
+		--python-version 3.11 --no-header --quiet -o docker/bill.lock $(ARGS)
 
 dist: $(READY) ## build wheel and sdist under dist/, and check them
 	rm -rf dist

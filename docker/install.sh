@@ -16,6 +16,13 @@ $install --require-hashes --target /tmp/tools --requirement "$context/wheels/too
 cp -R "$context/project" /stepmark
 PYTHONPATH=/tmp/tools $install --no-build-isolation --editable /stepmark
 rm -rf /stepmark/*.egg-info /stepmark/build
+
+# The bill of materials. Its tool is found by no variable, since it asks the environment's Python for its packages.
+$install --require-hashes --target /tmp/bill --requirement "$context/wheels/bill.txt"
+$python -c "import runpy, sys
+sys.path.insert(0, '/tmp/bill')
+runpy.run_module('cyclonedx_py', run_name='__main__', alter_sys=True)" \
+    environment --output-reproducible --output-format JSON --output-file /opt/stepmark/bom.json /opt/stepmark
 mkdir -p /stepmark/reports /out/opt /out/etc
 
 $python "$context/bytecode.py" /out /opt/stepmark /stepmark

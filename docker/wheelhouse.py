@@ -24,6 +24,8 @@ from lockfile import ExtraWheel, Locked, holds, name_in, needed, normalised, par
 PROJECT = Path(__file__).resolve().parent.parent
 LOCK = PROJECT / "requirements.lock"
 PIP_LOCK = PROJECT / "docker" / "pip.lock"
+BILL_LOCK = PROJECT / "docker" / "bill.lock"
+"""Packages that write the bill of materials, and stay out of the image."""
 BUILD_TOOLS = ("setuptools",)
 """Packages of the lock that install the project and stay out of the image."""
 WHEEL = re.compile(r"^(?P<name>[^-]+)-(?P<version>[^-]+)(?:-\d[^-]*)?-[^-]+-[^-]+-[^-]+\.whl$")
@@ -66,8 +68,26 @@ def hash_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def packages(variant: str, python: str, machine: str, extra: Sequence[ExtraWheel] = ()) -> list[Locked]:
+    """The packages of a variant, in the lock's order.
+
+    Args:
+        variant: one of `lockfile.VARIANTS`.
+        python: version of the image's Python, such as `3.11`.
+        machine: such as `x86_64`.
+        extra: wheels that replace those of the lock.
+    """
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return needed(locked(LOCK, python, machine), roots(project, variant), extra)
+
+
+def locked(lock: Path, python: str, machine: str) -> list[Locked]:
+    """The packages of a lock that a version of Python and a machine need."""
+    return [one for one in parse(lock.read_text(encoding="utf-8")) if holds(one.marker, python, machine)]
+
+
 def fill(folder: Path, variant: str, python: str, own: Path | None = None) -> str:
-    """Fill a folder with the wheels of a variant, and with `requirements.txt` and `tools.txt` for pip.
+    """Fill a folder with the wheels of a variant, and with lists for pip: `requirements.txt` and those of tools.
 
     Wheels that are there are kept if their hash is allowed. All others are removed.
 
@@ -84,14 +104,14 @@ def fill(folder: Path, variant: str, python: str, own: Path | None = None) -> st
         ImageError: pip cannot get a wheel, or there is no pip.
     """
     machine, extra = platform.machine(), extra_wheels(own)
-    locked = [one for one in parse(LOCK.read_text(encoding="utf-8")) if holds(one.marker, python, machine)]
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    chosen = needed(locked, roots(project, variant), extra)
-    tools = [one for one in locked if one.name in BUILD_TOOLS]
+    chosen = packages(variant, python, machine, extra)
+    known = {one.name: one for one in [*locked(LOCK, python, machine), *chosen]}
+    tools = [known[name] for name in BUILD_TOOLS]
+    bill = [known.get(one.name, one) for one in locked(BILL_LOCK, python, machine)]  # one version of each package
     folder.mkdir(parents=True, exist_ok=True)
-    for name, packages in {"requirements.txt": chosen, "tools.txt": tools}.items():
-        (folder / name).write_text("".join(f"{one.requirement()}\n" for one in packages), encoding="utf-8")
-    every = {one.name: one for one in [*parse(PIP_LOCK.read_text(encoding="utf-8")), *tools, *chosen]}
+    for name, listed in {"requirements.txt": chosen, "tools.txt": tools, "bill.txt": bill}.items():
+        (folder / name).write_text("".join(f"{one.requirement()}\n" for one in listed), encoding="utf-8")
+    every = {one.name: one for one in [*parse(PIP_LOCK.read_text(encoding="utf-8")), *bill, *tools, *chosen]}
     for wheel in extra:
         shutil.copyfile(Path(str(own)) / wheel.file, folder / wheel.file)
     kept = keep_allowed(folder, every.values())

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
 import context
 import engines
 import inside
+import lockfile
 import make
+import wheelhouse
 from tests.conftest import PROJECT
 from tests.docker import SCRIPTS
 
@@ -208,3 +213,33 @@ def test_a_file_with_the_time_of_the_build_is_named(base, tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "etc/built: content " in done.stdout
     assert "different: 1 of " in done.stdout
+
+
+@builds
+@pytest.mark.nightly
+def test_an_image_has_a_bill_of_its_packages_without_a_time(base):
+    done = call("build", *options(base))
+    assert done.returncode == 0, done.stdout + done.stderr
+    engine, bill = engines.find("buildah"), None
+    with engine.archive("localhost/stepmark:reading") as stream, tarfile.open(fileobj=stream, mode="r|") as outer:
+        for member in outer:
+            if member.name.endswith(".tar"):
+                bill = bill or bill_in(outer.extractfile(member))
+    engine.remove("localhost/stepmark:reading")
+    assert bill is not None
+    assert "timestamp" not in bill["metadata"]
+    listed = {lockfile.normalised(one["name"]): one for one in bill["components"]}
+    locked = wheelhouse.packages("reading", "3.11", platform.machine())
+    assert {name: one["version"] for name, one in listed.items() if name != "stepmark"} == {
+        one.name: one.version for one in locked
+    }
+    assert all(one.get("licenses") for one in listed.values())
+
+
+def bill_in(layer: IO[bytes] | None) -> dict[str, Any] | None:
+    """The bill of materials in a layer; None where it has none."""
+    with tarfile.open(fileobj=layer, mode="r|*") as inner:
+        for member in inner:
+            if member.name.removeprefix("./") == "opt/stepmark/bom.json":
+                return json.load(inner.extractfile(member))
+    return None

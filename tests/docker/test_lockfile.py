@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 import lockfile
 import wheelhouse
 from engines import ImageError
+from tests.docker import SCRIPTS
 
 LOCKED = lockfile.parse(wheelhouse.LOCK.read_text(encoding="utf-8"))
 TABLE = tomllib.loads((wheelhouse.PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -125,3 +128,31 @@ def test_wheels_that_the_lock_does_not_allow_are_removed(tmp_path):
     assert wheelhouse.keep_allowed(tmp_path, [allowed]) == {"torch": (kept.name, wheelhouse.hash_of(kept))}
     assert kept.exists()
     assert not other.exists()
+
+
+def test_the_tool_of_the_bill_of_materials_has_the_versions_of_the_lock():
+    """Both are installed from one folder of wheels."""
+    known = {one.name: one.version for one in LOCKED}
+    tools = lockfile.parse(wheelhouse.BILL_LOCK.read_text(encoding="utf-8"))
+    assert "cyclonedx-bom" in {one.name for one in tools}
+    assert all(one.hashes for one in tools)
+    assert [one.name for one in tools if one.version != known.get(one.name, one.version)] == []
+
+
+def test_packages_of_the_image_are_listed_with_their_licences():
+    """NVIDIA's `cuda-toolkit` contains nothing and names none."""
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "licences.py"), "full"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    assert {name for name, *_ in lines} == names("full", f"{sys.version_info.major}.{sys.version_info.minor}")
+    assert {name for name, _, licence in lines if licence == "not named"} <= {"cuda-toolkit"}
+
+
+def test_licences_of_an_unknown_variant_are_refused():
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "licences.py"), "none"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "allowed: full, reading, test" in done.stderr
