@@ -93,15 +93,24 @@ def run(
     reports.mkdir(exist_ok=True)
     if os.getuid() != 0:
         line = command(engine, image, digest, reports, limits, inner, user(), network)
-        return subprocess.run(line, check=False).returncode
+        return called(line)
     with tempfile.TemporaryDirectory(dir=reports, prefix=".image-") as name:
         folder = Path(name)
         os.chown(folder, USER, USER)
         line = command(engine, image, digest, folder, limits, inner, (USER, USER), network)
         try:
-            return subprocess.run(line, check=False).returncode
+            return called(line)
         finally:  # after an interruption, too: the record can be resumed or read
             hand_over(folder, reports)
+
+
+def called(line: Sequence[str]) -> int:
+    """The exit code of an engine's command.
+
+    It runs in an empty folder: podman's monitor writes a file `oom` where it is, once memory runs out.
+    """
+    with tempfile.TemporaryDirectory() as empty:
+        return subprocess.run(line, cwd=empty, check=False).returncode
 
 
 def hand_over(folder: Path, reports: Path) -> None:

@@ -83,7 +83,10 @@ def run(image: str, reports: Path, *inner: str, cpus: str = "", memory: str = ""
     """Run a command inside, as `make bench-image` does."""
     words = [sys.executable, "-c", RUNS, image, "sha256:0", str(reports), cpus, memory, *inner]
     variables = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-    return subprocess.run(words, env=variables, capture_output=True, text=True, timeout=600, check=False)
+    reports.parent.mkdir(exist_ok=True)
+    return subprocess.run(
+        words, cwd=reports.parent, env=variables, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 @pytest.mark.slow
@@ -119,3 +122,4 @@ def test_a_case_that_needs_more_memory_than_the_container_has_fails_with_that_re
     assert "for want of memory: the limit is 1.000 GiB" in by_structure["two_gib"].reason
     container = record.header.environment["container"]
     assert (container["cpu_quota_cores"], container["memory_limit_bytes"]) == (1.5, 2**30)
+    assert {path.name for path in tmp_path.iterdir()} == {"reports", "tried"}, "the engine leaves no file"
