@@ -90,6 +90,8 @@ def fill(target: tarfile.TarFile, variant: str, changed: Mapping[str, str | None
             if text is not None:
                 (staged / "project" / name).write_text(text)
         for file in sorted((staged / "project").rglob("*")):
+            if file == staged / "project" / "reports":
+                continue  # added above
             target.add(file, f"stepmark/{file.relative_to(staged / 'project')}", recursive=False)
         target.add(staged / "image.json", "etc/stepmark-image.json")
     prefix = f"opt/stepmark/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
