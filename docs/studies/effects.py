@@ -28,6 +28,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from statistics import fmean, median
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each process has one core
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
