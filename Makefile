@@ -23,7 +23,9 @@ CPUS ?=
 MEMORY ?=
 GPUS ?=
 IMAGE = $(PYTHON) docker/image.py
-INSIDE = $(addprefix tests/,analysis comparison contracts distributed exports levels machine matrix measuring records report runner)
+INSIDE = $(addprefix tests/,analysis comparison contracts distributed exports levels matrix measuring records report runner) \
+	--ignore tests/report/test_report_browser.py \
+	--deselect tests/runner/test_launcher.py::test_no_process_of_a_launcher_is_traced_where_coverage_measures_subprocesses
 IMAGE_OPTIONS = --variant '$(VARIANT)' $(if $(ENGINE),--engine '$(ENGINE)') $(if $(BASE_IMAGE),--base '$(BASE_IMAGE)') \
 	$(if $(PYTHON_VERSION),--python '$(PYTHON_VERSION)') $(if $(WHEELS),--wheels '$(WHEELS)')
 IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') $(if $(MEMORY),--memory '$(MEMORY)') \
