@@ -21,6 +21,10 @@ PEAKS = {
     "memory_peak_": "memory_before_made",
 }
 """Beginning of the names of the peaks by phase, and what had been taken before: of devices, else of the host."""
+WITH_WORKSPACES = ("device_memory_allocated_peak_",)
+WORKSPACES, STEADY = "device_workspace_bytes", "steady"
+"""A metric of records in which workspaces of libraries, many times a small network's memory, are in the peaks of the
+first phases and not in the peak of this one."""
 
 
 def exact_metrics(surveyed: Iterable[Series]) -> dict[str, float]:
@@ -28,7 +32,8 @@ def exact_metrics(surveyed: Iterable[Series]) -> dict[str, float]:
     found = {one.metric.name: one.values[0] for one in surveyed if one.values}
     compared = {name: found[name] for name in COUNTED if name in found}
     for beginning, before in PEAKS.items():
-        peaks = [value for name, value in found.items() if name.startswith(beginning)]
+        ending = STEADY if WORKSPACES in found and beginning in WITH_WORKSPACES else ""
+        peaks = [value for name, value in found.items() if name.startswith(beginning + ending)]
         peak = max(peaks, default=0.0) - found.get(before, 0.0)
         if peak > 0:
             compared.setdefault("peak_memory", peak)

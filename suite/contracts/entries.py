@@ -58,6 +58,11 @@ class StructureSpec:
         return f"{docstring}\n\nSource: {self.reference}" if self.reference else docstring
 
 
+def lacks_nothing(device: str) -> str:  # noqa: ARG001 - optimizers that lack a kernel read it
+    """The installed torch has all kernels of an optimizer."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class OptimizerSpec:
     """An optimizer setting: `factory(parameters, **kwargs)`.
@@ -69,6 +74,8 @@ class OptimizerSpec:
         closure: whether its step evaluates loss and gradients through a closure, as often as it wants.
         flattens: whether it takes each gradient as a flat view, which a gradient in channels-last order does not have.
         full_batch: whether each of its steps takes the whole training set.
+        lacks_kernel: (kind of device, such as `cuda`) -> reason why the installed torch has no kernel for its step
+            there; empty if it has. Imports no torch.
     """
 
     name: str
@@ -78,6 +85,7 @@ class OptimizerSpec:
     closure: bool = False
     flattens: bool = False
     full_batch: bool = False
+    lacks_kernel: Callable[[str], str] = lacks_nothing
 
     @property
     def attributes(self) -> dict[str, Any]:

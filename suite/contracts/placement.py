@@ -25,7 +25,7 @@ class Placement:
         memory_format: of images, (N, C, H, W) in either order of dimensions in memory; other tensors are contiguous.
         rank: this process among those that share a batch, from 0.
         ranks: processes that share a batch; 1 takes it whole.
-        hook: wraps the phase `copy`; None in rounds that are timed.
+        hook: wraps the phase `copy`; None in timed rounds of a step on the host, where there is nothing to copy.
     """
 
     device: torch.device
@@ -53,6 +53,15 @@ class Placement:
         copy = self.hook("copy", self._copy) if self.hook else self._copy
         placed: Batch = copy(inputs, targets, non_blocking)
         return placed
+
+    def move(self, tensor: torch.Tensor, *, non_blocking: bool = False) -> torch.Tensor:
+        """Copy a tensor to the device for a transform there; its memory format stays."""
+        if self.device.type == "cpu":
+            return tensor.to(self.device)
+        to = partial(tensor.to, non_blocking=non_blocking)
+        copy = self.hook("copy", to) if self.hook else to
+        moved: torch.Tensor = copy(self.device)
+        return moved
 
     def _copy(self, inputs: Any, targets: Any, non_blocking: bool) -> Batch:
         if getattr(inputs, "ndim", 0) == IMAGE_DIMENSIONS and getattr(targets, "ndim", 0) == 1:  # no call too many

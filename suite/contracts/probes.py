@@ -31,6 +31,14 @@ DATA_WAIT = Metric(
     "The part of one step's time in which it waited for the input pipeline to yield its batch on the device.",
 )
 """Read from the step, which measures the time from its request to the batch."""
+DATA_WAIT_OF_DEVICE = Metric(
+    "data_wait",
+    "s",
+    "lower",
+    "The part of one step's time in which it waited for the input pipeline to yield its batch, without the copy to the "
+    "device: that waits for the device's earlier work.",
+)
+"""The same of a step on an accelerator."""
 TASKS = Path("/proc/self/task")
 """The kernel's folder with one folder for each thread of this process."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
+from suite.contracts import float32
 from suite.contracts.probes import Probe
 from suite.records import Case, Series
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 BatchFunction = Callable[[Any, Any], None]
 """The work of a step on inputs and targets, such as images (N, 3, H, W) and labels (N,)."""
+NO_CONTEXT: AbstractContextManager[None] = nullcontext()
+"""The same for all steps: making one takes as long as a small operator's launch."""
 
 
 class TunedStep(Protocol):
@@ -71,7 +74,7 @@ class Tuning:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context around forward and loss."""
-        return nullcontext()
+        return NO_CONTEXT
 
     def without_gradients(self) -> AbstractContextManager[Any]:
         """The context around forward when inferring."""
@@ -96,8 +99,14 @@ class Tuning:
         return ()
 
     def attributes(self) -> dict[str, Any]:
-        """Attributes known only after the step is made."""
-        return {}
+        """Attributes known only after the step is made.
+
+        On CUDA devices: the precision of products and convolutions of float32.
+        """
+        if self.device != "cuda":
+            return {}
+        products, convolutions = float32.precisions()
+        return {"float32_products": products, "float32_convolutions": convolutions}
 
 
 class CudaOnly(Tuning):

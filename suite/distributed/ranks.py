@@ -218,16 +218,22 @@ class RankGroup:
             except (BrokenPipeError, ConnectionResetError):
                 raise RankFailed(self.find_fault(STATUS_S)) from None
 
-    def wait(self) -> None:
+    def wait(self, *, in_any_order: bool = False) -> None:
         """Return when all have finished every command.
+
+        Args:
+            in_any_order: whether a failure ends the wait before the other ranks answer. On devices they never do.
 
         Raises:
             RankFailed: one of them failed.
         """
         self.send(WAIT)
-        for other in self._others:
-            if not other.read_answer():
-                raise RankFailed(self.find_fault())
+        waiting = {other.answers: other for other in self._others}
+        while waiting:
+            ready = select.select(list(waiting), [], [])[0] if in_any_order else list(waiting)
+            for other in map(waiting.pop, ready):
+                if not other.read_answer():
+                    raise RankFailed(self.find_fault())
 
     def find_fault(self, within_s: float = 0.0) -> str:
         """Why a rank has failed: the cause, if it is known within that time.

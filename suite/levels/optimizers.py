@@ -8,22 +8,54 @@ rates (`_lr0p1` is 0.1).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from suite.contracts.entries import lacks_nothing
+from suite.machine.readings import optional_or
 from suite.registry import OPTIMIZERS, OptimizerSpec
 
 Settings = dict[str, Any]
 FORLOOP, FOREACH, FUSED = "forloop", "foreach", "fused"
 
 
+@cache
+@optional_or(bool)
+def adagrad_refuses_cuda() -> bool:
+    """Whether the installed torch's Adagrad refuses its fused step on CUDA.
+
+    Its source says so: torch 2.11 does, 2.14 does not. The kernel was added and reverted in between.
+    """
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return False
+    return "cuda_unsupported=True" in Path(spec.origin).with_name("optim").joinpath("adagrad.py").read_text("utf-8")
+
+
+def lacks_fused_adagrad(device: str) -> str:
+    """No fused step of Adagrad on CUDA devices in an older torch."""
+    if device != "cuda" or not adagrad_refuses_cuda():
+        return ""
+    return f"Adagrad of torch {version('torch')} has no fused step for CUDA devices; install a later torch"
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A class of `torch.optim`, and the implementations of its step on CPU and CUDA."""
+    """A class of `torch.optim`, and the implementations of its step on CPU and CUDA.
+
+    Attributes:
+        lacks_fused: kind of device -> reason why the installed torch lacks the fused step there; empty if it has it.
+    """
 
     factory: str
     source: str
     implementations: tuple[str, ...] = (FORLOOP, FOREACH)
+    lacks_fused: Callable[[str], str] = lacks_nothing
 
     def pin(self, implementation: str) -> Settings:
         """Keyword arguments that choose an implementation, and no other."""
@@ -57,6 +89,7 @@ ADAGRAD = Family(
     "torch.optim.Adagrad",
     "Duchi et al. 2011, Adaptive subgradient methods for online learning and stochastic optimization.",
     ALL,
+    lacks_fused_adagrad,
 )
 ADADELTA = Family("torch.optim.Adadelta", "Zeiler 2012, ADADELTA: an adaptive learning rate method.")
 ASGD = Family("torch.optim.ASGD", "Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging.")
@@ -106,7 +139,16 @@ def entries_of(setting: Setting) -> list[OptimizerSpec]:
         variants[f"{setting.name}_{implementation}"] = {**settings, **family.pin(implementation)}
     for word, rate in setting.rates.items():
         variants[f"{setting.name}_{word}"] = {**plain, "lr": rate}
-    return [OptimizerSpec(name, family.factory, kwargs, family.source) for name, kwargs in variants.items()]
+    return [
+        OptimizerSpec(
+            name,
+            family.factory,
+            kwargs,
+            family.source,
+            lacks_kernel=family.lacks_fused if kwargs.get(FUSED) else lacks_nothing,
+        )
+        for name, kwargs in variants.items()
+    ]
 
 
 for _setting in SETTINGS:

@@ -7,7 +7,7 @@ from suite.matrix.learning import refusal_to_learn
 from suite.matrix.tasks import refusal_of_task
 from suite.provenance.installation import refusal_without
 from suite.records import INFER, Case
-from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TUNINGS
+from suite.registry import EXECUTIONS, INPUTS, OPTIMIZERS, STRUCTURES, TUNINGS
 
 
 def refusal(case: Case) -> str:
@@ -26,6 +26,7 @@ def refusal(case: Case) -> str:
         or refusal_to_learn(case)
         or refusal_of_devices(case, device)
         or execution.refusal(case)
+        or ("" if case.mode == INFER else OPTIMIZERS[case.optimizer].lacks_kernel(device))
         or TUNINGS[case.tuning].strategy.refusal(case, device)
         or INPUTS[case.input].pipeline.refusal(case, device)
     )

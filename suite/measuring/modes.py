@@ -45,6 +45,16 @@ class TrainingStep(Step):
             self._other_order = partial(self._run_own, own)
         elif OPTIMIZERS[self.case.optimizer].closure:
             self._other_order = self._run_closure
+        if self._hook is None:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Let phases without a hook be what they call.
+
+        A step in another order may call them several times.
+        """
+        for name, function in {"forward": self._call, "compare": self._loss}.items():
+            setattr(self, name, function)
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Make an optimizer of the case's setting, which is restored and counted."""

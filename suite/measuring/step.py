@@ -14,9 +14,9 @@ from torch import nn
 from suite.contracts.batches import Batch
 from suite.contracts.clock import Clock
 from suite.contracts.execution import Execution
-from suite.contracts.phase_hook import PhaseHook
+from suite.contracts.phase_hook import CopyTime, PhaseHook
 from suite.contracts.placement import Placement
-from suite.contracts.probes import DATA_WAIT, QUEUE_TIME, Probe, QueueTimeCounter
+from suite.contracts.probes import DATA_WAIT, DATA_WAIT_OF_DEVICE, QUEUE_TIME, Probe, QueueTimeCounter
 from suite.machine.affinity import affinity_cores
 from suite.records import INFER, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TASKS, TUNINGS
@@ -57,6 +57,7 @@ class Step:
         self.steps = 0
         self._restored_at = 0
         self._hook = hook
+        self._copying = CopyTime()
         self._stack = ExitStack()
         if hook:
             for name in self.phases:
@@ -95,9 +96,10 @@ class Step:
         return self.pipeline.batches(self.case, self._placement())
 
     def _placement(self) -> Placement:
-        execution = self.execution
-        memory_format = self.tuning.memory_format()
-        return Placement(execution.device(), memory_format, execution.rank, execution.ranks, self._hook)
+        execution, hook = self.execution, self._hook
+        if hook is None and execution.device_type() != "cpu":
+            hook = self._copying.wrap_phase
+        return Placement(execution.device(), self.tuning.memory_format(), execution.rank, execution.ranks, hook)
 
     def __call__(self) -> None:
         """Run one step on the next batch."""
@@ -107,10 +109,13 @@ class Step:
         self.tuning.drive(self.run, inputs, targets)
 
     def take(self) -> Batch:
-        """Take the next batch: inputs and targets of N examples."""
-        start = perf_counter()
+        """Take the next batch: inputs and targets of N examples.
+
+        The wait is without copies to an accelerator, which wait for its earlier work.
+        """
+        start, copied_s = perf_counter(), self._copying.spent_s
         batch = next(self.batches)
-        self.waited_s += perf_counter() - start
+        self.waited_s += perf_counter() - start - (self._copying.spent_s - copied_s)
         return batch
 
     def run(self, inputs: Any, targets: Any) -> None:
@@ -128,7 +133,8 @@ class Step:
         counter = QueueTimeCounter()
         stack.callback(counter.close)
         queue_time = (Probe(QUEUE_TIME, counter.read_s),) if wanted <= affinity_cores() else ()
-        return (*queue_time, Probe(DATA_WAIT, lambda: self.waited_s), *self.tuning.probes())
+        waited = DATA_WAIT if self.execution.device_type() == "cpu" else DATA_WAIT_OF_DEVICE
+        return (*queue_time, Probe(waited, lambda: self.waited_s), *self.tuning.probes())
 
     @property
     def is_single_process(self) -> bool:

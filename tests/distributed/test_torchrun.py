@@ -10,6 +10,7 @@ import time
 import pytest
 
 from suite.distributed.rendezvous import accept_ranks, authenticate
+from suite.machine.cuda import cuda_devices
 from suite.machine.torchrun import World, world
 from suite.records import Case
 from suite.records.store import read_run
@@ -49,6 +50,19 @@ def test_under_torchrun_a_distributed_case_takes_all_ranks_and_the_others_run_on
     told = read_run(desk.folder / "here").header.environment["torchrun"]
     assert told == {"ranks": 2, "local_ranks": ranks, "nodes": count}
     assert (desk.folder / "here" / "report.html").exists()
+
+
+@loopback
+@pytest.mark.gpu
+@pytest.mark.skipif(not cuda_devices(), reason="no CUDA device")
+def test_one_rank_of_torchrun_works_on_the_device_over_nccl(desk: Desk):
+    with nodes(desk, [HERE], 1) as agents:
+        said = [agent.communicate(timeout=170)[0] for agent in agents]
+        assert [agent.returncode for agent in agents] == [0], said
+    alone = outcomes(desk)["seed_cnn-adam-distributed-b8-i8"]
+    assert alone.outcome == "measured", alone.reason
+    facts = alone.attributes["execution"]
+    assert (facts["device"], facts["backend"], facts["ranks"]) == ("cuda", "nccl", 1)
 
 
 @loopback

@@ -36,7 +36,7 @@ class FakeWorkers:
         self,
         times: Times | None = None,
         errors: dict[tuple[str, int, int | str], Exception] | None = None,
-        attributes: dict[str, dict[str, int]] | None = None,
+        attributes: dict[str, dict[str, int | str]] | None = None,
     ) -> None:
         self.attributes = attributes or {}
         self.events: list[tuple[str, str, int]] = []

@@ -227,7 +227,7 @@ def test_a_tuning_infers_as_the_eager_step_does(case):
     assert off_by <= TUNINGS[case.tuning].strategy.agrees_within
 
 
-def pairs() -> list[Case]:
+def pairs() -> list:
     """Every optimizer with every tuning that is not compiled, where this machine runs them."""
     cases = [
         case_of(optimizer=optimizer, execution=execution, tuning=tuning, image_size=8)
@@ -236,10 +236,15 @@ def pairs() -> list[Case]:
         for tuning in TUNINGS
         if tuning not in COMPILED
     ]
-    return [case for case in cases if not refusal(case)]
+    on_devices = pytest.mark.gpu
+    return [
+        pytest.param(case, id=case.id, marks=[on_devices] * (case.execution != "cpu"))
+        for case in cases
+        if not refusal(case)
+    ]
 
 
-@pytest.mark.parametrize("case", pairs(), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", pairs())
 def test_every_optimizer_steps_in_every_tuning_that_admits_it(case):
     assert all(math.isfinite(loss) for loss in losses(step_of(case), 2))
 

@@ -43,6 +43,8 @@ that optimizer moves them by about 1e-3."""
 AGREES_WITHIN = 1e-4
 """Relative difference of losses over three steps."""
 SLEEP_S = 0.03
+BUSY_CYCLES = 10**8
+"""Cycles of a device: about 50 ms, in one kernel, so that no queue of launches is full."""
 WORLDS = ("distributed_r1", "distributed", "distributed_r4")
 TOKENS = Case("transformer_d2w64h4", "sgd", "cpu", task="next_token", batch_size=8)
 
@@ -356,6 +358,36 @@ def commands_and_failures() -> list[Any]:
     ]
 
 
+@contextmanager
+def stuck() -> Iterator[Actions]:
+    """The work of a rank whose device waits for another rank for ever."""
+    yield {WAIT: lambda: time.sleep(600)}
+
+
+@contextmanager
+def dying() -> Iterator[Actions]:
+    """The work of a rank that is killed."""
+    yield {WAIT: lambda: os.kill(os.getpid(), signal.SIGKILL)}
+
+
+def fault_of_a_rank_for_which_another_waits() -> str:
+    ranks = RankGroup()
+    ranks.fork(1, stuck)
+    ranks.fork(2, dying)
+    try:
+        with pytest.raises(RankFailed) as failed:
+            ranks.wait(in_any_order=True)
+        return str(failed.value)
+    finally:
+        ranks.dismiss(at_once=True)
+        ranks.end()
+
+
+def test_a_rank_that_dies_is_named_though_the_device_of_another_waits_for_it():
+    said = in_fresh_process(fault_of_a_rank_for_which_another_waits, timeout_s=60)
+    assert said == "rank 2 was killed by signal 9 (SIGKILL)"
+
+
 def test_ranks_obey_and_fail_and_leave_neither_process_nor_descriptor():
     said = "rank 5 raised ValueError: three"
     assert in_fresh_process(commands_and_failures) == ["", said, said, 0, []]
@@ -582,9 +614,6 @@ class OnTheHost(ModelParallel):
     def devices(self) -> list[torch.device]:
         return [torch.device("cpu"), torch.device("cpu")]
 
-    def _finish(self) -> None:
-        pass
-
 
 class HalfNowhere(OnTheHost):
     """The second part on the device without memory, where shapes and devices are checked all the same."""
@@ -703,14 +732,14 @@ def test_cuda_agrees_with_plain_cpu_and_names_its_device():
 
 
 def times_on_cuda() -> tuple[float, float]:
-    """Seconds of long steps by the clock, and without waiting for the device."""
-    case = case_of("cuda", structure="resnet18", batch_size=256, image_size=64)
-    with make_step(case) as step:
+    """Seconds of steps that keep the device busy, by the clock and without waiting for the device."""
+    with make_step(case_of("cuda")) as step:
         for _ in range(3):
             step()
         start = step.clock.read_s()
         for _ in range(STEPS):
             step()
+            torch.cuda._sleep(BUSY_CYCLES)
         given_out_s = time.perf_counter() - start
         return step.clock.read_s() - start, given_out_s
 
@@ -723,11 +752,23 @@ def test_the_clock_of_cuda_waits_for_the_device():
 
 
 @pytest.mark.gpu
-@gpus[1]
+@gpus[2]
 def test_data_parallel_agrees_with_plain_cpu_and_says_what_it_is():
     facts = assert_agrees("data_parallel")
-    assert facts["devices"] == cuda_devices()
-    assert facts["replicas"] == ("one: the plain module" if cuda_devices() == 1 else "one for each device")
+    assert (facts["devices"], facts["replicas"]) == (cuda_devices(), "one for each device")
+
+
+def loss_in_bf16(execution: str) -> float:
+    (loss,) = losses(case_of(execution, tuning="bf16"), steps=1)
+    return loss
+
+
+@pytest.mark.gpu
+@gpus[2]
+def test_data_parallel_computes_in_bfloat16_as_one_device_does():
+    """In float16 the loss would differ by less, and overflow where bfloat16 does not."""
+    one, shared = (in_fresh_process(loss_in_bf16, name, timeout_s=180) for name in ("cuda", "data_parallel"))
+    assert shared == pytest.approx(one, rel=AGREES_WITHIN)
 
 
 @pytest.mark.gpu

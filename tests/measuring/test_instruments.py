@@ -8,7 +8,7 @@ import pytest
 
 from suite.machine.cuda import cuda_devices
 from suite.measuring.instruments import instruments_of
-from suite.measuring.instruments.memory import PEAKS, PHASES
+from suite.measuring.instruments.memory_meters import PEAKS, PHASES
 from suite.records import Case, RunPlan, WorkerSettings
 from suite.runner.launcher import Launcher
 from tests.conftest import FAKES
@@ -288,6 +288,7 @@ def test_memory_of_devices_is_given_for_every_phase(launcher):
         allocated = taken[f"device_memory_allocated_peak_{phase}"]
         assert taken[f"device_memory_reserved_peak_{phase}"] >= allocated > 0
     assert taken["device_memory_allocated_peak_steady"] >= taken["parameter_bytes"] + taken["optimizer_state_bytes"]
+    assert taken["device_workspace_bytes"] > 0, "of the linear layers' products"
 
 
 @pytest.mark.gpu

@@ -8,6 +8,7 @@ import pytest
 from suite.records import Case, Rounds, RunPlan, VisitResult
 from suite.runner.visit import (
     ATTEMPTS,
+    DEVICE_ROUND_S,
     FIRST_ROUNDS,
     MAX_STEPS_PER_ROUND,
     MIN_TURNS,
@@ -85,6 +86,26 @@ def test_the_warm_up_is_kept_apart_from_the_rounds_that_count():
     assert result.visit.warmup_rounds == len(result.warmup.step_time) > FIRST_ROUNDS
     assert result.visit.rounds == len(result.rounds.step_time)
     assert [one.metric for one in result.warmup.series] == [one.metric for one in result.rounds.series]
+
+
+def test_a_cold_start_spends_none_of_the_warm_up():
+    cold = [5.0, 0.7, 0.02]
+    result = over(FakeWorkers(lambda *_: chain(cold, [0.03] * 5, repeat(0.02))), RunPlan(passes=1, warmup_seconds=1.0))
+    assert result.visit.steady
+    assert result.warnings == ()
+
+
+def test_rounds_on_a_device_are_long_against_the_waits_for_it_at_both_ends():
+    by_device = {}
+    for device in ("cpu", "cuda"):
+        workers = FakeWorkers(attributes={"execution": {"device": device}})
+        by_device[device] = over(workers, RunPlan(passes=1, round_seconds=0.01)).visit.steps_per_round
+    assert by_device == {"cpu": 1, "cuda": round(DEVICE_ROUND_S / 0.01)}
+
+
+def test_longer_rounds_that_a_plan_wants_are_kept_on_a_device():
+    workers = FakeWorkers(attributes={"execution": {"device": "cuda"}})
+    assert over(workers, RunPlan(passes=1, round_seconds=0.2)).visit.steps_per_round == 20
 
 
 def test_the_first_round_of_each_turn_belongs_to_the_warm_up():

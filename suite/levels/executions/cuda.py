@@ -33,10 +33,10 @@ class Cuda(Execution):
         return "" if cuda_devices() else f"{case.execution} needs a CUDA device, and this machine has none"
 
     def devices(self) -> list[torch.device]:
-        """All devices that take part; batches go to the first."""
+        """The first CUDA device."""
         import torch
 
-        return [torch.device("cuda", 0)]
+        return [torch.device(self.device_type(), 0)]
 
     def device(self) -> torch.device:
         """The first device."""
@@ -44,13 +44,7 @@ class Cuda(Execution):
 
     def clock(self) -> Clock:
         """Wall time of the host after every device is done."""
-        return WaitingClock(self._finish)
-
-    def _finish(self) -> None:
-        import torch
-
-        for device in self.devices():
-            torch.cuda.synchronize(device)
+        return WaitingClock(self.wait)
 
     def attributes(self) -> dict[str, Any]:
         """Name and compute capability of the first device."""

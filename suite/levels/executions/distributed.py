@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from torch.distributed import Store  # type: ignore[attr-defined]  # it is public all the same
 
 COLLECTIVE_S = 300.0
-"""Seconds for a rank to join a collective operation, since others may have to compile first. A rank that died is
-noticed at once: its connections close."""
+"""Seconds for a rank to join a collective operation, since others may have to compile first. With gloo a rank that died
+is noticed at once, because its connections close. With NCCL the other ranks' devices wait for it, and so would their
+hosts: rank 0 reads the answers of the others before it waits for its device."""
 COMMANDS = {"step": b"s", "rewind": b"r", "check": b"c"}
 
 
@@ -154,7 +155,7 @@ class Distributed(Execution):
                 COMMANDS["step"]: step,
                 COMMANDS["rewind"]: rewind,
                 COMMANDS["check"]: step.check,
-                WAIT: self._finish,
+                WAIT: self.wait,
             }
 
     def _join(self) -> None:
@@ -236,15 +237,12 @@ class Distributed(Execution):
 
     def clock(self) -> Clock:
         """Wall time of the host after every rank is done."""
-        return WaitingClock(self._finish)
+        return WaitingClock(self._wait_for_all)
 
-    def _finish(self) -> None:
-        if self.device_type() == "cuda":
-            import torch
-
-            torch.cuda.synchronize(self.device())
+    def _wait_for_all(self) -> None:
         if self.rank == 0:
-            self._others.wait()
+            self._others.wait(in_any_order=self.device_type() != "cpu")
+        self.wait()
 
     def _compare(self) -> None:
         """Compare the last gradients of all ranks; outside the rounds.

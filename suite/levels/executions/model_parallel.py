@@ -64,7 +64,7 @@ class ModelParallel(Cuda):
         """The first two CUDA devices."""
         import torch
 
-        return [torch.device("cuda", index) for index in range(DEVICES)]
+        return [torch.device(self.device_type(), index) for index in range(DEVICES)]
 
     def place(self, network: nn.Module) -> nn.Module:
         """Put the units on their devices, and feed the network in micro-batches.

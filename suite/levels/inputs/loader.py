@@ -275,7 +275,7 @@ def to_device(
             images, labels = next(loaded)
             non_blocking = images.is_pinned() if placement.device.type == "cuda" else False
             if transform is not None:
-                images = transform(images.to(placement.device, non_blocking=non_blocking))
+                images = transform(placement.move(images, non_blocking=non_blocking))
         yield placement.put(images, labels, non_blocking=non_blocking)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,8 @@ WARM_COMPILE_TIME = Metric(
     "compile_time_warm", "s", "lower", "Time of the first steps again, with the compilation cache that they filled."
 )
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+CXX, CC = ("$CXX", "g++", "clang++"), ("$CC", "gcc", "clang")
+"""Compilers of C++ and C, those that a variable names first."""
 
 
 class Compile(Tuning):
@@ -44,12 +48,20 @@ class Compile(Tuning):
     """The second call may compile again, for shapes or strides that differ from the first."""
 
     @classmethod
-    def refusal(cls, case: Case, device: str) -> str:  # noqa: ARG003 - inductor writes C++ for its wrappers on any device
-        """No C++ compiler."""
-        compilers = [os.environ.get("CXX", ""), "g++", "clang++"]
-        if any(shutil.which(compiler) for compiler in compilers if compiler):
+    def refusal(cls, case: Case, device: str) -> str:
+        """No C++ compiler; on accelerators no C compiler or header of Python either.
+
+        Inductor writes C++ for its wrappers on any device. Triton, which writes the kernels of accelerators, compiles a
+        launcher in C against Python.h.
+        """
+        if not has_compiler(CXX):
+            return f"{case.tuning} needs a C++ compiler, and neither $CXX nor g++ nor clang++ is installed"
+        if device == "cpu":
             return ""
-        return f"{case.tuning} needs a C++ compiler, and neither $CXX nor g++ nor clang++ is installed"
+        if not has_compiler(CC):
+            return f"{case.tuning} on {device} needs a C compiler, and neither $CC nor gcc nor clang is installed"
+        header = Path(sysconfig.get_path("include"), "Python.h")
+        return "" if header.is_file() else f"{case.tuning} on {device} needs Python's header, and there is no {header}"
 
     @contextmanager
     def setting(self) -> Iterator[None]:
@@ -98,14 +110,17 @@ class CudaGraph(CudaOnly):
     """The whole step as a CUDA graph: one launch instead of hundreds.
 
     The first step captures the graph, later ones replay it. Inside a step: copying the batch into the graph's own
-    inputs and targets, and the replay.
+    inputs and targets, and the replay. The captured step frees its gradients first, as an eager one does, so a replay
+    writes each gradient once and neither fills it with zeros nor adds to it.
 
     Source: PyTorch, "CUDA semantics", section "Whole-network capture".
     """
 
-    frees_gradients = False
     WARMUP_STEPS = 3
-    """Steps on a side stream before the capture, as torch's documentation requires."""
+    """Steps on a side stream before the capture, as torch's documentation requires. The capture is on that stream too:
+    the loss of the last of them keeps the nodes that accumulate gradients, and these stay on its stream."""
+    CAPTURE_ERRORS = "thread_local"
+    """Calls that end the capture: those of this thread. A data loader's thread may pin memory at that time."""
 
     def __init__(self, device: str) -> None:
         super().__init__(device)
@@ -141,9 +156,15 @@ class CudaGraph(CudaOnly):
                 run(*held)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=side, capture_error_mode=self.CAPTURE_ERRORS):
             run(*held)
         return graph
+
+
+def has_compiler(names: tuple[str, ...]) -> bool:
+    """Whether one of several compilers is installed; a name after `$` is a variable's."""
+    commands = (os.environ.get(name[1:], "") if name.startswith("$") else name for name in names)
+    return any(shutil.which(command) for command in commands if command)
 
 
 def clone(tensor: Any) -> Any:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from suite.contracts.float32 import IEEE, TF32, computing_in
 from suite.contracts.probes import Probe
 from suite.contracts.tuning import CudaOnly, Tuning
 from suite.records import INFER, Case, Metric
@@ -59,12 +61,19 @@ class Fp16(CudaOnly):
         )
 
     def __init__(self, device: str) -> None:
-        import torch
-
         super().__init__(device)
-        self.scaler = torch.amp.GradScaler(device)
         self.skipped = 0
         self._scale = 0.0
+
+    @cached_property
+    def scaler(self) -> torch.amp.GradScaler:
+        """Scales the loss and checks the gradients.
+
+        Making it asks the driver for its devices, after which ranks can no longer be forked. So the first use makes it.
+        """
+        import torch
+
+        return torch.amp.GradScaler(self.device)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Autocast to float16."""
@@ -111,7 +120,8 @@ class Fp16(CudaOnly):
 class Tf32(CudaOnly):
     """Products and convolutions of float32 in TensorFloat-32.
 
-    It has 10 bits of mantissa instead of 23.
+    It has 10 bits of mantissa instead of 23. `eager` leaves torch's defaults: convolutions compute in it, too, and
+    products do not.
 
     Source: PyTorch, "CUDA semantics", section "TensorFloat-32 (TF32) on Ampere (and later) devices".
     """
@@ -121,16 +131,26 @@ class Tf32(CudaOnly):
     @contextmanager
     def setting(self) -> Iterator[None]:
         """Allow TF32 in products and convolutions."""
-        import torch
-
-        before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        try:
+        with computing_in(TF32, TF32):
             yield
-        finally:
-            torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+class IeeeFloat32(CudaOnly):
+    """Products and convolutions of float32 in float32, as on the host.
+
+    `eager` leaves torch's defaults, by which convolutions compute in TensorFloat-32.
+
+    Source: as `Tf32`.
+    """
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """Forbid TF32 in products and convolutions."""
+        with computing_in(IEEE, IEEE):
+            yield
 
 
 TUNINGS.add(TuningSpec("bf16", Bf16, {"compiled": False, "dtype": "bfloat16"}))
 TUNINGS.add(TuningSpec("fp16", Fp16, {"compiled": False, "dtype": "float16"}))
 TUNINGS.add(TuningSpec("tf32", Tf32, {"compiled": False, "dtype": "tf32"}))
+TUNINGS.add(TuningSpec("ieee_float32", IeeeFloat32, {"compiled": False, "dtype": "ieee_float32"}))

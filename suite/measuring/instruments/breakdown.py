@@ -16,6 +16,8 @@ from typing import Any
 
 import torch
 
+from suite.contracts.clock import WaitingClock
+from suite.contracts.execution import Execution
 from suite.contracts.phase_hook import Phase
 from suite.machine.affinity import Cores
 from suite.measuring.modes import make_step
@@ -103,19 +105,12 @@ def time_step(step: Step, read_s: Callable[[], float]) -> float:
     return read_s() - start
 
 
-def clock_of(device: str) -> Callable[[], float]:
-    """A clock that waits for this process's work on a kind of device.
+def clock_of(execution: Execution) -> Callable[[], float]:
+    """A clock that waits for this process's work on all devices of an execution.
 
     It does not wait for other ranks: within a step they wait for this one.
     """
-    if device != "cuda":
-        return perf_counter
-
-    def read_s() -> float:
-        torch.cuda.synchronize()
-        return perf_counter()
-
-    return read_s
+    return perf_counter if execution.device_type() == "cpu" else WaitingClock(execution.wait).read_s
 
 
 def measure(case: Case) -> tuple[Series, ...]:
@@ -125,7 +120,7 @@ def measure(case: Case) -> tuple[Series, ...]:
     stopwatch = Stopwatch(perf_counter)
     cores = Cores()
     with make_step(case, hook=stopwatch.wrap_phase) as step:
-        stopwatch.read_s = clock_of(step.execution.device_type())
+        stopwatch.read_s = clock_of(step.execution)
         own_cores = partial(cores.one_each, torch.get_num_threads()) if step.is_single_process else nullcontext
         with own_cores():  # finds the threads that compute
             for _ in range(FIRST_STEPS):

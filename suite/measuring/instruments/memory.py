@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,161 +20,32 @@ from torch import Tensor
 from suite.contracts.phase_hook import Phase
 from suite.machine import process_memory
 from suite.machine.cgroups import memory_peak
+from suite.measuring.instruments.memory_meters import DeviceMemory, HostMemory, MemoryByPhase
 from suite.measuring.instruments.op_counts import count_ops
 from suite.measuring.modes import TrainingStep, make_step
 from suite.measuring.step import Step
 from suite.records import Case, Series
-from suite.registry import EXECUTIONS
+from suite.registry import EXECUTIONS, TUNINGS
 
 MORE_STEPS = 3
 """Steps after the first before memory counts as steady, and steps over which the steady peak is read."""
-PHASES = {"forward": "first_forward", "backward": "first_backward", "update": "first_update"}
-"""Phase of a step -> the phase of memory that its first occurrence is."""
-
-PEAKS = {
-    "made": "while network, optimizer and batches were made",
-    "first_forward": "during the first forward",
-    "first_backward": "during the first backward",
-    "first_update": "during the optimizer's first step, in which it allocates its state",
-    "steady": "during a step, once all that is kept from step to step is there",
-}
-"""Phase of memory -> when it is. Modules were imported before the first one."""
-
-
-class HostMemory:
-    """The resident set of this process, which must return freed memory at once.
-
-    `process_memory.return_freed_memory` makes it do so.
-    """
-
-    names = ("memory",)
-    meanings = ("resident set of the worker",)
-
-    def reset_peaks(self) -> tuple[int, ...]:
-        """Reset the peaks; return the bytes now, one for each name."""
-        process_memory.trim()
-        process_memory.reset_peak()
-        return (process_memory.resident_bytes(),)
-
-    def peaks(self) -> tuple[int, ...]:
-        """Most bytes since `reset_peaks`."""
-        return (process_memory.peak_bytes(),)
-
-
-class DeviceMemory:
-    """Memory of all CUDA devices: in tensors, and held by torch's allocator.
-
-    Source: PyTorch, "CUDA semantics", section "Memory management".
-    """
-
-    names = ("device_memory_allocated", "device_memory_reserved")
-    meanings = ("memory of the CUDA devices in tensors", "memory of the CUDA devices that torch's allocator holds")
-
-    def reset_peaks(self) -> tuple[int, ...]:
-        """Reset the peaks; return the bytes now, one for each name."""
-        torch.cuda.synchronize()
-        for device in self._devices():
-            torch.cuda.reset_peak_memory_stats(device)
-        return sum(map(torch.cuda.memory_allocated, self._devices())), sum(
-            map(torch.cuda.memory_reserved, self._devices())
-        )
-
-    def peaks(self) -> tuple[int, ...]:
-        """Most bytes since `reset_peaks`."""
-        torch.cuda.synchronize()
-        return sum(map(torch.cuda.max_memory_allocated, self._devices())), sum(
-            map(torch.cuda.max_memory_reserved, self._devices())
-        )
-
-    def _devices(self) -> range:
-        return range(torch.cuda.device_count())
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseMemory:
-    """Bytes at the beginning of a phase and most bytes within it, one for each name."""
-
-    before: tuple[int, ...]
-    peaks: tuple[int, ...]
-
-
-class MemoryByPhase:
-    """Reads the memory of each phase at its first occurrence."""
-
-    def __init__(self, memory: HostMemory | DeviceMemory) -> None:
-        self._memory = memory
-        self._first: Callable[[], None] = lambda: None
-        self._phases: dict[str, PhaseMemory] = {}
-
-    @contextmanager
-    def within(self, phase: str) -> Iterator[None]:
-        """One phase; it ends at the beginning of another within it."""
-        before = self._memory.reset_peaks()
-        try:
-            yield
-        finally:
-            self._end(phase, before)
-
-    def _end(self, phase: str, before: tuple[int, ...]) -> None:
-        self._phases.setdefault(phase, PhaseMemory(before, self._memory.peaks()))
-
-    @contextmanager
-    def until_first_phase(self, phase: str) -> Iterator[None]:
-        """A phase that ends at the first phase of a step."""
-        before = self._memory.reset_peaks()
-        self._first = lambda: self._end(phase, before)
-        yield
-        self._first()
-
-    def wrap_phase(self, name: str, phase: Phase) -> Phase:
-        """Wrap a phase of a step so that its memory is read at its first occurrence."""
-        of_memory = PHASES.get(name)
-        if of_memory is None:
-            return phase
-
-        def measured(*arguments: Any) -> Any:
-            if of_memory in self._phases:
-                return phase(*arguments)
-            self._first()
-            with self.within(of_memory):
-                return phase(*arguments)
-
-        return measured
-
-    def series(self) -> tuple[Series, ...]:
-        """Bytes before each phase and peaks within it, in the order of the phases."""
-        return tuple(
-            series
-            for place, (name, meaning) in enumerate(zip(self._memory.names, self._memory.meanings, strict=True))
-            for phase in PEAKS
-            if phase in self._phases
-            for series in (
-                Series.single(
-                    f"{name}_before_{phase}",
-                    "B",
-                    self._phases[phase].before[place],
-                    f"The {meaning}, before: {PEAKS[phase]}.",
-                ),
-                Series.single(
-                    f"{name}_peak_{phase}", "B", self._phases[phase].peaks[place], f"Most {meaning} {PEAKS[phase]}."
-                ),
-            )
-        )
+WORKSPACES = "device_workspace_bytes"
 
 
 def measure(case: Case) -> tuple[Series, ...]:
     """Measure the memory of a case's step, in a process that has measured nothing yet.
 
-    No series if the kernel does not let a process reset its peak.
+    No series of the host's memory if the kernel does not let a process reset its peak.
     """
     process_memory.return_freed_memory()
-    if not process_memory.reset_peak():
-        return ()
-    on_devices = EXECUTIONS[case.execution].strategy().device_type() == "cuda"
-    meters = [MemoryByPhase(HostMemory()), *([MemoryByPhase(DeviceMemory())] if on_devices else [])]
+    execution = EXECUTIONS[case.execution].strategy()
+    on_host = [MemoryByPhase(HostMemory())] if process_memory.reset_peak() else []
+    devices = DeviceMemory(execution)
+    on_devices = [MemoryByPhase(devices)] if execution.device_type() != "cpu" else []
+    meters = [*on_host, *on_devices]
     with ExitStack() as stack:
-        with entered(meter.until_first_phase("made") for meter in meters):
-            step = stack.enter_context(make_step(case, hook=partial(wrap_phase, meters)))
+        with entered(meter.until_made() for meter in meters):
+            step = stack.enter_context(make_step(case, execution, hook=partial(wrap_phase, meters)))
         step()
         least = least_memory(step)
         for _ in range(MORE_STEPS):
@@ -186,7 +56,19 @@ def measure(case: Case) -> tuple[Series, ...]:
                 step()
         counts = count_ops(step)
         step.check()
-        return (*(series for meter in meters for series in meter.series()), *sets, *least, *counts)
+        workspaces = [series for meter in on_devices for series in without_workspaces(meter, devices)]
+        return (*(series for meter in meters for series in meter.series()), *workspaces, *sets, *least, *counts)
+
+
+def without_workspaces(meter: MemoryByPhase, devices: DeviceMemory) -> tuple[Series, ...]:
+    """Take workspaces out of the memory of steady steps; return their bytes.
+
+    The step may not run afterwards. Earlier phases have as many workspaces as torch had made by then.
+    """
+    workspaces = devices.free_workspaces()
+    meter.leave_out("steady", (workspaces, 0))
+    meaning = "Workspaces of cuBLAS, which torch's allocator keeps; not in the memory in tensors of steady steps."
+    return (Series.single(WORKSPACES, "B", workspaces, meaning),) if workspaces else ()
 
 
 def wrap_phase(meters: list[MemoryByPhase], name: str, phase: Phase) -> Phase:
@@ -237,9 +119,9 @@ def least_memory(step: Step) -> tuple[Series, ...]:
     """Bytes that a step cannot do without, on rank 0; runs one step.
 
     They are those of its parameters, buffers, gradients, optimizer state and batch, and of the activations that one
-    forward saves for backward.
+    forward saves for backward. Of a captured graph the last are unknown: a replay calls nothing that saves them.
     """
-    saved = saved_bytes(step)
+    saved = saved_series(step)
     state = optimizer_tensors(step) if isinstance(step, TrainingStep) else []
     gradients = [weights.grad for weights in step.network.parameters() if weights.grad is not None]
     held = [*step.network.parameters(), *step.network.buffers()]
@@ -249,9 +131,7 @@ def least_memory(step: Step) -> tuple[Series, ...]:
         Series.single(
             "optimizer_state_bytes", "B", total_bytes(state), "State that the optimizer keeps for the parameters."
         ),
-        Series.single(
-            "saved_bytes", "B", saved, "Other tensors that forward saves for backward: activations, the batch."
-        ),
+        *saved,
     )
 
 
@@ -267,6 +147,15 @@ def total_bytes(tensors: list[Tensor]) -> int:
     """Bytes of the storages under tensors; a shared storage counts once."""
     storages = [tensor.untyped_storage() for tensor in tensors]
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
+def saved_series(step: Step) -> tuple[Series, ...]:
+    """Bytes that a forward saves for backward; no series if a graph replays the step."""
+    if TUNINGS[step.case.tuning].attributes.get("graph"):
+        step()
+        return ()
+    meaning = "Other tensors that forward saves for backward: activations, the batch."
+    return (Series.single("saved_bytes", "B", saved_bytes(step), meaning),)
 
 
 def saved_bytes(step: Step) -> int:

@@ -6,14 +6,15 @@ its operations do not depend on execution, compilation or input.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import torch
 
+from suite.contracts import float32
 from suite.contracts.phase_hook import Phase, PhaseHook
 from suite.measuring.instruments.operator_costs import OperatorCosts
 from suite.measuring.modes import make_step
@@ -29,9 +30,9 @@ BYTES = "Bytes that the operators of one step read and write, none of them fused
 UNKNOWN = "Operators of the step whose operations could not be counted."
 READINGS = 5
 """Of each ceiling: the best of them is the ceiling, the others show its uncertainty."""
-PRODUCT_SIDE = {"cpu": 768, "cuda": 8192}
+PRODUCT_SIDE = {"cpu": 768, "accelerator": 8192}
 """Rows and columns of the square matrices of the product, by kind of device: the smallest that keep it busy."""
-COPIED_BYTES = {"cpu": 64 * 2**20, "cuda": 1024 * 2**20}
+COPIED_BYTES = {"cpu": 64 * 2**20, "accelerator": 1024 * 2**20}
 """Bytes of the block that is copied: more than caches hold."""
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 """Precision of a tuning -> that of the product; float32 for all others."""
@@ -100,25 +101,32 @@ def label_phases(costs: OperatorCosts) -> PhaseHook:
 def measure_ceilings(case: Case) -> tuple[Series, ...]:
     """Measure this process's highest rates: a product of matrices, and a copy.
 
-    In the precision and with the threads of the case.
+    In the precision and with the threads of the case. A product of float32 has the precision of convolutions, which on
+    CUDA devices is not that of other products. Matrices hold random numbers: equal ones need less power, so that a
+    device would run at a higher clock.
     """
     execution = EXECUTIONS[case.execution].strategy()
-    device = execution.device_type()
-    tuning = TUNINGS[case.tuning].strategy(device)
+    kind, device = execution.device_type(), execution.device()
+    tuning = TUNINGS[case.tuning].strategy(kind)
     dtype = DTYPES.get(TUNINGS[case.tuning].attributes.get("dtype", ""), torch.float32)
-    side = PRODUCT_SIDE[device]
+    size = "cpu" if kind == "cpu" else "accelerator"
+    side, copied_bytes = PRODUCT_SIDE[size], COPIED_BYTES[size]
     with ExitStack() as stack:
         stack.enter_context(tuning.setting())
-        matrix = torch.ones(side, side, dtype=dtype, device=device)
+        precision = stack.enter_context(precision_of_product(kind, dtype))
+        matrix = torch.randn(side, side, dtype=dtype, device=device)
         result = torch.empty_like(matrix)
-        product = rates(lambda: torch.mm(matrix, matrix, out=result), 2.0 * side**3, device)
-        block = torch.ones(COPIED_BYTES[device] // 4, device=device)
+        product = rates(lambda: torch.mm(matrix, matrix, out=result), 2.0 * side**3, execution.wait)
+        block = torch.ones(copied_bytes // 4, device=device)
         target = torch.empty_like(block)
-        copied = rates(lambda: target.copy_(block), 2.0 * COPIED_BYTES[device], device)
+        copied = rates(lambda: target.copy_(block), 2.0 * copied_bytes, execution.wait)
     return (
         Series(
             Metric(
-                "ceiling_flops", "FLOP/s", "higher", f"Operations per second of a product of {dtype} matrices here."
+                "ceiling_flops",
+                "FLOP/s",
+                "higher",
+                f"Operations per second of a product of {dtype} matrices{precision} here.",
             ),
             product,
         ),
@@ -129,13 +137,23 @@ def measure_ceilings(case: Case) -> tuple[Series, ...]:
     )
 
 
-def rates(run: Callable[[], object], amount: float, device: str) -> tuple[float, ...]:
+@contextmanager
+def precision_of_product(kind: str, dtype: torch.dtype) -> Iterator[str]:
+    """Let products on CUDA devices have the precision of convolutions; yield it."""
+    if kind != "cuda":
+        yield ""
+        return
+    _, convolutions = float32.precisions()
+    with float32.computing_in(convolutions, convolutions):
+        yield f" in {convolutions}" if dtype == torch.float32 else ""
+
+
+def rates(run: Callable[[], object], amount: float, wait: Callable[[], None]) -> tuple[float, ...]:
     """Amount per second of each run, after one that does not count."""
     readings = []
     for _ in range(1 + READINGS):
         start = perf_counter()
         run()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        wait()
         readings.append(amount / (perf_counter() - start))
     return tuple(readings[1:])
