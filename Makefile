@@ -75,7 +75,7 @@ test-slow: $(READY) ## the slower tests of CI: kills, signals, resumed runs, ran
 test-nightly: $(READY) ## the slowest: 50 kills at random moments, all tunings compiled, two hosts; property tests with new examples
 	$(BIN)/python -m pytest tests -m 'nightly or hypothesis' --hypothesis-profile searching $(if $(K),-k '$(K)') $(ARGS)
 
-test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu_slice without instruments: 14 cases
+test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu_slice without instruments: 16 cases
 	$(BIN)/python -m pytest tests -m gpu $(ARGS)
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 		then $(BIN)/python -m pytest cases --profile gpu_slice --surveys none; \
