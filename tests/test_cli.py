@@ -376,7 +376,11 @@ def test_a_comparison_that_cannot_be_printed_keeps_its_exit_code(tmp_path, end):
 
 
 @pytest.mark.parametrize(
-    "begin", ["PYTHONIOENCODING=ascii", "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"], ids=["ascii", "C"]
+    "begin",
+    [
+        pytest.param("PYTHONIOENCODING=ascii", id="ascii"),
+        pytest.param("LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0", id="C", marks=pytest.mark.slow),
+    ],
 )
 def test_characters_that_an_ascii_output_lacks_are_written_by_their_code(tmp_path, record, begin):
     done = in_shell(tmp_path, "report", record, "-o", "\u00fc.html", begin=begin)

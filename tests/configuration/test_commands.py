@@ -73,6 +73,7 @@ def collected(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line.partition("[")[2].rstrip("]") for line in done.stdout.splitlines() if "test_training_step[" in line]
 
 
+@pytest.mark.slow
 def test_list_and_a_run_have_the_configured_profile_and_its_plugins_in_a_folder_below(project):
     assert listed(stepmark(project / "below", "list", "--format", "json")) == IDS
     dry = ("run", "-p", "no:cacheprovider", "--collect-only", "-q")

@@ -56,6 +56,7 @@ def test_list_shows_the_cases_of_a_file_s_and_a_module_s_callable_and_of_a_regis
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -146,7 +146,9 @@ CHECKS_OUT = (
 
 
 @pytest.mark.parametrize("how", ["-a", "--only", "staged"])
-@pytest.mark.parametrize("linked", [False, True], ids=["main", "linked"])
+@pytest.mark.parametrize(
+    "linked", [pytest.param(False, id="main"), pytest.param(True, id="linked", marks=pytest.mark.slow)]
+)
 def test_a_gate_in_a_hook_leaves_the_commit_and_the_index_to_the_user(linked, how, repository, tmp_path):
     """The hook has the index by a variable: a lock of it (`-a`), another file (`--only`), or a relative path of it."""
     hook, said = repository / ".git" / "hooks" / "pre-commit", tmp_path / "said"

@@ -123,6 +123,7 @@ def test_a_stored_gate_gives_the_same_verdict_again(gated, tmp_path):
     assert asdict(again) == asdict(verdict)
 
 
+@pytest.mark.slow
 def test_a_resumed_gate_keeps_the_blocks_from_before_the_interruption(tmp_path):
     wanted = planned()
 

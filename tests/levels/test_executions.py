@@ -182,7 +182,7 @@ def rewound(case: Case) -> list[bool]:
 
 
 @two_ranks_on_cpu
-@pytest.mark.parametrize("structure", ["seed_cnn", "residual_d2w16"])
+@pytest.mark.parametrize("structure", [pytest.param("seed_cnn", marks=pytest.mark.slow), "residual_d2w16"])
 def test_all_ranks_rewind(structure):
     # these steps are whole turns of the four batches, so that both times the same work is done
     assert in_fresh_process(rewound, case_of(structure=structure, optimizer="adam")) == [True, True]
@@ -671,7 +671,12 @@ def test_inputs_and_outputs_with_names_pass_in_micro_batches():
     assert torch.allclose(whole, parts, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", list(STRUCTURES))
+OF_TORCHVISION = [name for name in STRUCTURES if STRUCTURES[name].attributes.get("family") == "torchvision"]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in OF_TORCHVISION)) for name in STRUCTURES]
+)
 def test_every_structure_can_be_split_over_two_devices(name):
     size = max(32, STRUCTURES[name].min_image_size)
     execution = HalfNowhere()

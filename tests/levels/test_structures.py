@@ -118,7 +118,7 @@ def test_a_structure_trains_every_parameter(name):
     assert_trains(built(name), SIZE)
 
 
-@pytest.mark.parametrize("name", SMALL + UNLISTED + VISION)
+@pytest.mark.parametrize("name", [*SMALL, *UNLISTED, *(pytest.param(name, marks=pytest.mark.slow) for name in VISION)])
 def test_a_structure_trains_at_its_smallest_image_size(name):
     size = STRUCTURES[name].min_image_size
     assert_trains(built(name, size), size)

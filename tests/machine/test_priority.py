@@ -35,6 +35,7 @@ def worker(priority: str, threads: int = 1) -> Iterator[tuple[Launcher, WorkerHa
         yield launcher, launcher.fork(CASE)
 
 
+@pytest.mark.slow
 @allowed
 def test_a_worker_of_high_priority_goes_before_others_and_its_zygote_says_so():
     with worker("high") as (launcher, forked):

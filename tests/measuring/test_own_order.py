@@ -147,6 +147,7 @@ def launcher() -> Iterator[Launcher]:
             yield running
 
 
+@pytest.mark.slow
 def test_the_state_of_two_optimizers_is_counted_with_the_memory_of_the_step(launcher):
     taken = {one.metric.name: one.values[0] for one in launcher.run_instrument(ADVERSARIAL, "memory")}
     parameters = 4 * (2 * 4 + 4 + 4 + 1)

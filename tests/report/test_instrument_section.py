@@ -138,6 +138,7 @@ def test_a_record_that_lacks_a_series_lacks_a_row_and_no_more(metric: str):
     assert sum(bool(table.rows) for table in (made.breakdown, made.memory, made.utilization, made.roofline)) == 3
 
 
+@pytest.mark.slow
 def test_rows_beyond_the_most_are_counted_under_the_table():
     made = instruments([case()] * (MOST_ROWS + 3))
     assert (len(made.roofline.rows), made.roofline.hidden) == (MOST_ROWS, 3)
@@ -155,6 +156,7 @@ def test_the_page_shows_the_section_where_something_was_found():
     assert all(one.attributes.get("id") != "instruments" for one in without.all("section"))
 
 
+@pytest.mark.slow
 def test_a_page_of_1000_surveyed_cases_stays_within_2_megabytes():
     records = [surveyed(measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01, seed)) for seed in range(1000)]
     assert len(report.render(run(records)).encode()) <= 2_000_000

@@ -60,6 +60,7 @@ def environment_of(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
+@pytest.mark.slow
 def test_no_process_of_a_launcher_is_traced_where_coverage_measures_subprocesses(monkeypatch):
     monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "{}")
     with Launcher(WorkerSettings()) as launcher:
@@ -69,6 +70,7 @@ def test_no_process_of_a_launcher_is_traced_where_coverage_measures_subprocesses
     assert [one for one in environments if "COVERAGE_PROCESS_CONFIG" in one] == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_make_its_step_leaves_no_temporary_files(temporary):
     with Launcher(WorkerSettings()) as launcher:
         with pytest.raises(WorkerFailed, match="nowhere"):
@@ -133,7 +135,7 @@ def plugins(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(len(allowed_cores()) < 2, reason="torch starts no threads on one core")
-@pytest.mark.parametrize("guilty", ["computes", "starts_a_thread"])
+@pytest.mark.parametrize("guilty", [pytest.param("computes", marks=pytest.mark.slow), "starts_a_thread"])
 def test_a_plugin_that_leaves_threads_running_is_named_before_any_worker_waits_for_one(plugins, guilty):
     sentence = (
         rf"^plug-in '{guilty}' leaves \d threads? running when it is imported, .* into the builder of the level\.$"
@@ -152,6 +154,7 @@ def test_a_plugin_may_use_libraries_that_end_their_threads_before_a_fork(plugins
         launcher.fork(Case("seed_cnn", "sgd", "cpu", batch_size=4)).end()
 
 
+@pytest.mark.slow
 def test_a_plugin_s_metric_in_an_unknown_unit_fails_its_case_and_never_reaches_a_record(plugins):
     sentence = "unit of metric speed is 'furlong'; allowed: s, "
     case = Case("seed_cnn", "sgd", "cpu", "furlongs", batch_size=4)
