@@ -271,7 +271,7 @@ def test_arms_that_speak_another_protocol_are_not_comparable(desk):
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @needs_two_cores
 def test_a_gate_that_is_killed_goes_on_and_finds_the_slower_case(desk):
     """A slowdown by an arm's plug-in, the gate killed after some blocks, then resumed in GitHub's CI."""
@@ -304,9 +304,12 @@ def test_a_gate_that_is_killed_goes_on_and_finds_the_slower_case(desk):
     assert (again.returncode, "nothing to resume" in again.stderr) == (2, True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "metric"), [(f"HUNGRIER=*={8 * 2**20}", "peak_memory"), ("SYNCHRONISING=*=1", "host_reads")]
+    ("change", "metric"),
+    [
+        pytest.param(f"HUNGRIER=*={8 * 2**20}", "peak_memory", marks=pytest.mark.slow),
+        pytest.param("SYNCHRONISING=*=1", "host_reads", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_larger_peak_and_a_read_of_the_loss_in_one_arm_are_regressions(desk, change, metric):
     (desk.folder / "changes.py").write_text((CHANGES / "changes.py").read_text())
