@@ -216,12 +216,17 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(folder)
 
 
-def open_to_all(folder: Path) -> None:
-    """Let other users enter a folder that pytest made, which has closed those above it."""
-    top = Path(tempfile.gettempdir()).resolve()
-    for path in (folder, *folder.parents):
-        if top in path.parents:
-            path.chmod(0o755)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter and write.
+
+    It is outside of pytest's: each session of pytest closes the folder above those to other users. So do sessions that
+    other tests start at the same time.
+    """
+    with tempfile.TemporaryDirectory(prefix="stepmark open ") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        yield folder
 
 
 def move_temporary_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from suite.provenance.installation import CASES_FOLDER
-from tests.conftest import furnish, open_to_all
+from tests.conftest import furnish
 
 ROOT = CASES_FOLDER.parent
 NOBODY = "4321"
@@ -131,12 +131,11 @@ WORLDS = {
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(open_folder: Path) -> Path:
     """A user's folder with spaces and other letters in its path, which everybody may write."""
-    folder = tmp_path / "a folder of Jürgen's"
+    folder = open_folder / "a folder of Jürgen's"
     folder.mkdir()
     furnish(folder)
-    open_to_all(folder)
     folder.chmod(0o777)
     return folder
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from suite.gate.measuring.machine_lock import NAME, WAITS, turn
-from tests.conftest import open_to_all
 
 HOLDER = """
 import os
@@ -66,11 +65,10 @@ def test_a_gate_that_cannot_make_its_lock_measures_with_a_warning(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be two other users")
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_users_take_turns_with_each_other_whatever_their_umask(tmp_path, umask):
-    shared = tmp_path / "tmp"
+def test_users_take_turns_with_each_other_whatever_their_umask(open_folder, umask):
+    shared = open_folder / "tmp"
     shared.mkdir()
     shared.chmod(0o1777)
-    open_to_all(tmp_path)
     first = holder(shared, 4321, umask)
     assert first.stdout.readline() == "has it\n"
     second = holder(shared, 4322, umask)
