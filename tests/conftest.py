@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from suite import registry
 from suite.provenance.installation import CASES_FOLDER
 
 pytest_plugins = ["pytester"]
+TESTS = Path(__file__).resolve().parent
+PROJECT = TESTS.parent
 EARLIER_TRY = "earlier try"
 TRIES = 3
 """Of a test that judges the time or the load of the machine."""
@@ -82,14 +85,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"PASSED at try {len(earlier) + 1}: {report.nodeid} - {earlier[0]}")
 
 
+HAS_LOCKED_PACKAGES = f"\npytest-benchmark=={version('pytest-benchmark')} " in (
+    PROJECT / "requirements.lock"
+).read_text(encoding="utf-8")
+"""Whether this environment was made from the lock, and not from the lowest versions that the project allows."""
+
+
 def runs_alone(item: pytest.Item) -> bool:
     """Whether a test is marked `alone`."""
     return item.get_closest_marker("alone") is not None
 
 
 COMMANDS = {"pytest": ("pytest", str(CASES_FOLDER)), "stepmark run": ("suite.cli", "run")}
-TESTS = Path(__file__).resolve().parent
-PROJECT = TESTS.parent
 GOLDEN = TESTS / "golden"
 FAKES = TESTS / "fakes"
 MY_LEVELS = FAKES / "my_levels.py"

@@ -13,6 +13,7 @@ import pytest
 import lockfile
 import wheelhouse
 from engines import ImageError
+from tests.conftest import HAS_LOCKED_PACKAGES
 from tests.docker import SCRIPTS
 
 LOCKED = lockfile.parse(wheelhouse.LOCK.read_text(encoding="utf-8"))
@@ -147,7 +148,8 @@ def test_packages_of_the_image_are_listed_with_their_licences():
     assert done.returncode == 0, done.stderr
     lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
     assert {name for name, *_ in lines} == names("full", f"{sys.version_info.major}.{sys.version_info.minor}")
-    assert {name for name, _, licence in lines if licence == "not named"} <= {"cuda-toolkit"}
+    if HAS_LOCKED_PACKAGES:
+        assert {name for name, _, licence in lines if licence == "not named"} <= {"cuda-toolkit"}
 
 
 def test_licences_of_an_unknown_variant_are_refused():
