@@ -99,7 +99,7 @@ def test_a_run_measures_callables_fails_those_that_do_not_fit_and_says_how_to_re
     assert read_run(own.folder / "again").cases[0].case == found["net"].case
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_every_rank_of_torchrun_knows_the_callable(own):
     options = (*OPTIONS, "--structure=mynet/net.py:Net", "-k", "distributed and sgd")
     with nodes(own, [HERE], 2, options=options) as (agent,):

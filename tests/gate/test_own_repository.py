@@ -85,7 +85,7 @@ def verdict(done: subprocess.CompletedProcess[str], out: Path) -> dict:
     "layout",
     [
         pytest.param("flat", marks=pytest.mark.nightly),
-        pytest.param("src", marks=pytest.mark.slow),
+        pytest.param("src", marks=pytest.mark.nightly),
         pytest.param("monorepo", marks=pytest.mark.slow),
     ],
 )
