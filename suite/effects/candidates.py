@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from suite.analysis.case_figures import figures_of
 from suite.analysis.estimates import CONFIDENCE, MedianError, student_between
-from suite.effects.values import FINDERS, METRICS, MetricKind, Selects, in_order, why_left_out
-from suite.records import Case, Run, StepmarkError
+from suite.effects.values import FINDERS, METRICS, MetricKind, Selects, in_order, none_selected, why_left_out
+from suite.records import Case, Run
 from suite.records.factors import Level
 
 SAME_WORK = ("task", "mode", "batch_size", "image_size")
@@ -85,10 +85,7 @@ def groups_of(run: Run, selects: Selects = lambda _: True) -> list[Group]:
         if selects(case.id) and "step_time" in own:
             by_work.setdefault(tuple(getattr(case, name) for name in SAME_WORK), []).append(Candidate(case, own))
     if not by_work:
-        raise StepmarkError(
-            f"{len(measured)} cases of the record were measured, and none of them is selected; allowed: one or more; "
-            "`stepmark export RECORD --format csv` lists the outcomes."
-        )
+        raise none_selected(len(measured))
     return [group_of(dict(zip(SAME_WORK, work, strict=True)), found, sources) for work, found in by_work.items()]
 
 

@@ -119,10 +119,7 @@ def values_of(run: Run, name: str, selects: Selects = lambda _: True) -> Values:
     measured = [record for record in run.cases if record.outcome == "measured" and record.measurement]
     chosen = {record.case.id: record for record in in_order(run, measured) if selects(record.case.id)}
     if not chosen:
-        raise StepmarkError(
-            f"{len(measured)} cases of the record were measured, and none of them is selected; allowed: one or more; "
-            "`stepmark export RECORD --format csv` lists the outcomes."
-        )
+        raise none_selected(len(measured))
     source, values = FINDERS[metric.name](measured)
     ranks = ranks_of(run)
     found: list[Value] = []
@@ -140,6 +137,14 @@ def values_of(run: Run, name: str, selects: Selects = lambda _: True) -> Values:
             "`stepmark export RECORD --format csv` shows which."
         )
     return Values(metric, source, tuple(found), tuple(left_out))
+
+
+def none_selected(measured: int) -> StepmarkError:
+    """The refusal of a record of which no measured case is selected."""
+    return StepmarkError(
+        f"{measured} cases of the record were measured, and none of them is selected; allowed: one or more; "
+        "`stepmark export RECORD --format csv` lists the outcomes."
+    )
 
 
 def why_left_out(metric: MetricKind, is_known: bool, value: float) -> str:

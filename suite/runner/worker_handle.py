@@ -185,12 +185,13 @@ class WorkerHandle:
         return WorkerFailed(f"the worker crashed with {how}" + (f": {said}" if said else ""))
 
     def _why_killed(self) -> str:
-        """Why the worker was killed, as far as the kernel says it."""
-        kills = cgroups.oom_kills()
-        if kills is None or self._oom_kills is None:
+        """Why the worker was killed, as far as the kernel says it.
+
+        It counts kills in this process's group. A worker in a container is in another one.
+        """
+        before, after = self._oom_kills, cgroups.oom_kills()
+        if before is None or after is None or after == before:
             return "from outside or for want of memory"
-        if kills == self._oom_kills:
-            return "from outside"
         limit = cgroups.memory_limit()
         return "by the kernel for want of memory" + (f": the limit is {text(limit, 'B')}" if limit else "")
 

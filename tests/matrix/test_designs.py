@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import combinations, product
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from suite.gate.deciding.attribution import EVERY
@@ -150,7 +150,6 @@ def test_the_same_is_chosen_whatever_python_hashes_by():
 # Every pair
 
 
-@settings(max_examples=60)
 @given(MATRICES_WITH_REFUSALS)
 def test_every_pair_of_levels_that_any_runnable_case_holds_is_in_a_chosen_one(made):
     cases, refusal = made

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from suite import report
@@ -103,7 +103,6 @@ def sentence(error: StepmarkError) -> None:
     assert len(said) < 600
 
 
-@settings(max_examples=40)
 @given(st.data())
 def test_a_damaged_record_is_a_fine_one_or_one_sentence(tmp_path_factory: Any, data: st.DataObject) -> None:
     schema = data.draw(st.sampled_from(SCHEMAS))

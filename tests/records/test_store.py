@@ -153,7 +153,6 @@ def sentence(error: pytest.ExceptionInfo) -> str:
     return text
 
 
-@settings(max_examples=20)
 @given(header=HEADERS, records=st.lists(RECORDS, max_size=3, unique_by=lambda record: record.case.id), footer=FOOTERS)
 def test_a_written_record_reads_as_the_same_values(tmp_path_factory, header, records, footer):
     file = write(tmp_path_factory.mktemp("runs") / "run", *records, header=header, footer=footer)
