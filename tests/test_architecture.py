@@ -29,7 +29,7 @@ LAYERS = (
     {"machine"},
     {"protocol"},
     {"records"},
-    {"units", "errors", "theme", "option_kinds"},
+    {"units", "errors", "theme", "option_kinds", "markup"},
 )
 """Rooms from top to bottom; a file in the root is a room of its own. Rooms of one layer do not import each other."""
 

@@ -1,10 +1,10 @@
 """Formats of a verdict for people and tools, made from `suite.gate.verdict`.
 
-sanitize.py     texts from outside -> one printable line
 sentences.py    texts that several formats share
 conditions.py   conditions of the measurement -> labels and texts
 forest.py       changes and intervals -> path data of a plot
 table.py, as_json.py, junit.py, markdown.py, github.py, page.py     one format each
+schema.py       the JSON Schema of as_json.py
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from suite.gate.formats import as_json, github, junit, markdown, table
-from suite.gate.formats.sanitize import printable
 from suite.gate.verdict import GateVerdict
+from suite.markup.printable import printable
 
 
 def render_page(verdict: GateVerdict) -> str:

@@ -1,12 +1,6 @@
-"""A verdict as GitHub's Markdown: a comment on a pull request, or a job's summary.
-
-Source: GitHub Flavored Markdown, sections 4.10 (a pipe ends a cell even in code, unless escaped) and 6.3 (code spans).
-"""
+"""A verdict as GitHub's Markdown: a comment on a pull request, or a job's summary."""
 
 from __future__ import annotations
-
-import re
-from collections.abc import Iterable
 
 from suite.analysis import change_text
 from suite.analysis.change_text import with_interval
@@ -28,20 +22,16 @@ from suite.gate.formats.sentences import (
     remarks,
 )
 from suite.gate.verdict import GateChange, GateVerdict
+from suite.markup import github_markdown
+from suite.markup.github_markdown import LONGEST, LONGEST_TEXT, bullets, code, code_cell, text
 
-LONGEST = 60_000
-"""Characters. A comment may have 65,536; the rest is for the text that a workflow adds."""
-LONGEST_TEXT = 200
-"""Characters of one name or reason, so that the text outside the tables stays far below `LONGEST`."""
 LISTED = BLAMED
 """Failed cases and reasons that are listed; a line counts the others."""
 ROOM_FOR_COUNTS = 400
 """Characters for the two lines that count omitted rows."""
 HEAD = ("case", "metric", "baseline", "candidate", "change", "95 % interval", "verdict")
-ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-MENTION = {"@": "@\N{ZERO WIDTH SPACE}"}
-"""Keeps GitHub from notifying users whose names occur in a reason."""
-ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES | MENTION)
+IS_NUMBER = (False, False, True, True, True, True, False)
+"""Columns aligned to the right."""
 
 
 def render(verdict: GateVerdict) -> str:
@@ -64,7 +54,7 @@ def top(verdict: GateVerdict) -> str:
     ]
     parts = [f"## Stepmark gate: {outcome(verdict)}", text(details(verdict), 3 * LONGEST_TEXT)]
     parts += [f"> **Note:** {text(remark, 3 * LONGEST_TEXT)}" for remark in remarks(verdict)]
-    return "\n\n".join([*parts, *([bullets(blamed, "culprits")] if blamed else [])])
+    return "\n\n".join([*parts, *([bullets(blamed, LISTED, "culprits")] if blamed else [])])
 
 
 def bottom(verdict: GateVerdict) -> str:
@@ -75,70 +65,25 @@ def bottom(verdict: GateVerdict) -> str:
         for reason, some in by_reason(not_compared(verdict)).items()
     ]
     measured = "; ".join(f"**{label}** {text(condition)}" for label, condition in conditions(verdict))
-    lists = [bullets(failed, "failed cases"), bullets(left, "reasons for which cases were not compared")]
+    lists = [
+        bullets(failed, LISTED, "failed cases"),
+        bullets(left, LISTED, "reasons for which cases were not compared"),
+    ]
     return "\n\n".join([*filter(None, lists), f"<sub>{measured}</sub>"])
-
-
-def bullets(lines: list[str], plural: str) -> str:
-    """A list of at most `LISTED` lines, and a line that counts the others."""
-    rest = len(lines) - LISTED
-    return "\n".join(f"- {line}" for line in [*lines[:LISTED], *([f"{rest:,} more {plural}"] if rest > 0 else [])])
 
 
 def table(rows: list[str], room: int) -> str:
     """A table of the rows that fit into `room`, and a line that counts the others."""
-    if not rows:
-        return ""
-    head = [line(HEAD), "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
-    shown = fitting(rows, room - sum(len(text) + 1 for text in head))
-    rest = len(rows) - len(shown)
-    left = f"\n\n{rest:,} more rows are left out here to keep the comment short." if rest else ""
-    return "\n".join([*head, *shown]) + left if shown else left.strip()
+    return github_markdown.table(HEAD, IS_NUMBER, rows, room)
 
 
 def folded(rows: list[str], room: int) -> str:
     """The unchanged cases in a folded section; no text if there are none."""
-    if not rows:
-        return ""
-    summary = f"<details><summary>no change: {len(rows):,} {'row' if len(rows) == 1 else 'rows'}</summary>"
-    return f"{summary}\n\n{table(rows, room - len(summary) - 20)}\n\n</details>"
-
-
-def fitting(rows: Iterable[str], room: int) -> list[str]:
-    """The first rows that fit `room` characters."""
-    shown = []
-    for text in rows:
-        room -= len(text) + 1
-        if room < 0:
-            break
-        shown.append(text)
-    return shown
+    summary = f"no change: {len(rows):,} {'row' if len(rows) == 1 else 'rows'}"
+    return github_markdown.folded(summary, table(rows, room - len(github_markdown.folded(summary, " "))))
 
 
 def row(label: str, judged: GateChange) -> str:
     """A row of a table: one case or level by one metric."""
     figures = change_text.figures(judged)
-    return line((code(label).replace("|", "\\|"), text(judged.metric), *figures, text(finding(judged))))
-
-
-def line(cells: Iterable[str]) -> str:
-    """A row of Markdown from its cells."""
-    return f"| {' | '.join(cells)} |"
-
-
-def text(raw: str, longest: int = LONGEST_TEXT) -> str:
-    """A text of at most `longest` characters, with Markdown and HTML escaped."""
-    return clipped(raw, longest).translate(ESCAPES)
-
-
-def code(name: str) -> str:
-    """A name as a code span, in more backticks than it has in a row."""
-    name = clipped(name, LONGEST_TEXT)
-    fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
-    gap = " " if "`" in name else ""
-    return f"{fence}{gap}{name}{gap}{fence}" if name else ""
-
-
-def clipped(raw: str, longest: int) -> str:
-    """A text of at most `longest` characters; an ellipsis marks that it is cut."""
-    return raw if len(raw) <= longest else f"{raw[: longest - 1]}…"
+    return github_markdown.row((code_cell(label), text(judged.metric), *figures, text(finding(judged))))

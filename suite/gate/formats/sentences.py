@@ -20,6 +20,15 @@ ALL_CASES = "all cases"
 """Beginning of the label of each level."""
 BOTH = 2
 """Cases of which a text says "both"."""
+BY_EXIT_CODE = {
+    ExitCode.REGRESSION: "regression",
+    ExitCode.FAILURE: "failed",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.NOT_COMPARABLE: "not comparable",
+}
+IDENTICAL, NO_REGRESSION = "identical", "no regression"
+OUTCOMES = (NO_REGRESSION, IDENTICAL, *BY_EXIT_CODE.values())
+"""Words for a verdict."""
 INTERRUPTED = "the gate was interrupted"
 
 
@@ -120,13 +129,7 @@ def remarks(verdict: GateVerdict) -> tuple[str, ...]:
 
 def outcome(verdict: GateVerdict) -> str:
     """The verdict in a word or two, by the exit code."""
-    kinds = {
-        ExitCode.REGRESSION: "regression",
-        ExitCode.FAILURE: "failed",
-        ExitCode.INCONCLUSIVE: "inconclusive",
-        ExitCode.NOT_COMPARABLE: "not comparable",
-    }
-    return kinds.get(verdict.exit_code, "identical" if verdict.identical else "no regression")
+    return BY_EXIT_CODE.get(verdict.exit_code, IDENTICAL if verdict.identical else NO_REGRESSION)
 
 
 def sentence(verdict: GateVerdict) -> str:

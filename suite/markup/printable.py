@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
-
-from suite.gate.verdict import GateVerdict
+from typing import Any, TypeVar
 
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Control characters, halves of surrogate pairs and other characters that XML 1.0 or a terminal cannot print.
 
 Source: XML 1.0, fifth edition, production 2 (Char). Ours also rejects C1 controls, which terminals obey.
 """
+NUMBERS = (int, float)
+T = TypeVar("T")
 
 
-def printable(verdict: GateVerdict) -> GateVerdict:
-    """The verdict with each text on one line that XML, HTML and a terminal can print."""
-    made: GateVerdict = cleaned(verdict)
+def printable(value: T) -> T:
+    """The value with each text on one line that XML, HTML and a terminal can print.
+
+    Args:
+        value: a text, a dataclass, or a mapping or list of such values, to any depth.
+    """
+    made: T = cleaned(value)
     return made
 
 
@@ -26,6 +30,8 @@ def cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return " ".join(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value).split())
     if isinstance(value, list | tuple):
+        if all(type(entry) in NUMBERS for entry in value):  # rounds, of which there are many
+            return value
         return type(value)(cleaned(entry) for entry in value)
     if isinstance(value, dict):
         return {cleaned(key): cleaned(entry) for key, entry in value.items()}
