@@ -19,7 +19,8 @@ LAYERS = (
     {"cli", "plugin", "zygote"},  # doors: two commands, and the process that forks workers
     {"frontend"},  # what the doors need of a shell, a terminal and pytest
     {"gate", "doctor", "report", "exports", "comparison", "starter"},  # products: none knows another
-    {"effects"},  # what a level costs, and which case to choose; pages will show it
+    {"overview"},  # the first answers of a run
+    {"effects"},  # what a level costs, and which case to choose
     {"runner"},  # the controlling process
     {"levels", "matrix", "measuring", "analysis"},  # these meet through registry, contracts and records
     {"configuration"},  # values of options by file and environment
@@ -76,7 +77,7 @@ MAY_NEED = {
 TORCH_AT_IMPORT = ("measuring.", "levels.digits", "levels.layers", "levels.muon")
 """Beginnings of the names of modules that may import torch as soon as they are imported."""
 
-READING = {"records", "analysis", "comparison", "effects", "exports", "report"}
+READING = {"records", "analysis", "comparison", "effects", "exports", "overview", "report"}
 READING_OF_GATE = {"gate.record", "gate.deciding", "gate.formats", "gate.verdict"}
 """Rooms that read records."""
 MEASURING = {"contracts", "distributed", "levels", "measuring", "runner", "zygote"}
