@@ -70,7 +70,7 @@ def most_accurate(run: Run, ranked: Sequence[CaseFigures]) -> Iterator[str]:
 def outcomes(run: Run) -> str:
     """Numbers of cases measured, skipped and failed, and of those without an outcome."""
     found = Counter(record.outcome for record in run.cases)
-    counts = [f"{found[name] or 'no'} {name}" if name == "failed" else f"{found[name]:,} {name}" for name in OUTCOMES]
+    counts = [f"{found[name]:,} {name}" for name in OUTCOMES]
     total = len(run.cases) + len(run.missing)
     missing = f"; {len(run.missing):,} have no outcome, since the run was interrupted" if run.missing else ""
     return f"{count(total, 'case')}: {', '.join(counts)}{missing}."

@@ -80,7 +80,7 @@ def test_without_a_measured_case_no_sentence_claims_anything():
     found = overview(run)
     assert found.sentences == (
         "No case was measured, so there is no best case.",
-        "1 case: 0 measured, 1 skipped, no failed.",
+        "1 case: 0 measured, 1 skipped, 0 failed.",
         "No case was measured, so the noise of the machine is unknown.",
     )
     assert (found.best, found.structures, found.findings) == ((), 0, ())
