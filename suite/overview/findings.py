@@ -118,8 +118,9 @@ def sentence(metric: MetricKind, effect: Effect) -> str:
         amount, comparison = times(size), as_much
     else:
         amount, comparison = percent(metric, size), more if change > 0 else less
-    subject = f"{effect.dimension.replace('.', ' ').replace('_', ' ')} {effect.level}"
-    return f"{subject} {verb} {amount} {comparison} {effect.against}, {extent(effect)}"
+    words = effect.dimension.replace(".", " ").replace("_", " ")
+    against = f"{words.rpartition(' ')[2]} {effect.against}" if isinstance(effect.against, int) else effect.against
+    return f"{words} {effect.level} {verb} {amount} {comparison} {against}, {extent(effect)}"
 
 
 def shown_size(effect: Effect) -> Size:
@@ -147,7 +148,7 @@ def percent(metric: MetricKind, size: Size) -> str:
 def times(size: Size) -> str:
     """A ratio: `3.5 times [3.3, 3.7]`."""
     middle, *ends = (math.exp(min(one, LARGEST_LOG)) for one in (size.middle, size.low, size.high) if one is not None)
-    return f"{units.number(middle, 2)} times{between(units.number(end, 2) for end in ends)}"
+    return f"{units.number(middle, 3)} times{between(units.number(end, 3) for end in ends)}"
 
 
 def between(ends: Iterable[str]) -> str:

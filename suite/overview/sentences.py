@@ -90,7 +90,8 @@ def noise(ranked: Sequence[CaseFigures]) -> str:
     steady = sum(not one.issues for one in ranked)
     kinds = Counter(issue.kind for one in ranked for issue in one.issues)
     tally = f" ({', '.join(f'{kind} {number}' for kind, number in kinds.items())})" if kinds else ""
-    text = f"{first}, and {steady:,} {'is' if steady == 1 else 'are'} steady{tally}{trust(ranked)}."
+    number = "all" if steady == len(ranked) > 1 else f"{steady:,}"
+    text = f"{first}, and {number} {'is' if steady == 1 else 'are'} steady{tally}{trust(ranked)}."
     return f"{text[0].upper()}{text[1:]}"
 
 
