@@ -1,6 +1,6 @@
-"""The first answers of a run, for the end of a run, `stepmark show` and the page's first screen.
+"""The first answers of a run.
 
-The room reads records: no torch, no HTML.
+The end of a run, `stepmark show` and the page's first screen give them. The room reads records: no torch, no HTML.
 
 best.py        the cases that do the same work, and the fastest of each structure
 sentences.py   the three sentences: best cases, counts of outcomes, noise
@@ -44,7 +44,7 @@ class Overview:
 
 
 def overview(run: Run, figures: Mapping[str, CaseFigures] | None = None, effects: EffectsOf | None = None) -> Overview:
-    """Answer what is best, what was measured, how noisy the machine was, and which levels matter.
+    """The sentences, the best cases and the findings of a run.
 
     Args:
         run: the whole run.

@@ -26,7 +26,7 @@ def same_work(ranked: Sequence[CaseFigures]) -> list[CaseFigures]:
 
     Work is `effects.candidates.SAME_WORK`: a step of 16 images is no rival of one of 64.
     """
-    default = tuple(DEFAULTS[name] for name in SAME_WORK)
+    default: tuple[Level | None, ...] = tuple(DEFAULTS[name] for name in SAME_WORK)
     counts = Counter(work_of(one.case) for one in ranked)
     if default not in counts and counts:
         default = counts.most_common(1)[0][0]
@@ -39,9 +39,10 @@ def work_of(case: Case) -> tuple[Level | None, ...]:
 
 
 def best_of_structures(ranked: Sequence[CaseFigures]) -> tuple[tuple[CaseFigures, ...], int]:
-    """The fastest case of each structure at the defaults, at most `MOST`, and the number of structures.
+    """The fastest case of each structure at the defaults, and how many there are.
 
-    Without a case at the defaults, those of the most frequent work compete.
+    At most `MOST` cases, the fastest first. Without a case at the defaults, those of the most frequent
+    work compete.
     """
     rivals = same_work(ranked)
     at_defaults = [one for one in rivals if is_default(one.case)]

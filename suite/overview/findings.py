@@ -59,7 +59,7 @@ class Finding:
 
 
 def effects_of(run: Run, metric: str) -> tuple[Values, tuple[Effect, ...]] | None:
-    """The values of a metric with its effects from matched cases; None where no case has it."""
+    """A metric's values, and its effects from matched cases; None without a value."""
     try:
         values = values_of(run, metric)
     except StepmarkError:
@@ -82,7 +82,7 @@ def findings(run: Run, effects: Callable[[str], tuple[Values, tuple[Effect, ...]
 
 
 def once(found: Iterable[Effect]) -> Iterator[Effect]:
-    """The first of the effects that the same pairs show: a factor, and no attribute of it."""
+    """The first of the effects that the same pairs show: no attribute of a factor."""
     seen = set()
     for one in found:
         if one.pairs and one.pairs not in seen:
@@ -100,7 +100,7 @@ def is_clear(metric: MetricKind, effect: Effect) -> bool:
 def largest(found: Iterable[Effect], most: int) -> list[Effect]:
     """The largest effects, first one of each dimension, then a second one."""
     seen: Counter[str] = Counter()
-    ranked = []
+    ranked: list[tuple[int, float, int, Effect]] = []
     for effect in sorted(found, key=lambda one: -abs(one.size.middle)):
         seen[effect.dimension] += 1
         if seen[effect.dimension] <= MOST_OF_DIMENSION:
@@ -110,7 +110,7 @@ def largest(found: Iterable[Effect], most: int) -> list[Effect]:
 
 
 def sentence(metric: MetricKind, effect: Effect) -> str:
-    """An effect in words: subject, size with its interval, and the number of networks or pairs."""
+    """An effect in words: subject, size, interval, and number of networks or pairs."""
     size = shown_size(effect)
     verb, more, less, as_much = MORE_AND_LESS[metric.name]
     change = as_change(metric, size.middle) or 0.0
@@ -124,7 +124,10 @@ def sentence(metric: MetricKind, effect: Effect) -> str:
 
 
 def shown_size(effect: Effect) -> Size:
-    """The size for these cases; where each was read once, that for networks to come, which has an interval."""
+    """The size for these cases.
+
+    Where each was read once, that for networks to come, which has an interval.
+    """
     return effect.networks if effect.size.low is None and effect.networks is not None else effect.size
 
 
@@ -136,7 +139,7 @@ def extent(effect: Effect) -> str:
 
 
 def percent(metric: MetricKind, size: Size) -> str:
-    """A change without its sign: `8.1 % [6.0, 10.1]`, or `1.2 points [0.9, 1.5]` of accuracy."""
+    """A change without its sign: `8.1 % [6.0, 10.1]`, or `1.2 points [0.9, 1.5]`."""
     middle, *ends = (
         100 * (as_change(metric, one) or 0.0) for one in (size.middle, size.low, size.high) if one is not None
     )
@@ -158,7 +161,10 @@ def between(ends: Iterable[str]) -> str:
 
 
 def filter_of(effect: Effect, measured: Sequence[Case]) -> str:
-    """The filter that shows the cases of an effect: words for its factor, then for others that they agree in."""
+    """The filter that shows the cases of an effect.
+
+    First its factor, then every other factor of which they have some levels alone.
+    """
     ids = {case_id for pair in effect.pairs for case_id in (*pair.ids, *pair.against_ids)}
     wanted = [case for case in measured if case.id in ids]
     shown, words = list(measured), []

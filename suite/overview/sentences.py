@@ -69,7 +69,7 @@ def most_accurate(run: Run, ranked: Sequence[CaseFigures]) -> Iterator[str]:
 
 def outcomes(run: Run) -> str:
     """Numbers of cases measured, skipped and failed, and of those without an outcome."""
-    found = Counter(record.outcome for record in run.cases)
+    found: Counter[str] = Counter(record.outcome for record in run.cases)
     counts = [f"{found[name]:,} {name}" for name in OUTCOMES]
     total = len(run.cases) + len(run.missing)
     missing = f"; {len(run.missing):,} have no outcome, since the run was interrupted" if run.missing else ""
@@ -80,7 +80,7 @@ OUTCOMES = ("measured", "skipped", "failed")
 
 
 def noise(ranked: Sequence[CaseFigures]) -> str:
-    """How noisy the machine was, and the difference between two cases that may be noise."""
+    """How noisy the machine was, and which differences between cases may be noise."""
     if not ranked:
         return "No case was measured, so the noise of the machine is unknown."
     disturbed = [one for one in ranked if any(issue.kind in EXTERNAL_KINDS for issue in one.issues)]

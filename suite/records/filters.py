@@ -101,7 +101,10 @@ def test_without_dash(word: str) -> Test:
 
 
 def is_like(text: str, pattern: str) -> bool:
-    """Whether a text is a pattern with some text for each `*`. It takes no longer for many of them."""
+    """Whether a text is a pattern with some text for each `*`.
+
+    Many of them take no longer than one.
+    """
     first, *others = pattern.split("*")
     if not others:
         return text == first
@@ -124,7 +127,7 @@ def level_test(word: str, name: str, text: str) -> Test:
 
 
 def levels_of(facts: Facts, factor: str) -> Iterator[str]:
-    """The level of a case in small letters; each kind of issue for the verdict; nothing where it has none."""
+    """The level of a case in small letters; of the verdict each kind."""
     level = facts.get(factor)
     if level is None:
         return
