@@ -1,12 +1,13 @@
 """The page that people publish: one run as one self-contained HTML file.
 
-headline.py, ranking.py, instruments.py, scaling.py, other_metrics.py, skipped.py, quality.py
-               figures of cases (`suite.analysis.case_figures`) -> what each section says
-learning.py    learning cases -> accuracy by epoch, and what a target took
+facts.py       run -> what all views are made from, computed once
+view.py        `View`, a section, and `Chart`
+views/         a module, a template, and where needed a style sheet and a script for each section
+page.py        the sections in their order -> HTML, through page.html.j2 and `suite/theme/macros.html.j2`
+data.py        figures of cases -> columns and sketches for the scripts
+files.py       style sheets and scripts -> one of each
+table.py, svg.py, charts.py, grouping.py, instruments.py     pieces of sections
 provenance.py  environment, plan and selection -> nested entries, and the command that measures a case again
-svg.py         numbers -> path data of sparklines and intervals
-chart.py       figures -> Vega-Lite specification and its columns
-page.py        all of these -> HTML, through page.html.j2, page.css and page.js
 """
 
 from __future__ import annotations

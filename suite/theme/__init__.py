@@ -1,4 +1,4 @@
-"""The look that all pages share: jinja environment, colours and fonts."""
+"""The look that all pages share: jinja environment, macros, colours and fonts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FOLDER = Path(__file__).parent
 
 
 def environment(folder: Path) -> Environment:
-    """Jinja for the templates of a folder, with autoescape.
+    """Jinja for a folder's templates and the shared ones here, with autoescape.
 
     A name that a template uses and nobody gave is an error.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -31,9 +31,11 @@ def environment(folder: Path) -> Environment:
     return made
 
 
-def style(own: Path) -> Markup:
-    """The style sheet of a page: the shared colours and fonts, then its rules."""
-    return trusted(FOLDER / "tokens.css") + trusted(own)
+def style(*own: Path) -> Markup:
+    """The style sheet of a page: shared colours and fonts, then its own files."""
+    from markupsafe import Markup
+
+    return Markup("\n").join(map(trusted, (FOLDER / "tokens.css", *own)))
 
 
 def trusted(file: Path) -> Markup:

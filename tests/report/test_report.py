@@ -18,9 +18,9 @@ from suite.analysis.estimates import throughput
 from suite.analysis.intervals import estimates
 from suite.records import Case, Metric, Run, RunPlan, RunRecord, Series, StepmarkError, WorkerSettings
 from suite.records.store import read_run
-from suite.report import chart, svg
-from suite.report.other_metrics import other_metrics
+from suite.report import charts, svg
 from suite.report.provenance import command
+from suite.report.views.other_metrics import other_metrics
 from tests.conftest import GOLDEN
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import ENVIRONMENT, attributes_of, large_run, measured, measurement, quick_run, run, visit
@@ -296,21 +296,21 @@ def test_the_reading_half_loads_no_torch_and_charts_only_where_one_is_drawn() ->
         "import sys; heavy = {'torch', 'altair', 'vl_convert', 'jinja2'}\n"
         "from suite import report; assert heavy.isdisjoint(sys.modules), heavy & set(sys.modules)\n"
         "import suite.report.page; assert {'torch', 'altair', 'vl_convert'}.isdisjoint(sys.modules)\n"
-        "import suite.report.chart; suite.report.chart.scripts(); assert 'torch' not in sys.modules"
+        "import suite.report.charts; suite.report.charts.scripts(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_levels_keep_their_colour_whatever_else_is_measured() -> None:
     facts = list(figures_of(quick_run().cases).values())
-    assert chart.names(facts, "optimizer") == sorted(chart.names(facts, "optimizer"))
-    spec = json.dumps(chart.specification(facts))
-    assert all(colour in spec for colour in chart.PALETTE[:5])
+    assert charts.names(facts, "optimizer") == sorted(charts.names(facts, "optimizer"))
+    spec = json.dumps(charts.by_structure(facts))
+    assert all(colour in spec for colour in charts.PALETTE[:5])
     assert "$schema" not in spec
 
 
 def test_ticks_of_a_logarithmic_axis_are_round() -> None:
-    assert chart.decades(0.0009, 0.03) == [0.001, 0.002, 0.005, 0.01, 0.02]
+    assert charts.decades(0.0009, 0.03) == [0.001, 0.002, 0.005, 0.01, 0.02]
 
 
 def test_a_sparkline_is_the_outline_of_its_histogram() -> None:

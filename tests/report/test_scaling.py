@@ -8,8 +8,8 @@ from suite import report, units
 from suite.analysis.case_figures import figures_of
 from suite.analysis.intervals import estimates
 from suite.records import Case, Run, RunRecord
-from suite.report.scaling import scaling
 from suite.report.table import DIGITS
+from suite.report.views.scaling import scaling
 from tests.fakes.made_runs import measured, quick_run, run
 
 

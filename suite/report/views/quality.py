@@ -10,8 +10,10 @@ from suite.analysis.case_figures import CaseFigures
 from suite.analysis.settings_in_effect import unmet_settings
 from suite.analysis.validity import label
 from suite.records import Run
+from suite.report.facts import Facts
 from suite.report.grouping import by_reason
 from suite.report.table import LOWER, Column, Table, table
+from suite.report.view import View
 
 PASSES_DIFFER_FROM = 1.05
 """Largest over smallest median of a case's visits from which the page calls its passes different."""
@@ -39,6 +41,17 @@ class Quality:
     warnings: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     record_warnings: tuple[str, ...]
     unremarkable: int
+
+
+def view(facts: Facts) -> View:
+    """How far the numbers of the run can be trusted."""
+    return View(
+        id="quality",
+        title="Data quality",
+        navigation="Data quality",
+        template="quality.html.j2",
+        values={"quality": quality(facts.run, facts.ranked), "nothing": facts.nothing},
+    )
 
 
 def quality(run: Run, ranked: Sequence[CaseFigures]) -> Quality:

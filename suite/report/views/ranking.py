@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
@@ -10,15 +9,13 @@ from typing import get_args
 from suite import units
 from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.analysis.estimates import CONFIDENCE
-from suite.records import DEFAULT_MODE, Run, Stop
-from suite.report.provenance import command, in_one_line
+from suite.records import Stop
+from suite.report.facts import PLACEHOLDER, Facts
+from suite.report.provenance import in_one_line
 from suite.report.svg import Scale, interval_path, spark_path
-from suite.report.table import DIGITS, HIGHER, LOWER, Column, Drawing, Folded, Table, table
+from suite.report.table import DIGITS, HIGHER, LOWER, Column, Drawing, Folded, table
+from suite.report.view import View
 
-DETAILED_ROWS = 800
-"""Cases up to which each row carries its command and attributes; beyond, one pattern of the command stands for all, so
-that 1,000 cases stay within 2 MB and 10,000 within 6 MB."""
-PLACEHOLDER = "CASE"
 STOPS: tuple[Stop, ...] = get_args(Stop)
 
 
@@ -32,39 +29,30 @@ class Ranked:
     attributes: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The ranked table.
-
-    Attributes:
-        has_details: whether each row has its command. Otherwise the page shows the pattern below the table.
-        pattern: the command for any case.
-        nothing: the reason why the table is empty; else empty.
-    """
-
-    table: Table[Ranked]
-    has_details: bool
-    pattern: str
-    nothing: str
-
-
-def ranking(run: Run, ranked: Sequence[CaseFigures]) -> Ranking:
-    """One row for each measured case, in their order: fastest first."""
-    has_details = len(ranked) <= DETAILED_ROWS
+def view(facts: Facts) -> View:
+    """One row for each measured case, fastest first."""
     rows = [
         Ranked(
             rank,
             one,
-            command(run, one.case.id, one.case.mode) if has_details else "",
-            in_one_line(one.record.attributes) if has_details else "",
+            facts.command(one) if facts.has_details else "",
+            in_one_line(one.record.attributes) if facts.has_details else "",
         )
-        for rank, one in enumerate(ranked, 1)
+        for rank, one in enumerate(facts.ranked, 1)
     ]
-    return Ranking(
-        table=table("Ranked table", columns(ranked), rows),
-        has_details=has_details,
-        pattern=command(run, PLACEHOLDER, ranked[0].case.mode if ranked else DEFAULT_MODE),
-        nothing="" if ranked else nothing_measured(run),
+    return View(
+        id="ranking",
+        title="All measured cases, fastest first",
+        navigation="Ranking",
+        template="ranking.html.j2",
+        values={
+            "table": table("Ranked table", columns(facts.ranked), rows),
+            "confidence": CONFIDENCE,
+            "nothing": facts.nothing,
+            "has_details": facts.has_details,
+            "placeholder": PLACEHOLDER,
+            "pattern": facts.pattern,
+        },
     )
 
 
@@ -146,14 +134,3 @@ AFTER_INTERVAL: tuple[Column[Ranked], ...] = (
     Column("Rounds", ("kept / taken,", HIGHER), rounds, sort="number", is_descending=True),
     Column("Stopped by", ("visits,", "precision is better"), stops, sort="text", is_text=True),
 )
-
-
-def nothing_measured(run: Run) -> str:
-    """Why the ranked table is empty."""
-    if not run.header.planned and not run.cases:
-        return "No case was measured: the run planned none."
-    outcomes = Counter(record.outcome for record in run.cases)
-    parts = [f"{outcomes[name]} {name}" for name in ("skipped", "failed") if outcomes[name]]
-    parts += [f"{outcomes['measured']} without a recorded round"] if outcomes["measured"] else []
-    parts += [f"{len(run.missing)} without an outcome"] if run.missing else []
-    return f"No case was measured: {', '.join(parts)}."

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.records import Run, RunRecord
+from suite.report.facts import PLACEHOLDER, Facts
 from suite.report.grouping import by_reason
+from suite.report.view import View
 
 NO_OUTCOME = "no outcome"
 
@@ -20,6 +22,22 @@ class Group:
     kind: str
     reason: str
     members: tuple[tuple[str, str], ...]
+
+
+def view(facts: Facts) -> View:
+    """Cases without a rank, by reason, and how to try one again."""
+    return View(
+        id="skipped",
+        title="Skipped and failed",
+        navigation="Skipped and failed",
+        template="skipped.html.j2",
+        values={
+            "groups": skipped(facts.run, facts.figures),
+            "placeholder": PLACEHOLDER,
+            "pattern": facts.pattern,
+            "has_pattern": facts.has_details,
+        },
+    )
 
 
 def skipped(run: Run, figures: Mapping[str, CaseFigures]) -> tuple[Group, ...]:

@@ -1,4 +1,4 @@
-"""Chart of step times by structure: a Vega-Lite specification and its columns."""
+"""Pieces of charts: palette, axes, configuration, Vega; step times by structure."""
 
 from __future__ import annotations
 
@@ -29,27 +29,6 @@ INK = "currentColor"
 """Text and rules take the page's colour, so that the chart follows light and dark."""
 
 
-def columns(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
-    """Columns of the chart, in the order of the ranked table, which has the texts.
-
-    Levels are indices into `levels`; times are seconds, rounded to what a pixel can show.
-    """
-    levels = {factor: names(ranked, factor) for factor in ("structure", "optimizer", "execution")}
-    places = {factor: {name: place for place, name in enumerate(found)} for factor, found in levels.items()}
-    return {
-        "levels": levels,
-        **{factor: [places[factor][getattr(one.case, factor)] for one in ranked] for factor in levels},
-        "median": [rounded(one.step_time.median) for one in ranked],
-        "low": [rounded(one.step_time.low) for one in ranked],
-        "high": [rounded(one.step_time.high) for one in ranked],
-    }
-
-
-def rounded(value: float) -> float:
-    """Four significant digits."""
-    return float(f"{value:.3e}")
-
-
 def names(ranked: Sequence[CaseFigures], factor: str) -> list[str]:
     """Measured levels of a factor: structures by their fastest case, others by name.
 
@@ -59,7 +38,7 @@ def names(ranked: Sequence[CaseFigures], factor: str) -> list[str]:
     return list(found) if factor == "structure" else sorted(found)
 
 
-def specification(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
+def by_structure(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     """Dots with intervals: structure by row, optimizer by colour, execution by shape."""
     alt = altair()
     structures, optimizers, executions = (names(ranked, factor) for factor in ("structure", "optimizer", "execution"))
@@ -73,7 +52,7 @@ def specification(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     )
     intervals = base.mark_rule(strokeWidth=2).encode(x=time_axis(ranked), x2="high:Q")
     dots = base.mark_point(filled=True, size=46, opacity=1).encode(
-        x="median:Q",
+        x="step_time:Q",
         shape=alt.Shape(
             "execution:N",
             title="Execution",
@@ -83,19 +62,24 @@ def specification(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
         tooltip=[
             alt.Tooltip(field, type="nominal", title=title)
             for field, title in (
-                ("case", "Case"),
-                ("step_time", "Step time"),
-                ("interval", "95 % interval"),
-                ("throughput", f"{examples_noun(one.case for one in ranked).capitalize()}/s"),
+                ("id", "Case"),
+                ("step_time_text", "Step time"),
+                ("interval_text", "95 % interval"),
+                ("throughput_text", f"{examples_noun(one.case for one in ranked).capitalize()}/s"),
             )
         ],
     )
     chart = (intervals + dots).properties(
-        description="Step time by structure, optimizer and execution; the ranked table holds the same figures.",
+        description="Step time by structure, optimizer and execution; the ranked table has the same figures.",
         width="container",
         height=max(ROW_PX, LINE_PX * (len(optimizers) + 2)) * len(structures),
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
+    return without_schema(chart)
+
+
+def without_schema(chart: Any) -> dict[str, Any]:
+    """The specification of an Altair chart, with the page's look and no address."""
     spec: dict[str, Any] = {**chart.to_dict(), "config": config()}
     return {key: value for key, value in spec.items() if key not in ("$schema", "datasets")}
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.records import Run
+from suite.report.facts import Facts
 from suite.report.table import DIGITS, HIGHER, LOWER, Column, Table, table
+from suite.report.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,20 @@ class Scaled:
     def efficiency(self) -> float:
         """Speed-up for each core, or device, that the case has more."""
         return self.speed_up / (cores_of(self.figures, self.node_cores) / cores_of(self.fewest, self.node_cores))
+
+
+def view(facts: Facts) -> View | None:
+    """Speed-up and efficiency over ranks; None where the number does not vary."""
+    found = scaling(facts.run, facts.ranked)
+    if not found.rows:
+        return None
+    return View(
+        id="scaling",
+        title="Scaling over ranks",
+        navigation="Scaling",
+        template="scaling.html.j2",
+        values={"table": found},
+    )
 
 
 def scaling(run: Run, ranked: Sequence[CaseFigures]) -> Table[Scaled]:

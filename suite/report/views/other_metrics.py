@@ -9,7 +9,9 @@ from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import FINAL_METRICS
 from suite.records import Metric, Series
+from suite.report.facts import Facts
 from suite.report.table import Column, Table, table
+from suite.report.view import View
 
 SHOWN_ELSEWHERE = {
     "step_time",
@@ -26,6 +28,20 @@ WORTH_SHOWING = 0.01
 
 Row = tuple[CaseFigures, dict[Metric, str]]
 """A case, and its figures that are worth a cell."""
+
+
+def view(facts: Facts) -> View | None:
+    """Metrics that only some cases have; None without one."""
+    found = other_metrics(facts.ranked)
+    if not found.rows:
+        return None
+    return View(
+        id="other-metrics",
+        title="Other metrics",
+        navigation="Other metrics",
+        template="other_metrics.html.j2",
+        values={"table": found},
+    )
 
 
 def other_metrics(ranked: Sequence[CaseFigures]) -> Table[Row]:

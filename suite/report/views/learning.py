@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import TARGET_ACCURACY, curves, summary
+from suite.report.facts import Facts
 from suite.report.svg import curve_path, curve_px
-from suite.report.table import HIGHER, LOWER, Column, Drawing, Table, table
+from suite.report.table import HIGHER, LOWER, Column, Drawing, table
+from suite.report.view import View
 
 TARGET = units.text(TARGET_ACCURACY, "ratio", 2)
 
@@ -23,11 +24,19 @@ class Learner:
     summary: dict[str, Any]
 
 
-def learning(ranked: Sequence[CaseFigures]) -> Table[Learner]:
-    """The table of those of the ranked cases that learn."""
-    found = [Learner(one, summary(one.measurement)) for one in ranked if curves(one.measurement)]
+def view(facts: Facts) -> View | None:
+    """The table of those of the ranked cases that learn; None without one."""
+    found = [Learner(one, summary(one.measurement)) for one in facts.ranked if curves(one.measurement)]
+    if not found:
+        return None
     found.sort(key=lambda one: (-one.summary["final_accuracy"], one.summary["seconds_to_target"] or float("inf")))
-    return table("Learning", COLUMNS, found)
+    return View(
+        id="learning",
+        title="Learning",
+        navigation="Learning",
+        template="learning.html.j2",
+        values={"table": table("Learning", COLUMNS, found), "target": TARGET},
+    )
 
 
 def accuracy_range(learner: Learner) -> str:

@@ -1,0 +1,117 @@
+"""Figures of the measured cases for the page's scripts: embedded once, in columns.
+
+A case's place in each column is its place in `Facts.ranked`.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from suite.analysis.case_figures import CaseFigures
+from suite.analysis.learning_curves import final_values
+from suite.analysis.validity import label
+from suite.records.factors import FACTORS
+from suite.report.facts import Facts
+
+DIGITS = 6
+"""Significant digits of a number, more than the page shows of any."""
+QUANTILES = 101
+SKETCH_STEP = 2e-4
+"""Difference of logs by which quantiles are counted: 0.02 %, far less than an interval of any case."""
+
+Figure = Callable[[CaseFigures], float | None]
+
+
+def instrument(*names: str) -> Figure:
+    """Median readings of the first of these metrics that a case has."""
+
+    def find(figures: CaseFigures) -> float | None:
+        readings = (figures.measurement.instrument_values(name) for name in names)
+        return next((median(found) for found in readings if found), None)
+
+    return find
+
+
+def final_accuracy(figures: CaseFigures) -> float | None:
+    """Median over the seeds of the last accuracy; None without learning."""
+    found = final_values(figures.measurement, "accuracy")
+    return median(found) if found else None
+
+
+def of_rounds(metric: str) -> Figure:
+    """Median of a metric over the kept rounds."""
+
+    def find(figures: CaseFigures) -> float | None:
+        found = figures.kept(metric)
+        return median(found) if found else None
+
+    return find
+
+
+METRICS: dict[str, Figure] = {
+    "step_time": lambda one: one.step_time.median,
+    "low": lambda one: one.step_time.low,
+    "high": lambda one: one.step_time.high,
+    "throughput": lambda one: one.throughput,
+    "peak_memory": lambda one: one.peak_memory_bytes,
+    "energy": instrument("energy_of_step", "host_energy_of_step"),
+    "accuracy": final_accuracy,
+    "cpu_time": lambda one: one.cpu_time_s,
+    "data_wait": of_rounds("data_wait"),
+    "forward": instrument("part_forward"),
+    "backward": instrument("part_backward"),
+    "optimizer_step": instrument("part_update"),
+}
+"""Key of a metric -> its figure, in base units; None where the case lacks it. The keys stand in `page.cases`."""
+
+
+def columns(facts: Facts) -> dict[str, Any]:
+    """Levels and metrics of the cases by key.
+
+    A level is an index into `levels`. A column whose entries are all equal is that entry alone.
+    """
+    of_factors = {factor.name: [factor.level_of(one.case) for one in facts.ranked] for factor in FACTORS}
+    named: dict[str, list[Any]] = {**of_factors, "verdict": [label(one.issues) for one in facts.ranked]}
+    levels = {name: list(dict.fromkeys(found)) for name, found in named.items()}
+    places = {name: {level: place for place, level in enumerate(found)} for name, found in levels.items()}
+    indices = {name: [places[name][level] for level in found] for name, found in named.items()}
+    metrics = {name: [rounded(figure(one)) for one in facts.ranked] for name, figure in METRICS.items()}
+    numbers: dict[str, Sequence[float | None]] = {**indices, **metrics}
+    return {"levels": levels, **{name: compact(found) for name, found in numbers.items()}}
+
+
+def rounded(value: float | None) -> float | None:
+    """A number of `DIGITS` significant digits; None if it is unknown or not finite."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{DIGITS - 1}e}")
+
+
+def compact(column: Sequence[float | None]) -> Sequence[float | None] | float | None:
+    """The column, or its only entry."""
+    return column[0] if len(set(column)) == 1 else column
+
+
+def sketches(facts: Facts) -> str:
+    """101 quantiles of the kept rounds of each case, deflated and in base64.
+
+    Three blocks: the least quantile of each case as float64 in seconds, little-endian; then, for each case, the 100
+    differences between the logs of its quantiles in units of `SKETCH_STEP`, low bytes first, all high bytes after them.
+    A case with a round that is not above 0 has the least quantile 0, and no sketch.
+    """
+    least = np.zeros(len(facts.ranked), "<f8")
+    steps = np.zeros((len(facts.ranked), QUANTILES - 1), "<u2")
+    for place, one in enumerate(facts.ranked):
+        rounds = np.asarray(one.rounds)
+        if rounds.size and rounds[0] > 0 and np.isfinite(rounds[-1]):
+            at = np.linspace(0, rounds.size - 1, QUANTILES)
+            logs = np.log(np.interp(at, np.arange(rounds.size), rounds))
+            counted = np.rint((logs - logs[0]) / SKETCH_STEP)
+            least[place], steps[place] = rounds[0], np.minimum(np.diff(counted), np.iinfo("<u2").max)
+    blocks = least.tobytes() + (steps & 255).astype("u1").tobytes() + (steps >> 8).astype("u1").tobytes()
+    return base64.b64encode(zlib.compress(blocks, 9)).decode("ascii")

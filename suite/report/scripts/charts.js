@@ -1,0 +1,58 @@
+// Charts: each is drawn when a reader comes near it, and follows the filter, the brush and the theme.
+const CANVAS_FROM = 1500; // cases from which a canvas is drawn faster than SVG
+const LEGEND_PX = 150; // width of one entry of a legend
+const LATER_MS = 1500; // after which charts of a small run are drawn unseen
+const NEAR = { rootMargin: "800px" };
+const specifications = table ? json("charts") : {};
+const drawn = new Map(); // element -> Vega's view
+const inked = (text, element) => text.replaceAll("currentColor", getComputedStyle(element).color); // a canvas knows no page
+const showsCases = (element) => specifications[element.id].data?.name === "cases";
+const shownCases = () => page.cases.filter((_, index) => state.shown.has(index));
+
+async function draw(element) {
+  const canvas = showsCases(element) && rows.length > CANVAS_FROM;
+  const text = JSON.stringify(specifications[element.id]);
+  const specification = JSON.parse(canvas ? inked(text, element) : text);
+  if (showsCases(element)) specification.data = { name: "cases", values: shownCases() };
+  const legend = ((specification.config ??= {}).legend ??= {});
+  legend.columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_PX));
+  const options = { mode: "vega-lite", ast: true, actions: false, renderer: canvas ? "canvas" : "svg" };
+  element.replaceChildren();
+  const { view } = await window.vegaEmbed(element, specification, options);
+  drawn.set(element, view);
+  element.dispatchEvent(new CustomEvent("drawn", { detail: view }));
+}
+
+async function tryToDraw(element) {
+  try {
+    await draw(element);
+  } catch (error) {
+    element.textContent = `The chart could not be drawn (${error.message}); the table holds the same figures.`;
+  }
+}
+
+function redraw() {
+  for (const element of drawn.keys()) tryToDraw(element);
+}
+
+page.chart = (id) => drawn.get(document.getElementById(id)) ?? null;
+
+const near = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    tryToDraw(target);
+  }
+}, NEAR);
+
+page.onShown(() => {
+  for (const [element, view] of drawn) if (showsCases(element)) view.data("cases", shownCases()).runAsync();
+});
+if (table) {
+  readHash();
+  for (const element of document.querySelectorAll(".chart")) if (element.id in specifications) near.observe(element);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  const drawAll = () => document.querySelectorAll(".chart").forEach((one) => one.id in specifications && !drawn.has(one) && tryToDraw(one));
+  addEventListener("beforeprint", drawAll);
+  if (rows.length <= CANVAS_FROM) setTimeout(drawAll, LATER_MS); // printing does not wait for a chart
+}
