@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import accumulate, islice
+from itertools import islice
 from statistics import fmean, median
 
 from suite import units
 from suite.analysis.estimates import batches, kept_rounds
 from suite.analysis.issue import BIMODAL, CLIMBS, DRIFTING, FALLS, STEADY, Issue
+from suite.analysis.modes import CHANGE, two_modes
 from suite.machine.allocators import ALLOCATORS
 from suite.records import Measurement, Visit
 
@@ -39,20 +40,10 @@ MUCH_TAKEN = 20_000
 """Pages a second that others map in, some 80 MB: more than starting programs takes."""
 SHORT_OF_MEMORY = 0.01
 """Share of the time for which some process waited for memory."""
-CHANGE = 0.05
-"""Relative change of the step time below which neither a trend nor a second level is reported."""
 STRETCHES = 12
 """Stretches of a visit's turns in which a trend is looked for; neighbouring turns resemble each other."""
 TREND_SURE = 3.3
 """Standard deviations of Kendall's statistic under no trend: one in a thousand reaches it by chance."""
-SMALLER_LEVEL = 0.15
-"""Share of the turns at the rarer of two levels, at least."""
-APART = 4.0
-"""Ashman's D from which two levels are two. The halves of one normal distribution have 2.7, of a uniform one 3.5."""
-IN_BETWEEN = 0.2
-"""Turns in the middle half of the way from one level to the other, over those of the rarer level, at most: of a tail
-that is no second level they are half."""
-FEWEST_TURNS = 20
 SLOWER = 1.05
 """Step time with the usual allocator over that with the steady one from which it is reported."""
 MANY_FAULTS = 16
@@ -106,45 +97,12 @@ def trend(turns: Sequence[float]) -> float:
 
 
 def find_two_modes(measurement: Measurement) -> Issue | None:
-    """Find turns at one of two step times, with few in between.
-
-    Source: Ashman, Bird and Zepf 1994, "Detecting bimodality in astronomical datasets", for the distance of two levels;
-        Otsu 1979 for where to split them.
-    """
-    values = sorted(turn for turns in turns_of_visits(measurement) for turn in turns)
-    if len(values) < FEWEST_TURNS:
+    """Find turns at one of two step times, with few in between."""
+    found = two_modes([turn for turns in turns_of_visits(measurement) for turn in turns])
+    if found is None:
         return None
-    cut = best_split(values, math.ceil(SMALLER_LEVEL * len(values)))
-    low, high = values[:cut], values[cut:]
-    lower, upper = fmean(low), fmean(high)
-    apart = upper - lower
-    between = sum(lower + apart / 4 < value < upper - apart / 4 for value in values)
-    if (
-        apart < CHANGE * lower
-        or apart * math.sqrt(2) < APART * math.sqrt(variance(low, lower) + variance(high, upper))
-        or between > IN_BETWEEN * min(len(low), len(high))
-    ):
-        return None
-    levels = [f"{units.text(mean, 's', 3)} in {len(level)}" for level, mean in ((low, lower), (high, upper))]
+    levels = [f"{units.text(mode.mean_s, 's', 3)} in {mode.turns}" for mode in found]
     return Issue(BIMODAL, f"its step time is {levels[0]} turns and {levels[1]}")
-
-
-def variance(values: Sequence[float], mean: float) -> float:
-    """Mean square around their mean."""
-    return fmean([(value - mean) ** 2 for value in values])
-
-
-def best_split(values: Sequence[float], fewest: int) -> int:
-    """Index that splits ordered values in two with means as far apart as possible.
-
-    Each has at least `fewest` values. The distance is weighted by the sizes, as by Otsu.
-    """
-    count, sums = len(values), list(accumulate(values))
-    share = sums[-1] / count
-    ways = [
-        ((sums[cut - 1] - cut * share) ** 2 / (cut * (count - cut)), cut) for cut in range(fewest, count - fewest + 1)
-    ]
-    return max(ways)[1]
 
 
 def turns_of_visits(measurement: Measurement) -> list[list[float]]:

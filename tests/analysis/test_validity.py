@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.analysis import issue, validity
-from suite.analysis.validity import FEWEST_TURNS, issues, label, summary, turns_of_visits
+from suite.analysis.modes import FEWEST_TURNS
+from suite.analysis.validity import issues, label, summary, turns_of_visits
 from suite.machine.affinity import affinity_cores
 from suite.machine.interference import Interference, Neighbour
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
