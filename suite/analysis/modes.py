@@ -1,4 +1,4 @@
-"""Two step times of one case: whether its turns lie at one of two, with few in between."""
+"""Two step times of one case: turns at either of them, and few in between."""
 
 from __future__ import annotations
 
