@@ -1,4 +1,9 @@
-"""The look that all pages share: jinja environment, macros, colours and fonts."""
+"""The look that all pages share: jinja environment, macros, colours and fonts.
+
+forest.py        changes with intervals -> places of a forest plot
+tables.py        tables of pages that compare, as values
+changes.html.j2, page.css, changes.css     macros and style of the pages that compare: two runs, or two sides of a gate
+"""
 
 from __future__ import annotations
 
@@ -36,6 +41,11 @@ def style(*own: Path) -> Markup:
     from markupsafe import Markup
 
     return Markup("\n").join(map(trusted, (FOLDER / "tokens.css", *own)))
+
+
+def style_of_changes() -> Markup:
+    """The style sheet of a page that compares."""
+    return style(FOLDER / "changes.css", FOLDER / "page.css")
 
 
 def trusted(file: Path) -> Markup:

@@ -17,7 +17,7 @@ from suite.analysis.change_text import bound, with_interval
 from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.gate.formats import FORMATS, UNCHANGED_TEXTS, markdown, render
 from suite.gate.formats.as_json import CHANGE_KEYS
-from suite.gate.formats.forest import MARGIN_PX, PLOT_PX, forest
+from suite.gate.formats.forest import forest
 from suite.gate.formats.sentences import sentence
 from suite.gate.verdict import GateChange, GateVerdict, LeftOut
 from suite.units import percent
@@ -539,7 +539,7 @@ def test_a_page_begins_with_the_verdict():
 def test_the_tables_hold_the_numbers_behind_the_drawing():
     parsed = page(made.regression_of_a_level())
     assert parsed.rows("cases")[0] == [
-        *("net0-adam-cpu", "+3.1 %", "+2.7 to +3.5 %", "regression, explained by optimizer adam"),
+        *("net0-adam-cpu", "+3.1 %", "+2.7 to +3.5 %", "small", "regression, explained by optimizer adam"),
         *("5.000 ms", "5.155 ms", "12"),
     ]
     assert [row[0] for row in parsed.rows("levels")] == [
@@ -551,7 +551,7 @@ def test_the_tables_hold_the_numbers_behind_the_drawing():
 def test_tables_and_plot_have_captions_and_titles_for_screen_readers():
     parsed = page(made.inconclusive())
     assert {one.attributes.get("scope") for one in parsed.all("th")} == {"col", "row"}
-    assert len(parsed.all("caption")) == len(parsed.all("table")) == 2
+    assert len(parsed.all("caption")) == len(parsed.all("table")) == 4
     drawing = next(one for one in parsed.all("svg") if one.attributes.get("id") == "forest")
     assert (drawing.attributes["role"], drawing.attributes["aria-labelledby"]) == ("img", "forest-title")
     assert "Change of step time with its 95 % interval, 5 rows" in parsed.words("forest-title")
@@ -572,7 +572,38 @@ def test_a_page_of_identical_arms_has_nothing_to_draw():
     parsed = page(made.identical())
     assert parsed.all("h1")[0].words.strip() == "identical"
     assert "both arms run the same code, so the gate measured nothing" in parsed.words("verdict")
-    assert not parsed.all("table")
+    assert not [one for one in parsed.elements if one.attributes.get("id") in ("forest", "cases")]
+
+
+def test_a_page_shows_the_facts_in_which_the_sides_differ_and_whether_each_may_change_results():
+    rows = page(made.no_change()).rows("differences")
+    assert ["revision", "1a2b3c4", "5d6e7f8", "may change results"] in rows
+    assert ["variables.OMP_NUM_THREADS", "none", "1", "may change results"] in rows
+    assert "torch" not in {row[0] for row in rows}, "both have the same"
+    same = {"revision": "1a2b3c4", "torch": "2.11.0"}
+    text = page(made.verdict(arms={"baseline": same, "candidate": same})).words("sides")
+    assert "No difference in 2 facts about the two sides." in text
+
+
+def test_a_folder_of_a_side_is_harmless_and_a_hash_is_not():
+    sides = {side: {"code": f"/{side}", "identity": {"lock_sha256": side}} for side in ("baseline", "candidate")}
+    rows = page(made.verdict(arms=sides)).rows("differences")
+    assert [(row[0], row[-1]) for row in rows] == [
+        ("identity.lock_sha256", "may change results"),
+        ("code", "harmless"),
+    ]
+
+
+def test_a_page_counts_the_verdicts_of_each_level():
+    rows = page(made.regression_of_a_level()).rows("by-level")
+    assert ["optimizer adam", "6", "6", "–", "–", "–"] in rows
+    assert ["optimizer sgd", "6", "–", "–", "6", "–"] in rows
+    assert not [row for row in rows if row[0].startswith("execution")], "all cases have one execution"
+
+
+def test_the_first_screen_counts_the_four_verdicts():
+    counted = page(made.inconclusive()).words("verdict")
+    assert "regression 0 improvement 0 no change 3 inconclusive 2 not compared 6" in counted
 
 
 def test_a_thousand_cases_have_a_thousand_rows():
@@ -589,33 +620,33 @@ def test_one_huge_change_does_not_squeeze_the_others():
     assert drawn
     huge, other = drawn.rows[0], drawn.rows[1]
     assert drawn.cut_off == 1
-    assert f"M{MARGIN_PX + PLOT_PX} " in huge.shape
-    assert huge.line.count("M") == 2, "an arrow beside the line"
-    assert other.line.count("M") == 1
-    low, high = other.line[1:].split(" ")[0], other.line.split("H")[1]
-    assert int(high) - int(low) >= 10
+    assert (huge.mark, huge.cut_above, huge.cut_below) == ("100.00%", True, False)
+    assert not other.cut_above
+    assert float(other.right[:-1]) - float(other.left[:-1]) >= 3
 
 
 def test_levels_are_drawn_below_cases():
     drawn = forest(made.regression_of_a_level())
     assert drawn
-    assert [row.whole for row in drawn.rows[-2:]] == ["all cases with optimizer adam", "all cases with optimizer sgd"]
-    assert drawn.rows[-3].y < drawn.divider < drawn.rows[-2].y
+    labels = [row.interval.label for row in drawn.rows[-2:]]
+    assert labels == ["all cases with optimizer adam", "all cases with optimizer sgd"]
+    (divider,) = drawn.dividers
+    assert drawn.rows[-3].y < divider < drawn.rows[-2].y
 
 
 def test_zero_tolerance_and_margin_stand_in_this_order_on_the_axis():
     drawn = forest(made.improvement())
     assert drawn
-    assert [name for name, _px, _value in drawn.limits] == ["zero", "tolerance", "margin"]
-    pixels = [px for _name, px, _value in drawn.limits]
-    assert pixels == sorted(set(pixels))
-    assert (pixels[0], "0 %") in drawn.ticks
+    assert [name for name, _place, _value in drawn.limits] == ["zero", "tolerance", "margin"]
+    places = [float(place[:-1]) for _name, place, _value in drawn.limits]
+    assert places == sorted(set(places))
+    assert (drawn.limits[0][1], "0 %") in drawn.ticks
 
 
 def test_a_change_that_is_not_known_has_no_mark():
     drawn = forest(made.inconclusive())
     assert drawn
-    assert drawn.rows[1].shape == ""
+    assert drawn.rows[1].mark == ""
 
 
 # any values

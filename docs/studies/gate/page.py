@@ -13,20 +13,18 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 import curve
-import suite.gate.formats
 from dose_tables import cost_table, dose_table, error_table
 from gathered import SHOWN, Study, study
 from live import RAW
 from rivals_tables import denied_table, rivals_table
+from suite import theme
 from tables import Table, aims_table, dealt_table, live_table, organic_table
 
 DOCUMENT = Path("docs/results.md")
 MARKED = re.compile(r"(<!-- table (\w+), by page\.py -->\n).*?(<!-- end -->)", re.DOTALL)
 PICTURE = Path("docs/pictures/gate_power.png")
-STYLE = Path(suite.gate.formats.__file__).with_name("gate.css")
 
 
 def tables(found: Study) -> tuple[Table, ...]:
@@ -83,7 +81,7 @@ def page(found: Study, made: tuple[Table, ...]) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("page.html.j2").render(
-        style=Markup(STYLE.read_text(encoding="utf-8")),  # noqa: S704 - our own style sheet
+        style=theme.style_of_changes(),
         machine=span(found),
         tables=made,
         curve=f"data:image/svg+xml;base64,{base64.b64encode(curve.svg(found).encode()).decode()}",
