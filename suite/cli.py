@@ -145,25 +145,11 @@ def read_record(path: Path, *, private: bool) -> Run:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Print the changes from one run to another."""
-    from suite.analysis.thresholds import share, thresholds_of
-    from suite.comparison import formats
-    from suite.comparison.changes import compare as compared
-    from suite.configuration.files import configuration_here
-    from suite.configuration.values import naming_places, texts_of
-    from suite.options import COMPARE_OPTIONS, default_texts, given_options
-    from suite.records.store import read_run
+    """Print the changes between runs, or write the page about them."""
+    from suite.frontend.compare_command import compare as compared
 
-    values = configuration_here().values_of("compare", given_options(options, COMPARE_OPTIONS))
-    typed = {**default_texts(COMPARE_OPTIONS), **texts_of(values)}
-    with naming_places(values):
-        limits = thresholds_of(typed["tolerance"], typed["margin"], typed["alpha"])
-        memory_tolerance = share("memory-tolerance", typed["memory-tolerance"])
-    baseline, candidate = read_run(options.baseline), read_run(options.candidate)
-    formats.refuse_unlike(baseline, candidate)
-    found = compared(baseline, candidate, limits, memory_tolerance)
-    code = formats.exit_code(found, limits)
-    print(formats.FORMATS[options.format](found, limits))
+    text, code = compared(options)
+    print(text)
     return code
 
 

@@ -98,36 +98,62 @@ class Pair:
     disturbed: str
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A run with its figures, read once however often it is compared.
+
+    Attributes:
+        records, figures: by case id.
+        steady: step times without the machine's drift, by case id.
+    """
+
+    run: Run
+    records: dict[str, RunRecord]
+    figures: dict[str, CaseFigures]
+    steady: dict[str, Estimate]
+
+
+def side_of(run: Run) -> Side:
+    """The figures of a run."""
+    records = {record.case.id: record for record in run.cases}
+    return Side(run, records, figures_of(run.cases), step_times_without_drift(run.cases))
+
+
 def compare(
     baseline: Run, candidate: Run, limits: Thresholds, memory_tolerance: float = MEMORY_TOLERANCE
 ) -> Comparison:
-    """Judge the cases that both runs have measured; there may be none.
+    """Judge the cases that both runs have measured; there may be none."""
+    return compare_sides(side_of(baseline), side_of(candidate), limits, memory_tolerance)
+
+
+def compare_sides(before: Side, after: Side, limits: Thresholds, memory_tolerance: float) -> Comparison:
+    """The same of runs whose figures are known.
 
     Changes have neither the common change nor the machine's drift within each run. The step times of each run are
     shown as measured.
     """
-    before, after = ({record.case.id: record for record in run.cases} for run in (baseline, candidate))
-    figures = [figures_of(run.cases) for run in (baseline, candidate)]
-    steady = [step_times_without_drift(run.cases) for run in (baseline, candidate)]
     pairs, records, left_out = [], [], []
-    for case_id in dict.fromkeys((*before, *after)):
-        reason = why_not_compared(before.get(case_id), after.get(case_id))
+    for case_id in dict.fromkeys((*before.records, *after.records)):
+        reason = why_not_compared(before.records.get(case_id), after.records.get(case_id))
         if reason:
             left_out.append((case_id, reason))
         else:
-            records.append((before[case_id], after[case_id]))
-            pairs.append(
-                Pair(
-                    id=case_id,
-                    baseline=figures[0][case_id].step_time,
-                    candidate=figures[1][case_id].step_time,
-                    log_ratio=math.log(steady[1][case_id].median / steady[0][case_id].median),
-                    error=math.hypot(*(log_error(estimates[case_id]) for estimates in steady)),
-                    disturbed=interference_in(*(by_case[case_id] for by_case in figures)),
-                )
-            )
+            records.append((before.records[case_id], after.records[case_id]))
+            pairs.append(pair_of(case_id, before, after))
     comparison = judge(pairs, tuple(left_out), limits)
     return replace(comparison, memory=compare_memory(records, memory_tolerance), memory_tolerance=memory_tolerance)
+
+
+def pair_of(case_id: str, before: Side, after: Side) -> Pair:
+    """One case as both sides measured it."""
+    return Pair(
+        id=case_id,
+        baseline=before.figures[case_id].step_time,
+        candidate=after.figures[case_id].step_time,
+        log_ratio=math.log(after.steady[case_id].median / before.steady[case_id].median),
+        error=math.hypot(*(log_error(side.steady[case_id]) for side in (before, after))),
+        disturbed=interference_in(before.figures[case_id], after.figures[case_id]),
+    )
 
 
 def why_not_compared(before: RunRecord | None, after: RunRecord | None) -> str:

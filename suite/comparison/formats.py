@@ -30,13 +30,18 @@ def refuse_unlike(baseline: Run, candidate: Run) -> None:
     Raises:
         NotComparableError: `the environments of the runs differ: machine.processor: A, now B; allowed: ...`
     """
-    before, after = baseline.header.environment, candidate.header.environment
-    different = differences(before, after, TO_COMPARE, ignore=IGNORED)
+    different = unlike_facts(baseline, candidate)
     if different:
         raise NotComparableError(
             f"the environments of the runs differ: {'; '.join(different)}; allowed: the same machine, software and "
             "settings; measure both in one environment, or run `stepmark gate`."
         )
+
+
+def unlike_facts(baseline: Run, candidate: Run) -> list[str]:
+    """Facts whose difference keeps two runs from being compared, as `name: a, now b`."""
+    before, after = baseline.header.environment, candidate.header.environment
+    return differences(before, after, TO_COMPARE, ignore=IGNORED)
 
 
 def exit_code(comparison: Comparison, limits: Thresholds) -> int:
@@ -68,13 +73,19 @@ def as_table(comparison: Comparison, limits: Thresholds) -> str:
 
 def not_compared(comparison: Comparison) -> list[str]:
     """One line for each reason, with the first cases that it applies to."""
-    by_reason: dict[str, list[str]] = {}
-    for case_id, reason in comparison.left_out:
-        by_reason.setdefault(reason, []).append(case_id)
+    by_reason = cases_by_reason(comparison)
     return [
         f"not compared: {', '.join(ids[:NAMED])}{f' and {len(ids) - NAMED} more' if len(ids) > NAMED else ''}: {reason}"
         for reason, ids in by_reason.items()
     ]
+
+
+def cases_by_reason(comparison: Comparison) -> dict[str, list[str]]:
+    """Cases that were not compared, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for case_id, reason in comparison.left_out:
+        by_reason.setdefault(reason, []).append(case_id)
+    return by_reason
 
 
 def cells(case: CaseChange) -> tuple[str, ...]:
@@ -86,6 +97,13 @@ def cells(case: CaseChange) -> tuple[str, ...]:
 def memory_lines(comparison: Comparison) -> list[str]:
     """One line for each change of memory, and one for each metric."""
     lines = [memory_line(change) for change in comparison.memory if change.verdict != "no change"]
+    lines += metric_lines(comparison)
+    return lines or ["memory is not compared: one of the runs did not measure it"]
+
+
+def metric_lines(comparison: Comparison) -> list[str]:
+    """The number of unchanged cases of each metric of memory."""
+    lines = []
     for metric in dict.fromkeys(change.metric for change in comparison.memory):
         verdicts = [change.verdict for change in comparison.memory if change.metric == metric]
         tolerance = units.percent_as_given(tolerance_of(metric, comparison.memory_tolerance))
@@ -93,7 +111,7 @@ def memory_lines(comparison: Comparison) -> list[str]:
             f"{metric}: no change in {verdicts.count('no change')} of {len(verdicts)} cases (regression: growth above "
             f"{tolerance}; each run has read it once)"
         )
-    return lines or ["memory is not compared: one of the runs did not measure it"]
+    return lines
 
 
 def memory_line(change: Change) -> str:

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="measure cases and write a record and a page; takes the options of pytest")
     add_report(commands.add_parser("report", help="write the HTML page of a record"))
     add_export(commands.add_parser("export", help="convert a record to CSV or pytest-benchmark JSON"))
-    add_compare(commands.add_parser("compare", help="compare two records"))
+    add_compare(commands.add_parser("compare", help="compare records, at the terminal or on a page"))
     add_effects(commands.add_parser("effects", help="show what each level costs: effects, interactions, predictions"))
     add_recommend(commands.add_parser("recommend", help="show the fastest case within limits, and the Pareto front"))
     add_gate(commands.add_parser("gate", help="measure two revisions side by side and compare them"))
@@ -65,12 +65,18 @@ def add_export(exporting: argparse.ArgumentParser) -> None:
 def add_compare(comparing: argparse.ArgumentParser) -> None:
     """The options of `compare`."""
     comparing.description = (
-        "Compare two records. A gate finds smaller changes, since it measures both sides at the same time."
+        "Compare two records, or write a page that compares several with the first. A gate finds smaller changes, "
+        "since it measures both sides at the same time."
     )
     comparing.add_argument("baseline", type=Path, metavar="BASELINE", help=RECORD)
     comparing.add_argument("candidate", type=Path, metavar="CANDIDATE", help=RECORD)
+    comparing.add_argument(
+        "others", type=Path, nargs="*", metavar="CANDIDATE", help="further candidates, for the page alone"
+    )
+    comparing.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write a page to this file")
     add_options(comparing.add_argument, COMPARE_OPTIONS)
     add_format(comparing)
+    add_private(comparing)
 
 
 def add_effects(asking: argparse.ArgumentParser) -> None:

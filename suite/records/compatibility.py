@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 CODE = ("commit", "plugins")
@@ -43,6 +44,19 @@ UNREAD_OF_DEVICES = re.compile(r"machine\.devices\.\d+\.\w+")
 UNKNOWN: Any = object()
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A fact that differs between two environments, under its full name."""
+
+    name: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        """`machine.host: a, now b`."""
+        return f"{self.name}: {self.before}, now {self.after}"
+
+
 def differences(
     before: dict[str, Any], after: dict[str, Any], parts: Collection[str], *, ignore: Collection[str] = ()
 ) -> list[str]:
@@ -54,13 +68,27 @@ def differences(
         parts: their parts that are looked at.
         ignore: facts that may differ.
     """
-    found: list[str] = []
+    return [str(found) for found in differing_facts(before, after, parts, ignore=ignore)]
+
+
+def differing_facts(
+    before: dict[str, Any], after: dict[str, Any], parts: Collection[str], *, ignore: Collection[str] = ()
+) -> list[Difference]:
+    """The same as values, in the order of their names."""
+    found: list[Difference] = []
     for part in sorted(parts):
         old, new = before.get(part, missing(part)), after.get(part, missing(part))
         if part == "commit" and not (has_commit(old) and has_commit(new)):
             continue
         found += differing(old, new, part, ignore)
     return found
+
+
+def names_of_facts(value: Any, name: str) -> set[str]:
+    """Full names of all facts within a part of an environment that hold no others."""
+    if not isinstance(value, dict) or not value:
+        return set() if value is UNKNOWN or value is None or value == {} else {name}
+    return set().union(*(names_of_facts(inner, f"{name}.{key}") for key, inner in value.items()))
 
 
 def has_commit(commit: Any) -> bool:
@@ -89,7 +117,7 @@ def missing(name: str) -> Any:
     return UNKNOWN if name in ADDED else None
 
 
-def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[str]:
+def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[Difference]:
     """Differences within one fact, which may hold others."""
     if old == new or name in ignore or UNKNOWN in (old, new) or (is_unread(name) and None in (old, new)):
         return []
@@ -99,11 +127,11 @@ def differing(old: Any, new: Any, name: str, ignore: Collection[str]) -> list[st
         keys = sorted(old.keys() | new.keys())
         inner = ((f"{name}.{key}", key) for key in keys)
         return [
-            text
+            found
             for full, key in inner
-            for text in differing(old.get(key, missing(full)), new.get(key, missing(full)), full, ignore)
+            for found in differing(old.get(key, missing(full)), new.get(key, missing(full)), full, ignore)
         ]
-    return [f"{name}: {old}, now {new}"]
+    return [Difference(name, old, new)]
 
 
 def is_unread(name: str) -> bool:

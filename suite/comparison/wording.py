@@ -1,0 +1,114 @@
+"""Sentences of the page about a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suite import units
+from suite.analysis import change_text
+from suite.analysis.change import Change
+from suite.analysis.magnitude import bounds_in_words, magnitude
+from suite.analysis.thresholds import Thresholds
+from suite.comparison.changes import FEWEST
+from suite.comparison.formats import common_change
+from suite.comparison.pairing import Pairing
+from suite.comparison.superiority import in_words
+from suite.errors import ExitCode
+
+NAMED = 2
+"""Facts and cases that a sentence names; it counts the others."""
+OUTCOMES = {
+    ExitCode.REGRESSION: "regression",
+    ExitCode.NOT_COMPARABLE: "not comparable",
+    ExitCode.INCONCLUSIVE: "inconclusive",
+    ExitCode.SUCCESS: "no regression",
+}
+
+
+def outcome(code: int) -> str:
+    """The result in a word or two, by the exit code."""
+    return OUTCOMES[ExitCode(code)]
+
+
+def sentence(pairing: Pairing, limits: Thresholds) -> str:
+    """The result of a comparison in one sentence, without its first words."""
+    found = pairing.comparison
+    if pairing.unlike:
+        return f"the environments differ, so no step time has a verdict: {named(pairing.unlike)}"
+    if not found.cases:
+        return "the two runs measured no case in common"
+    texts = [*regressed(found.cases, "is", "slower"), *regressed(found.memory, "is", "larger")]
+    texts.append(counts(pairing))
+    if len(found.cases) >= FEWEST and found.shift_high > limits.margin:
+        texts.append(f"all cases together may be up to {units.percent_above(found.shift_high)} slower")
+    return "; ".join(texts)
+
+
+def regressed(changes: Sequence[Change], verb: str, larger: str) -> list[str]:
+    """`seed_cnn-adam-cpu is slower, +20.1 % and 2 more`; nothing without one."""
+    slow = [one for one in changes if one.verdict == "regression"]
+    if not slow:
+        return []
+    metric = "" if change_text.is_time(slow[0]) else f" in {slow[0].metric}"
+    more = f" and {len(slow) - 1:,} more" if len(slow) > 1 else ""
+    return [f"{slow[0].name} {verb} {larger}{metric}, {change_text.size(slow[0])}{more}"]
+
+
+def counts(pairing: Pairing) -> str:
+    """`1 of 24 cases is slower, 2 faster, 20 unchanged, 1 undecided`."""
+    found = pairing.comparison
+    words = {"slower": "regression", "faster": "improvement", "unchanged": "no change", "undecided": "inconclusive"}
+    numbers = {word: sum(one.verdict == verdict for one in found.cases) for word, verdict in words.items()}
+    texts = [f"{number:,} {word}" for word, number in numbers.items() if number]
+    total = len(found.cases)
+    return f"step times of {total:,} {'case' if total == 1 else 'cases'}: {', '.join(texts)}"
+
+
+def named(texts: Sequence[str]) -> str:
+    """The first texts, and the number of the others."""
+    rest = len(texts) - NAMED
+    return "; ".join(texts[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def notices(pairing: Pairing, limits: Thresholds) -> list[str]:
+    """Reasons for caution: incomplete runs, environments, the common change."""
+    texts = []
+    for side, name in ((pairing.baseline, "baseline"), (pairing.candidate, "candidate")):
+        run = side.run
+        if run.footer is None or run.missing:
+            texts.append(f"The {name} is interrupted: {len(run.missing):,} planned cases have no outcome.")
+    if pairing.unlike:
+        texts.append(
+            "Facts that may change results differ between the two runs. Changes are shown as measured, without a "
+            "verdict. Measure both in one environment, or run `stepmark gate`."
+        )
+    elif len(pairing.comparison.cases) >= FEWEST and pairing.comparison.shift_high > limits.margin:
+        text = common_change(pairing.comparison)
+        texts.append(f"{text[:1].upper()}{text[1:]}. It may exceed the margin.")
+    return texts
+
+
+def changed_case(change: Change, pairing: Pairing, limits: Thresholds) -> str:
+    """A changed case after its id: change, interval, size, share of slower steps."""
+    share = pairing.slower.get(change.name)
+    words = [change_text.with_interval(change), str(magnitude(change.change, limits) or "")]
+    return ", ".join(filter(None, words)) + (f"; {in_words(share)}" if share is not None else "")
+
+
+def how_to_read(limits: Thresholds) -> tuple[tuple[str, str], ...]:
+    """Columns of the tables, one line each."""
+    tolerance, margin = (units.percent_as_given(one) for one in (limits.tolerance, limits.margin))
+    return (
+        ("change", "candidate / baseline - 1, without the change that all cases share; lower is better"),
+        ("interval", f"holds for all cases together in {100 - 100 * limits.alpha:g} of 100 comparisons"),
+        ("size", bounds_in_words(limits)),
+        (
+            "slower steps",
+            "pairs of one step of each run in which the candidate's is slower; 50 of 100 is no difference",
+        ),
+        ("regression", f"shown to be slower by more than the tolerance of {tolerance}"),
+        ("improvement", f"shown to be faster by more than {tolerance}"),
+        ("no change", f"a slowdown of the margin, {margin}, is ruled out"),
+        ("inconclusive", "neither was shown; the bound says what is ruled out all the same"),
+        ("disturbance", "interference that kernel counters showed in a run; such a case has no verdict"),
+    )
