@@ -79,7 +79,7 @@ def render(verdict: GateVerdict) -> str:
 
 
 def memory(verdict: GateVerdict) -> dict[str, Any]:
-    """Values of the section on memory; metrics that did not change are a line and a folded table."""
+    """Values about memory; what did not change is a line and a folded table."""
     cases = [case for case in verdict.cases if not is_time(case)]
     unchanged = unchanged_memory(cases)
     folded = [case for case in cases if case.metric in unchanged and is_unchanged(case)]
