@@ -182,5 +182,5 @@ def test_the_first_items_run_on_the_hosts_cores(tmp_path):
 
 @pytest.mark.nightly
 def test_every_item_runs_on_the_hosts_cores(tmp_path):
-    answers = dry(tmp_path, 900)
+    answers = dry(tmp_path, 2400)
     assert [answer for answer in answers.values() if answer["state"] not in ("ok", "refused")] == []

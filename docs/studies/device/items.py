@@ -21,7 +21,7 @@ DEVICE = "cpu" if DRY else "cuda"
 AGREES_WITHIN = 1e-4
 """Relative difference of losses from those of the host's cores that the tests allow."""
 BATCH_NORM = "residual_d4w32"
-ITEM_S, LONG_S = 45.0, 120.0
+ITEM_S, LONG_S = (240.0, 480.0) if DRY else (45.0, 120.0)
 """Seconds for an item, at most; for one that compiles, or goes through a whole registry."""
 TUNINGS = ("fp16", "cuda_graph", "tf32", "cudnn_benchmark", "bf16", "channels_last")
 INFERRING = ("cuda_graph", "fp16", "bf16", "inference_mode", "tf32")
