@@ -5,7 +5,7 @@ Page, exports, pytest-benchmark's table, comparison and doctor read through here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,8 +13,9 @@ from suite.analysis.drift import without_drift
 from suite.analysis.estimates import Estimate, MedianError, kept_rounds, throughput, undisturbed
 from suite.analysis.intervals import estimates, estimates_and_errors
 from suite.analysis.issue import Issue
+from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.run_validity import issues_of_run
-from suite.records import DEFAULT_TASK, Case, Measurement, RunRecord
+from suite.records import DEFAULT_TASK, Case, Measurement, Metric, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,20 @@ def steady_step_times(records: Iterable[RunRecord]) -> dict[str, tuple[Estimate,
 def kept_values(measurement: Measurement, metric: str = "step_time") -> list[float]:
     """Kept rounds of a metric, in order; none if it was not measured."""
     return [value for turn in kept_rounds(measurement, metric) for value in turn]
+
+
+def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
+    """Each metric of a case with the values that its figure is the median of.
+
+    Values of the kept rounds, one for each visit, or an instrument's readings. `FINAL_METRICS` have the last value of
+    each visit.
+    """
+    measurement = figures.measurement
+    for one in measurement.series:
+        is_final = one.metric.name in FINAL_METRICS
+        yield one.metric, final_values(measurement, one.metric.name) if is_final else figures.kept(one.metric.name)
+    for one in (*measurement.per_visit, *measurement.surveyed):
+        yield one.metric, list(one.values)
 
 
 def case_figures(

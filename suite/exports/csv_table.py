@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from statistics import median
 
-from suite.analysis.case_figures import CaseFigures, examples_noun, figures_of, step_times_without_drift
+from suite.analysis.case_figures import (
+    CaseFigures,
+    examples_noun,
+    figures_of,
+    metric_values,
+    step_times_without_drift,
+)
 from suite.analysis.estimates import Estimate
-from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.validity import label
 from suite.records import Case, Metric, Run, RunRecord
 from suite.records.factors import FACTORS, shown_factors
@@ -79,16 +84,6 @@ def row(record: RunRecord, figures: CaseFigures | None, steady: Estimate | None)
     values = dict(metric_values(figures)) if figures else {}
     medians = {column_name(metric): median(found) for metric, found in values.items() if found}
     return Row(record, figures, medians, steady.median if figures and steady else None)
-
-
-def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
-    """Each metric of a case with the values that its figure is the median of."""
-    measurement = figures.measurement
-    for one in measurement.series:
-        is_final = one.metric.name in FINAL_METRICS
-        yield one.metric, final_values(measurement, one.metric.name) if is_final else figures.kept(one.metric.name)
-    for one in (*measurement.per_visit, *measurement.surveyed):
-        yield one.metric, list(one.values)
 
 
 def metric_columns(rows: list[Row]) -> list[Column]:
