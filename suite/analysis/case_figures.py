@@ -29,7 +29,7 @@ class CaseFigures:
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
         throughput: examples per second, all examples over all time of the kept rounds.
         cpu_time_s, minor_faults: medians of the kept rounds, per step; None where not recorded.
-        visit_medians_s: medians of the kept rounds, one for each visit that has some.
+        visit_medians_s: medians of the kept rounds, one for each visit; None for a visit without any.
         peak_memory_bytes: the highest resident set in any phase; None where the instrument did not run.
         issues: reasons to trust the figures less; none if the case is steady.
     """
@@ -43,7 +43,7 @@ class CaseFigures:
     throughput: float
     cpu_time_s: float | None
     minor_faults: float | None
-    visit_medians_s: list[float]
+    visit_medians_s: list[float | None]
     peak_memory_bytes: float | None
     issues: tuple[Issue, ...]
 
@@ -65,8 +65,9 @@ class CaseFigures:
     @property
     def spread(self) -> float:
         """Largest over smallest median of a visit; 1 with a single visit."""
-        smallest = min(self.visit_medians_s, default=0.0)
-        return max(self.visit_medians_s) / smallest if smallest else 1.0
+        known = [one for one in self.visit_medians_s if one is not None]
+        smallest = min(known, default=0.0)
+        return max(known) / smallest if smallest else 1.0
 
     @property
     def unsteady_visits(self) -> int:
@@ -139,7 +140,7 @@ def case_figures(
         throughput=throughput(measurement, record.case.batch_size) or 0.0,
         cpu_time_s=median_of(measurement, "cpu_time"),
         minor_faults=median_of(measurement, "minor_faults"),
-        visit_medians_s=visit_medians(measurement, turns),
+        visit_medians_s=medians_by_visit(measurement, turns),
         peak_memory_bytes=peak_memory(measurement),
         issues=tuple(issues),
     )
@@ -163,14 +164,14 @@ def median_of(measurement: Measurement, metric: str) -> float | None:
     return median(values) if values else None
 
 
-def visit_medians(measurement: Measurement, turns: list[list[float]]) -> list[float]:
-    """Median of each visit that has a kept round."""
-    medians: list[float] = []
+def medians_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]]) -> list[float | None]:
+    """Median of each visit's rounds in `turns`, the kept ones; None for a visit without any."""
+    medians: list[float | None] = []
     start = 0
     for visit in measurement.visits:
         end = start + len(visit.turns)
         values = [value for turn in turns[start:end] for value in turn]
-        medians += [median(values)] if values else []
+        medians.append(median(values) if values else None)
         start = end
     return medians
 
