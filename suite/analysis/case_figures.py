@@ -165,7 +165,7 @@ def median_of(measurement: Measurement, metric: str) -> float | None:
 
 
 def medians_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]]) -> list[float | None]:
-    """Median of each visit's rounds in `turns`, the kept ones; None for a visit without any."""
+    """Median of each visit's kept rounds, `turns`; None for a visit without any."""
     medians: list[float | None] = []
     start = 0
     for visit in measurement.visits:

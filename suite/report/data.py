@@ -19,6 +19,7 @@ from suite.analysis.learning_curves import final_values
 from suite.analysis.validity import label
 from suite.records.factors import FACTORS
 from suite.report.facts import Facts
+from suite.report.instruments import added_by_step, has_memory, kept_memory
 
 DIGITS = 6
 """Significant digits of a number, more than the page shows of any."""
@@ -64,10 +65,12 @@ METRICS: dict[str, Figure] = {
     "energy": instrument("energy_of_step", "host_energy_of_step"),
     "accuracy": final_accuracy,
     "cpu_time": lambda one: one.cpu_time_s,
-    "data_wait": of_rounds("data_wait"),
+    "data_wait": lambda one: instrument("part_data_wait")(one) or of_rounds("data_wait")(one),
     "forward": instrument("part_forward"),
     "backward": instrument("part_backward"),
     "optimizer_step": instrument("part_update"),
+    "memory_kept": lambda one: kept_memory(one) if has_memory(one) else None,
+    "memory_added": lambda one: added_by_step(one) if has_memory(one) else None,
 }
 """Key of a metric -> its figure, in base units; None where the case lacks it. The keys stand in `page.cases`."""
 

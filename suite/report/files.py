@@ -36,5 +36,8 @@ def script(views: Iterable[str]) -> Markup:
 
 
 def present(views: Iterable[str], kind: str) -> Iterator[Path]:
-    """Files of a kind that the views have, in the order of the views."""
-    return (file for name in views if (file := FOLDER / "views" / f"{name}.{kind}").exists())
+    """Files of a kind that the views have; `case_charts.js` before `case.js`."""
+    folder = FOLDER / "views"
+    for name in views:
+        yield from sorted(folder.glob(f"{name}_*.{kind}"))
+        yield from folder.glob(f"{name}.{kind}")

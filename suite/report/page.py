@@ -12,26 +12,32 @@ from suite.report import charts, data, files
 from suite.report.facts import Facts
 from suite.report.view import View
 from suite.report.views import (
+    anatomy,
+    case,
     environment,
     headline,
-    instruments,
     learning,
     method,
+    modes,
     other_metrics,
     quality,
     ranking,
     scaling,
     skipped,
     structures,
+    utilization,
 )
 from suite.units import SCALES
 
 VIEWS: tuple[Callable[[Facts], View | None], ...] = (
     ranking.view,
     structures.view,
+    case.view,
     learning.view,
     scaling.view,
-    instruments.view,
+    modes.view,
+    anatomy.view,
+    utilization.view,
     other_metrics.view,
     skipped.view,
     quality.view,

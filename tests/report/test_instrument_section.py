@@ -1,14 +1,17 @@
-"""The section about phases, memory and roofline, from values of which the answer is known."""
+"""The sections about phases, memory, utilization and roofline, from values of which the answer is known."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from suite import report
 from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.records import Case, Metric, RunRecord, Series
-from suite.report.instruments import MOST_ROWS, instruments
+from suite.report.facts import Facts
+from suite.report.instruments import MOST_ROWS, has_memory, rows_of
 from suite.report.table import Drawing, Table
+from suite.report.views import anatomy, utilization
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import measured, run
 
@@ -70,6 +73,16 @@ def case(**others: tuple[float, ...] | None) -> CaseFigures:
     return figures_of([record])[record.case.id]
 
 
+def tables(*cases: CaseFigures) -> SimpleNamespace:
+    """The tables of the two views, with their own columns and conditions."""
+    return SimpleNamespace(
+        breakdown=rows_of("Step breakdown", anatomy.BREAKDOWN, filter(anatomy.has_breakdown, cases)),
+        memory=rows_of("Memory", anatomy.MEMORY, filter(has_memory, cases)),
+        utilization=rows_of("Utilization", utilization.UTILIZATION, filter(utilization.has_utilization, cases)),
+        roofline=rows_of("Roofline", utilization.ROOFLINE, filter(utilization.has_roofline, cases)),
+    )
+
+
 def only(table: Table) -> tuple[str, ...]:
     """The cells of text of a table's only row, without the id."""
     (row,) = table.rows
@@ -77,18 +90,18 @@ def only(table: Table) -> tuple[str, ...]:
 
 
 def test_phases_are_medians_and_their_sum_is_a_share_of_the_whole():
-    cells = only(instruments([case()]).breakdown)
+    cells = only(tables(case()).breakdown)
     assert cells[:7] == ("900 µs", "100 µs", "0 s", "3.00 ms", "0 s", "4.00 ms", "1.00 ms")
     assert cells[7:] == ("80.0%", "+2.0%"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
 
 
 def test_a_phase_that_a_case_does_not_have_is_left_empty():
     facts = case(part_backward=None, part_update=None, part_zero_grad=None, part_loss=None)
-    assert only(instruments([facts]).breakdown)[2:7] == ("", "3.00 ms", "", "", "")
+    assert only(tables(facts).breakdown)[2:7] == ("", "3.00 ms", "", "", "")
 
 
 def test_memory_is_shown_beyond_imports_and_between_steps():
-    assert only(instruments([case()]).memory) == (
+    assert only(tables(case()).memory) == (
         *("470 MiB", "400 MiB", "70.0 MiB", "25.0 MiB"),
         *("430 MiB", "470 MiB", "460 MiB"),
         *("16.0 MiB", "4.00 MiB", "10.0 MiB", "", ""),
@@ -100,33 +113,34 @@ def test_memory_of_devices_names_the_driver_s_reading(way):
     facts = case()
     told = Series(Metric(f"device_memory_by_{way}", "B", "lower", ""), (700.0 * MIB,))
     with_it = replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, told)))
-    assert only(instruments([with_it]).memory)[-1] == f"700 MiB by {way}"
+    assert only(tables(with_it).memory)[-1] == f"700 MiB by {way}"
 
 
 def test_gradients_larger_than_saved_tensors_are_the_least_memory_of_a_step():
-    assert only(instruments([case(saved_bytes=(1 * MIB,))]).memory)[7] == "8.00 MiB"
+    assert only(tables(case(saved_bytes=(1 * MIB,))).memory)[7] == "8.00 MiB"
 
 
 def test_the_best_reading_is_the_ceiling_and_the_lower_roof_counts():
     """501 MFLOP in 10 ms are 50.1 GFLOP/s, half of the product; at 10 FLOP a byte memory allows more than it."""
-    cells = only(instruments([case()]).roofline)
+    cells = only(tables(case()).roofline)
     assert cells[4:] == ("47.8 MiB", "10.0", "50.1 GFLOP/s", "50.1%", "50.1%", "compute")
-    narrow = only(instruments([case(ceiling_bandwidth=(8e9,))]).roofline)
+    narrow = only(tables(case(ceiling_bandwidth=(8e9,))).roofline)
     assert narrow[7:] == ("50.1%", "62.6%", "memory")
 
 
 def test_utilization_is_shown_for_each_core():
-    cells = only(instruments([case()]).utilization)
-    assert cells == ("49.0%", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
+    cells = only(tables(case()).utilization)
+    assert cells == ("49.0%", "", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
 
 
 def test_operations_that_could_not_all_be_counted_are_a_lower_bound():
-    assert only(instruments([case(unknown_operators=(2.0,))]).roofline)[0] == "at least 501 MFLOP"
+    assert only(tables(case(unknown_operators=(2.0,))).roofline)[0] == "at least 501 MFLOP"
 
 
 def test_a_case_without_surveys_is_in_no_table():
     (facts,) = figures_of([measured(Case("seed_cnn", "adam", "cpu"), 0.01)]).values()
-    assert instruments([facts]).is_empty
+    assert [table.rows for table in vars(tables(facts)).values()] == [()] * 4
+    assert anatomy.view(Facts(run([facts.record]))) is utilization.view(Facts(run([facts.record]))) is None
     assert facts.peak_memory_bytes is None
 
 
@@ -134,13 +148,13 @@ def test_a_case_without_surveys_is_in_no_table():
     "metric", ["watched_step_time", "part_forward", "memory_before_made", "utilization", "ceiling_flops"]
 )
 def test_a_record_that_lacks_a_series_lacks_a_row_and_no_more(metric: str):
-    made = instruments([case(**{metric: None})])
-    assert sum(bool(table.rows) for table in (made.breakdown, made.memory, made.utilization, made.roofline)) == 3
+    made = tables(case(**{metric: None}))
+    assert sum(bool(table.rows) for table in vars(made).values()) == 3
 
 
 @pytest.mark.slow
 def test_rows_beyond_the_most_are_counted_under_the_table():
-    made = instruments([case()] * (MOST_ROWS + 3))
+    made = tables(*[case()] * (MOST_ROWS + 3))
     assert (len(made.roofline.rows), made.roofline.hidden) == (MOST_ROWS, 3)
     assert "3 slower cases are not shown here" in report.render(
         run([surveyed(measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01)) for seed in range(MOST_ROWS + 3)])
@@ -150,10 +164,13 @@ def test_rows_beyond_the_most_are_counted_under_the_table():
 def test_the_page_shows_the_section_where_something_was_found():
     record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
     with_it, without = (Page(report.render(run([one]))) for one in (surveyed(record), record))
-    assert "Phases, memory and utilization of a step" in with_it.words("instruments")
+    assert "Backward takes 40% of a step, the optimizer 10%" in with_it.words("anatomy")
+    assert "A step adds most in seed_cnn-adam-cpu: 25.0 MiB" in with_it.words("anatomy")
+    assert "The case uses 49% of the granted cores" in with_it.words("utilization")
+    assert "seed_cnn-adam-cpu comes nearest to its roof, with 50% of it" in with_it.words("utilization")
     assert with_it.rows("ranked")[0][6] == "470.0 MiB"
     assert without.rows("ranked")[0][6] == "–"
-    assert all(one.attributes.get("id") != "instruments" for one in without.all("section"))
+    assert not {"anatomy", "utilization"} & {one.attributes.get("id") for one in without.all("section")}
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from suite.analysis.validity import label
 from suite.records import Run
 from suite.report.facts import Facts
 from suite.report.grouping import by_reason
+from suite.report.machine_readings import course, course_chart, course_table, readings
 from suite.report.table import LOWER, Column, Table, table
 from suite.report.view import View
 
@@ -45,12 +46,19 @@ class Quality:
 
 def view(facts: Facts) -> View:
     """How far the numbers of the run can be trusted."""
+    spells = course(facts)
     return View(
         id="quality",
-        title="Data quality",
+        title="How far to trust the numbers",
         navigation="Data quality",
         template="quality.html.j2",
-        values={"quality": quality(facts.run, facts.ranked), "nothing": facts.nothing},
+        values={
+            "quality": quality(facts.run, facts.ranked),
+            "nothing": facts.nothing,
+            "readings": readings(facts.ranked),
+            "course": course_table(spells),
+        },
+        charts=(course_chart(spells),) if spells else (),
     )
 
 

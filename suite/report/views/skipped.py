@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
-from suite.records import Run, RunRecord
+from suite.records import Case, Run, RunRecord
+from suite.records.factors import FACTORS
 from suite.report.facts import PLACEHOLDER, Facts
 from suite.report.grouping import by_reason
 from suite.report.view import View
@@ -17,18 +18,23 @@ NO_OUTCOME = "no outcome"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Cases without a rank and with one reason: ids and figures of earlier passes."""
+    """Cases without a rank and with one reason: ids and figures of earlier passes.
+
+    Attributes:
+        scope: the levels that they share and no measured case has; empty without any.
+    """
 
     kind: str
     reason: str
     members: tuple[tuple[str, str], ...]
+    scope: str = ""
 
 
 def view(facts: Facts) -> View:
     """Cases without a rank, by reason, and how to try one again."""
     return View(
         id="skipped",
-        title="Skipped and failed",
+        title="Cases without a number, and why",
         navigation="Skipped and failed",
         template="skipped.html.j2",
         values={
@@ -50,7 +56,24 @@ def skipped(run: Run, figures: Mapping[str, CaseFigures]) -> tuple[Group, ...]:
     missing = [((NO_OUTCOME, "The run ended before this case was measured."), (name, "")) for name in run.missing]
     kinds = ("failed", "skipped", "measured", NO_OUTCOME)
     groups = sorted(by_reason([*members, *missing]), key=lambda group: kinds.index(group[0][0]))
-    return tuple(Group(kind, reason, tuple(found)) for (kind, reason), found in groups)
+    cases = {one.case.id: one.case for one in run.cases}
+    measured = [one.case for one in figures.values() if one.is_measured]
+    return tuple(
+        Group(kind, reason, tuple(found), scope([cases[name] for name, _ in found if name in cases], measured))
+        for (kind, reason), found in groups
+    )
+
+
+def scope(cases: Sequence[Case], measured: Sequence[Case]) -> str:
+    """Levels that all of some cases have and no measured case has: `execution cuda`."""
+    if not cases or not measured:
+        return ""
+    shared = []
+    for factor in FACTORS:
+        levels = {factor.level_of(one) for one in cases}
+        if len(levels) == 1 and not levels & {factor.level_of(one) for one in measured}:
+            shared.append(f"{factor.name.replace('_', ' ')} {levels.pop()}")
+    return ", ".join(shared)
 
 
 def reason_of(record: RunRecord) -> str:

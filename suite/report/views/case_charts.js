@@ -1,0 +1,50 @@
+// Charts of a case's page: `page.drawCase` draws them into the slots of the dialog.
+const constants = json("case-constants");
+
+async function plot(element, name, values) {
+  const specification = { ...structuredClone(constants.charts[name]), data: { name: "case", values } };
+  await window.vegaEmbed(element, specification, { mode: "vega-lite", ast: true, actions: false, renderer: "svg" });
+}
+
+async function drawDistribution(slot, index) {
+  const quantiles = await page.quantiles(index);
+  slot("histogram").closest("[data-block]").hidden = !quantiles;
+  if (!quantiles) return;
+  const most = quantiles[95] + 1.5 * (quantiles[95] - quantiles[5]); // slower rounds stand in the last bar
+  const seconds = quantiles.map((one) => Math.min(one, most));
+  const percents = seconds.slice(1).map((one, place) => ({ kind: "percent", seconds: (one + seconds[place]) / 2 }));
+  const rising = seconds.map((one, place) => ({ kind: "share", seconds: one, share: place / (seconds.length - 1) }));
+  const { step_time: median, low, high } = page.cases[index];
+  await plot(slot("histogram"), "histogram", percents);
+  await plot(slot("shares"), "shares", [...rising, { kind: "interval", seconds: low, until: high, median }]);
+}
+
+async function drawRounds(slot, index, visits) {
+  const secondsOf = (step) => page.cases[index].step_time * (1 + step * constants.step);
+  let at = 0;
+  const points = visits.flatMap((kinds, visit) => {
+    at += 2; // a gap between visits
+    const named = kinds.flatMap((steps, kind) => steps.map((step) => [["warm-up", "counted"][kind], secondsOf(step)]));
+    return named.map(([kind, seconds]) => ({ at: (at += 1), visit: visit + 1, kind, seconds }));
+  });
+  await plot(slot("rounds"), "rounds", points);
+}
+
+async function drawTimelines(slot, [seconds, readings]) {
+  for (const [title, values] of readings) {
+    const [tile, heading, element] = ["figure", "figcaption", "div"].map((tag) => document.createElement(tag));
+    heading.textContent = title;
+    tile.append(heading, element);
+    slot("timelines").append(tile);
+    await plot(element, "timeline", values.map((value, place) => ({ at: seconds[place], value })));
+  }
+}
+
+page.drawCase = async (slot, index, { rounds, timelines }) => {
+  await drawDistribution(slot, index);
+  if (rounds) await drawRounds(slot, index, rounds[index]);
+  const known = timelines?.[index] ?? [];
+  slot("timelines").replaceChildren();
+  slot("timelines").closest("[data-block]").hidden = !known.length;
+  if (known.length) await drawTimelines(slot, known);
+};

@@ -1,0 +1,28 @@
+// Ids of cases in tables lead to their pages, and the rows of these tables follow the filter as the ranked table does.
+const places = new Map(page.cases.map(({ id }, index) => [id, index]));
+const followers = new Map(); // table -> its rows with the index of their case
+
+function linked(id) {
+  const link = Object.assign(document.createElement("a"), { textContent: id, href: `#case=${encodeURIComponent(id)}` });
+  link.addEventListener("click", (event) => (event.preventDefault(), page.open(id)));
+  return link;
+}
+
+for (const head of document.querySelectorAll("main section table:not(#ranked) tbody th[scope=row]")) {
+  const index = places.get(head.textContent);
+  if (index === undefined || head.closest("dialog")) continue;
+  head.replaceChildren(linked(head.textContent));
+  const own = head.closest("table");
+  followers.set(own, [...(followers.get(own) ?? []), [head.parentElement, index]]);
+}
+
+page.onShown((shown) => {
+  for (const [own, lines] of followers) {
+    for (const [row, index] of lines) row.hidden = !shown.has(index);
+    const hidden = lines.filter(([row]) => row.hidden).length;
+    const under = own.parentElement.nextElementSibling?.matches(".followed") ? own.parentElement.nextElementSibling : null;
+    const line = under ?? Object.assign(document.createElement("p"), { className: "under followed" });
+    line.textContent = hidden ? `${hidden} of ${lines.length} rows hidden by the filter or a selection.` : "";
+    own.parentElement.after(line);
+  }
+});

@@ -1,0 +1,180 @@
+"""Utilization of the machine by a case, and its distance from the ceilings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
+
+from suite import units
+from suite.analysis.case_figures import CaseFigures
+from suite.report.facts import Facts
+from suite.report.instruments import highest, median_of, metric_column, readings, rows_of
+from suite.report.svg import curve_path, stack
+from suite.report.table import DIGITS, HIGHER, LOWER, Column, Drawing
+from suite.report.view import View
+
+FEWEST_SAMPLES = 3
+"""Samples from which a line over time shows more than a number."""
+
+
+def view(facts: Facts) -> View | None:
+    """Tables of utilization and of the roofline; None if no case has either."""
+    used, counted = list(filter(has_utilization, facts.ranked)), list(filter(has_roofline, facts.ranked))
+    if not used and not counted:
+        return None
+    return View(
+        id="utilization",
+        title="How busy the machine was, and how near its ceilings",
+        navigation="Utilization",
+        template="utilization.html.j2",
+        values={
+            "utilization": rows_of("Utilization", UTILIZATION, used),
+            "utilization_reading": utilization_reading(used) if used else "",
+            "roofline": rows_of("Roofline", ROOFLINE, counted),
+            "roofline_reading": roofline_reading(counted) if counted else "",
+        },
+    )
+
+
+def utilization_reading(used: Sequence[CaseFigures]) -> str:
+    """The utilization of the median case, and the lowest."""
+    shares = [median_of(one, "utilization") or 0.0 for one in used]
+    lowest = min(range(len(used)), key=lambda place: shares[place])
+    middle, least = (units.text(share, "ratio", 2) for share in (median(shares), shares[lowest]))
+    if len(used) == 1:
+        return f"The case uses {middle} of the granted cores."
+    return f"The median case uses {middle} of the granted cores; the least busy, {used[lowest].case.id}, {least}."
+
+
+def roofline_reading(counted: Sequence[CaseFigures]) -> str:
+    """The case nearest to its roof, and how many cases memory limits."""
+    ratios = [achieved(one) / roof(one) for one in counted]
+    nearest = max(range(len(counted)), key=lambda place: ratios[place])
+    bound = sum(roof(one) < compute_ceiling(one) for one in counted)
+    return (
+        f"{counted[nearest].case.id} comes nearest to its roof, with {units.text(ratios[nearest], 'ratio', 2)} of it. "
+        f"Memory sets the roof of {bound} of {len(counted)} cases, computing that of the others."
+    )
+
+
+def has_utilization(figures: CaseFigures) -> bool:
+    """Whether the case was sampled while it stepped."""
+    return median_of(figures, "utilization") is not None
+
+
+def mean_cores(figures: CaseFigures) -> float | None:
+    """Cores used, averaged over time: each sample for as long as it lasted."""
+    used, at_s = (
+        readings(figures, "cores_used"),
+        readings(figures, "sample_time"),
+    )
+    if not used or len(used) != len(at_s):
+        return None
+    lasted_s = [after - before for before, after in pairwise((0.0, *at_s))]
+    return sum(cores * seconds for cores, seconds in zip(used, lasted_s, strict=True)) / at_s[-1]
+
+
+def cores_over_time(figures: CaseFigures) -> Drawing | None:
+    """A line of the cores used at each sample; None with too few samples."""
+    used = readings(figures, "cores_used")
+    highest_used = max(used, default=0.0)
+    if len(used) < FEWEST_SAMPLES or highest_used <= 0:
+        return None
+    return Drawing((curve_path([value / highest_used for value in used]),), label="cores used over time")
+
+
+UTILIZATION: tuple[Column[CaseFigures], ...] = (
+    Column(
+        "Of granted cores",
+        (HIGHER,),
+        lambda figures: Drawing(
+            stack([min(1.0, median_of(figures, "utilization") or 0.0)]), label="share of the granted cores"
+        ),
+    ),
+    metric_column("Utilization", (HIGHER,), "utilization", "ratio"),
+    Column("Over time", ("cores used, from 0",), cores_over_time),
+    Column("Cores used", ("on average",), mean_cores, "1"),
+    Column(
+        "Each core busy",
+        ("with any process",),
+        lambda figures: " ".join(units.text(busy, "ratio", 2) for busy in readings(figures, "core_busy")),
+    ),
+    Column("Resident sets", ("peak, added up,", LOWER), lambda figures: highest(figures, "resident_memory"), "B"),
+    metric_column("Context switches", ("per step,", LOWER), "context_switches", "count"),
+    metric_column("Forced switches", ("per step,", LOWER), "forced_switches", "count"),
+    metric_column("Read", ("per step,", LOWER), "storage_read", "B"),
+    metric_column("Written", ("per step,", LOWER), "storage_written", "B"),
+    metric_column("Throttled", ("by the quota, per step,", LOWER), "throttled_time", "s"),
+    Column(
+        "Energy",
+        ("per step, of devices", "or processors,", LOWER),
+        lambda figures: median_of(figures, "energy_of_step") or median_of(figures, "host_energy_of_step"),
+        "J",
+    ),
+)
+
+
+def has_roofline(figures: CaseFigures) -> bool:
+    """Whether operations and bytes were counted, and both ceilings measured."""
+    ceilings = (highest(figures, "ceiling_flops"), highest(figures, "ceiling_bandwidth"))
+    is_counted = median_of(figures, "flops_forward") is not None and bool(median_of(figures, "bytes_moved"))
+    return is_counted and None not in ceilings and operations(figures) > 0
+
+
+def operations(figures: CaseFigures) -> float:
+    """Floating-point operations of a step."""
+    return sum(median_of(figures, f"flops_{phase}") or 0.0 for phase in ("forward", "backward", "update", "other"))
+
+
+def intensity(figures: CaseFigures) -> float:
+    """Operations per byte moved."""
+    return operations(figures) / (median_of(figures, "bytes_moved") or 1.0)
+
+
+def achieved(figures: CaseFigures) -> float:
+    """Operations per second of a step."""
+    return operations(figures) / figures.step_time.median
+
+
+def compute_ceiling(figures: CaseFigures) -> float:
+    """Operations per second of the best product of matrices."""
+    return highest(figures, "ceiling_flops") or 1.0
+
+
+def roof(figures: CaseFigures) -> float:
+    """Operations per second that both ceilings allow at the step's intensity.
+
+    Source: Williams, Waterman and Patterson 2009, "Roofline: an insightful visual performance model".
+    """
+    return min(compute_ceiling(figures), intensity(figures) * (highest(figures, "ceiling_bandwidth") or 0.0))
+
+
+def of_compute(figures: CaseFigures) -> float:
+    """Share of the compute ceiling that a step achieves."""
+    return achieved(figures) / compute_ceiling(figures)
+
+
+def counted_operations(figures: CaseFigures) -> str:
+    """Operations of a step; a lower bound if some operators are unknown."""
+    bound = "at least " if median_of(figures, "unknown_operators") else ""
+    return bound + units.text(operations(figures), "FLOP", DIGITS)
+
+
+ROOFLINE: tuple[Column[CaseFigures], ...] = (
+    Column(
+        "Of compute",
+        (HIGHER,),
+        lambda figures: Drawing(stack([min(1.0, of_compute(figures))]), label="share of the compute ceiling"),
+    ),
+    Column("Operations", ("of a step",), counted_operations),
+    metric_column("Forward", (), "flops_forward", "FLOP"),
+    metric_column("Backward", (), "flops_backward", "FLOP"),
+    metric_column("Optimizer", (), "flops_update", "FLOP"),
+    metric_column("Bytes", ("of a step",), "bytes_moved", "B"),
+    Column("Intensity", ("FLOP per byte",), intensity),
+    Column("Achieved", (HIGHER,), achieved, "FLOP/s"),
+    Column("Of compute", (HIGHER,), of_compute, "ratio"),
+    Column("Of the roof", (HIGHER,), lambda figures: achieved(figures) / roof(figures), "ratio"),
+    Column("Roof", ("set by",), lambda figures: "memory" if roof(figures) < compute_ceiling(figures) else "compute"),
+)
