@@ -86,3 +86,23 @@ def best_split(values: Sequence[float], fewest: int) -> int:
         ((sums[cut - 1] - cut * share) ** 2 / (cut * (count - cut)), cut) for cut in range(fewest, count - fewest + 1)
     ]
     return max(ways)[1]
+
+
+def slower_by_visit(visits: Sequence[Sequence[float]], modes: tuple[Mode, Mode]) -> tuple[tuple[int, int], ...]:
+    """Turns at the slower step time, and all turns, of each visit that has some.
+
+    Args:
+        visits: median step time of each turn, visit by visit; those in which `modes` were found.
+        modes: the faster and the slower step time.
+    """
+    slowest_of_fast = sorted(turn for turns in visits for turn in turns)[modes[0].turns - 1]
+    return tuple((sum(turn > slowest_of_fast for turn in turns), len(turns)) for turns in visits if turns)
+
+
+def is_by_process(slower: Iterable[tuple[int, int]]) -> bool:
+    """Whether each visit, a fresh process, stayed at one step time for 9 of 10 turns.
+
+    Args:
+        slower: turns at the slower step time, and all turns, of each visit.
+    """
+    return all(min(count, turns - count) * 10 <= turns for count, turns in slower)

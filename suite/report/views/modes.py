@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from suite import units
-from suite.analysis.bimodality import TwoModes, two_modes
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.issue import BIMODAL
+from suite.analysis.modes import Mode, in_words, is_by_process, slower_by_visit, two_modes
+from suite.analysis.validity import turns_of_visits
 from suite.report.facts import Facts
 from suite.report.svg import spark_path
-from suite.report.table import DIGITS, LOWER, Column, Drawing, table
+from suite.report.table import LOWER, Column, Drawing, table
 from suite.report.view import View
 
 BY_PROCESS = "each process keeps one: look for what a process keeps, such as its memory layout or its core"
@@ -19,19 +19,20 @@ WITHIN = "both within a process: look for what comes and goes, such as other pro
 
 @dataclass(frozen=True, slots=True)
 class Bimodal:
-    """A case with two step times."""
+    """A case with two step times.
+
+    Attributes:
+        slower: turns at the slower one, and all turns, of each visit.
+    """
 
     figures: CaseFigures
-    modes: TwoModes
+    modes: tuple[Mode, Mode]
+    slower: tuple[tuple[int, int], ...]
 
 
 def view(facts: Facts) -> View | None:
     """A row for each bimodal case; None without one."""
-    found = [
-        Bimodal(one, modes)
-        for one in facts.ranked
-        if any(issue.kind == BIMODAL for issue in one.issues) and (modes := two_modes(one.measurement))
-    ]
+    found = [found for one in facts.ranked if (found := bimodal(one))]
     if not found:
         return None
     return View(
@@ -50,27 +51,33 @@ MOST = 5
 """Cases that a sentence describes; all stand in the table."""
 
 
+def bimodal(figures: CaseFigures) -> Bimodal | None:
+    """The two step times of a case that validity calls bimodal; None for any other."""
+    if all(issue.kind != BIMODAL for issue in figures.issues):
+        return None
+    visits = turns_of_visits(figures.measurement)
+    modes = two_modes(turn for turns in visits for turn in turns)
+    return Bimodal(figures, modes, slower_by_visit(visits, modes)) if modes else None
+
+
 def sentence(one: Bimodal) -> str:
-    """Both step times and their shares: `5.80 ms in 62 % of its turns, ...`."""
-    shares = one.modes.lower_share, 1 - one.modes.lower_share
-    lower, upper = (f"{share * 100:.0f} %" for share in shares)
-    first, second = (units.text(step_s, "s", DIGITS) for step_s in (one.modes.lower_s, one.modes.upper_s))
-    return f"{one.figures.case.id}: {first} in {lower} of its turns, {second} in {upper}."
+    """The case, both step times and their shares."""
+    return f"{one.figures.case.id}: {in_words(one.modes)}."
 
 
 def by_visit(one: Bimodal) -> str:
-    """Share of the turns at the upper step time, visit by visit."""
-    return ", ".join(f"{upper} of {turns}" for upper, turns in one.modes.upper_by_visit)
+    """Share of the turns at the slower step time, visit by visit."""
+    return ", ".join(f"{count} of {turns}" for count, turns in one.slower)
 
 
 COLUMNS: tuple[Column[Bimodal], ...] = (
     Column("Case", (), lambda one: one.figures.case.id, is_heading=True),
     Column("Distribution", ("of the rounds",), lambda one: Drawing((spark_path(one.figures.rounds),))),
-    Column("Lower", ("step time,", LOWER), lambda one: one.modes.lower_s, "s"),
-    Column("In", ("of the turns",), lambda one: one.modes.lower_share, "ratio", digits=2),
-    Column("Upper", ("step time,", LOWER), lambda one: one.modes.upper_s, "s"),
-    Column("In", ("of the turns",), lambda one: 1 - one.modes.lower_share, "ratio", digits=2),
-    Column("Apart", (LOWER,), lambda one: one.modes.apart, "ratio"),
-    Column("Turns at the upper", ("visit by visit",), by_visit),
-    Column("Where to look", (), lambda one: BY_PROCESS if one.modes.is_by_process else WITHIN, is_text=True),
+    Column("Faster", ("step time,", LOWER), lambda one: one.modes[0].mean_s, "s"),
+    Column("In", ("of the turns",), lambda one: one.modes[0].share, "ratio", digits=2),
+    Column("Slower", ("step time,", LOWER), lambda one: one.modes[1].mean_s, "s"),
+    Column("In", ("of the turns",), lambda one: one.modes[1].share, "ratio", digits=2),
+    Column("Apart", (LOWER,), lambda one: one.modes[1].mean_s / one.modes[0].mean_s - 1, "ratio"),
+    Column("Turns at the slower", ("visit by visit",), by_visit),
+    Column("Where to look", (), lambda one: BY_PROCESS if is_by_process(one.slower) else WITHIN, is_text=True),
 )
