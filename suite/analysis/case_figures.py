@@ -16,6 +16,7 @@ from suite.analysis.issue import Issue
 from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.run_validity import issues_of_run
 from suite.records import DEFAULT_TASK, Case, Measurement, Metric, RunRecord
+from suite.records.selected import whole_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,11 @@ class CaseFigures:
 
 
 def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
-    """Figures by case id of the cases with a round of step time, in their order."""
-    step_times, issues = estimates(records), issues_of_run(records)
+    """Figures by case id of the cases with a round of step time, in their order.
+
+    Those of selected records (`suite.records.selected`) are the same as among all of the run.
+    """
+    step_times, issues = estimates(whole_of(records)), issues_of_run(whole_of(records))
     return {
         record.case.id: case_figures(record, record.measurement, step_times[record.case.id], issues[record.case.id])
         for record in records
@@ -93,17 +97,17 @@ def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
     }
 
 
-def step_times_without_drift(records: Iterable[RunRecord]) -> dict[str, Estimate]:
+def step_times_without_drift(records: Sequence[RunRecord]) -> dict[str, Estimate]:
     """Step times without the machine's drift, for comparisons of cases."""
     return {case_id: known for case_id, (known, _) in steady_step_times(records).items()}
 
 
-def steady_step_times(records: Iterable[RunRecord]) -> dict[str, tuple[Estimate, MedianError | None]]:
+def steady_step_times(records: Sequence[RunRecord]) -> dict[str, tuple[Estimate, MedianError | None]]:
     """Step times without the machine's drift, each with the error of its log.
 
     A case with a round that is not above 0 has no error.
     """
-    return estimates_and_errors(without_drift(records))
+    return estimates_and_errors(without_drift(whole_of(records)))
 
 
 def kept_values(measurement: Measurement, metric: str = "step_time") -> list[float]:

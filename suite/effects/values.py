@@ -12,6 +12,7 @@ from suite.analysis.estimates import MedianError
 from suite.analysis.learning_curves import final_errors, final_values
 from suite.records import Better, Case, Measurement, Run, RunRecord, StepmarkError
 from suite.records.factors import NAMES, Level
+from suite.records.selected import whole_of
 
 Selects = Callable[[str], bool]
 """Whether a case id is selected."""
@@ -116,8 +117,9 @@ def values_of(run: Run, name: str, selects: Selects = lambda _: True) -> Values:
         StepmarkError: no selected case was measured, or none has the metric.
     """
     metric = METRICS[name]
-    measured = [record for record in run.cases if record.outcome == "measured" and record.measurement]
-    chosen = {record.case.id: record for record in in_order(run, measured) if selects(record.case.id)}
+    measured = [record for record in whole_of(run.cases) if record.outcome == "measured" and record.measurement]
+    ids = {record.case.id for record in run.cases if selects(record.case.id)}
+    chosen = {record.case.id: record for record in in_order(run, measured) if record.case.id in ids}
     if not chosen:
         raise none_selected(len(measured))
     source, values = FINDERS[metric.name](measured)
