@@ -10,8 +10,12 @@ Worker processes measure. This process selects, decides when to stop, and writes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import shlex
+import sys
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ from suite.analysis.case_figures import kept_values
 from suite.configuration.files import configuration_here
 from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
+from suite.frontend.live_table import LiveTable, Screen
 from suite.frontend.pytest_session import Bench, bench_for, summary_lines
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
@@ -36,11 +41,14 @@ from suite.runner.progress import ProgressLine
 from suite.runner.session import RunSession
 from suite.runner.settings import machine_defaults, resolve_options
 
+ADDED = "PYTEST_ADDOPTS"
 LEARNING = "learning"
 """Marker of tests that replay learning cases."""
 BENCH = pytest.StashKey[Bench]()
 COLLECTED = pytest.StashKey[tuple[str, ...]]()
 """Ids of the cases as collected: `--order-seed` gives the same order if another plug-in shuffles the tests."""
+REPLAYS = pytest.StashKey[frozenset[str]]()
+"""Names of the tests that replay cases."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,6 +122,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Remove tests without a case, before other plug-ins deselect or shuffle."""
     items[:] = [item for item in items if not is_empty(item)]
     config.stash[COLLECTED] = tuple(dict.fromkeys(map(case_id_of, items)))
+    config.stash[REPLAYS] = frozenset(item.nodeid for item in items if replays(item))
     return (yield)
 
 
@@ -161,21 +170,29 @@ def measure_passes(config: pytest.Config, bench: Bench, cases: list[Case]) -> No
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if run.note and terminal is not None:
         terminal.write_line(f"stepmark: {run.note}")
-    line = progress_line(config, terminal, bench.settings.plan.passes)
+    progress = progress_on(config, terminal, bench.settings.plan.passes)
     failures = 0
-    for record in run.measure(run.cases.values(), line.show):
-        failures += record.outcome == "failed"
-        if config.option.maxfail and failures >= config.option.maxfail:
-            break
-    line.close()
+    try:
+        for record in run.measure(run.cases.values(), progress.show):
+            failures += record.outcome == "failed"
+            if config.option.maxfail and failures >= config.option.maxfail:
+                break
+    finally:
+        progress.close()
 
 
-def progress_line(config: pytest.Config, terminal: Any, passes: int) -> ProgressLine:
-    """A progress line on pytest's terminal: rewritten on a screen, silent with `-q`."""
+def progress_on(config: pytest.Config, terminal: Any, passes: int) -> ProgressLine | LiveTable:
+    """Progress on pytest's terminal.
+
+    A table on a screen, a line on a small one, a line a pass in a pipe, and nothing with `-q`.
+    """
     if terminal is None or config.option.verbose < 0:
         return ProgressLine(passes, lambda _: None, None)
-    rewrite = (lambda text: terminal.rewrite(text, erase=True)) if terminal.isatty else None
-    return ProgressLine(passes, terminal.write_line, rewrite)
+    if not terminal.isatty:
+        return ProgressLine(passes, terminal.write_line, None)
+    encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
+    table = LiveTable(passes, Screen(terminal.write, terminal.flush, encoding), has_colours=terminal.hasmarkup)
+    return table if table.fits else ProgressLine(passes, terminal.write_line, partial(terminal.rewrite, erase=True))
 
 
 @pytest.fixture
@@ -245,10 +262,30 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     bench.page = attempted(lambda: report.write_beside(run.folder / "record.jsonl"))
 
 
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_benchmark_group_stats(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Leave cases out of pytest-benchmark's table, unless its options are given.
+
+    Our table has them, and fits a screen. Other benchmarks stay, and files have all.
+    """
+    groups = yield
+    if asks_for(config, "--benchmark-"):
+        return groups
+    ours = config.stash.get(REPLAYS, frozenset())
+    others = [(name, [one for one in found if one["fullname"] not in ours]) for name, found in groups]
+    return [(name, found) for name, found in others if found]
+
+
+def asks_for(config: pytest.Config, beginning: str) -> bool:
+    """Whether an option that begins so is an argument, or an added one."""
+    words = [*config.invocation_params.args, *config.getini("addopts"), *shlex.split(os.environ.get(ADDED, ""))]
+    return any(str(word).startswith(beginning) for word in words)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print where the results are, and what to do with them."""
     bench = config.stash.get(BENCH, None)
     if bench is not None and bench.run is not None:
         terminalreporter.section("stepmark")
-        for text in summary_lines(bench, bench.run):
+        for text in summary_lines(bench, bench.run, has_colours=terminalreporter.hasmarkup):
             terminalreporter.line(text)

@@ -67,6 +67,8 @@ MAY_NEED = {
     "report.files": {"markupsafe"},
     "report.page": {"markupsafe"},
     "doctor": {"psutil", "pynvml"},
+    "frontend.result_table": {"rich"},
+    "frontend.live_table": {"rich"},
     "effects.front": {"numpy"},
     "effects.linear_model": {"numpy"},
     "effects.predictions": {"numpy"},

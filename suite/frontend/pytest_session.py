@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.analysis.case_figures import figures_of
 from suite.analysis.settings_in_effect import unmet_settings
-from suite.analysis.validity import summary
 from suite.matrix.cases import cases_of, matrix_of
 from suite.matrix.selection import shard
 from suite.provenance.installation import CASES_FOLDER
-from suite.records import Case, RunRecord
-from suite.records.failure_reason import attempted
+from suite.records import Case
+from suite.records.failure_reason import NOT_MADE, attempted
+from suite.records.store import read_run
 from suite.runner.session import RunSession
 from suite.runner.settings import Settings, fitted_to_devices
 
@@ -59,20 +58,24 @@ def bench_for(settings: Settings, records: Path) -> Bench:
     return Bench(settings, {case.id: case for case in cases}, records)
 
 
-def summary_lines(bench: Bench, run: RunSession) -> Iterator[str]:
-    """Paths of the results, validity of the cases, and the command that continues."""
+def summary_lines(bench: Bench, run: RunSession, *, has_colours: bool) -> Iterator[str]:
+    """Results, paths, settings without effect, and the command that continues."""
+    table = attempted(lambda: "\n".join(results(run.folder, has_colours=has_colours)))
+    yield from [f"results {table}"] if table.startswith(NOT_MADE) else table.splitlines()
+    yield ""
     yield f"record  {run.folder / 'record.jsonl'}"
     yield f"report  {bench.page}"
-    yield f"trust   {attempted(lambda: validity_of(list(run.outcomes.values())))}"
     yield from (f"note    {text}" for text in unmet_settings(run.environment))
     if not bench.is_complete:
         missing = len(run.cases) - len(run.outcomes)
         yield f"interrupted: {missing} cases have no outcome; continue with: {resume_command(run.folder)}"
 
 
-def validity_of(outcomes: list[RunRecord]) -> str:
-    """Number of steady cases, and of cases with each issue."""
-    return summary([figures.issues for figures in figures_of(outcomes).values() if figures.is_measured])
+def results(folder: Path, *, has_colours: bool) -> Iterator[str]:
+    """The lines that `stepmark show` prints of a record."""
+    from suite.frontend.result_table import result_lines, width_here  # after measuring: it loads rich and numpy
+
+    return result_lines(read_run(folder), width=width_here(), has_colours=has_colours)
 
 
 def resume_command(folder: Path) -> str:

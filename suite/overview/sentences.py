@@ -90,8 +90,8 @@ def noise(ranked: Sequence[CaseFigures]) -> str:
     steady = sum(not one.issues for one in ranked)
     kinds = Counter(issue.kind for one in ranked for issue in one.issues)
     tally = f" ({', '.join(f'{kind} {number}' for kind, number in kinds.items())})" if kinds else ""
-    number = "all" if steady == len(ranked) > 1 else f"{steady:,}"
-    text = f"{first}, and {number} {'is' if steady == 1 else 'are'} steady{tally}{trust(ranked)}."
+    number = {0: "none", len(ranked): "all" if len(ranked) > 1 else "it"}.get(steady, f"{steady:,}")
+    text = f"{first}, and {number} {'is' if steady < 2 else 'are'} steady{tally}{trust(ranked)}."
     return f"{text[0].upper()}{text[1:]}"
 
 
@@ -105,8 +105,8 @@ def trust(ranked: Sequence[CaseFigures]) -> str:
         return "; no interval is known"
     half = median(known)
     if len(ranked) == 1:
-        return f"; its interval is ± {units.text(half, 'ratio', DIGITS)}"
+        return f"; its interval is ±{units.text(half, 'ratio', DIGITS)}"
     return (
-        f"; a typical interval is ± {units.text(half, 'ratio', DIGITS)}, so two cases that differ by less than "
+        f"; a typical interval is ±{units.text(half, 'ratio', DIGITS)}, so two cases that differ by less than "
         f"{units.text(2 * half, 'ratio', DIGITS)} may be equally fast"
     )

@@ -9,6 +9,8 @@ LONGEST_REASON = 400
 """Characters of a reason; a message may hold a whole tensor or a compiler's output."""
 TRACEBACK_VARIABLE = "STEPMARK_TRACEBACK"
 """Environment variable that shows where an unexpected error was raised."""
+NOT_MADE = "not made: "
+"""Beginning of the text in place of a by-product that was not made."""
 TRACEBACK_MARK = "Traceback (most recent call last):"
 
 
@@ -64,4 +66,4 @@ def attempted(make: Callable[[], object]) -> str:
     try:
         return str(make())
     except Exception as error:  # noqa: BLE001 - the libraries that make it raise what they like
-        return f"not made: {unexpected(error)}"
+        return f"{NOT_MADE}{unexpected(error)}"

@@ -26,14 +26,20 @@ class ProgressLine:
         passes: visits to every case.
         write_line: prints a line and keeps it.
         rewrite: replaces the live line; None where there is no terminal.
+        redrawn_s: seconds between two drawings of the live line.
     """
 
     def __init__(
-        self, passes: int, write_line: Callable[[str], None], rewrite: Callable[[str], None] | None = None
+        self,
+        passes: int,
+        write_line: Callable[[str], None],
+        rewrite: Callable[[str], None] | None = None,
+        redrawn_s: float = REDRAWN_S,
     ) -> None:
         self._passes = passes
         self._write_line = excused(write_line)
         self._rewrite = excused(rewrite) if rewrite else None
+        self._redrawn_s = redrawn_s
         self._started_s = monotonic()
         self._drawn_s = 0.0
         self._pass = -1
@@ -44,7 +50,7 @@ class ProgressLine:
             self._keep(f"failed: {event.case.id}: {event.record.reason}")
         if self._rewrite is None:
             self._show_pass(event)
-        elif monotonic() - self._drawn_s >= REDRAWN_S:
+        elif monotonic() - self._drawn_s >= self._redrawn_s:
             self._drawn_s = monotonic()
             self._rewrite(self._text(event)[: shutil.get_terminal_size().columns - 1])
 

@@ -167,7 +167,7 @@ def test_a_case_is_measured_in(folder: Path, name: str) -> None:
     assert [line["kind"] for line in lines] == ["header", "case", "footer"]
     assert lines[-1]["counts"] == {"measured": 1, "skipped": 0, "failed": 0}
     assert (folder / "here" / "report.html").stat().st_size > 10_000
-    assert world.prints == ("Name (time in" in said)
+    assert world.prints == ("95 % interval" in said)
 
 
 def can_mount() -> bool:
