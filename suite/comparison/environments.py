@@ -19,6 +19,9 @@ from suite.records.compatibility import (
     names_of_facts,
 )
 
+HASHES = ("revision", "sha256")
+LONGEST_HASH = 12
+"""Ends of the names of facts that are hashes, and characters of them that are shown."""
 Effect = Literal["may change results", "harmless"]
 PLAN, TORCHRUN = "plan", "torchrun"
 PARTS = (*CODE, *TO_COMPARE, PLAN, TORCHRUN)
@@ -94,6 +97,8 @@ def shown(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if name.endswith("_bytes") and isinstance(value, int | float):
         return units.text(value, "B")
+    if name.endswith(HASHES):
+        return str(value)[:LONGEST_HASH]
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return str(value) if value != "" else "none"

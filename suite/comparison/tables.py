@@ -8,7 +8,7 @@ from statistics import median
 from suite import units
 from suite.analysis import change_text
 from suite.analysis.change import Change
-from suite.analysis.change_text import bound, is_bounded
+from suite.analysis.change_text import is_bounded
 from suite.analysis.magnitude import magnitude
 from suite.analysis.modes import in_words
 from suite.analysis.thresholds import VERDICTS, Thresholds
@@ -45,7 +45,7 @@ def of_runs(pairings: Sequence[Pairing]) -> Table:
                 commit(one.candidate),
                 outcome(one.code),
                 f"{len(one.comparison.cases):,}",
-                *numbers(one.comparison.cases),
+                *(["–"] * len(VERDICTS) if one.unlike else numbers(one.comparison.cases)),
                 units.percent(one.comparison.shift, sign=True),
             ),
             kinds.get(outcome(one.code), outcome(one.code)),
@@ -86,17 +86,18 @@ def of_differences(differences: Sequence[Difference], sides: Sequence[str]) -> T
 
 
 def of_levels(pairing: Pairing, prefix: str) -> Table | None:
-    """Number of compared cases with each verdict by level; None without two levels."""
+    """Number of compared cases with each verdict, by level of factors that vary."""
     rows = []
     for factor in FACTORS:
         members: dict[str | int, list[CaseChange]] = {}
         for case in pairing.comparison.cases:
             level = factor.level_of(pairing.baseline.records[case.name].case)
             members.setdefault(level, []).append(case)
-        if len(members) > 1:
-            for level, some in members.items():
+        if 1 < len(members) < len(pairing.comparison.cases):
+            middle = {level: median(case.change for case in some) for level, some in members.items()}
+            for level, some in sorted(members.items(), key=lambda entry: -middle[entry[0]]):
                 cells = (f"{factor.name} {level}", f"{len(some):,}", *numbers(some))
-                rows.append(Row((*cells, units.percent(median(case.change for case in some), sign=True))))
+                rows.append(Row((*cells, units.percent(middle[level], sign=True))))
     columns = (
         Column("level"),
         Column("cases"),
@@ -141,7 +142,7 @@ def of_cases(
         Column("interval", f"joint, at {100 - 100 * limits.alpha:g} %"),
         Column("size", is_text=True),
         Column("verdict", is_text=True, name="verdict"),
-        Column("bound", is_text=True),
+        Column("ruled out", "slowdown"),
         Column("slower steps", "of 100 pairs"),
         Column("baseline", "median"),
         Column("candidate", "median"),
@@ -162,12 +163,17 @@ def cells(case: CaseChange, pairing: Pairing, limits: Thresholds) -> tuple[str, 
         interval,
         magnitude(case.change, limits) or "",
         case.verdict,
-        bound(case) if is_open else "",
+        ruled_out(case) if is_open else "",
         of_100_pairs(share) if share is not None else "",
         baseline,
         candidate,
         "" if case.reason == UNLIKE else case.reason,
     )
+
+
+def ruled_out(case: CaseChange) -> str:
+    """The smallest slowdown that is ruled out."""
+    return "any" if case.ruled_out <= 0 else f"above {units.percent_above(case.ruled_out)}"
 
 
 def of_modes(pairing: Pairing, prefix: str) -> Table | None:
@@ -233,10 +239,11 @@ def of_memory(pairing: Pairing, prefix: str) -> Table | None:
 
 
 def of_every_run(pairings: Sequence[Pairing]) -> Table:
-    """Step times of the baseline and the change of each candidate, case by case."""
+    """The baseline's step times and the change of each candidate, slowdowns first."""
     baseline = pairings[0].baseline
     changes = [{case.name: case for case in one.comparison.cases} for one in pairings]
     names = [name for name in baseline.records if any(name in found for found in changes)]
+    names.sort(key=lambda name: -max(found[name].change for found in changes if name in found))
     columns = (
         CASE,
         Column("baseline", "median step time"),

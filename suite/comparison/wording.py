@@ -37,31 +37,30 @@ def sentence(pairing: Pairing, limits: Thresholds) -> str:
         return f"the environments differ, so no step time has a verdict: {named(pairing.unlike)}"
     if not found.cases:
         return "the two runs measured no case in common"
-    texts = [*regressed(found.cases, "is", "slower"), *regressed(found.memory, "is", "larger")]
-    texts.append(counts(pairing))
+    texts = [counts(pairing), *regressed(found.cases), *regressed(found.memory)]
     if len(found.cases) >= FEWEST and found.shift_high > limits.margin:
         texts.append(f"all cases together may be up to {units.percent_above(found.shift_high)} slower")
     return "; ".join(texts)
 
 
-def regressed(changes: Sequence[Change], verb: str, larger: str) -> list[str]:
-    """`seed_cnn-adam-cpu is slower, +20.1 % and 2 more`; nothing without one."""
+def regressed(changes: Sequence[Change]) -> list[str]:
+    """The largest regression: `the largest slowdown is +20.1 %, of resnet18-adam-cpu`."""
     slow = [one for one in changes if one.verdict == "regression"]
     if not slow:
         return []
-    metric = "" if change_text.is_time(slow[0]) else f" in {slow[0].metric}"
-    more = f" and {len(slow) - 1:,} more" if len(slow) > 1 else ""
-    return [f"{slow[0].name} {verb} {larger}{metric}, {change_text.size(slow[0])}{more}"]
+    worst = slow[0]
+    metric = "" if change_text.is_time(worst) else f"{worst.metric} grew in {len(slow):,} of them; "
+    return [f"{metric}the largest {change_text.terms_of(worst).more} is {change_text.size(worst)}, of {worst.name}"]
 
 
 def counts(pairing: Pairing) -> str:
-    """`1 of 24 cases is slower, 2 faster, 20 unchanged, 1 undecided`."""
+    """`24 cases compared: 1 slower, 2 faster, 20 unchanged, 1 undecided`."""
     found = pairing.comparison
     words = {"slower": "regression", "faster": "improvement", "unchanged": "no change", "undecided": "inconclusive"}
     numbers = {word: sum(one.verdict == verdict for one in found.cases) for word, verdict in words.items()}
     texts = [f"{number:,} {word}" for word, number in numbers.items() if number]
     total = len(found.cases)
-    return f"step times of {total:,} {'case' if total == 1 else 'cases'}: {', '.join(texts)}"
+    return f"{total:,} {'case' if total == 1 else 'cases'} compared: {', '.join(texts)}"
 
 
 def named(texts: Sequence[str]) -> str:

@@ -22,14 +22,14 @@ GROUP_PX = 14
 LONGEST_LABEL = 46
 """Characters of a label that fit 328 pixels at a font size of 12 pixels. The table shows the whole id."""
 REACH_MARGINS = 3.0
-REACH_MEDIANS = 4.0
+REACH_MEDIANS = 8.0
 """The axis ends at this many margins, or this many medians of the ends of all intervals, whichever is more.
 
 It cuts off longer intervals, so that one huge change does not squeeze the others.
 """
 REACH_MOST = 100.0
 """Longest axis: a hundredfold change is a broken measurement."""
-MOST_TICKS = 6
+MOST_TICKS = 8
 MOST_ROWS = 200
 """Rows of a group that are drawn, from both ends of its order; the table has all of them."""
 SHAPES = {

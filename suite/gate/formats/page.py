@@ -55,6 +55,7 @@ def render(verdict: GateVerdict) -> str:
         verdict=verdict,
         outcome=outcome(verdict),
         details=details(verdict),
+        begins_with_name=bool(blamed) and details(verdict).startswith(blamed[0][1].name),
         remarks=remarks(verdict),
         figures=figures(verdict, times or list(verdict.cases)),
         culprits=[(label, f"{metric_prefix(judged)}{with_interval(judged)}") for label, judged in blamed[:BLAMED]],

@@ -15,6 +15,8 @@ from suite.theme.tables import Column, Row, Table
 HARMLESS = ("text", "tree", "dirty", "reason", "code", "note")
 """Facts of an arm that do not change results: names, folders and remarks. Hashes say whether the code differs."""
 MAY, HARMLESS_MARK = "may change results", "harmless"
+HASHES = ("revision", "sha256")
+LONGEST_HASH = 12
 LONGEST_FACT = 300
 """Characters of a fact that a table shows."""
 
@@ -28,7 +30,8 @@ def differences(verdict: GateVerdict) -> tuple[Table | None, int]:
         values = [side.get(name) for side in sides]
         if values[0] != values[1]:
             is_harmless = name.split(".")[0] in HARMLESS
-            cells = (name, *map(shown, values), HARMLESS_MARK if is_harmless else MAY)
+            most = LONGEST_HASH if name.endswith(HASHES) else LONGEST_FACT
+            cells = (name, *(shown(value, most) for value in values), HARMLESS_MARK if is_harmless else MAY)
             rows.append(Row(cells, HARMLESS_MARK if is_harmless else "may"))
     columns = (
         Column("fact", is_code=True),
@@ -45,20 +48,21 @@ def leaves(value: Any, name: str) -> dict[str, Any]:
     if isinstance(value, Mapping):
         inner = (leaves(one, f"{name}.{key}" if name else str(key)) for key, one in value.items())
         return {full: one for found in inner for full, one in found.items()}
-    return {} if value in (None, "") or not name else {name: value}
+    is_absent = value is None or (isinstance(value, str | list | tuple) and not value)
+    return {} if is_absent or not name else {name: value}
 
 
-def shown(value: Any) -> str:
-    """A fact as text."""
+def shown(value: Any, most: int) -> str:
+    """A fact as text of up to `most` characters."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return clipped(" ".join(map(str, value)), LONGEST_FACT)
-    return "none" if value is None else clipped(str(value), LONGEST_FACT)
+        return clipped(" ".join(map(str, value)), most)
+    return "none" if value is None else str(value)[:most] if most == LONGEST_HASH else clipped(str(value), most)
 
 
 def by_level(verdict: GateVerdict) -> Table | None:
-    """Number of cases with each verdict by level; None if all share each level."""
+    """Number of cases with each verdict by level, of factors whose levels are shared."""
     cases = [case for case in verdict.cases if is_time(case)]
     rows = []
     for place, factor in enumerate(FACTORS[:3]):
@@ -66,7 +70,7 @@ def by_level(verdict: GateVerdict) -> Table | None:
         for case in cases:
             words = case.name.split("-")
             members.setdefault(words[place] if len(words) > place else "", []).append(case)
-        if len(members) > 1:
+        if 1 < len(members) < len(cases):
             rows += [Row((f"{factor.name} {level}", *counts(some))) for level, some in sorted(members.items())]
     columns = (Column("level"), Column("cases"), *(Column(one) for one in VERDICTS))
     return Table("by-level", "Verdicts on step time, by level", columns, tuple(rows)) if rows else None
