@@ -59,8 +59,9 @@ def shown(pairing: Pairing, limits: Thresholds, prefix: str) -> dict[str, Any]:
     """Values of the template about one candidate, with `prefix` before each id."""
     found = pairing.comparison
     changed = [case for case in found.cases if case.verdict in ("regression", "improvement")]
-    shown_first = [case for case in found.cases if len(found.cases) <= FEW or case.verdict != "no change"]
-    folded = [case for case in found.cases if case not in shown_first] if len(shown_first) < len(found.cases) else []
+    are_few = len(found.cases) <= FEW
+    shown_first = [case for case in found.cases if are_few or case.verdict != "no change"]
+    folded = [] if are_few else [case for case in found.cases if case.verdict == "no change"]
     caption = "Step time of each case" if not folded else "Step time of the cases with a change, or without a verdict"
     return {
         "prefix": prefix,

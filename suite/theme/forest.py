@@ -30,7 +30,7 @@ It cuts off longer intervals, so that one huge change does not squeeze the other
 REACH_MOST = 100.0
 """Longest axis: a hundredfold change is a broken measurement."""
 MOST_TICKS = 8
-MOST_ROWS = 200
+MOST_ROWS = 100
 """Rows of a group that are drawn, from both ends of its order; the table has all of them."""
 SHAPES = {
     "regression": "m0-6l6 11h-12z",  # a triangle, up

@@ -56,7 +56,7 @@ def render(verdict: GateVerdict) -> str:
         outcome=outcome(verdict),
         details=details(verdict),
         begins_with_name=bool(blamed) and details(verdict).startswith(blamed[0][1].name),
-        remarks=remarks(verdict),
+        remarks=[text for text in remarks(verdict) if text.rstrip(".") not in details(verdict)],
         figures=figures(verdict, times or list(verdict.cases)),
         culprits=[(label, f"{metric_prefix(judged)}{with_interval(judged)}") for label, judged in blamed[:BLAMED]],
         more_culprits=len(blamed[BLAMED:]),
@@ -64,6 +64,7 @@ def render(verdict: GateVerdict) -> str:
         differences=different,
         facts=facts,
         by_level=by_level(verdict),
+        levels_changed=any(case.verdict in ("regression", "improvement") for case in times),
         coverage=coverage(verdict),
         how_to_read=how_to_read(verdict),
         forest=forest(verdict),
@@ -105,7 +106,8 @@ def coverage(verdict: GateVerdict) -> str:
     """Number of cases that were compared, of all."""
     compared = {case.name for case in verdict.cases}
     every = compared | {case.name for case in verdict.left_out} | set(verdict.failed)
-    blocks = f", in {verdict.blocks:,} pairs of fresh processes" if verdict.blocks else ""
+    pairs = "pair" if verdict.blocks == 1 else "pairs"
+    blocks = f", in {verdict.blocks:,} {pairs} of fresh processes" if verdict.blocks else ""
     return f"{len(compared):,} of {len(every):,} {'case' if len(every) == 1 else 'cases'} were compared{blocks}."
 
 

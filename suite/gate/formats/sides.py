@@ -15,7 +15,7 @@ from suite.theme.tables import Column, Row, Table
 HARMLESS = ("text", "tree", "dirty", "reason", "code", "note")
 """Facts of an arm that do not change results: names, folders and remarks. Hashes say whether the code differs."""
 MAY, HARMLESS_MARK = "may change results", "harmless"
-HASHES = ("revision", "sha256")
+HASHES = ("revision", "sha256", "tree")
 LONGEST_HASH = 12
 LONGEST_FACT = 300
 """Characters of a fact that a table shows."""
