@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from suite.analysis.case_figures import figures_of
+from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.analysis.estimates import CONFIDENCE, MedianError, student_between
 from suite.effects.values import FINDERS, METRICS, MetricKind, Selects, in_order, none_selected, why_left_out
 from suite.records import Case, Run
@@ -52,17 +52,22 @@ class Group:
     sources: dict[str, str] = field(default_factory=dict)
 
 
-def groups_of(run: Run, selects: Selects = lambda _: True) -> list[Group]:
+def groups_of(
+    run: Run, selects: Selects = lambda _: True, figures: Mapping[str, CaseFigures] | None = None
+) -> list[Group]:
     """The selected cases that were measured, in the order of the matrix.
 
     Step times are those of the page, as measured. The drift of the machine is in them, as in any step time that a limit
     is set for.
 
+    Args:
+        figures: those of all cases of the run by id, if they are known already.
+
     Raises:
         StepmarkError: no selected case was measured.
     """
     measured = in_order(run, [record for record in run.cases if record.outcome == "measured" and record.measurement])
-    figures = figures_of(run.cases)
+    figures = figures_of(run.cases) if figures is None else figures
     known: dict[str, dict[str, Known]] = {
         "step_time": {
             case_id: Known(one.step_time.median, one.step_time.low, one.step_time.high)

@@ -83,14 +83,13 @@ def advice(group: Group, limits: tuple[Limit, ...]) -> Advice:
         ),
         key=lambda option: (option.step_s, option.candidate.case.id),
     )
-    sure = [option for option in options if option.within == "within"]
-    likely = [option for option in options if largest_excess(limits, option) <= 0]
-    chosen = next(iter(sure or likely), None)
+    likely = [option for option in options if option.within == "within" or largest_excess(limits, option) <= 0]
+    chosen = next((option for option in likely if option.within == "within"), next(iter(likely), None))
     return Advice(
         group=group,
         options=tuple(options),
         chosen=chosen,
-        as_good=tuple(rivals(chosen, [option for option in options if option in sure or option in likely])),
+        as_good=tuple(rivals(chosen, likely)),
         exclusions=tuple(exclusion(limit, options) for limit in limits),
         nearest=None if chosen else nearest(limits, options),
     )

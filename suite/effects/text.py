@@ -10,6 +10,7 @@ from suite import units
 from suite.analysis.change_text import aligned
 from suite.effects import wording
 from suite.effects.contrasts import Effect, Interaction
+from suite.effects.predictions import Prediction
 from suite.effects.separation import Separation, Share
 from suite.effects.study import Study
 from suite.effects.values import MetricKind
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 SHOWN = 10
 """Interactions, aliases and predictions that the table has, at most; JSON has all."""
+ALL = "`stepmark effects RECORD --format json` has all"
 HEAD = ("effect of", "against", "change", "interval", "pairs", "smallest to largest", "networks to come")
 INTERACTIONS = ("interaction of", "with", "change", "interval", "sets of 4")
 SHARES = ("share of variance", "share", "degrees of freedom")
@@ -56,10 +58,20 @@ def opening(study: Study) -> Iterator[str]:
 
 def effects(study: Study) -> Iterator[str]:
     """A row for each effect, and how to read it."""
+    if study.effects:
+        yield from aligned([HEAD, *(cells(study.values.metric, effect) for effect in shown_effects(study))], {0, 1})
+    yield from effect_notes(study)
+
+
+def shown_effects(study: Study) -> list[Effect]:
+    """The effects without those of attributes that differ in the same cases as others."""
+    return once(study.effects, lambda effect: effect.pairs or effect)
+
+
+def effect_notes(study: Study) -> Iterator[str]:
+    """How to read the effects, and which are missing."""
     metric = study.values.metric
     if study.effects:
-        shown = once(study.effects, lambda effect: effect.pairs or effect)
-        yield from aligned([HEAD, *(cells(metric, effect) for effect in shown)], {0, 1})
         yield (
             f"change: {'geometric mean' if metric.is_ratio else 'mean difference'} over pairs of cases that differ in "
             "this level alone; interval: 95 % each, these cases in this run"
@@ -107,16 +119,27 @@ def cells(metric: MetricKind, effect: Effect) -> tuple[str, ...]:
 
 def interactions(study: Study) -> Iterator[str]:
     """The largest clear interactions, and a count of the others."""
-    metric = study.values.metric
-    clear = once(filter(is_clear, study.interactions), lambda one: (one.size, one.contexts))
+    shown = clear_interactions(study)[:SHOWN]
+    if shown:
+        yield from aligned([INTERACTIONS, *(interaction_cells(study.values.metric, one) for one in shown)], {0, 1})
+    yield from interaction_notes(study)
+
+
+def clear_interactions(study: Study) -> list[Interaction]:
+    """Those that are not zero for sure, the largest first."""
+    return once(filter(is_clear, study.interactions), lambda one: (one.size, one.contexts))
+
+
+def interaction_notes(study: Study) -> Iterator[str]:
+    """How to read the interactions, and how many are not shown."""
+    clear = clear_interactions(study)
     if clear:
-        yield from aligned([INTERACTIONS, *(interaction_cells(metric, one) for one in clear[:SHOWN])], {0, 1})
         yield "change: by how much the effect of the first level is larger with the second one"
     hidden, open_ones = len(clear[SHOWN:]), sum(not is_clear(one) for one in study.interactions)
     others = [f"{count(hidden, 'smaller interaction')}"] if hidden else []
     others += [f"{count(open_ones, 'interaction')} whose interval includes none"] if open_ones else []
     if others:
-        yield f"not shown: {', '.join(others)}; --format json has all"
+        yield f"not shown: {', '.join(others)}; {ALL}"
 
 
 def is_clear(interaction: Interaction) -> bool:
@@ -141,16 +164,26 @@ def shares(separated: Separation | None) -> Iterator[str]:
     """Shares of variance, and what cannot be separated."""
     if separated is None:
         return
+    if not separated.too_wide:
+        rows = [(wording.term(one.term), units.percent(one.share or 0.0), str(one.degrees)) for one in known(separated)]
+        yield from aligned([SHARES, *rows, ("rest", units.percent(separated.rest), DASH)], {0})
+    yield from share_notes(separated)
+
+
+def known(separated: Separation) -> list[Share]:
+    """The terms that explain something which no other term does; the largest first."""
+    return [one for one in separated.shares if one.share is not None]
+
+
+def share_notes(separated: Separation) -> Iterator[str]:
+    """How to read the shares, and what cannot be separated."""
     if separated.too_wide:
         yield f"no share of variance: a model of {separated.too_wide:,} columns is too large; -k selects fewer cases"
         return
-    known = [one for one in separated.shares if one.share is not None]
-    rows = [(wording.term(one.term), units.percent(one.share or 0.0), str(one.degrees)) for one in known]
-    rows.append(("rest", units.percent(separated.rest), DASH))
-    yield from aligned([SHARES, *rows], {0})
     noise = "" if separated.noise is None else f"; noise alone would make {units.percent(separated.noise)}"
     yield f"type II sums of squares: what a term explains beyond all terms that do not contain it{noise}"
-    if len(known) < len(separated.shares) or not math.isclose(sum_of(known) + separated.rest, 1.0, abs_tol=0.001):
+    found = known(separated)
+    if len(found) < len(separated.shares) or not math.isclose(sum_of(found) + separated.rest, 1.0, abs_tol=0.001):
         yield "the shares do not add up to 100 %, because the cases are no full matrix"
     mixed = [one for one in separated.shares if not one.is_separate]
     for one in mixed[:SHOWN]:
@@ -158,23 +191,32 @@ def shares(separated: Separation | None) -> Iterator[str]:
         whole = "cannot be separated from" if not one.degrees else "is only partly separate from"
         yield f"{wording.term(one.term)} {whole} {aliases}"
     if len(mixed) > SHOWN:
-        yield f"{len(mixed) - SHOWN} more terms cannot be separated; --format json has all"
+        yield f"{len(mixed) - SHOWN} more terms cannot be separated; {ALL}"
 
 
-def sum_of(known: Sequence[Share]) -> float:
+def sum_of(found: Sequence[Share]) -> float:
     """Sum of the shares."""
-    return math.fsum(one.share or 0.0 for one in known)
+    return math.fsum(one.share or 0.0 for one in found)
 
 
 def predictions(study: Study) -> Iterator[str]:
     """The best predicted cases, the check of the model, and counts of the others."""
-    metric, found = study.values.metric, study.predictions
-    if found.found:
-        rows = [
-            (one.id, wording.value(metric, one.size.middle), ends(metric, one.size.low, one.size.high))
-            for one in found.found[:SHOWN]
-        ]
+    metric, found = study.values.metric, study.predictions.found
+    if found:
+        rows = [prediction_cells(metric, one) for one in found[:SHOWN]]
         yield from aligned([PREDICTED, *rows], {0})
+    yield from prediction_notes(study)
+
+
+def prediction_cells(metric: MetricKind, one: Prediction) -> tuple[str, str, str]:
+    """One row of the table of predictions."""
+    return one.id, wording.value(metric, one.size.middle), ends(metric, one.size.low, one.size.high)
+
+
+def prediction_notes(study: Study) -> Iterator[str]:
+    """The model, its check, and counts of cases that are not predicted."""
+    found = study.predictions
+    if found.found:
         terms = ", ".join(map(wording.term, found.terms))
         yield (
             f"{count(len(found.found), 'case')} predicted from {terms}; 95 % intervals that the other cases predict "
