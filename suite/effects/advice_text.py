@@ -12,7 +12,7 @@ from suite.effects.candidates import Candidate, Known
 from suite.effects.limits import Limit
 from suite.effects.recommendation import Advice, Option
 from suite.effects.values import METRICS, MetricKind
-from suite.effects.wording import DASH, count
+from suite.effects.wording import DASH, count, points
 from suite.records.factors import FACTORS
 
 SHOWN = 10
@@ -76,7 +76,9 @@ def price(chosen: Option, fastest: Option) -> str:
     own, other = chosen.candidate.known, fastest.candidate.known
     changes = []
     for name, kind in METRICS.items():
-        if name in own and name in other and kind.is_ratio and other[name].value > 0:
+        if name in own and name in other and not kind.is_ratio:
+            changes.append(f"{points(own[name].value - other[name].value)} points {NAMES[name]}")
+        elif name in own and name in other and other[name].value > 0:
             share = own[name].value / other[name].value - 1
             changes.append(f"{units.percent(share, sign=True)} {NAMES[name]}")
     return f"{fastest.candidate.case.id}: {', '.join(changes)}"

@@ -61,6 +61,8 @@ def groups_of(
     is set for.
 
     Args:
+        run: complete or interrupted.
+        selects: cases by id.
         figures: those of all cases of the run by id, if they are known already.
 
     Raises:

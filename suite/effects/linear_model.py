@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -79,10 +79,12 @@ class Reduced:
 
     Attributes:
         places: columns of each term; column 0 is that of ones, the last one that of the responses.
+        known: rank and residual of sets of terms.
     """
 
     triangle: Floats
     places: Mapping[Term, list[int]]
+    known: dict[frozenset[Term], tuple[int, float]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, design: Design, terms: Sequence[Term], responses: Floats) -> Reduced:
@@ -101,13 +103,21 @@ class Reduced:
 
     def rank(self, terms: Sequence[Term]) -> int:
         """Number of independent columns, that of ones included."""
-        return rank(self.part(terms))
+        return self.explained(terms)[0]
 
     def residual(self, terms: Sequence[Term]) -> float:
         """Sum of squares that these terms leave."""
-        basis = basis_of(self.part(terms))[0]
-        responses = self.triangle[:, -1]
-        return float(np.sum((responses - basis @ (basis.T @ responses)) ** 2))
+        return self.explained(terms)[1]
+
+    def explained(self, terms: Sequence[Term]) -> tuple[int, float]:
+        """Rank and residual of some terms, computed once for each set of them."""
+        key = frozenset(terms)
+        if key not in self.known:
+            basis = basis_of(self.part(sorted(key)))[0]
+            responses = self.triangle[:, -1]
+            left = responses - basis @ (basis.T @ responses)
+            self.known[key] = basis.shape[1], float(np.sum(left**2))
+        return self.known[key]
 
 
 def basis_of(matrix: Floats) -> tuple[Floats, Floats, Floats]:
@@ -115,11 +125,6 @@ def basis_of(matrix: Floats) -> tuple[Floats, Floats, Floats]:
     left, sizes, right = np.linalg.svd(matrix, full_matrices=False)
     kept = sizes > SAME * max(sizes.max(initial=0.0), 1.0)
     return left[:, kept], sizes[kept], right[kept]
-
-
-def rank(matrix: Floats) -> int:
-    """Number of independent columns."""
-    return len(basis_of(matrix)[1])
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from suite.records import DEFAULT_MODE, Run
 from suite.report.provenance import command
 
 if TYPE_CHECKING:
+    from suite.effects.recommendation import Advice
     from suite.effects.study import Study
 
 DETAILED_CASES = 800
@@ -67,6 +68,14 @@ class Facts:
             except StepmarkError as error:
                 self._studies[metric] = None, str(error)
         return self._studies[metric]
+
+    @cached_property
+    def choices(self) -> list[Advice]:
+        """Groups of measured cases that do the same work, each with its front; none if no case was measured."""
+        from suite.effects.candidates import groups_of
+        from suite.effects.recommendation import advice
+
+        return [advice(group, ()) for group in groups_of(self.run, figures=self.figures)] if self.ranked else []
 
     @property
     def has_details(self) -> bool:

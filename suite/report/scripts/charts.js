@@ -7,13 +7,14 @@ const specifications = table ? json("charts") : {};
 const drawn = new Map(); // element -> Vega's view
 const inked = (text, element) => text.replaceAll("currentColor", getComputedStyle(element).color); // a canvas knows no page
 const showsCases = (element) => specifications[element.id].data?.name === "cases";
-const shownCases = () => page.cases.filter((_, index) => state.shown.has(index));
+const shownIn = (element) => (element === state.origin ? state.matching : state.shown);
+const shownCases = (element) => page.cases.filter((_, index) => shownIn(element).has(index));
 
 async function draw(element) {
   const canvas = showsCases(element) && rows.length > CANVAS_FROM;
   const text = JSON.stringify(specifications[element.id]);
   const specification = JSON.parse(canvas ? inked(text, element) : text);
-  if (showsCases(element)) specification.data = { name: "cases", values: shownCases() };
+  if (showsCases(element)) specification.data = { name: "cases", values: shownCases(element) };
   const legend = ((specification.config ??= {}).legend ??= {});
   legend.columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_PX));
   const options = { mode: "vega-lite", ast: true, actions: false, renderer: canvas ? "canvas" : "svg" };
@@ -46,7 +47,7 @@ const near = new IntersectionObserver((entries) => {
 }, NEAR);
 
 page.onShown(() => {
-  for (const [element, view] of drawn) if (showsCases(element)) view.data("cases", shownCases()).runAsync();
+  for (const [element, view] of drawn) if (showsCases(element)) view.data("cases", shownCases(element)).runAsync();
 });
 if (table) {
   readHash();

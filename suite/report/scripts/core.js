@@ -7,7 +7,7 @@ const rows = table ? [...table.tBodies[0].rows] : []; // as ranked, whatever is 
 const idOf = (row) => (row.cells[1].querySelector("summary") ?? row.cells[1]).textContent;
 const columns = table ? json("columns") : {};
 const everything = new Set(rows.keys());
-const state = { matching: everything, brushed: null, shown: everything, watchers: [] };
+const state = { matching: everything, brushed: null, origin: null, shown: everything, watchers: [] };
 
 function caseOf(row, index) {
   const texts = [2, 3, 5].map((place) => row.cells[place].textContent);
@@ -42,7 +42,7 @@ const page = {
   cases: rows.map(caseOf),
   shown: () => state.shown,
   onShown: (watcher) => state.watchers.push(watcher),
-  brush: (indices) => update({ brushed: indices }),
+  brush: (indices, origin = null) => update({ brushed: indices, origin }), // the chart where the brush is keeps all cases
   open: (id) => (location.hash = `case=${encodeURIComponent(id)}`),
   async quantiles(index) {
     const bytes = await (sketches ??= unpacked());

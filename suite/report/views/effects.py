@@ -22,7 +22,7 @@ TITLES = {
     "energy": "Energy of a step",
     "accuracy": "Final accuracy",
 }
-MOST_CASES = 3_000
+MOST_CASES = 2_000
 """Measured cases of a run up to which the page has effects: some seconds of computing."""
 MOST_ROWS = 40
 """Effects of one metric on the page; the largest are shown."""

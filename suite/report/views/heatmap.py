@@ -12,6 +12,8 @@ from suite.analysis.case_figures import CaseFigures
 from suite.effects.wording import count
 from suite.records import Case, Run
 from suite.records.factors import FACTORS
+from suite.report.facts import Facts
+from suite.report.view import View
 
 SHADES = 8
 """Steps of the colour scale, as in styles/views.css."""
@@ -65,7 +67,7 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """All maps, that with the most measured cases first.
+    """All maps in the order of the matrix; those with few measured cases last.
 
     Attributes:
         ends: step times at both ends of the colour scale.
@@ -81,13 +83,15 @@ def maps_of(run: Run, ranked: Sequence[CaseFigures], most_cells: int = MOST_CELL
     """Every map with two measured cases; None if there is none.
 
     Args:
+        run: for the cases without a step time.
         ranked: the measured cases, the fastest first.
         most_cells: on the page, of all maps.
     """
     places = {figures.case.id: place for place, figures in enumerate(ranked)}
     slices = slices_of(run)
     measured = {name: sum(case.id in places for case, _, _ in cases) for name, cases in slices.items()}
-    names = sorted((name for name in slices if measured[name] > 1), key=lambda name: -measured[name])
+    most = max(measured.values(), default=0)
+    names = sorted((name for name in slices if measured[name] > 1), key=lambda name: 2 * measured[name] < most)
     if not names:
         return None
     scale = LogScale(ranked[0].step_time.median, ranked[-1].step_time.median)
@@ -173,7 +177,7 @@ def map_of(name: str, cases: Sequence[Outcome], ranked: Ranked, room: int) -> Ma
         by_row.setdefault(one[0].structure, {})[one[0].optimizer] = one
     optimizers = sorted({case.optimizer for case, _, _ in cases}, key=cost_of_optimizers(by_row.values(), ranked))
     last = len(ranked.figures)
-    order = sorted(by_row, key=lambda row: (min(ranked.places.get(one[0].id, last) for one in by_row[row].values())))
+    order = sorted(by_row, key=lambda row: min(ranked.places.get(one[0].id, last) for one in by_row[row].values()))
     shown = order[: room // len(optimizers)]
     reasons: dict[str, int] = {}
     rows = tuple((row, cells_of(by_row[row], optimizers, ranked, reasons)) for row in shown)
@@ -272,3 +276,17 @@ def spread(steps: Mapping[str, float]) -> float:
 def size(ratio: float) -> str:
     """A ratio as a reader compares it: `29 %`, or `a factor of 3.4`."""
     return f"{100 * (ratio - 1):.0f} %" if ratio < 2 else f"a factor of {units.number(ratio, 2)}"
+
+
+def view(facts: Facts) -> View | None:
+    """The heat maps; None where no two measured cases share their other levels."""
+    found = maps_of(facts.run, facts.ranked)
+    if found is None:
+        return None
+    return View(
+        id="heatmap",
+        title="Heat map: which optimizer costs how much on which structure",
+        navigation="Heat map",
+        template="heatmap.html.j2",
+        values={"found": found, "shades": SHADES},
+    )

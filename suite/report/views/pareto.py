@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.effects.advice_text import NAMES, price, value_text, work_of
-from suite.effects.candidates import Candidate, groups_of
-from suite.effects.limits import OPTIONS
-from suite.effects.recommendation import Advice, Option, advice
-from suite.effects.values import MetricKind
+from suite.effects.candidates import Candidate
+from suite.effects.recommendation import Advice, Option
+from suite.effects.values import METRICS, MetricKind
 from suite.effects.wording import count
 from suite.report import front_chart
+from suite.report.data import rounded
 from suite.report.facts import Facts
 from suite.report.view import Chart, View
 
@@ -52,6 +52,7 @@ class Front:
         table: id of its table.
         heads: name of each metric, and which direction is better.
         read: what was read for the metrics.
+        lacks: whether a case on the front has no value of a metric.
         rows: the fastest case first.
         hidden: cases on the front that the table has no room for.
     """
@@ -61,21 +62,18 @@ class Front:
     reading: str
     heads: tuple[tuple[str, str], ...]
     read: str
+    lacks: bool
     rows: tuple[Row, ...]
     hidden: int
 
 
 def view(facts: Facts) -> View | None:
     """The fronts of a run; None where no group of cases has two metrics."""
-    if not facts.ranked:
+    shown = rivals_of(facts)
+    if not shown:
         return None
-    found = [advice(group, ()) for group in groups_of(facts.run, figures=facts.figures)]
-    rivals = [one for one in found if len(one.group.metrics) > 1 and len(one.options) > 1]
-    if not rivals:
-        return None
-    rivals.sort(key=lambda one: -len(one.options))
-    shown = rivals[:MOST_GROUPS]
     fronts = tuple(front(one, TABLE.format(number), facts) for number, one in enumerate(shown, 1))
+    metrics = metrics_of(shown)
     return View(
         id="pareto",
         title="Pareto front: what less memory or more accuracy costs in time",
@@ -83,12 +81,24 @@ def view(facts: Facts) -> View | None:
         template="pareto.html.j2",
         values={
             "fronts": fronts,
-            "groups": [columns(one, facts) for one in shown],
-            "limits": limits(shown),
-            "left_out": left_out(found, shown),
+            "groups": [columns(one, front, facts) for one, front in zip(shown, fronts, strict=True)],
+            "metrics": [{"metric": metric.name, "unit": metric.unit} for metric in metrics],
+            "left_out": left_out(facts.choices, shown),
         },
-        charts=tuple(charts(shown, fronts)),
+        charts=tuple(chart(metric, shown, fronts) for metric in metrics),
     )
+
+
+def rivals_of(facts: Facts) -> list[Advice]:
+    """Groups of cases that do the same work and have two metrics; the one with the most cases first."""
+    found = [one for one in facts.choices if len(one.group.metrics) > 1 and len(one.options) > 1]
+    return sorted(found, key=lambda one: -len(one.options))[:MOST_GROUPS]
+
+
+def metrics_of(groups: Sequence[Advice]) -> list[MetricKind]:
+    """Metrics of the groups but the step time."""
+    found = {metric for one in groups for metric in one.group.metrics}
+    return [metric for metric in METRICS.values() if metric in found and metric.name != "step_time"]
 
 
 def left_out(found: Sequence[Advice], shown: Sequence[Advice]) -> str:
@@ -98,8 +108,8 @@ def left_out(found: Sequence[Advice], shown: Sequence[Advice]) -> str:
         return ""
     cases = sum(len(one.options) for one in others)
     return (
-        f"Not shown: {count(len(others), 'group')} of {count(cases, 'case')} that {'does' if len(others) == 1 else 'do'} "
-        "other work, or that have step times alone. `stepmark recommend RECORD` has all."
+        f"Not shown: {count(cases, 'case')} in {count(len(others), 'group')} of other work, which are smaller or have "
+        "step times alone. The command `stepmark recommend` has all."
     )
 
 
@@ -113,6 +123,7 @@ def front(one: Advice, table: str, facts: Facts) -> Front:
         reading=reading(one, on_it),
         heads=tuple((NAMES[metric.name], f"{metric.better} is better") for metric in metrics),
         read=", ".join(one.group.sources.values()),
+        lacks=any(len(option.candidate.known) < len(metrics) for option in on_it),
         rows=tuple(row(number, option, one, facts) for number, option in enumerate(on_it[:MOST_ROWS], 1)),
         hidden=len(on_it[MOST_ROWS:]),
     )
@@ -139,14 +150,19 @@ def change_text(option: Option, fastest: Option) -> str:
 def reading(one: Advice, on_it: Sequence[Option]) -> str:
     """How many cases are on the front, and the trade between its two ends."""
     sure = sum(option.on_front == "yes" for option in on_it)
-    perhaps = f", and {len(on_it) - sure} more perhaps" if len(on_it) > sure else ""
     names = " and ".join(NAMES[metric.name] for metric in one.group.metrics)
-    is_are = "is" if sure == 1 else "are"
-    first = f"{sure} of {count(len(one.options), 'case')} {is_are} on the front of {names}{perhaps}."
+    perhaps = len(on_it) - sure
+    if sure:
+        more = f", and {perhaps} perhaps" if perhaps else ""
+        answer = f"{sure} {'is' if sure == 1 else 'are'} on the front of {names}{more}"
+    else:
+        answer = f"{perhaps} are perhaps on the front of {names}, since intervals leave it open"
+    first = f"Of {count(len(one.options), 'case')}, {answer}."
     frugal = most_frugal(one)
     if frugal is None or frugal is one.options[0]:
         return first
-    return f"{first} The most frugal case, {frugal.candidate.case.id}, takes {change_text(frugal, one.options[0])}."
+    word = "most accurate" if one.group.metrics[1].better == "higher" else "most frugal"
+    return f"{first} The {word} case, {frugal.candidate.case.id}, takes {change_text(frugal, one.options[0])}."
 
 
 def most_frugal(one: Advice) -> Option | None:
@@ -157,54 +173,40 @@ def most_frugal(one: Advice) -> Option | None:
     return min(having, key=lambda option: sign * option.candidate.known[metric.name].value, default=None)
 
 
-def columns(one: Advice, facts: Facts) -> dict[str, Any]:
-    """What the page's script knows of a group: places of its cases, the front, and values in base units."""
+def columns(one: Advice, front: Front, facts: Facts) -> dict[str, Any]:
+    """What the page's scripts know of a group: places of its cases, the front, and values in base units."""
     return {
-        "work": work_of(one),
         "places": [facts.place[option.candidate.case.id] for option in one.options],
         "front": "".join(option.on_front[0] for option in one.options),
+        "numbers": numbers(one),
+        "reading": front.reading,
         **{
-            metric.name: [rounded(option.candidate, metric) for option in one.options] for metric in one.group.metrics
+            metric.name: [value_of(option.candidate, metric) for option in one.options]
+            for metric in one.group.metrics
+            if metric.name != "step_time"
         },
-        "low": [float(f"{option.candidate.known['step_time'].low:.3e}") for option in one.options],
-        "high": [float(f"{option.candidate.known['step_time'].high:.3e}") for option in one.options],
     }
 
 
-def rounded(candidate: Candidate, metric: MetricKind) -> float | None:
-    """A value to the digits that the page shows; None without one."""
+def numbers(one: Advice) -> dict[int, int]:
+    """Place in the group -> row of the table, of the cases that it shows."""
+    on_it = [place for place, option in enumerate(one.options) if option.on_front != "no"]
+    return {place: number for number, place in enumerate(on_it[:MOST_ROWS], 1)}
+
+
+def value_of(candidate: Candidate, metric: MetricKind) -> float | None:
+    """A value in base units, to more digits than the page shows; None without one."""
     known = candidate.known.get(metric.name)
-    return None if known is None else float(f"{known.value:.3e}")
+    return None if known is None else rounded(known.value)
 
 
-def limits(shown: Sequence[Advice]) -> list[dict[str, str]]:
-    """A ruler for each metric of the groups but the step time."""
-    names = {metric.name: metric for one in shown for metric in one.group.metrics}
-    return [
-        {"metric": name, "name": NAMES[name], "option": option, "unit": names[name].unit, "better": names[name].better}
-        for option, (name, _) in OPTIONS.items()
-        if name in names and name != "step_time"
-    ]
-
-
-def charts(shown: Sequence[Advice], fronts: Sequence[Front]) -> list[Chart]:
-    """Step time against each other metric, for the largest group that has it."""
-    made = []
-    for limit in limits(shown):
-        place = next(place for place, one in enumerate(shown) if has(one, limit["metric"]))
-        metric = next(kind for kind in shown[place].group.metrics if kind.name == limit["metric"])
-        made.append(
-            Chart(
-                id=f"pareto-{metric.name}",
-                title=f"Step time against {NAMES[metric.name]}",
-                reading=fronts[place].reading,
-                specification=front_chart.specification([one for one in shown if has(one, metric.name)], metric),
-                twin=fronts[place].table,
-            )
-        )
-    return made
-
-
-def has(one: Advice, name: str) -> bool:
-    """Whether any case of a group has a metric."""
-    return any(metric.name == name for metric in one.group.metrics)
+def chart(metric: MetricKind, shown: Sequence[Advice], fronts: Sequence[Front]) -> Chart:
+    """Step time against another metric, of the group that the reader chooses; at first, of the largest that has it."""
+    place = next(place for place, one in enumerate(shown) if metric in one.group.metrics)
+    return Chart(
+        id=f"pareto-{metric.name}",
+        title=f"Step time against {NAMES[metric.name]}",
+        reading=fronts[place].reading,
+        specification=front_chart.specification(shown, metric),
+        twin=fronts[place].table,
+    )
