@@ -1,6 +1,7 @@
 """The front is what no other case dominates; a recommendation is within its limits, or says what excludes the cases."""
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from suite import units
 from suite.analysis.estimates import MedianError
 from suite.effects.advice_text import as_table
 from suite.effects.candidates import Candidate, Group, Known, with_interval
-from suite.effects.front import front
+from suite.effects.front import bounds, front
 from suite.effects.limits import OPTIONS, limits_of
 from suite.effects.recommendation import advice, recommend
 from suite.effects.values import METRICS
@@ -78,6 +79,24 @@ def test_the_front_is_that_of_its_definition(cases):
         surely = any(dominates(other, one, "high", "low") for other in others)
         maybe = any(dominates(other, one, "low", "high") for other in others)
         assert answer == ("no" if surely else "perhaps" if maybe else "yes")
+
+
+def test_the_front_of_many_cases_is_that_of_comparing_all_of_them():
+    source = random.Random(7)
+    made = []
+    for place in range(300):
+        known = {"peak_memory": float(source.randint(1, 9))} if source.random() < 0.95 else {}
+        known |= {"energy": float(source.randint(1, 9))} if place % 2 else {}
+        made.append(candidate(f"c{place}", float(source.randint(1, 9)), source.choice((0.0, 0.05, 0.3)), **known))
+    low, high, slack = bounds(made, group(*made).metrics)
+    expected = []
+    for place in range(len(made)):
+        surely = ((high <= low[place] + slack).all(axis=1) & (high < low[place] - slack).any(axis=1)).any()
+        maybe = (low <= high[place] + slack).all(axis=1) & (low < high[place] - slack).any(axis=1)
+        maybe[place] = False
+        expected.append("no" if surely else "perhaps" if maybe.any() else "yes")
+    assert front(group(*made)) == expected
+    assert set(expected) == {"no", "perhaps"} or set(expected) == {"no", "perhaps", "yes"}
 
 
 def dominates(one: Candidate, other: Candidate, own_end: str, other_end: str) -> bool:
