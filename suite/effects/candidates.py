@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.analysis.estimates import CONFIDENCE, MedianError, student_between
 from suite.effects.values import FINDERS, METRICS, MetricKind, Selects, in_order, none_selected, why_left_out
-from suite.records import Case, Run
+from suite.records import Case, Run, RunRecord
 from suite.records.factors import Level
 
 SAME_WORK = ("task", "mode", "batch_size", "image_size")
@@ -69,7 +69,22 @@ def groups_of(
         StepmarkError: no selected case was measured.
     """
     measured = in_order(run, [record for record in run.cases if record.outcome == "measured" and record.measurement])
-    figures = figures_of(run.cases) if figures is None else figures
+    sources, known = known_values(measured, figures_of(run.cases) if figures is None else figures)
+    by_work: dict[tuple[Level, ...], list[Candidate]] = {}
+    for record in measured:
+        case = record.case
+        own = {name: values[case.id] for name, values in known.items() if case.id in values}
+        if selects(case.id) and "step_time" in own:
+            by_work.setdefault(tuple(getattr(case, name) for name in SAME_WORK), []).append(Candidate(case, own))
+    if not by_work:
+        raise none_selected(len(measured))
+    return [group_of(dict(zip(SAME_WORK, work, strict=True)), found, sources) for work, found in by_work.items()]
+
+
+def known_values(
+    measured: Sequence[RunRecord], figures: Mapping[str, CaseFigures]
+) -> tuple[dict[str, str], dict[str, dict[str, Known]]]:
+    """Sources of all metrics in words, and their values by case id."""
     known: dict[str, dict[str, Known]] = {
         "step_time": {
             case_id: Known(one.step_time.median, one.step_time.low, one.step_time.high)
@@ -85,15 +100,7 @@ def groups_of(
             for case_id, (value, error) in found.items()
             if not why_left_out(METRICS[name], is_known=True, value=value)
         }
-    by_work: dict[tuple[Level, ...], list[Candidate]] = {}
-    for record in measured:
-        case = record.case
-        own = {name: values[case.id] for name, values in known.items() if case.id in values}
-        if selects(case.id) and "step_time" in own:
-            by_work.setdefault(tuple(getattr(case, name) for name in SAME_WORK), []).append(Candidate(case, own))
-    if not by_work:
-        raise none_selected(len(measured))
-    return [group_of(dict(zip(SAME_WORK, work, strict=True)), found, sources) for work, found in by_work.items()]
+    return sources, known
 
 
 def with_interval(value: float, error: MedianError | None) -> Known:

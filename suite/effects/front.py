@@ -38,7 +38,7 @@ def front(group: Group) -> list[OnFront]:
 
 
 def minima(costs: Floats) -> list[int]:
-    """Cases of which one is as good as any other case (cases, metrics) in every metric.
+    """Cases (of cases, metrics) of which one is as good as any other in all metrics.
 
     Whatever a case dominates, one of these dominates as well, so that 10,000 cases are compared with some dozens.
     """

@@ -71,7 +71,7 @@ class Facts:
 
     @cached_property
     def choices(self) -> list[Advice]:
-        """Groups of measured cases that do the same work, each with its front; none if no case was measured."""
+        """Groups of measured cases that do the same work, each with its Pareto front."""
         from suite.effects.candidates import groups_of
         from suite.effects.recommendation import advice
 

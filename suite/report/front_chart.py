@@ -1,4 +1,4 @@
-"""Chart of a Pareto front: step time against another metric, with a rule at the reader's limit."""
+"""Chart of a Pareto front: step time against another metric, and a limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_EXTENT = (0.0, 1.0, 0.0, 1.0)
 
 
 def specification(groups: Sequence[Advice], metric: MetricKind) -> dict[str, Any]:
-    """Points of the group that the reader chose; those that another case beats are faint.
+    """Points of the group that the reader chose; those off the front are faint.
 
     The page's scripts give each case its `front_group`, `front_state`, `front_number` and a value of each metric, such
     as `front_energy`. They set the signals `group`, `limit`, a value in base units or 0, and `best`, the id of the
@@ -122,46 +122,40 @@ def value_axis(extents: Extents, metric: MetricKind) -> Any:
 
 
 def layers(base: Any, metric: MetricKind) -> tuple[Any, ...]:
-    """Intervals of the front, all points, and the numbers of the rows of the table."""
+    """Intervals of the front, all points, the chosen case, and numbers of rows."""
+    on_front = base.transform_filter("datum.front_state !== 'n'")
+    chosen = base.transform_filter("limit > 0 && datum.id === best")
+    numbered = base.transform_filter("datum.front_state === 'y' && isValid(datum.front_number)")
+    return (
+        on_front.mark_rule(strokeWidth=2, color=PALETTE[0], opacity=0.5).encode(x="low:Q", x2="high:Q"),
+        points(base, metric),
+        chosen.mark_point(size=260, strokeWidth=2, stroke=PALETTE[1], fill="transparent"),
+        numbered.mark_text(dx=0, dy=-12, color=INK, fontSize=11).encode(text="front_number:N"),
+    )
+
+
+def points(base: Any, metric: MetricKind) -> Any:
+    """The cases; those off the front are faint. A rectangle selects some."""
     alt = altair()
     words = [*STATES.values()]
-    on_front = "datum.front_state !== 'n'"
-    state = {"sort": words, "scale": alt.Scale(domain=words, range=[PALETTE[0], PALETTE[0], INK])}
-    intervals = base.transform_filter(on_front).mark_rule(strokeWidth=2, color=PALETTE[0], opacity=0.5)
-    points = (
-        base.mark_point(size=64, strokeWidth=1.5)
-        .encode(
-            stroke=alt.Stroke("state:N", title=None, **state),
-            fill=alt.Fill(
-                "state:N",
-                title=None,
-                sort=words,
-                scale=alt.Scale(domain=words, range=[PALETTE[0], "transparent", INK]),
-            ),
-            opacity=alt.condition("datum.front_state === 'n'", alt.value(0.25), alt.value(1)),
-            tooltip=[
-                alt.Tooltip(field, type="nominal", title=title)
-                for field, title in (
-                    ("id", "Case"),
-                    ("step_time_text", "Step time"),
-                    ("interval_text", "95 % interval"),
-                    ("shown", NAMES[metric.name].capitalize()),
-                    ("state", "Front"),
-                )
-            ],
-        )
-        .add_params(alt.selection_interval(name="brush"))
-    )
-    chosen = base.transform_filter("limit > 0 && datum.id === best")
-    ring = chosen.mark_point(size=260, strokeWidth=2, stroke=PALETTE[1], fill="transparent")
-    numbers = base.transform_filter("datum.front_state === 'y' && isValid(datum.front_number)").mark_text(
-        dx=0, dy=-12, color=INK, fontSize=11
+    strokes = alt.Scale(domain=words, range=[PALETTE[0], PALETTE[0], INK])
+    fills = alt.Scale(domain=words, range=[PALETTE[0], "transparent", INK])
+    texts = (
+        ("id", "Case"),
+        ("step_time_text", "Step time"),
+        ("interval_text", "95 % interval"),
+        ("shown", NAMES[metric.name].capitalize()),
+        ("state", "Front"),
     )
     return (
-        intervals.encode(x="low:Q", x2="high:Q"),
-        points,
-        ring,
-        numbers.encode(text="front_number:N"),
+        base.mark_point(size=64, strokeWidth=1.5)
+        .encode(
+            stroke=alt.Stroke("state:N", title=None, sort=words, scale=strokes),
+            fill=alt.Fill("state:N", title=None, sort=words, scale=fills),
+            opacity=alt.condition("datum.front_state === 'n'", alt.value(0.25), alt.value(1)),
+            tooltip=[alt.Tooltip(field, type="nominal", title=title) for field, title in texts],
+        )
+        .add_params(alt.selection_interval(name="brush"))
     )
 
 

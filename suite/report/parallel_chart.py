@@ -1,4 +1,4 @@
-"""Chart of parallel coordinates: a line for each case through an axis for each factor and each metric.
+"""Chart of parallel coordinates: a line for each case, an axis for each property.
 
 All axes run from 0 to 1. A level has the place that `suite.report.charts.names` gives it; a metric is on a logarithmic
 scale from its smallest value at the bottom to its largest at the top.
@@ -94,7 +94,7 @@ def metric_axis(ranked: Sequence[CaseFigures], name: str) -> Axis | None:
 
 
 def specification(axes: Sequence[Axis], count: int) -> dict[str, Any]:
-    """A line for each case; the script sets `top`, the share of the cases that are drawn strongly.
+    """A line for each case; the page's script sets `top`, the share of strong lines.
 
     Args:
         axes: from the left to the right.

@@ -27,7 +27,7 @@ def test_levels_stand_in_their_order_and_metrics_from_least_to_most():
     assert [at for at, _ in axes["peak_memory"].labels] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
-def test_of_many_levels_some_have_names():
+def test_only_some_of_many_levels_have_names():
     cases = [measured(Case(f"s{number}", "sgd", "cpu"), 0.01 + number / 1000) for number in range(30)]
     axis = axes_of(Facts(run(cases)).ranked)[0]
     assert len(axis.levels) == 30
@@ -43,7 +43,7 @@ def test_the_levels_that_the_fastest_tenth_shares_are_named_with_both_shares():
     assert view.values["levels"].rows[0] == ("structure a", "100.0 %", "33.3 %")
 
 
-def test_of_very_many_cases_some_are_drawn_and_the_page_says_which():
+def test_only_some_of_very_many_cases_are_drawn_and_the_page_says_which():
     assert parallel.left_out(MOST_LINES) == ""
     assert parallel.left_out(10_000) == "Of 10,000 cases, the chart draws the fastest ones and every 5th of the others."
 
@@ -66,4 +66,4 @@ def test_hostile_levels_stay_inside_the_expressions():
 
 
 def test_the_chart_says_which_table_has_its_figures():
-    assert parallel.view(Facts(quick_run())).charts[0].twin == "top-levels"
+    assert parallel.view(Facts(quick_run())).charts[0].twin == "ranked"

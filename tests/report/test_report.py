@@ -159,9 +159,8 @@ def test_rounds_that_count_although_disturbed_are_marked() -> None:
 
 
 def test_every_column_says_what_is_better(quick: Page) -> None:
-    headers = [
-        one for one in quick.all("th") if one.attributes.get("scope") == "col" and "case-sheet" not in one.inside
-    ]
+    elsewhere = {"case-sheet", "pareto", "effects", "heatmap", "parallel"}  # their headings and captions say it
+    headers = [one for one in quick.all("th") if one.attributes.get("scope") == "col" and not elsewhere & {*one.inside}]
     undirected = {" ".join(one.words.split()) for one in headers if not {"better", "best"} & set(one.words.split())}
     assert undirected <= NAMES_AND_REASONS
 
@@ -212,7 +211,9 @@ def hostile_page() -> str:
 
 def test_hostile_text_is_inert() -> None:
     page, honest = Page(hostile_page()), Page(report.render(quick_run()))
-    assert [one.attributes for one in page.all("script")] == [one.attributes for one in honest.all("script")]
+    scripts = [one.attributes for one in honest.all("script")]
+    assert [one.attributes for one in page.all("script") if one.attributes not in scripts] == []
+    assert len(page.all("script")) <= len(scripts)
     assert page.all("img") == []
     assert not [one for one in page.elements if any(name.startswith("on") for name in one.attributes)]
     assert {one.tag for one in page.elements} <= {one.tag for one in honest.elements}

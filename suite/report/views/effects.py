@@ -1,4 +1,4 @@
-"""Effects of levels: what each one costs, how far factors interact, and what other cases would take."""
+"""Effects, interactions, shares of variance and predictions, with pictures."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Section:
 
 
 def view(facts: Facts) -> View | None:
-    """The effects on each metric of the record; None where no two cases can be compared."""
+    """The effects on each metric of the record; None without two cases to compare."""
     if len(facts.ranked) > MOST_CASES:
         reason = f"The page has no effects of {len(facts.ranked):,} cases, since that takes long."
         return made((), f"{reason} `stepmark effects RECORD` shows them.")
@@ -194,7 +194,7 @@ class Axis:
         return round(1 + share * (WIDTH_PX - 2))
 
     def path(self, size: Size) -> str:
-        """A line from end to end, with a tick at the middle; the tick alone without an interval."""
+        """A line with a tick at the middle; the tick alone without an interval."""
         middle = self.px(size.middle)
         tick = f"M{middle} 2V{HEIGHT_PX - 2}"
         if size.low is None or size.high is None:
@@ -204,7 +204,7 @@ class Axis:
 
 
 def groups(metric: MetricKind, effects: Sequence[Effect]) -> tuple[Group, ...]:
-    """The effects of each dimension on a scale, the best first; in the order of the dimensions."""
+    """The effects of each dimension on a scale, the best first."""
     by_dimension: dict[str, list[Effect]] = {}
     for effect in sorted(effects, key=lambda one: place_of(one.dimension)):
         by_dimension.setdefault(effect.dimension, []).append(effect)

@@ -1,4 +1,4 @@
-"""Heat maps: step times by structure and optimizer, for each combination of the other levels."""
+"""Heat maps of step times by structure and optimizer, one for all other levels."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def left_out(names: Sequence[str], measured: Mapping[str, int], alone: int) -> s
     parts = []
     if names:
         cases = sum(measured[name] for name in names)
-        parts.append(f"{count(len(names), 'more map')} with {count(cases, 'measured case')} would be too large")
+        parts.append(f"{count(len(names), 'more map')} of {count(cases, 'measured case')}, for lack of room")
     if alone:
-        parts.append(f"{count(alone, 'case')} {'differs' if alone == 1 else 'differ'} from all others in more")
+        parts.append(f"{count(alone, 'case')} without another one of the same other levels")
     return f"Not shown: {'; '.join(parts)}. The ranked table has all cases." if parts else ""
 
 
@@ -153,7 +153,7 @@ Outcome = tuple[Case, str, str]
 
 
 def slices_of(run: Run) -> dict[str, list[Outcome]]:
-    """Cases with an outcome by the levels other than structure and optimizer, in words."""
+    """Cases with an outcome, by the words for their other levels."""
     slices: dict[str, list[Outcome]] = {}
     for record in run.cases:
         slices.setdefault(name_of(record.case), []).append((record.case, record.outcome, record.reason))
@@ -161,7 +161,7 @@ def slices_of(run: Run) -> dict[str, list[Outcome]]:
 
 
 def name_of(case: Case) -> str:
-    """`execution cpu, batch size 16`: the execution, and other levels that are no default."""
+    """`execution cpu, batch size 16`: the execution, and what is no default."""
     words = [f"execution {case.execution}"]
     for factor in FACTORS:
         level = factor.level_of(case)

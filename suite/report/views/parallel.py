@@ -1,4 +1,4 @@
-"""Parallel coordinates: all factors and metrics of every case, and the levels of the fastest ones."""
+"""Parallel coordinates of all cases, and the levels that the fastest ones share."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def view(facts: Facts) -> View | None:
         title="All factors and metrics of every case",
         reading=reading(levels),
         specification=specification(axes, len(ranked)),
-        twin="top-levels",
+        twin="ranked",
     )
     return View(
         id="parallel",
@@ -87,7 +87,7 @@ def left_out(cases: int) -> str:
 
 
 def levels_of(ranked: Sequence[CaseFigures]) -> list[Level]:
-    """Levels that are more frequent among the fastest cases than among all, the most so first."""
+    """Levels that are more frequent among the fastest cases, the most so first."""
     top = math.ceil(TOP * len(ranked))
     found = []
     for factor in NAMES:

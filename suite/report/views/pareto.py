@@ -1,4 +1,4 @@
-"""The Pareto front: the cases that no other case beats in every metric, and what each costs against the fastest."""
+"""The Pareto front, and the price of its cases against the fastest one."""
 
 from __future__ import annotations
 
@@ -90,15 +90,20 @@ def view(facts: Facts) -> View | None:
 
 
 def rivals_of(facts: Facts) -> list[Advice]:
-    """Groups of cases that do the same work and have two metrics; the one with the most cases first."""
+    """Groups of cases with two metrics; the one with the most cases first."""
     found = [one for one in facts.choices if len(one.group.metrics) > 1 and len(one.options) > 1]
     return sorted(found, key=lambda one: -len(one.options))[:MOST_GROUPS]
 
 
 def metrics_of(groups: Sequence[Advice]) -> list[MetricKind]:
-    """Metrics of the groups but the step time."""
-    found = {metric for one in groups for metric in one.group.metrics}
-    return [metric for metric in METRICS.values() if metric in found and metric.name != "step_time"]
+    """Metrics with a chart: all but the step time that two cases of a group have."""
+    found = {metric.name for one in groups for metric in one.group.metrics if number_of(one, metric) > 1}
+    return [metric for name, metric in METRICS.items() if name in found and name != "step_time"]
+
+
+def number_of(one: Advice, metric: MetricKind) -> int:
+    """Number of cases of a group that have a metric."""
+    return sum(metric.name in option.candidate.known for option in one.options)
 
 
 def left_out(found: Sequence[Advice], shown: Sequence[Advice]) -> str:
@@ -150,7 +155,8 @@ def change_text(option: Option, fastest: Option) -> str:
 def reading(one: Advice, on_it: Sequence[Option]) -> str:
     """How many cases are on the front, and the trade between its two ends."""
     sure = sum(option.on_front == "yes" for option in on_it)
-    names = " and ".join(NAMES[metric.name] for metric in one.group.metrics)
+    *most, last = (NAMES[metric.name] for metric in one.group.metrics)
+    names = f"{', '.join(most)} and {last}"
     perhaps = len(on_it) - sure
     if sure:
         more = f", and {perhaps} perhaps" if perhaps else ""
@@ -159,14 +165,14 @@ def reading(one: Advice, on_it: Sequence[Option]) -> str:
         answer = f"{perhaps} are perhaps on the front of {names}, since intervals leave it open"
     first = f"Of {count(len(one.options), 'case')}, {answer}."
     frugal = most_frugal(one)
-    if frugal is None or frugal is one.options[0]:
+    if frugal is None or frugal is one.options[0] or one.group.metrics[1].name not in one.options[0].candidate.known:
         return first
     word = "most accurate" if one.group.metrics[1].better == "higher" else "most frugal"
     return f"{first} The {word} case, {frugal.candidate.case.id}, takes {change_text(frugal, one.options[0])}."
 
 
 def most_frugal(one: Advice) -> Option | None:
-    """The case with the least of the second metric, or the most accurate one; None if no case has it."""
+    """The case with the best value of the second metric; None if no case has it."""
     metric = one.group.metrics[1]
     sign = 1 if metric.better == "lower" else -1
     having = [option for option in one.options if metric.name in option.candidate.known]
@@ -174,7 +180,7 @@ def most_frugal(one: Advice) -> Option | None:
 
 
 def columns(one: Advice, front: Front, facts: Facts) -> dict[str, Any]:
-    """What the page's scripts know of a group: places of its cases, the front, and values in base units."""
+    """Places of the cases of a group, the front, and values in base units."""
     return {
         "places": [facts.place[option.candidate.case.id] for option in one.options],
         "front": "".join(option.on_front[0] for option in one.options),
@@ -201,7 +207,7 @@ def value_of(candidate: Candidate, metric: MetricKind) -> float | None:
 
 
 def chart(metric: MetricKind, shown: Sequence[Advice], fronts: Sequence[Front]) -> Chart:
-    """Step time against another metric, of the group that the reader chooses; at first, of the largest that has it."""
+    """Step time against another metric; at first, of the largest group that has it."""
     place = next(place for place, one in enumerate(shown) if metric in one.group.metrics)
     return Chart(
         id=f"pareto-{metric.name}",

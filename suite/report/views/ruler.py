@@ -1,4 +1,4 @@
-"""The ruler: the fastest case within limits that the reader drags, and what it costs."""
+"""The ruler: the fastest case within limits that the reader drags."""
 
 from __future__ import annotations
 
