@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from suite.errors import ExitCode
-from suite.frontend.cli_options import parser
+from suite.frontend.cli_options import parser, with_filters_joined
 from suite.frontend.signals import as_interruptions, exit_code_of
 from suite.frontend.streams import forgiving
 from suite.records import StepmarkError
@@ -24,17 +22,19 @@ from suite.records.failure_reason import unexpected
 from suite.records.redaction import names_of, wants_redaction, without_names
 
 if TYPE_CHECKING:
-    from suite.gate.planning import OpenGate
     from suite.records import Run
+
+
+HELP = {"-h", "--help"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     with forgiving() as output:
-        if given[:1] == ["run"]:  # everything behind it is pytest's
+        if given[:1] == ["run"] and not HELP & set(given):  # everything behind it is pytest's
             return guarded(lambda: run(given[1:]))
-        options = parser().parse_args(given)
+        options = parser().parse_args(with_filters_joined(given))
         code = guarded(lambda: COMMANDS[options.command](options))
         if output.refusal is None or isinstance(output.refusal, BrokenPipeError):  # as `| head` closes it
             return code
@@ -109,6 +109,16 @@ def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
         print(line, file=stream)
 
 
+def show(options: argparse.Namespace) -> int:
+    """Print the results of a record."""
+    from suite.frontend.show_command import lines_of
+
+    run = read_record(options.record, options.filter, private=False)
+    has_colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print_lines(lines_of(run, options.record, has_colours=has_colours, shows_all=options.all))
+    return ExitCode.SUCCESS
+
+
 def report(options: argparse.Namespace) -> int:
     """Write the page of one record."""
     if len(options.record) > 1:
@@ -118,7 +128,8 @@ def report(options: argparse.Namespace) -> int:
     from suite import report as pages
 
     record, private = options.record[0], wants_redaction(options.private)
-    print(pages.write(read_record(record, private=private), options.output, record_path="" if private else str(record)))
+    run = read_record(record, options.filter, private=private)
+    print(pages.write(run, options.output, record_path="" if private else str(record)))
     return ExitCode.SUCCESS
 
 
@@ -126,7 +137,9 @@ def export(options: argparse.Namespace) -> int:
     """Write a record in another format to a file or to standard output."""
     from suite.exports.formats import export as exported
 
-    text = exported(read_record(options.record, private=wants_redaction(options.private)), options.format)
+    text = exported(
+        read_record(options.record, options.filter, private=wants_redaction(options.private)), options.format
+    )
     if options.output is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
@@ -136,12 +149,20 @@ def export(options: argparse.Namespace) -> int:
     return ExitCode.SUCCESS
 
 
-def read_record(path: Path, *, private: bool) -> Run:
-    """Read a record; a private one loses the names of host and folders."""
+def read_record(path: Path, words: str, *, private: bool) -> Run:
+    """Read the cases of a record that a filter shows.
+
+    A private record loses the names of host and folders.
+    """
     from suite.records.store import read_run
 
     run = read_run(path)
-    return without_names(run, names_of(run.header.environment)) if private else run
+    run = without_names(run, names_of(run.header.environment)) if private else run
+    if not words:
+        return run
+    from suite.overview.filtering import filtered
+
+    return filtered(run, words)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -172,13 +193,14 @@ def recommend(options: argparse.Namespace) -> int:
 
 def gate(options: argparse.Namespace) -> int:
     """Measure both arms, log after each block, write the verdict's files and print it."""
+    from suite.frontend.gate_command import open_gate, resumable
     from suite.gate import output
     from suite.gate.measuring import machine_lock
     from suite.gate.runner import GateRunner
 
     log = partial(print, "gate:", flush=True)
     warn = cache(lambda text: print(f"stepmark: {text}", file=sys.stderr))  # each sentence once
-    begun = gate_of(options)
+    begun = open_gate(options)
     planned, writer = begun.record.planned, begun.writer
     with writer, resumable(writer.folder):
         if writer.note:
@@ -191,34 +213,6 @@ def gate(options: argparse.Namespace) -> int:
     for text in output.write(verdict, writer.folder, warn):
         print(text)
     return verdict.exit_code
-
-
-def gate_of(options: argparse.Namespace) -> OpenGate:
-    """A new gate, or the interrupted one that `--resume` names."""
-    from suite.configuration.files import configuration_here
-    from suite.gate import planning
-    from suite.gate.options import options_of
-    from suite.options import GATE_OPTIONS, given_options, refuse_with_resume
-
-    given = given_options(options, GATE_OPTIONS)
-    others = {"-k": options.expression, "--out": options.out}
-    if options.resume is None:
-        wanted = options_of({**given, "expression": options.expression}, configuration_here())
-        return planning.begin(wanted, options.out)
-    refuse_with_resume(f"--{name}" for name in given)
-    refuse_with_resume(flag for flag, value in others.items() if value is not None)
-    return planning.resume(options.resume)
-
-
-@contextmanager
-def resumable(folder: Path) -> Iterator[None]:
-    """Within it, an interruption says how to continue."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        command = shlex.join(["stepmark", "gate", "--resume", str(folder)])
-        error.args = (f"{str(error) or 'interrupted'}; `{command}` continues",)
-        raise
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -264,8 +258,17 @@ def init(options: argparse.Namespace) -> int:
     return ExitCode.SUCCESS
 
 
+def completion(options: argparse.Namespace) -> int:
+    """Print the script that completes commands in a shell."""
+    from suite.frontend.completion import script
+
+    print(script(options.shell))
+    return ExitCode.SUCCESS
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": list_cases,
+    "show": show,
     "report": report,
     "export": export,
     "compare": compare,
@@ -275,6 +278,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": doctor,
     "config": config,
     "init": init,
+    "completion": completion,
 }
 """Command -> its function. `run` hands its arguments to pytest unchanged."""
 

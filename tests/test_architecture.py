@@ -69,6 +69,7 @@ MAY_NEED = {
     "doctor": {"psutil", "pynvml"},
     "frontend.result_table": {"rich"},
     "frontend.live_table": {"rich"},
+    "frontend.completion": {"shtab"},
     "effects.front": {"numpy"},
     "effects.linear_model": {"numpy"},
     "effects.predictions": {"numpy"},

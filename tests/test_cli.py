@@ -339,6 +339,8 @@ def test_the_first_line_of_a_list_can_be_taken_alone(stepmark):
     "arguments",
     [
         ("list", "--profile", "full"),
+        ("show", "run"),
+        ("completion", "bash"),
         ("report", "run", "-o", "page.html"),
         ("export", "run", "--format", "csv"),
         ("export", "run", "--format", "pytest-benchmark"),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from suite.errors import ExitCode
 from suite.matrix.selection import selector
+from suite.records import Run
 from suite.records.store import read_run
+
+if TYPE_CHECKING:
+    from suite.effects.values import Selects
 
 
 def effects_text(options: argparse.Namespace) -> str:
@@ -19,8 +24,21 @@ def effects_text(options: argparse.Namespace) -> str:
     from suite.effects.study import study
     from suite.effects.text import as_table
 
-    found = study(read_run(options.record), options.metric, selector(options.expression or ""))
+    run = read_run(options.record)
+    found = study(run, options.metric, selection(run, options))
     return as_json(found) if options.format == "json" else as_table(found)
+
+
+def selection(run: Run, options: argparse.Namespace) -> Selects:
+    """Whether both `-k` and `--filter` select a case, by its id.
+
+    Raises:
+        StepmarkError: one of them is wrong.
+    """
+    from suite.overview.filtering import selects
+
+    matches, shows = selector(options.expression or ""), selects(run, options.filter)
+    return lambda case_id: matches(case_id) and shows(case_id)
 
 
 def recommendation(options: argparse.Namespace) -> tuple[str, int]:
@@ -37,7 +55,8 @@ def recommendation(options: argparse.Namespace) -> tuple[str, int]:
 
     given = {name: getattr(options, name.replace("-", "_")) for name in OPTIONS}
     limits = limits_of({name: text for name, text in given.items() if text is not None})
-    found = recommend(read_run(options.record), limits, selector(options.expression or ""))
+    run = read_run(options.record)
+    found = recommend(run, limits, selection(run, options))
     render = advice_text.as_json if options.format == "json" else advice_text.as_table
     is_chosen = any(advice.chosen for advice in found)
     return render(found, limits), ExitCode.SUCCESS if is_chosen else ExitCode.FAILURE

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from suite import __version__
-from suite.options import COMPARE_OPTIONS, DOCTOR_OPTIONS, GATE_OPTIONS, LIST_OPTIONS, add_options
+from suite.frontend.examples import Formatter, epilog
+from suite.options import COMPARE_OPTIONS, DOCTOR_OPTIONS, GATE_OPTIONS, LIST_OPTIONS, OPTIONS, add_options
 
+FILTER = "--filter"
+SHELLS = ("bash", "zsh")
 RECORD = "folder of a run, or its record.jsonl"
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of every command; of `run` it knows the name alone."""
+    """The parser of every command; `run` hands all but its help to pytest."""
     top = argparse.ArgumentParser(
         prog="stepmark",
         description="Measure the cost of one training step of a CNN, and compare two revisions.",
@@ -21,18 +25,57 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"stepmark {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    add_list(commands.add_parser("list", help="list the cases of a profile, and whether each runs here"))
-    commands.add_parser("run", help="measure cases and write a record and a page; takes the options of pytest")
-    add_report(commands.add_parser("report", help="write the HTML page of a record"))
-    add_export(commands.add_parser("export", help="convert a record to CSV or pytest-benchmark JSON"))
-    add_compare(commands.add_parser("compare", help="compare records, at the terminal or on a page"))
-    add_effects(commands.add_parser("effects", help="show what each level costs: effects, interactions, predictions"))
-    add_recommend(commands.add_parser("recommend", help="show the fastest case within limits, and the Pareto front"))
-    add_gate(commands.add_parser("gate", help="measure two revisions side by side and compare them"))
-    add_doctor(commands.add_parser("doctor", help="find what disturbs measurements here, in about 50 seconds"))
-    add_config(commands.add_parser("config", help="show the options that hold here, and where each is set"))
-    add_init(commands.add_parser("init", help="write a configuration and a first plug-in for this project"))
+
+    def command(name: str, use: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=use, epilog=epilog(name), formatter_class=Formatter)
+
+    add_list(command("list", "list the cases of a profile, and whether each runs here"))
+    add_run(command("run", "measure cases and write a record and a page; takes the options of pytest"))
+    add_show(command("show", "show the table of a record, and what it says in three sentences"))
+    add_report(command("report", "write the HTML page of a record"))
+    add_export(command("export", "convert a record to CSV or pytest-benchmark JSON"))
+    add_compare(command("compare", "compare records, at the terminal or on a page"))
+    add_effects(command("effects", "show what each level costs: effects, interactions, predictions"))
+    add_recommend(command("recommend", "show the fastest case within limits, and the Pareto front"))
+    add_gate(command("gate", "measure two revisions side by side and compare them"))
+    add_doctor(command("doctor", "find what disturbs measurements here, in about 50 seconds"))
+    add_config(command("config", "show the options that hold here, and where each is set"))
+    add_init(command("init", "write a configuration and a first plug-in for this project"))
+    add_completion(command("completion", "print the completion of bash or zsh"))
     return top
+
+
+def with_filters_joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with each filter joined to its option.
+
+    `--filter -outcome:skipped` is `--filter=-outcome:skipped`: argparse takes a word with a dash for an option.
+    """
+    joined: list[str] = []
+    for word in arguments:
+        if joined and joined[-1] == FILTER:
+            joined[-1] = f"{FILTER}={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def add_run(running: argparse.ArgumentParser) -> None:
+    """The options of `run`: ours, in front of those of pytest."""
+    running.usage = "stepmark run [option ...] [option of pytest ...]"
+    running.description = (
+        "Measure the cases of a profile, write a record and a page, and print the results. Each option of pytest holds "
+        "as well: `pytest --help` lists them."
+    )
+    add_options(running.add_argument, OPTIONS)
+    add_expression(running)
+
+
+def add_show(showing: argparse.ArgumentParser) -> None:
+    """The options of `show`."""
+    showing.description = "Show what a run ended with: the measured cases, the fastest first, and three sentences."
+    showing.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
+    showing.add_argument("--all", action="store_true", help="every case, not the fastest 40")
+    add_filter(showing)
 
 
 def add_list(listing: argparse.ArgumentParser) -> None:
@@ -48,6 +91,7 @@ def add_report(reporting: argparse.ArgumentParser) -> None:
     reporting.description = "Write the HTML page of a record."
     reporting.add_argument("record", type=Path, nargs="+", metavar="RECORD", help=RECORD)
     reporting.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE", help="file to write")
+    add_filter(reporting)
     add_private(reporting)
 
 
@@ -59,6 +103,7 @@ def add_export(exporting: argparse.ArgumentParser) -> None:
     exporting.add_argument(
         "-o", dest="output", type=Path, metavar="FILE", help="file to write (default: standard output)"
     )
+    add_filter(exporting)
     add_private(exporting)
 
 
@@ -93,6 +138,7 @@ def add_effects(asking: argparse.ArgumentParser) -> None:
         help="step_time, peak_memory, energy or accuracy (default: step_time)",
     )
     add_expression(asking)
+    add_filter(asking)
     add_format(asking)
 
 
@@ -108,6 +154,7 @@ def add_recommend(asking: argparse.ArgumentParser) -> None:
     asking.add_argument("--max-energy", metavar="ENERGY", help="largest energy of a step, such as 2.5J")
     asking.add_argument("--min-accuracy", metavar="SHARE", help="smallest final accuracy, such as 0.95")
     add_expression(asking)
+    add_filter(asking)
     add_format(asking)
 
 
@@ -148,6 +195,22 @@ def add_init(starting: argparse.ArgumentParser) -> None:
     )
     starting.add_argument("--github", action="store_true", help="also write a workflow that gates each pull request")
     starting.add_argument("--gitlab", action="store_true", help="also write a pipeline that gates each merge request")
+
+
+def add_completion(completing: argparse.ArgumentParser) -> None:
+    """The shell of `completion`."""
+    completing.description = "Print the script that completes commands, options, profiles, structures and files."
+    completing.add_argument("shell", choices=SHELLS, help=" or ".join(SHELLS))
+
+
+def add_filter(to: argparse.ArgumentParser) -> None:
+    """The option that selects cases by levels, outcome, verdict and metrics."""
+    to.add_argument(
+        FILTER,
+        metavar="WORDS",
+        default="",
+        help="only cases that match all words, such as 'optimizer:adam* time<10ms -verdict:bimodal'",
+    )
 
 
 def add_expression(to: argparse.ArgumentParser) -> None:
