@@ -1,4 +1,4 @@
-"""The live table of a run: a progress line, and the visits that ended last.
+"""The live table of a run: a progress line, and the fastest cases so far.
 
     scheduler: turn of a worker -> event -> show(event) -> turn of the next worker
 
@@ -8,8 +8,8 @@ during a turn (docs/decisions/0047).
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 from typing import IO, cast
 
@@ -20,12 +20,17 @@ from rich.text import Text
 
 from suite import units
 from suite.markup.printable import printable
-from suite.runner.events import Event, VisitDone
+from suite.records import VisitResult
+from suite.runner.events import Event, Started, VisitDone
 from suite.runner.progress import ProgressLine
 
 REDRAWN_S = 1.0
 """Seconds between two drawings: each takes some milliseconds of a core, and the terminal needs time as well."""
-ROWS = 8
+ROWS = 10
+"""Cases that the table has, at most."""
+FEWEST_ROUNDS = 3
+"""Rounds of a visit from which their median is shown."""
+FAILED = "failed"
 FEWEST_LINES, FEWEST_COLUMNS = 16, 60
 """Size of a terminal below which the line alone is drawn."""
 
@@ -77,7 +82,8 @@ class LiveTable:
         self._live = Live(
             console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
         )
-        self._visits: deque[tuple[str, ...]] = deque(maxlen=ROWS)
+        self._cases: dict[str, Standing] = {}
+        self._passes = passes
         self._line = ProgressLine(passes, self._keep, self._draw, redrawn_s=REDRAWN_S)
 
     @property
@@ -88,8 +94,11 @@ class LiveTable:
 
     def show(self, event: Event) -> None:
         """Show one event of the scheduler."""
-        if isinstance(event, VisitDone):
-            self._visits.appendleft(cells(event))
+        standing = self._cases.setdefault(event.case.id, Standing())
+        if isinstance(event, Started):
+            standing.step_times = event.step_times
+        elif isinstance(event, VisitDone):
+            standing.add(event.result)
         self._line.show(event)
 
     def close(self) -> None:
@@ -108,28 +117,57 @@ class LiveTable:
             self._live.update(self._content(line), refresh=True)
 
     def _content(self, line: str) -> RenderableType:
-        return Group(Text(line, no_wrap=True), self._table()) if self._visits else Text(line, no_wrap=True)
+        known = [(median_s, case_id) for case_id, one in self._cases.items() if (median_s := one.median_s())]
+        text = Text(line, no_wrap=True)
+        return Group(text, self._table(sorted(known))) if known else text
 
-    def _table(self) -> Table:
+    def _table(self, known: Sequence[tuple[float, str]]) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column("last visits", no_wrap=True)
-        table.add_column("pass", justify="right", no_wrap=True)
+        table.add_column(f"fastest so far, of {len(known):,}", no_wrap=True)
         table.add_column("step time", justify="right", no_wrap=True)
-        table.add_column("±", justify="right", no_wrap=True)
+        table.add_column("visits", justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
-        for row in self._visits:
-            table.add_row(*map(Text, row))
+        for median_s, case_id in known[:ROWS]:
+            one = self._cases[case_id]
+            cells = (
+                printable(case_id),
+                units.text(median_s, "s"),
+                f"{len(one.medians_s)} of {self._passes}",
+                one.remark,
+            )
+            table.add_row(*map(Text, cells))
         return table
 
 
-def cells(event: VisitDone) -> tuple[str, str, str, str, str]:
-    """Case, pass, median of the visit's rounds, half-width of its interval, remark."""
-    visit, rounds = event.result.visit, event.result.rounds.values("step_time")
-    remark = "failed" if event.result.failure else "" if visit is None or visit.steady else "not steady"
-    return (
-        printable(event.case.id),
-        str(event.index + 1),
-        units.text(median(rounds) if rounds else None, "s"),
-        units.text(visit.precision if visit else None, "ratio", 2),
-        remark,
-    )
+@dataclass(slots=True)
+class Standing:
+    """The visits of a case so far.
+
+    Attributes:
+        medians_s: of the visits that are over.
+        step_times: gives those of the visit under way.
+        fault: of the last visit; empty without one.
+    """
+
+    medians_s: list[float] = field(default_factory=list)
+    step_times: Callable[[], Sequence[float]] = tuple
+    fault: str = ""
+
+    @property
+    def remark(self) -> str:
+        """Whether a visit is under way; else the fault of the last one."""
+        return "measuring" if self.step_times() else self.fault
+
+    def median_s(self) -> float | None:
+        """The median of the visits' medians; None with too few rounds, or after a failure."""
+        now = self.step_times()
+        medians = [*self.medians_s, median(now)] if len(now) >= FEWEST_ROUNDS else self.medians_s
+        return median(medians) if medians and self.fault != FAILED else None
+
+    def add(self, result: VisitResult) -> None:
+        """Add a visit that is over."""
+        values = result.rounds.step_time
+        self.medians_s += [median(values)] if values else []
+        self.step_times = tuple
+        is_steady = result.visit is None or result.visit.steady
+        self.fault = FAILED if result.failure else "" if is_steady else "not steady"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from suite.records import Case, RunRecord, VisitResult
@@ -24,7 +25,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """The next turn of a visit is about to start."""
+    """The next turn of a visit is about to start.
+
+    Attributes:
+        step_times: gives the step times of the visit's counted rounds so far, in seconds; valid until its next turn.
+    """
+
+    step_times: Callable[[], Sequence[float]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

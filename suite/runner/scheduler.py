@@ -81,7 +81,7 @@ class Scheduler:
         ]
         while runners:
             for runner in runners:
-                yield Started(runner.case, index, under_way(runners))
+                yield Started(runner.case, index, under_way(runners), runner.step_times)
                 runner.advance()
                 if runner.result is not None:
                     visited = with_interference(runner.result, before, self._look())

@@ -108,6 +108,10 @@ class VisitRunner:
     def _counted_s(self) -> float:
         return sum(sum(turn.step_time) for turn in self._turns) * self._steps
 
+    def step_times(self) -> list[float]:
+        """Seconds of a step in each counted round so far."""
+        return [value for rounds in self._turns for value in rounds.step_time]
+
     def advance(self) -> None:
         """Fork and warm up at the first call, then take one turn at each call."""
         self._calls += 1

@@ -41,24 +41,27 @@ def written(monkeypatch):
     return Written()
 
 
-def visited(case: Case, **options) -> VisitDone:
-    """The end of a visit with ten rounds of 5 ms."""
+def visited(case: Case, step_s: float = 0.005, **options) -> VisitDone:
+    """The end of a visit with ten rounds of the same length."""
     visit = made_runs.visit(1, (10,), **options)
-    rounds = Rounds((Series(made_runs.METRICS["step_time"], (0.005,) * 10),))
+    rounds = Rounds((Series(made_runs.METRICS["step_time"], (step_s,) * 10),))
     return VisitDone(case, 1, 0.5, VisitResult(visit, (rounds,)))
 
 
-def test_the_table_has_the_progress_and_the_visits_that_ended_last(written):
+def test_the_table_has_the_progress_and_the_fastest_cases_so_far(written):
     table = written.table()
-    for place in range(ROWS + 2):
-        table.show(visited(Case(f"net{place}", "adam", "cpu"), steady=place % 2 == 0))
+    for place in reversed(range(ROWS + 2)):
+        table.show(visited(Case(f"net{place}", "adam", "cpu"), 0.005 + place / 1000, steady=place != 1))
     written.text = ""
-    table.show(Started(CASE, 1, 0.5))
+    table.show(Started(Case("net2", "adam", "cpu"), 1, 0.5, lambda: [0.0062, 0.0061, 0.0065]))
     lines = written.text.splitlines()
-    assert any("pass 2/2  seed_cnn-adam-cpu" in line for line in lines)
-    rows = [line.split() for line in lines if "net" in line]
-    assert [row[0] for row in rows] == [f"net{place}-adam-cpu" for place in reversed(range(2, ROWS + 2))]
-    assert rows[0][1:] == ["2", "5.000", "ms", "1.0%", "not", "steady"]
+    assert any("pass 2/2  net2-adam-cpu" in line for line in lines)
+    assert any(f"fastest so far, of {ROWS + 2}" in line for line in lines)
+    rows = [line.split() for line in lines if line.startswith("net")]
+    assert [row[0] for row in rows] == [f"net{place}-adam-cpu" for place in range(ROWS)]
+    assert rows[0][1:] == ["5.000", "ms", "1", "of", "2"]
+    assert rows[1][1:] == ["6.000", "ms", "1", "of", "2", "not", "steady"]
+    assert rows[2][1:] == ["6.600", "ms", "1", "of", "2", "measuring"]
 
 
 def test_a_failure_stays_above_the_table(written):
