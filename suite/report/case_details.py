@@ -18,10 +18,11 @@ from suite.records import Metric, Series, Visit
 from suite.report.provenance import plain, readable
 
 MOST_CASES = 1_000
-"""Cases up to which the page has all metrics, visits and rounds of each, some 150 bytes a case; beyond, the record and
-`stepmark export` have them."""
+"""Cases up to which the page has rounds and visits of each, some 250 bytes a case; beyond, the record has them."""
+METRIC_CASES = 500
+"""Cases up to which the page has every metric of each, another 180 bytes; beyond, `stepmark export` has them."""
 TIMELINE_CASES = 400
-"""Cases up to which the page has their utilization over time."""
+"""Cases up to which the page has their utilization over time, 60 bytes on a host, several times that with devices."""
 MOST_VISITS = 24
 """Visits of a case that its page shows."""
 WARMUP_POINTS, ROUND_POINTS = 18, 42
@@ -46,11 +47,12 @@ def packed(details: Mapping[str, Any]) -> str:
 def case_details(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     """Details of cases in columns; a case's place in each is its place in `ranked`.
 
-    Attributes and issues of every case; all else up to `MOST_CASES`.
+    Attributes and issues of every case; all else up to a number of cases.
     """
     found = {"attributes": attributes(ranked), "issues": issues(ranked)}
-    if len(ranked) <= MOST_CASES:
+    if len(ranked) <= METRIC_CASES:
         found["metrics"] = metrics(ranked)
+    if len(ranked) <= MOST_CASES:
         found["quantiles"] = [quantile_texts(one) for one in ranked]
         found["readings"] = [[distribution_reading(one), visits_reading(one)] for one in ranked]
         found["visits"] = [visit_rows(one) for one in ranked]
@@ -58,6 +60,19 @@ def case_details(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     if len(ranked) <= TIMELINE_CASES:
         found["timelines"] = [timelines(one) for one in ranked]
     return found
+
+
+def left_out(count: int) -> str:
+    """A sentence about what a page of `count` cases does not have; empty if nothing."""
+    limits = (
+        ("rounds over time and visits", MOST_CASES),
+        ("every metric", METRIC_CASES),
+        ("utilization over time", TIMELINE_CASES),
+    )
+    missing = [name for name, limit in limits if count > limit]
+    if not missing:
+        return ""
+    return f"With {count:,} cases, this page leaves out for each: {', '.join(missing)}. The record has them."
 
 
 def attributes(ranked: Sequence[CaseFigures]) -> dict[str, Any]:

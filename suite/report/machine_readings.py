@@ -26,7 +26,6 @@ REMARKED_FROM: dict[str, float | None] = {
     "heat_events": 1.0,
     "memory_pressure": validity.SHORT_OF_MEMORY,
     "others_faults": validity.MUCH_TAKEN,
-    "core_clock": None,
 }
 """Reading, one for each visit -> mean over a case's visits from which data quality remarks on it; None: never alone."""
 
@@ -36,7 +35,7 @@ class Reading:
     """A reading of the machine over all visits.
 
     Attributes:
-        highest_case: the case of the visit with the highest value.
+        highest_case: the case of the visit with the highest value; empty if that is 0.
     """
 
     name: str
@@ -68,7 +67,8 @@ def reading(ranked: Sequence[CaseFigures], name: str, rows: Sequence[tuple[float
     of_any = (series.metric for one in ranked for series in one.measurement.per_visit if series.metric.name == name)
     metric = next(of_any)
     highest, case_id = max(rows)
-    return Reading(name, metric.unit, metric.description, median(value for value, _ in rows), highest, case_id)
+    middle = median(value for value, _ in rows)
+    return Reading(name, metric.unit, metric.description, middle, highest, case_id if highest > 0 else "")
 
 
 def remarked_from(row: Reading) -> str:
@@ -152,7 +152,7 @@ def course_specification(spells: Sequence[Spell]) -> dict[str, Any]:
             ],
         },
     }
-    zero = {"mark": {"type": "rule", "color": INK, "opacity": 0.5}, "encoding": {"y": {"datum": 0}}}
+    zero = {"mark": {"type": "rule", "color": INK, "opacity": 0.4, "strokeWidth": 1}, "encoding": {"y": {"datum": 0}}}
     return {
         "data": {"values": values},
         "layer": [zero, line],

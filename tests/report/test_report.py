@@ -132,8 +132,7 @@ def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
     assert "1 of 25 cases have passes that differ by 5% or more" in words
     assert "pass 1: the step time had not settled when the warm-up's time was spent resnet18-sgd-cpu" in words
     row = next(row for row in quick.rows("remarks") if row[0] == "resnet18-sgd-cpu")
-    assert row[1:4] == ["", "", ""], "four turns show no levels"
-    assert row[4:] == ["1 of 2", "1 of 2", "35%", "1.184"]
+    assert row[1:] == ["1 of 2", "1 of 2", "35%", "1.184"], "four turns show no levels: no case has a validity"
     assert f"{25 - len(quick.rows('remarks'))} measured cases without a remark are not listed" in words
 
 
@@ -155,7 +154,7 @@ def test_rounds_that_count_although_disturbed_are_marked() -> None:
     case = Case("seed_cnn", "adam", "cpu")
     busy = measurement([0.001] * 20, [visit(0, (10, 10))], queued=[True] * 20)
     page = Page(report.render(run([RunRecord(case, "measured", "", {}, busy)])))
-    assert page.rows("remarks")[0][6] == "100% (all kept)"
+    assert "100% (all kept)" in page.rows("remarks")[0]
 
 
 def test_every_column_says_what_is_better(quick: Page) -> None:

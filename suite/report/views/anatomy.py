@@ -30,6 +30,8 @@ PHASES = ("data_wait", "copy", "zero_grad", "forward", "loss", "backward", "upda
 
 CHART_CASES = 25
 """Cases in a chart, the fastest of those that the filter shows: more bars do not fit a screen."""
+BAR_PX = 20
+"""Height of a bar with its gap; anatomy.js adapts the chart to the number of bars."""
 MEBIBYTE = 2**20
 ID_AXIS = {"labelLimit": {"expr": "min(320, containerSize()[0] / 2.5)"}, "grid": False}
 """Ids take two fifths of a narrow window at most."""
@@ -155,7 +157,7 @@ def stacked_bars(
             "tooltip": [{"field": "id", "title": "Case"}, {"field": "name"}, {"field": "text", "title": "Median"}],
         },
         "width": "container",
-        "height": {"step": 20},
+        "height": BAR_PX * CHART_CASES,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": config(),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.report.case_details import MOST_CASES, ROUND_STEP, SHARES, case_details, packed
+from suite.report.case_details import ROUND_STEP, SHARES, case_details, left_out, packed
 from suite.report.charts import INK, PALETTE, TIME_LABEL, config
 from suite.report.facts import PLACEHOLDER, Facts
 from suite.report.provenance import command
@@ -38,8 +38,7 @@ def view(facts: Facts) -> View | None:
             },
             "quantiles": tuple(SHARES),
             "visit_columns": VISIT_COLUMNS,
-            "left_out": len(facts.ranked) > MOST_CASES,
-            "most_cases": MOST_CASES,
+            "left_out": left_out(len(facts.ranked)),
         },
     )
 

@@ -73,7 +73,9 @@ def devices(value: Any) -> str:
 
 
 def container_text(container: Mapping[str, Any]) -> str:
-    """The image with its digest, or the kind of container, or none."""
+    """The image with its digest, or the kind of container, or none; empty if unknown."""
+    if not container:
+        return ""
     image = group(container, "image")
     if image:
         return " ".join(filter(None, (str(image.get("name") or "an image"), short(image.get("config_digest")))))

@@ -62,8 +62,10 @@ def worth_showing(figures: CaseFigures) -> dict[Metric, str]:
     """A case's figures that are not on the page yet and not negligible, as text."""
     found: dict[Metric, str] = {}
     for one in figures.measurement.series:
+        if one.metric.name in SHOWN_ELSEWHERE:
+            continue
         value = typical(figures, one)
-        if one.metric.name not in SHOWN_ELSEWHERE and is_worth_showing(one.metric, value, figures):
+        if is_worth_showing(one.metric, value, figures):
             found[one.metric] = with_share(one.metric, value, figures)
     for one in figures.measurement.per_visit:
         found[one.metric] = units.text(median(one.values), one.metric.unit)

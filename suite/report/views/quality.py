@@ -64,7 +64,9 @@ def view(facts: Facts) -> View:
 
 def quality(run: Run, ranked: Sequence[CaseFigures]) -> Quality:
     """Issues, visits that ended early, disturbed rounds, passes that differ, warnings."""
-    remarks = table("Cases to trust less", COLUMNS, filter(deserves_remark, ranked))
+    rows = list(filter(deserves_remark, ranked))
+    columns = [one for one in COLUMNS if any(map(one.value, rows))]
+    remarks = table("Cases to trust less", columns, rows)
     warnings = [
         (text, (record.case.id, ""))
         for record in run.cases
