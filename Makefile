@@ -23,7 +23,7 @@ CPUS ?=
 MEMORY ?=
 GPUS ?=
 IMAGE = $(PYTHON) docker/image.py
-INSIDE = $(addprefix tests/,analysis comparison contracts distributed effects exports levels matrix measuring records report runner) \
+INSIDE = $(addprefix tests/,analysis comparison contracts distributed effects exports levels matrix measuring overview records report runner) \
 	--ignore tests/report/test_report_browser.py \
 	--deselect tests/runner/test_launcher.py::test_no_process_of_a_launcher_is_traced_where_coverage_measures_subprocesses
 IMAGE_OPTIONS = --variant '$(VARIANT)' $(if $(ENGINE),--engine '$(ENGINE)') $(if $(BASE_IMAGE),--base '$(BASE_IMAGE)') \

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,6 @@ from suite.analysis.case_figures import kept_values
 from suite.configuration.files import configuration_here
 from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
-from suite.frontend.live_table import LiveTable, Screen
 from suite.frontend.pytest_session import Bench, bench_for, summary_lines
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
@@ -40,6 +39,9 @@ from suite.records.result_folders import runs_folder
 from suite.runner.progress import ProgressLine
 from suite.runner.session import RunSession
 from suite.runner.settings import machine_defaults, resolve_options
+
+if TYPE_CHECKING:
+    from suite.frontend.live_table import LiveTable
 
 ADDED = "PYTEST_ADDOPTS"
 LEARNING = "learning"
@@ -190,6 +192,8 @@ def progress_on(config: pytest.Config, terminal: Any, passes: int) -> ProgressLi
         return ProgressLine(passes, lambda _: None, None)
     if not terminal.isatty:
         return ProgressLine(passes, terminal.write_line, None)
+    from suite.frontend.live_table import LiveTable, Screen  # rich loads for a terminal alone
+
     encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
     table = LiveTable(passes, Screen(terminal.write, terminal.flush, encoding), has_colours=terminal.hasmarkup)
     return table if table.fits else ProgressLine(passes, terminal.write_line, partial(terminal.rewrite, erase=True))

@@ -143,6 +143,17 @@ def test_a_pipe_gets_plain_lines(finished: Finished) -> None:
 
 
 @pytest.mark.slow
+def test_benchmarks_of_others_keep_the_table_of_pytest_benchmark(desk: Desk) -> None:
+    (desk.folder / "test_mine.py").write_text("def test_mine(benchmark):\n    benchmark.pedantic(str, rounds=3)\n")
+    done = desk.run("--profile", "tiny", "-k", "tiny-sgd or mine", "--record", "here", "test_mine.py")
+    assert done.code == 0, done.out + done.err
+    theirs = done.out.partition("Name (time in")[2]
+    assert "test_mine" in theirs
+    assert "test_training_step" not in theirs
+    assert re.search(r"^1  tiny-sgd_momentum-cpu-b4-i8  ", done.out, re.MULTILINE)
+
+
+@pytest.mark.slow
 def test_saved_runs_compare_with_pytest_benchmark(desk: Desk) -> None:
     first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-save=first", "--record", "one")
     again = ["--benchmark-compare", "--benchmark-histogram=drawn", "--record", "two"]

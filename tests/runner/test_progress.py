@@ -200,6 +200,7 @@ def test_a_terminal_gets_a_live_line_and_no_colour_where_none_is_wanted(desk):
     assert live, drawn
     assert "tiny-adam-cpu-b4-i8" in live[0]
     assert SGR.findall(drawn) == []
+    assert drawn.rfind("\x1b[?25h") > drawn.rfind("\x1b[?25l"), "the cursor is hidden"
 
 
 def test_a_terminal_gets_colours_where_nothing_is_said(desk):
