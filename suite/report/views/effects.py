@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from suite import units
 from suite.effects import text, wording
 from suite.effects.contrasts import Effect, Interaction, Size
-from suite.effects.separation import Separation
+from suite.effects.separation import Separation, Share
 from suite.effects.study import Study, place_of
 from suite.effects.values import METRICS, MetricKind
 from suite.effects.wording import count
@@ -27,6 +27,8 @@ MOST_CASES = 2_000
 MOST_ROWS = 40
 """Effects of one metric on the page; the largest are shown."""
 MOST_SHARES = 12
+LEAST_SHARE = 0.0005
+"""Share of variance below which a term is counted and not shown: it would read 0.0 %."""
 WIDTH_PX, HEIGHT_PX = 180, 14
 """Size of the picture of an interval, as in styles/effects.css."""
 
@@ -139,8 +141,8 @@ def share_notes(separated: Separation | None) -> Iterator[str]:
     """How to read the shares, and how many are not shown."""
     if separated is not None:
         yield from text.share_notes(separated)
-        smaller = len(text.known(separated)) - MOST_SHARES
-        if smaller > 0:
+        smaller = len(text.known(separated)) - len(shown_terms(separated))
+        if smaller:
             yield f"{count(smaller, 'smaller term')} not shown; {text.ALL}"
 
 
@@ -253,12 +255,17 @@ def direction(metric: MetricKind, size: Size) -> str:
     return "better" if (high < 0) == (metric.better == "lower") else "worse"
 
 
+def shown_terms(separated: Separation) -> list[Share]:
+    """The terms with the largest shares, without those that round to nothing."""
+    return [one for one in text.known(separated)[:MOST_SHARES] if (one.share or 0.0) >= LEAST_SHARE]
+
+
 def shares(separated: Separation | None) -> tuple[Row, ...]:
     """Shares of variance as bars, and the rest."""
     if separated is None or separated.too_wide:
         return ()
-    known = [(wording.term(one.term), one.share or 0.0, str(one.degrees)) for one in text.known(separated)]
-    rows = [*known[:MOST_SHARES], ("rest", separated.rest, wording.DASH)]
+    known = [(wording.term(one.term), one.share or 0.0, str(one.degrees)) for one in shown_terms(separated)]
+    rows = [*known, ("rest", separated.rest, wording.DASH)]
     return tuple(
         Row((name, units.percent(share), degrees), f"M0 1H{round(WIDTH_PX * min(share, 1.0))}v{HEIGHT_PX - 2}H0z")
         for name, share, degrees in rows

@@ -1,8 +1,9 @@
-// Parallel coordinates: a rectangle over an axis selects cases, and the reader sets the share of the fastest ones.
+// Parallel coordinates: rectangles over axes select cases, and the reader sets the share of the fastest ones.
 const axes = json("axes");
 const ruler = document.getElementById("top-share");
 const chart = document.getElementById("lines");
 const ranges = new Map(); // axis -> lowest and highest place, from 0 to 1
+let selected = null; // the cases within all ranges, while they are the page's selection
 let waiting = 0;
 
 page.cases.forEach((one, rank) => (one.rank = rank));
@@ -20,10 +21,11 @@ function isWithin(one) {
 }
 
 function select() {
-  page.brush(ranges.size ? new Set(page.cases.flatMap((one, index) => (isWithin(one) ? [index] : [])), chart) : null);
+  selected = new Set(page.cases.flatMap((one, index) => (isWithin(one) ? [index] : [])));
+  page.brush(selected);
   const line = document.getElementById("brushed");
-  line.textContent = ranges.size ? `Selected on ${[...ranges.keys()].map(({ title }) => title.split(",")[0]).join(", ")}. ` : "";
-  if (ranges.size) line.append(button("Clear", () => (ranges.clear(), select())));
+  line.textContent = `Selected on ${[...ranges.keys()].map(({ title }) => title.split(",")[0]).join(", ")}. `;
+  line.append(button("Clear", () => page.brush(null)));
 }
 
 function brushed(_, found) {
@@ -33,9 +35,17 @@ function brushed(_, found) {
   waiting = setTimeout(select, 100);
 }
 
+page.onShown(() => {
+  if (!ranges.size || state.brushed === selected) return;
+  ranges.clear();
+  document.getElementById("brushed").textContent = "";
+  page.chart("lines")?.signal("brush_x", []).signal("brush_y", []).runAsync();
+});
+
 function showTop() {
   const share = Number(ruler.value) / 100;
-  ruler.nextElementSibling.textContent = `${ruler.value} %, ${Math.ceil(share * page.cases.length).toLocaleString("en")} cases`;
+  const cases = Math.ceil(share * page.cases.length);
+  ruler.nextElementSibling.textContent = `${ruler.value} %, ${cases.toLocaleString("en")} case${cases === 1 ? "" : "s"}`;
   ruler.ariaValueText = ruler.nextElementSibling.textContent;
   page.chart("lines")?.signal("top", share).runAsync();
 }

@@ -14,13 +14,13 @@ groups.forEach((group, number) => {
 });
 
 function select(chart, metric, unit, found) {
+  if (!found.step_time || !found.value) return state.origin === chart && page.brush(null);
   const within = (value, [one, other]) => value >= Math.min(one, other) && value <= Math.max(one, other);
   const matches = (one) =>
     one.front_group === Number(choice.value) &&
     within(one.step_time, found.step_time) &&
     within(one[`front_${metric}`] / (AXIS[unit] ?? 1), found.value);
-  const indices = page.cases.flatMap((one, index) => (matches(one) ? [index] : []));
-  page.brush(found.step_time && found.value ? new Set(indices) : null, chart);
+  page.brush(new Set(page.cases.flatMap((one, index) => (matches(one) ? [index] : []))), chart);
 }
 
 function showGroup() {
@@ -29,7 +29,7 @@ function showGroup() {
     const chart = document.getElementById(`pareto-${metric}`);
     chart.closest(".fronts > div").hidden = !(metric in group);
     chart.closest("figure").querySelector("figcaption").textContent = group.reading;
-    page.chart(chart.id)?.signal("group", Number(choice.value)).runAsync();
+    if (metric in group) page.chart(chart.id)?.signal("group", Number(choice.value)).runAsync();
   }
 }
 
@@ -44,11 +44,11 @@ for (const chart of figures) {
     });
   });
 }
+page.onShown(() => {
+  for (const chart of figures) {
+    if (state.origin !== chart) page.chart(chart.id)?.signal("brush_x", []).signal("brush_y", []).runAsync();
+  }
+});
 choice.addEventListener("change", showGroup);
 choice.closest("form").hidden = groups.length < 2;
 showGroup();
-page.onShown((shown) => {
-  for (const row of document.querySelectorAll("#pareto tr[data-place]")) {
-    row.classList.toggle("faded", !shown.has(Number(row.dataset.place)));
-  }
-});

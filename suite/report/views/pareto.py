@@ -30,14 +30,12 @@ class Row:
 
     Attributes:
         number: its label in the chart, from 1.
-        place: in the ranking, from 0.
         values: texts of the metrics of the group.
         price: against the fastest case, in words; empty for that one.
         is_sure: whether it is on the front for sure, not perhaps.
     """
 
     number: int
-    place: int
     id: str
     values: tuple[str, ...]
     price: str
@@ -72,7 +70,7 @@ def view(facts: Facts) -> View | None:
     shown = rivals_of(facts)
     if not shown:
         return None
-    fronts = tuple(front(one, TABLE.format(number), facts) for number, one in enumerate(shown, 1))
+    fronts = tuple(front(one, TABLE.format(number)) for number, one in enumerate(shown, 1))
     metrics = metrics_of(shown)
     return View(
         id="pareto",
@@ -118,7 +116,7 @@ def left_out(found: Sequence[Advice], shown: Sequence[Advice]) -> str:
     )
 
 
-def front(one: Advice, table: str, facts: Facts) -> Front:
+def front(one: Advice, table: str) -> Front:
     """The front of a group as a table."""
     metrics = one.group.metrics
     on_it = [option for option in one.options if option.on_front != "no"]
@@ -129,17 +127,16 @@ def front(one: Advice, table: str, facts: Facts) -> Front:
         heads=tuple((NAMES[metric.name], f"{metric.better} is better") for metric in metrics),
         read=", ".join(one.group.sources.values()),
         lacks=any(len(option.candidate.known) < len(metrics) for option in on_it),
-        rows=tuple(row(number, option, one, facts) for number, option in enumerate(on_it[:MOST_ROWS], 1)),
+        rows=tuple(row(number, option, one) for number, option in enumerate(on_it[:MOST_ROWS], 1)),
         hidden=len(on_it[MOST_ROWS:]),
     )
 
 
-def row(number: int, option: Option, one: Advice, facts: Facts) -> Row:
+def row(number: int, option: Option, one: Advice) -> Row:
     """A case of the front."""
     known = option.candidate.known
     return Row(
         number=number,
-        place=facts.place[option.candidate.case.id],
         id=option.candidate.case.id,
         values=tuple(value_text(known.get(metric.name), metric) for metric in one.group.metrics),
         price="" if option is one.options[0] else change_text(option, one.options[0]),
