@@ -15,25 +15,38 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suite.effects.candidates import SLACK, Candidate, Group
 from suite.effects.linear_model import Floats
 from suite.effects.values import MetricKind
 
 OnFront = Literal["yes", "perhaps", "no"]
+Truths = NDArray[np.bool_]
+MOST_COMPARED = 2_000_000
+"""Numbers that are compared at once: 2 MB of truth values."""
 
 
 def front(group: Group) -> list[OnFront]:
     """Whether each case is on the front of all metrics of its group."""
     low, high, slack = bounds(group.candidates, group.metrics)
     sure, likely = minima(high), minima(low)
-    found: list[OnFront] = []
-    for place in range(len(low)):
-        ahead = high[sure]
-        surely = np.all(ahead <= low[place] + slack, axis=1) & np.any(ahead < low[place] - slack, axis=1)
-        ahead = np.delete(low, place, axis=0) if place in likely else low[likely]
-        maybe = np.all(ahead <= high[place] + slack, axis=1) & np.any(ahead < high[place] - slack, axis=1)
-        found.append("no" if surely.any() else "perhaps" if maybe.any() else "yes")
+    surely = dominated(low, high[sure], slack)
+    maybe = dominated(high, low[likely], slack)
+    for place in likely:  # these may be compared with themselves alone
+        maybe[place] = dominated(high[place : place + 1], np.delete(low, place, axis=0), slack)[0]
+    return ["no" if one else "perhaps" if other else "yes" for one, other in zip(surely, maybe, strict=True)]
+
+
+def dominated(costs: Floats, rivals: Floats, slack: Floats) -> Truths:
+    """Whether each row of costs (cases, metrics) is dominated by a row of the rivals."""
+    found = np.zeros(len(costs), dtype=bool)
+    rows = max(1, MOST_COMPARED // max(1, rivals.size))
+    for start in range(0, len(costs), rows):
+        some = costs[start : start + rows, None, :]
+        found[start : start + rows] = np.any(
+            np.all(rivals <= some + slack, axis=2) & np.any(rivals < some - slack, axis=2), axis=1
+        )
     return found
 
 
