@@ -30,7 +30,8 @@ def test_the_page_has_the_cells_of_the_table_at_the_terminal(facts):
         level, *others = text.cells(METRICS["step_time"], effect)
         assert any(all(cell in row for cell in (level.split(" ", 1)[1], *others)) for row in rows)
     words = page.words("effects")
-    assert all(text.wording.term(one.term) in words for one in text.known(expected.separation))
+    assert all(text.wording.term(one.term) in words for one in effects.shown_terms(expected.separation))
+    assert effects.shown_terms(expected.separation)
 
 
 def test_an_interval_is_drawn_from_end_to_end_on_an_axis_with_zero():
