@@ -2,11 +2,7 @@
 const places = new Map(page.cases.map(({ id }, index) => [id, index]));
 const followers = new Map(); // table -> its rows with the index of their case
 
-function linked(id) {
-  const link = Object.assign(document.createElement("a"), { textContent: id, href: `#case=${encodeURIComponent(id)}` });
-  link.addEventListener("click", (event) => (event.preventDefault(), page.open(id)));
-  return link;
-}
+const linked = (id) => Object.assign(document.createElement("a"), { textContent: id, href: `#case=${encodeURIComponent(id)}` });
 
 for (const head of document.querySelectorAll("main section table:not(#ranked) tbody th[scope=row]")) {
   const index = places.get(head.textContent);
