@@ -10,5 +10,6 @@ formats.py       a comparison -> a table or JSON, and the exit code
 pairing.py       several runs -> each compared with the first, with the modes and the slower steps of its cases
 superiority.py   steps of two runs -> the share of pairs in which the candidate's is slower
 environments.py  several runs -> the facts that differ, and whether each may change results
+phases.py        phases of the steps of changed cases, in both runs
 wording.py, tables.py, page.py, compare.html.j2     these -> the page
 """

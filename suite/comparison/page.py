@@ -15,6 +15,7 @@ from suite.comparison.changes import FEWEST, CaseChange
 from suite.comparison.environments import environment_differences
 from suite.comparison.formats import cases_by_reason, common_change, metric_lines, summary
 from suite.comparison.pairing import Pairing, overall_code
+from suite.comparison.phases import of_phases
 from suite.markup.github_markdown import clipped
 from suite.markup.printable import printable
 from suite.theme import forest
@@ -82,6 +83,7 @@ def shown(pairing: Pairing, limits: Thresholds, prefix: str) -> dict[str, Any]:
         "cases": tables.of_cases(pairing, shown_first, limits, f"{prefix}cases", caption),
         "folded": tables.of_cases(pairing, folded, limits, f"{prefix}unchanged", "Step time of the unchanged cases"),
         "unchanged": len(folded),
+        "phases": None if pairing.unlike else of_phases(pairing, changed[:LISTED], prefix),
         "modes": tables.of_modes(pairing, prefix),
         "memory": tables.of_memory(pairing, prefix),
         "memory_lines": metric_lines(found),

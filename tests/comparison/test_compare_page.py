@@ -18,7 +18,7 @@ from suite.comparison.environments import environment_differences
 from suite.comparison.page import render
 from suite.comparison.pairing import pair_up
 from suite.exports.formats import export
-from suite.records import Run, RunRecord
+from suite.records import Metric, Run, RunRecord, Series
 from suite.records.store import read_run
 from tests.comparison.test_comparison import CASES, made, with_memory, written
 from tests.fakes.html_page import Page
@@ -182,6 +182,25 @@ def test_a_case_that_switches_between_two_step_times_is_shown_with_both(baseline
     assert row[1].startswith("one step time: ")
     assert row[3:] == ["", "", "none to 60 %"]
     assert not [one for one in page(baseline, baseline).elements if one.attributes.get("id") == "two"]
+
+
+def with_phases(of: Run, **seconds: float) -> Run:
+    """Every case with readings of phases, in seconds."""
+    series = tuple(Series(Metric(f"part_{name}", "s", "lower", "Made."), (value,)) for name, value in seconds.items())
+    cases = tuple(replace(one, measurement=replace(one.measurement, surveyed=series)) for one in of.cases)
+    return replace(of, cases=cases)
+
+
+def test_a_changed_case_shows_the_phases_of_its_step_in_both_runs(baseline):
+    slow = made(random.Random(3), {SLOW: math.log(1.3)})
+    before = with_phases(baseline, forward=0.01, backward=0.02, update=0.0)
+    after = with_facts(with_phases(slow, forward=0.01, backward=0.03, update=0.001, copy=0.1))
+    assert page(before, after).rows("phases") == [
+        [SLOW, "forward", "10.00 ms", "10.00 ms", "0.0 %", "0 s"],
+        [SLOW, "backward", "20.00 ms", "30.00 ms", "+50.0 %", "+10.0 ms"],
+        [SLOW, "optimizer step", "0 s", "1.000 ms", "–", "+1.00 ms"],
+    ]
+    assert not [one for one in page(baseline, after).elements if one.attributes.get("id") == "why"]
 
 
 def test_memory_that_grew_is_in_a_table_and_the_rest_in_a_line(baseline):
