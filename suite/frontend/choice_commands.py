@@ -6,12 +6,19 @@ import argparse
 from typing import TYPE_CHECKING
 
 from suite.errors import ExitCode
+from suite.markup.printable import printable
 from suite.matrix.selection import selector
 from suite.records import Run
 from suite.records.store import read_run
 
 if TYPE_CHECKING:
     from suite.effects.values import Selects
+
+
+def run_for(options: argparse.Namespace) -> Run:
+    """The record; its texts are made printable unless JSON escapes them."""
+    run = read_run(options.record)
+    return run if options.format == "json" else printable(run)
 
 
 def effects_text(options: argparse.Namespace) -> str:
@@ -24,7 +31,7 @@ def effects_text(options: argparse.Namespace) -> str:
     from suite.effects.study import study
     from suite.effects.text import as_table
 
-    run = read_run(options.record)
+    run = run_for(options)
     found = study(run, options.metric, selection(run, options))
     return as_json(found) if options.format == "json" else as_table(found)
 
@@ -55,7 +62,7 @@ def recommendation(options: argparse.Namespace) -> tuple[str, int]:
 
     given = {name: getattr(options, name.replace("-", "_")) for name in OPTIONS}
     limits = limits_of({name: text for name, text in given.items() if text is not None})
-    run = read_run(options.record)
+    run = run_for(options)
     found = recommend(run, limits, selection(run, options))
     render = advice_text.as_json if options.format == "json" else advice_text.as_table
     is_chosen = any(advice.chosen for advice in found)

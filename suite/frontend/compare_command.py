@@ -8,6 +8,7 @@ from pathlib import Path
 from suite.analysis.thresholds import Thresholds, share, thresholds_of
 from suite.configuration.files import configuration_here
 from suite.configuration.values import naming_places, texts_of
+from suite.markup.printable import printable
 from suite.options import COMPARE_OPTIONS, default_texts, given_options
 from suite.records import Run, StepmarkError
 from suite.records.atomic_files import write_whole
@@ -35,6 +36,8 @@ def compare(options: argparse.Namespace) -> tuple[str, int]:
             "page."
         )
     baseline, candidate = read_run(options.baseline), read_run(options.candidate)
+    if options.format == "table":  # JSON escapes what a terminal would obey
+        baseline, candidate = printable(baseline), printable(candidate)
     formats.refuse_unlike(baseline, candidate)
     found = compared(baseline, candidate, limits, memory_tolerance)
     code = formats.exit_code(found, limits)

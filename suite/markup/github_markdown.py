@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from suite.markup.printable import printable
+
 LONGEST = 60_000
 """Characters. A comment may have 65,536; the rest is for the text that a workflow adds.
 
@@ -22,13 +24,13 @@ ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES 
 
 
 def text(raw: str, longest: int = LONGEST_TEXT) -> str:
-    """A text of at most `longest` characters, with Markdown and HTML escaped."""
-    return clipped(raw, longest).translate(ESCAPES)
+    """A text of at most `longest` characters on one line, with Markdown and HTML escaped."""
+    return clipped(printable(raw), longest).translate(ESCAPES)
 
 
 def code(name: str) -> str:
     """A name as a code span, in more backticks than it has in a row."""
-    name = clipped(name, LONGEST_TEXT)
+    name = clipped(printable(name), LONGEST_TEXT)
     fence = "`" * (1 + max(map(len, re.findall("`+", name)), default=0))
     gap = " " if "`" in name else ""
     return f"{fence}{gap}{name}{gap}{fence}" if name else ""

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from suite.markup.printable import UNPRINTABLE, printable
+
 COUNTED = (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
 """Attribute of a suite -> element of the tests that it counts."""
 
@@ -29,7 +31,10 @@ def add_properties(element: Element, properties: Iterable[tuple[str, str]]) -> N
 
 
 def finished(root: Element, suite: Element, seconds: float) -> str:
-    """The text of the file, once its counts and its time are set."""
+    """The text of the file, once its counts and its time are set, and its texts are printable."""
+    for element in root.iter():
+        element.attrib = printable(element.attrib)
+        element.text = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", element.text or "") or None
     for element in (root, suite):
         element.set("tests", str(len(suite.findall("testcase"))))
         for attribute, tag in COUNTED:

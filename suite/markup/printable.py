@@ -6,10 +6,11 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """Control characters, halves of surrogate pairs and other characters that XML 1.0 or a terminal cannot print.
 
-Source: XML 1.0, fifth edition, production 2 (Char). Ours also rejects C1 controls, which terminals obey.
+Source: XML 1.0, fifth edition, production 2 (Char). Ours also rejects C1 controls, which terminals obey, and changes of
+    the direction of writing, which show a text in another order than a program reads it.
 """
 NUMBERS = (int, float)
 T = TypeVar("T")

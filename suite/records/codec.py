@@ -158,7 +158,9 @@ def decode_case(line: Line) -> tuple[str, RunRecord]:
     case_id = convert(str, line["id"], "id of a case")
     where = f"case {case_id}"
     record = convert(RunRecord, part(line, needed=("case", "outcome", "reason", "attributes")), where)
-    if line["series"]:
+    if case_id != record.case.id:
+        raise WrongValue(f"the levels of {where} are those of {record.case.id!r}; allowed: one id for the same levels.")
+    if convert(list[Any], line["series"], f"series of {where}"):
         rounds = part(line, needed=("series", "warmup", "visits", "warnings"), later=("per_visit", "surveyed"))
         record = replace(record, measurement=convert(Measurement, rounds, where))
     check_record(record, where)

@@ -40,15 +40,15 @@ class WrongValue(ValueError):
     """A value that is not of its kind: its place, the value, the kind allowed."""
 
 
-class TooLarge(ValueError):
-    """A whole number that can be read, and not computed with."""
+class WrongNumber(ValueError):
+    """A number that Python can read, and that is no number of a record."""
 
 
 def parse(text: str | bytes) -> Any:
     """The value of a text of JSON, without NaN and infinities.
 
     Raises:
-        TooLarge: it has a whole number of more than 64 bits.
+        WrongNumber: it has NaN, an infinity, or a whole number of more than 64 bits.
         ValueError: it is not JSON.
     """
     return json.loads(text, parse_constant=refuse_constant, parse_int=whole_number)
@@ -56,17 +56,17 @@ def parse(text: str | bytes) -> Any:
 
 def refuse_constant(name: str) -> None:
     """Refuse NaN and Infinity, which Python reads and JSON does not have."""
-    raise ValueError(name)
+    raise WrongNumber(f"the number {name}, which JSON does not have")
 
 
 def whole_number(digits: str) -> int:
     """A whole number of at most 64 bits.
 
     Raises:
-        TooLarge: it has more.
+        WrongNumber: it has more.
     """
     if len(digits) > LONGEST_WHOLE or abs(int(digits)) > LARGEST_WHOLE:
-        raise TooLarge(f"the number {digits[:9]}…, which takes more than 64 bits")
+        raise WrongNumber(f"the number {digits[:9]}…, which takes more than 64 bits")
     return int(digits)
 
 

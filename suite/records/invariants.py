@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from suite.records import MODES, Case, Header, Measurement, RunPlan, RunRecord, Series, WorkerSettings
@@ -26,6 +28,7 @@ def check_header(header: Header) -> None:
     """
     check_plan(header.plan)
     check_workers(header.workers)
+    check_once(header.planned, "the planned cases")
     for group in ("machine", "software", "container", "commit", "allocator", "priority"):
         found = header.environment.get(group, {})
         if not (isinstance(found, dict) or (found is None and group in MAY_BE_UNKNOWN)):
@@ -157,6 +160,13 @@ def check_complete(found: tuple[Series, ...], where: str) -> None:
     names = {one.metric.name for one in found}
     if names and STEP_TIME not in names:
         raise WrongValue(f"{where} has {min(names)} and no {STEP_TIME}; allowed: a {STEP_TIME} of each round.")
+
+
+def check_once(names: Sequence[str], where: str) -> None:
+    """Refuse a name that stands twice."""
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise WrongValue(f"{where} have {twice!r} twice; allowed: each name once.")
 
 
 def check_divisor(series: Series, where: str) -> None:

@@ -11,11 +11,16 @@ from typing import Any, Self
 
 from suite.records import StepmarkError, file_locks
 from suite.records.atomic_files import READABLE, cannot_write
-from suite.records.decoding import TooLarge, WrongValue, parse
+from suite.records.decoding import WrongNumber, WrongValue, parse
 
 NO_RECORD = "is no record of stepmark"
+LONGEST_TEXT = 2**18
+"""Characters of a text in a line: more than an environment variable may have, and no page or table shows more."""
+DEEPEST = 32
+"""Objects and lists within each other; a record has six, and more than some hundred exhaust a reader's stack."""
 NO_LOCKS = "this file system has no locks: make sure yourself that nothing else writes to {folder}"
 
+NUMBERS = (int, float)
 Line = dict[str, Any]
 
 
@@ -119,7 +124,8 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
     """The JSON objects of a file, and a warning about a torn last line.
 
     Raises:
-        StepmarkError: the file cannot be read, or a line before the last is no JSON object.
+        StepmarkError: the file cannot be read, a line before the last is no JSON object, or a line has a text that is
+            too long, or values that lie too deep.
     """
     try:
         raw = file.read_bytes()
@@ -130,17 +136,35 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
     for number, (text, whole) in enumerate(split_lines(raw), 1):
         try:
             line = parse(text) if whole else None
-        except TooLarge as error:
+        except WrongNumber as error:
             raise StepmarkError(f"{file} is no record of stepmark: line {number} has {error}.") from error
         except (ValueError, RecursionError):
             line = None
         if isinstance(line, dict):
+            if excess := excess_of(line):
+                raise StepmarkError(f"{file} is no record of stepmark: line {number} has {excess}.")
             lines.append(line)
         elif not whole:
             warnings.append(f"{file.name}: the last line is torn, as a killed process leaves it, and was left out")
         else:
             raise StepmarkError(f"{file} is no record of stepmark: line {number} is not a JSON object.")
     return lines, warnings
+
+
+def excess_of(line: Line) -> str:
+    """A text that is too long or objects that lie too deep, in words; empty without."""
+    waiting: list[tuple[Any, int]] = [(line, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            return f"a text of {len(value):,} characters; allowed: up to {LONGEST_TEXT:,}"
+        if isinstance(value, dict | list) and depth > DEEPEST:
+            return f"more than {DEEPEST} objects or lists within each other; allowed: fewer"
+        if isinstance(value, dict):
+            waiting += [(inner, depth + 1) for pair in value.items() for inner in pair]
+        elif isinstance(value, list) and not all(type(inner) in NUMBERS for inner in value):  # rounds may be a million
+            waiting += [(inner, depth + 1) for inner in value]
+    return ""
 
 
 def split_lines(raw: bytes) -> Iterator[tuple[bytes, bool]]:
