@@ -32,7 +32,7 @@ IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') 
 	$(if $(GPUS),--gpus '$(GPUS)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects noise twins full inside image image-verify image-test bench-image licences lock dist clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects noise twins full inside image image-verify image-test bench-image licences lock schemas dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -160,6 +160,9 @@ lock: $(READY) ## resolve requirements.lock again; ARGS='--upgrade-package NAME'
 		--no-header --quiet -o requirements.lock $(ARGS)
 	echo cyclonedx-bom | $(BIN)/uv pip compile - --constraint requirements.lock --universal --generate-hashes \
 		--python-version 3.11 --no-header --quiet -o docker/bill.lock $(ARGS)
+
+schemas: $(READY) ## write the JSON Schemas of record and verdict, in docs/schemas, anew from the code
+	PYTHONPATH=. $(BIN)/python docs/schemas/write.py
 
 dist: $(READY) ## build wheel and sdist under dist/, and check them
 	rm -rf dist

@@ -16,6 +16,7 @@ from suite.machine.affinity import affinity_cores
 from suite.records.store import read_run
 from tests.conftest import Desk, Finished
 from tests.fakes.neighbours import BUSY, neighbour
+from tests.fakes.schemas import faults_of_record
 
 
 @pytest.mark.slow
@@ -38,7 +39,9 @@ def test_a_run_leaves_record_and_page_and_says_where(finished: Finished) -> None
     assert "Name (time in" in done.out, "an option of pytest-benchmark was given"
     assert "4 cases: 4 measured, 0 skipped, 0 failed." in done.out
     assert (folder / "here" / "report.html").stat().st_size > 10_000
-    lines = [json.loads(line) for line in (folder / "here" / "record.jsonl").read_text().splitlines()]
+    text = (folder / "here" / "record.jsonl").read_text()
+    assert faults_of_record(text) == []
+    lines = [json.loads(line) for line in text.splitlines()]
     assert [line["kind"] for line in lines] == ["header", "case", "case", "case", "case", "footer"]
     assert lines[-1]["counts"] == {"measured": 4, "skipped": 0, "failed": 0}
     assert not (folder / "here" / "visits.jsonl").exists()

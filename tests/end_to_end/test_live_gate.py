@@ -12,6 +12,7 @@ import pytest
 from suite.errors import ExitCode
 from suite.machine.affinity import allowed_cores
 from tests.fakes.repositories import repository, write
+from tests.fakes.schemas import faults_of_verdict
 
 LEVELS = '''
 """A small network."""
@@ -68,7 +69,9 @@ def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_a
         env={**os.environ, "GITHUB_ACTIONS": ""},
     )
     assert done.returncode == ExitCode.REGRESSION, done.stdout + done.stderr
-    (case,) = json.loads((folder / "out" / "verdict.json").read_text())["cases"]
+    verdict = (folder / "out" / "verdict.json").read_text()
+    assert faults_of_verdict(verdict) == []
+    (case,) = json.loads(verdict)["cases"]
     assert (case["name"], case["verdict"]) == ("small-sgd-cpu-b32-i16", "regression")
     assert case["low"] > 0.1
     assert "regression: small-sgd-cpu-b32-i16 has regressed by" in done.stdout

@@ -23,6 +23,7 @@ from suite.gate.verdict import GateChange, GateVerdict, LeftOut
 from suite.units import percent
 from tests.fakes import made_verdicts as made
 from tests.fakes.html_page import Page
+from tests.fakes.schemas import faults_of_verdict
 
 EVERY = pytest.mark.parametrize("name", list(made.ALL))
 
@@ -363,6 +364,16 @@ def test_texts_from_outside_stay_as_they_are_for_programs_alone():
 def test_json_has_null_for_what_is_not_known():
     unknown = json.loads(written("json", made.inconclusive()))["cases"][1]
     assert (unknown["change"], unknown["ruled_out"]) == (None, None)
+
+
+@EVERY
+def test_json_has_the_published_schema(name):
+    assert faults_but_of_modes(written("json", made.ALL[name]())) == []
+
+
+def faults_but_of_modes(text: str) -> list[str]:
+    """Faults by the published schema; made verdicts have modes that no real one has."""
+    return [fault for fault in faults_of_verdict(text) if not fault.startswith("$.modes")]
 
 
 @EVERY
@@ -723,6 +734,7 @@ def test_any_verdict_can_be_written_in_every_format(verdict):
     root = ElementTree.fromstring(texts["junit"])  # noqa: S314 - our own text
     assert len(root.findall(".//testcase")) >= len(verdict.cases)
     assert json.loads(texts["json"], parse_constant=pytest.fail)["exit_code"] == verdict.exit_code
+    assert faults_but_of_modes(texts["json"]) == []
     assert len(texts["markdown"]) <= markdown.LONGEST
     assert all(line.startswith(("::error", "::warning", "::notice")) for line in texts["github"].split("\n"))
     assert not Page(texts["page"]).all("script")
