@@ -16,6 +16,7 @@ from suite.errors import ExitCode
 from suite.frontend.cli_options import parser, with_filters_joined
 from suite.frontend.signals import as_interruptions, exit_code_of
 from suite.frontend.streams import forgiving
+from suite.markup.printable import printable
 from suite.records import StepmarkError
 from suite.records.atomic_files import refusal_of, write_whole
 from suite.records.failure_reason import unexpected
@@ -54,7 +55,7 @@ def guarded(command: Callable[[], int]) -> int:
         print(f"stepmark: {str(error) or 'interrupted'}.", file=sys.stderr)
         return exit_code_of(error)
     except StepmarkError as error:
-        print(f"stepmark: {error}", file=sys.stderr)
+        print(f"stepmark: {printable(str(error))}", file=sys.stderr)  # a record's ids may be in it
         return error.exit_code
     except OSError as error:
         print(f"stepmark: {refusal_of(error)}", file=sys.stderr)
@@ -137,15 +138,18 @@ def export(options: argparse.Namespace) -> int:
     """Write a record in another format to a file or to standard output."""
     from suite.exports.formats import export as exported
 
-    text = exported(
-        read_record(options.record, options.filter, private=wants_redaction(options.private)), options.format
-    )
-    if options.output is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
-    else:
-        write_whole(options.output, text)
+    run = read_record(options.record, options.filter, private=wants_redaction(options.private))
+    content = exported(run, options.format)
+    if options.output is not None:
+        write_whole(options.output, content)
         print(options.output)
+    elif isinstance(content, str):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content.encode(errors="backslashreplace"))
+    elif sys.stdout.isatty():
+        raise StepmarkError(f"export format {options.format!r} is not text; give a file with -o, or a pipe.")
+    else:
+        sys.stdout.buffer.write(content)
     return ExitCode.SUCCESS
 
 

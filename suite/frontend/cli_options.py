@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add_run(command("run", "measure cases and write a record and a page; takes the options of pytest"))
     add_show(command("show", "show the table of a record, and what it says in three sentences"))
     add_report(command("report", "write the HTML page of a record"))
-    add_export(command("export", "convert a record to CSV or pytest-benchmark JSON"))
+    add_export(command("export", "convert a record to CSV, Parquet, JUnit and other formats"))
     add_compare(command("compare", "compare records, at the terminal or on a page"))
     add_effects(command("effects", "show what each level costs: effects, interactions, predictions"))
     add_recommend(command("recommend", "show the fastest case within limits, and the Pareto front"))
@@ -99,7 +99,12 @@ def add_export(exporting: argparse.ArgumentParser) -> None:
     """The options of `export`."""
     exporting.description = "Convert a record to the format of another tool."
     exporting.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
-    exporting.add_argument("--format", required=True, metavar="NAME", help="csv or pytest-benchmark")
+    exporting.add_argument(
+        "--format",
+        required=True,
+        metavar="NAME",
+        help="csv, parquet, junit, markdown, pytest-benchmark, benchmark-action or openmetrics",
+    )
     exporting.add_argument(
         "-o", dest="output", type=Path, metavar="FILE", help="file to write (default: standard output)"
     )

@@ -28,8 +28,10 @@ def refusal_of(error: OSError) -> str:
     return f"cannot use {error.filename}: {why}." if error.filename else f"the system refuses: {why}."
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader finds the old text or the new one.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader finds the old content or the new one.
+
+    A text is written in UTF-8, with an escape for each half of a surrogate pair.
 
     A link to the file stays a link.
 
@@ -40,24 +42,17 @@ def write_whole(path: Path, text: str) -> None:
     """
     import tempfile  # not at the top: it takes 4 ms, and a command that only reads never needs it
 
+    whole = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     temporary = None
     try:
         if is_device(path):
-            with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                file.write(text)
+            with path.open("wb") as file:
+                file.write(whole)
             return
         target = path.resolve()
-        with tempfile.NamedTemporaryFile(
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            newline="",
-            dir=target.parent,
-            prefix=f".{target.name}.",
-            delete=False,
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as made:
+            temporary = Path(made.name)
+            made.write(whole)
         temporary.chmod(READABLE)
         temporary.replace(target)
         temporary = None
