@@ -50,6 +50,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 MAY_NEED = {
     "records.decoding": {"msgspec"},
+    "records.json_schema": {"msgspec"},
     "machine": {"psutil", "pynvml"},
     "machine.torchrun": {"torch"},
     "provenance": {"psutil"},
