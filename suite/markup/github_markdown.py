@@ -24,7 +24,7 @@ ESCAPES = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_[]|~#"} | ENTITIES 
 
 
 def text(raw: str, longest: int = LONGEST_TEXT) -> str:
-    """A text of at most `longest` characters on one line, with Markdown and HTML escaped."""
+    """A text of at most `longest` characters on one line, escaped."""
     return clipped(printable(raw), longest).translate(ESCAPES)
 
 

@@ -31,7 +31,7 @@ def add_properties(element: Element, properties: Iterable[tuple[str, str]]) -> N
 
 
 def finished(root: Element, suite: Element, seconds: float) -> str:
-    """The text of the file, once its counts and its time are set, and its texts are printable."""
+    """Set counts and time, and make each text printable; the text of the file."""
     for element in root.iter():
         element.attrib = printable(element.attrib)
         element.text = UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", element.text or "") or None

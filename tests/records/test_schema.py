@@ -41,7 +41,7 @@ def test_a_record_of_this_schema_is_valid_and_the_schema_knows_each_of_its_keys(
 
 
 @pytest.mark.parametrize("run", [quick_run(), quick_run(complete=False), large_run(3)])
-def test_a_record_as_it_is_written_is_valid(tmp_path, run):
+def test_a_new_record_is_valid(tmp_path, run):
     with RunWriter.create(tmp_path / "run", run.header) as writer:
         for record in run.cases:
             writer.case(record)
