@@ -23,6 +23,9 @@ from suite.records.selected import whole_of
 
 WIDEST, NARROWEST = 100, 80
 """Columns of the lines: a mail, a log and half a screen hold 100; in less than 80 an id has no room."""
+GAP = 2
+VERDICT_LEAST = 14
+"""Columns between two others, and those of the verdict where ids are long: its longest word has 13."""
 SHOWN = 40
 """Rows of the table where not all are asked for."""
 SHOWN_REASONS = 10
@@ -59,28 +62,33 @@ def result_lines(run: Run, *, width: int, has_colours: bool = False, shows_all: 
 
 
 def table_lines(rows: Sequence[tuple[int, CaseFigures]], width: int, *, has_colours: bool) -> list[str]:
-    """One line for each case, or more where a text is longer than its column."""
+    """One line for each case, or more where a text is longer than its column.
+
+    The verdict gives way first: it is long where there is much to doubt.
+    """
     has_memory = any(one.peak_memory_bytes is not None for _, one in rows)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("case", overflow="fold", min_width=12)
-    table.add_column("step time", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    if has_memory:
-        table.add_column("peak memory", justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold", min_width=8)
-    for rank, one in rows:
-        memory = [Text(units.text(one.peak_memory_bytes, "B"))] if has_memory else []
-        time = one.step_time
-        table.add_row(
-            Text(str(rank)),
-            Text(printable(one.case.id)),
-            Text(units.text(time.median, "s")),
-            Text(units.interval(time.low, time.high, "s")),
-            *memory,
-            Text(label(one.issues), style="yellow" if one.issues else ""),
-        )
+    heads = ("#", "case", "step time", "95 % interval", *(["peak memory"] if has_memory else []), "verdict")
+    cells = [cells_of(rank, one, has_memory=has_memory) for rank, one in rows]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    rank, case, *numbers, verdict = widths
+    room = width - rank - sum(numbers) - GAP * (len(heads) - 1) - min(verdict, VERDICT_LEAST)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for head in heads:
+        if head == "case":
+            table.add_column(head, overflow="fold", width=min(case, room))
+        else:
+            table.add_column(head, justify="left" if head == "verdict" else "right", no_wrap=head != "verdict")
+    for row, (_, one) in zip(cells, rows, strict=True):
+        table.add_row(*map(Text, row[:-1]), Text(row[-1], style="yellow" if one.issues else ""))
     return lines_of(table, width, has_colours=has_colours)
+
+
+def cells_of(rank: int, one: CaseFigures, *, has_memory: bool) -> list[str]:
+    """The texts of one row."""
+    time = one.step_time
+    memory = [units.text(one.peak_memory_bytes, "B")] if has_memory else []
+    interval = units.interval(time.low, time.high, "s")
+    return [str(rank), printable(one.case.id), units.text(time.median, "s"), interval, *memory, label(one.issues)]
 
 
 def lines_of(table: Table, width: int, *, has_colours: bool) -> list[str]:

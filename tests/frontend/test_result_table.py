@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from suite.analysis.case_figures import figures_of
-from suite.frontend.result_table import SHOWN, outcome_lines, result_lines
+from suite.analysis.issue import Issue
+from suite.frontend.result_table import SHOWN, outcome_lines, result_lines, table_lines
 from suite.overview import overview
 from suite.overview.filtering import filtered
 from suite.records import Case, Metric, RunRecord, Series
@@ -50,6 +51,17 @@ def test_long_ids_and_peaks_of_memory_fit(width):
     whole = "".join(line.split()[-1 if line.startswith("   ") else 1] for line in lines[2 : lines.index("")])
     assert whole == LONG.id
     assert all("steady" in line for line in lines[1:3])
+
+
+def test_a_long_verdict_gives_way_before_an_id_does(quick):
+    issues = tuple(Issue(kind, "") for kind in ("loaded", "threads share a core", "memory-hungry neighbour"))
+    case = made_runs.measured(Case("residual_d8w32", "sgd_momentum", "data_parallel"), 0.01)
+    (figures,) = figures_of([case]).values()
+    lines = table_lines([(1, replace(figures, issues=issues))], 100, has_colours=False)
+    assert lines[1].split()[1] == case.case.id
+    assert max(map(len, lines)) <= 100
+    verdict = " ".join(line[lines[0].index("verdict") :].strip() for line in lines[1:])
+    assert verdict == "loaded, threads share a core, memory-hungry neighbour"
 
 
 def test_some_cases_keep_their_rank_among_all(quick):
