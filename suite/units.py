@@ -71,10 +71,15 @@ def read(text: str, unit: str) -> float:
         ValueError: the text is no number with a unit of `scale_names`.
     """
     match = NUMBER_WITH_UNIT.fullmatch(text)
-    sizes = {**{name: size for size, name in SCALES[unit]}, **ALSO_READ.get(unit, {})}
-    if not match or match[2] not in sizes:
+    known = sizes(unit)
+    if not match or match[2] not in known:
         raise ValueError(text)
-    return float(match[1]) * sizes[match[2]]
+    return float(match[1]) * known[match[2]]
+
+
+def sizes(unit: str) -> dict[str, float]:
+    """Texts of the scales of a unit that `read` knows -> their sizes in base units."""
+    return {**{name: size for size, name in SCALES[unit]}, **ALSO_READ.get(unit, {})}
 
 
 def scale_names(unit: str) -> list[str]:

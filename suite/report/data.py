@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import final_values
 from suite.analysis.validity import label
+from suite.records import filters
 from suite.records.factors import FACTORS
 from suite.report.facts import Facts
 from suite.report.instruments import added_by_step, has_memory, kept_memory
+from suite.report.views.utilization import achieved, has_roofline, roof
 
 DIGITS = 6
 """Significant digits of a number, more than the page shows of any."""
@@ -56,16 +59,25 @@ def of_rounds(metric: str) -> Figure:
     return find
 
 
+def of_roof(figures: CaseFigures) -> float | None:
+    """Share of the roof that a step achieves; None where operations were not counted."""
+    return achieved(figures) / roof(figures) if has_roofline(figures) else None
+
+
 METRICS: dict[str, Figure] = {
     "step_time": lambda one: one.step_time.median,
     "low": lambda one: one.step_time.low,
     "high": lambda one: one.step_time.high,
+    "precision": lambda one: one.step_time.precision,
+    "rounds": lambda one: one.step_time.rounds,
     "throughput": lambda one: one.throughput,
     "peak_memory": lambda one: one.peak_memory_bytes,
     "energy": instrument("energy_of_step", "host_energy_of_step"),
     "accuracy": final_accuracy,
+    "of_roof": of_roof,
     "cpu_time": lambda one: one.cpu_time_s,
     "data_wait": lambda one: instrument("part_data_wait")(one) or of_rounds("data_wait")(one),
+    "minor_faults": lambda one: one.minor_faults,
     "forward": instrument("part_forward"),
     "backward": instrument("part_backward"),
     "optimizer_step": instrument("part_update"),
@@ -98,6 +110,20 @@ def rounded(value: float | None) -> float | None:
 def compact(column: Sequence[float | None]) -> Sequence[float | None] | float | None:
     """The column, or its only entry."""
     return column[0] if len(set(column)) == 1 else column
+
+
+def grammar() -> dict[str, Any]:
+    """Names and units that the page's filter reads, as `suite.records.filters` does."""
+    used = {unit for _, unit in filters.METRICS.values()}
+    return {
+        "factors": filters.FACTORS,
+        "aliases": filters.ALIASES,
+        "metrics": filters.METRICS,
+        "keys": filters.METRICS_BY_KEY,
+        "sizes": {unit: units.sizes(unit) for unit in used},
+        "names": {unit: units.scale_names(unit) for unit in used},
+        "close": filters.CLOSE,
+    }
 
 
 def sketches(facts: Facts) -> str:

@@ -13,10 +13,13 @@ from suite.records import DEFAULT_MODE, Run
 from suite.report.provenance import command
 
 if TYPE_CHECKING:
+    from suite.effects.contrasts import Effect
     from suite.effects.recommendation import Advice
     from suite.effects.study import Study
+    from suite.effects.values import Values
+    from suite.overview import Overview
 
-DETAILED_CASES = 800
+DETAILED_CASES = 500
 """Measured cases up to which each has its command and attributes on the page; beyond, one pattern of the command stands
 for all, so that 1,000 cases stay within 2 MB and 10,000 within 6 MB."""
 PLACEHOLDER = "CASE"
@@ -76,6 +79,17 @@ class Facts:
         from suite.effects.recommendation import advice
 
         return [advice(group, ()) for group in groups_of(self.run, figures=self.figures)] if self.ranked else []
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The first answers: sentences, best cases, findings."""
+        from suite.overview import overview
+
+        def effects(metric: str) -> tuple[Values, tuple[Effect, ...]] | None:
+            found, _ = self.study(metric)
+            return None if found is None else (found.values, found.effects)
+
+        return overview(self.run, self.figures, effects)
 
     @property
     def has_details(self) -> bool:

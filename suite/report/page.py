@@ -16,6 +16,7 @@ from suite.report.views import (
     case,
     effects,
     environment,
+    findings,
     headline,
     heatmap,
     learning,
@@ -32,9 +33,9 @@ from suite.report.views import (
     structures,
     utilization,
 )
-from suite.units import SCALES
 
 VIEWS: tuple[Callable[[Facts], View | None], ...] = (
+    findings.view,
     ranking.view,
     structures.view,
     case.view,
@@ -61,14 +62,14 @@ def page(run: Run, record_path: str) -> str:
     """The whole page about a run."""
     facts = Facts(run, record_path)
     views = [found for make in VIEWS if (found := make(facts)) is not None]
-    names = [one.name for one in views]
+    first = headline.view(facts)
+    names = [one.name for one in (first, *views)]
     return (
         theme.environment(files.FOLDER)
         .get_template("page.html.j2")
         .render(
             run_id=run.header.run_id,
-            first=headline.headline(run, facts.ranked),
-            nothing=facts.nothing,
+            first=first,
             views=views,
             style=files.style(names),
             script=files.script(names),
@@ -83,6 +84,6 @@ def scripts_data(facts: Facts, views: Iterable[View]) -> dict[str, object]:
         "columns": data.columns(facts),
         "sketches": data.sketches(facts),
         "charts": {chart.id: chart.specification for view in views for chart in view.charts},
-        "sizes": {name: size for scale in SCALES.values() for size, name in scale if name},
+        "grammar": data.grammar(),
         "vega": Markup(charts.scripts()),  # noqa: S704 - Vega's own code, not a record's
     }

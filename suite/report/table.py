@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from suite import units
 
@@ -49,8 +49,9 @@ class Column(Generic[RowT]):
     Attributes:
         note: lines under the title: of what, per what, and which direction is better.
         value: the cell of a row; a number is in base units of `unit`, None leaves the cell empty.
-        meaning: description that appears above the title.
-        sort: how the page's script reads the cells to sort by them; empty where it does not sort.
+        meaning: what the column is, in one line; a box above the table lists it.
+        sort: by what the page's script sorts the rows of cases: a key of `suite.report.data.METRICS`, `id`, `rank`, or
+            `text` for the cell's text; empty where it does not sort.
         ends: texts at both ends of a scale that all drawings of the column share.
     """
 
@@ -60,7 +61,7 @@ class Column(Generic[RowT]):
     unit: str = "1"
     digits: int = DIGITS
     meaning: str = ""
-    sort: Literal["", "number", "text", "interval"] = ""
+    sort: str = ""
     is_descending: bool = False
     is_heading: bool = False
     is_text: bool = False

@@ -1,95 +1,128 @@
-"""The page in a real browser: it draws, sorts and filters under its own Content-Security-Policy."""
+"""The page in a real browser from disk: under its own Content-Security-Policy, without a network."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from suite import report
 from suite.records import Case
-from tests.fakes.html_page import Page
+from suite.report.data import columns
+from suite.report.facts import Facts
+from tests.conftest import TESTS
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser, browser
 from tests.fakes.made_runs import large_run, measured, quick_run, run
+from tests.report.test_instrument_section import surveyed
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--enable-logging=stderr"),
-    *("--virtual-time-budget=10000", "--dump-dom"),
-)
-TIMEOUT_S = 120
+EXAMPLES = json.loads((TESTS / "fakes" / "filter_examples.json").read_text(encoding="utf-8"))
+READ = """(({{ tests, refusals }}, cases) => [
+  cases.flatMap((one, place) => (tests.every((test) => test.matches(one)) ? [place] : [])), refusals,
+])(stepmark.read({}), {})"""
+DRAWN = "#chart svg, #chart canvas"
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on PATH, so no browser can open the page")
-
-
-@dataclass
-class Opened:
-    """A page after its scripts have run, and what the browser's console said."""
-
-    page: Page
-    console: list[str]
-
-    def shown(self) -> list[str]:
-        """Ids of the rows of the ranked table that are not hidden, in their order."""
-        bodies = [one for one in self.page.all("tr", "ranked") if one.words.strip()][1:]
-        rows = self.page.rows("ranked")
-        return [row[1].split()[0] for row, tr in zip(rows, bodies, strict=True) if "hidden" not in tr.attributes]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 
-def browse(text: str, folder: Path, fragment: str = "", *flags: str) -> Opened:
-    """Open a page from disk in a fresh browser."""
-    file = folder / "page.html"
-    file.write_text(text, encoding="utf-8")
-    command = [str(CHROMIUM), *FLAGS, *flags, f"--user-data-dir={folder / 'profile'}", f"{file.as_uri()}{fragment}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
-    return Opened(Page(done.stdout), [line for line in done.stderr.splitlines() if "CONSOLE" in line])
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
 
 
-def with_script(text: str, script: str) -> str:
-    """The page with one more script at its end, which does what a reader would."""
-    before, end, after = text.rpartition("</body>")  # Vega's code has one too
-    return f'{before}<script type="module">{script}</script>{end}{after}'
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run with every outcome; some cases have readings of all instruments."""
+    made = quick_run()
+    cases = [surveyed(one) if one.outcome == "measured" and place < 4 else one for place, one in enumerate(made.cases)]
+    return written(tmp_path_factory.mktemp("page"), replace(made, cases=tuple(cases)))
 
 
-def test_the_chart_draws_and_nothing_is_refused(tmp_path: Path) -> None:
-    opened = browse(report.render(quick_run()), tmp_path)
-    assert opened.console == [], "no violation of the policy, no error, no warning"
-    assert len(opened.page.all("svg", "chart")) == 1
-    marks = [one for one in opened.page.all("path", "chart") if "fill" in one.attributes]
-    assert len(marks) >= 25
-    assert opened.page.words("shown") == "25 cases, none hidden."
+def written(folder: Path, made) -> Path:
+    return report.write(made, folder / "page.html")
+
+
+def test_the_page_draws_and_nothing_is_refused_or_asked_for(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick) as tab:
+        tab.page.locator("#chart").scroll_into_view_if_needed()
+        tab.wait(DRAWN)
+        assert (tab.console, tab.requests) == ([], []), "no violation of the policy, no error, no request"
+        assert tab.page.locator("#shown").inner_text() == "25 cases, none hidden."
 
 
 @pytest.mark.slow
-def test_many_cases_are_drawn_on_a_canvas_and_listed_in_part(tmp_path: Path) -> None:
-    printing = 'dispatchEvent(new Event("beforeprint"))'
-    opened = browse(with_script(report.render(large_run(1600)), printing), tmp_path)
-    assert opened.console == []
-    assert len(opened.page.all("canvas", "chart")) == 1
-    assert len(opened.shown()) == 500
-    assert opened.page.words("shown") == "1,600 cases, 1,100 hidden; 1,100 since only the first 500 are shown. Show all"
+def test_the_filter_shows_the_cases_of_each_example_and_refuses_what_has_no_meaning(
+    chromium: Browser, quick: Path
+) -> None:
+    with chromium.open(quick) as tab:
+        for example in (*EXAMPLES["accepted"], *EXAMPLES["refused"]):
+            shows, refusals = tab.value(READ.format(json.dumps(example["filter"]), json.dumps(EXAMPLES["cases"])))
+            if "shows" in example:
+                assert (shows, refusals) == (example["shows"], []), example
+            else:
+                assert len(refusals) == 1
+                assert all(words in refusals[0] for words in example["says"]), refusals
 
 
-def test_the_hash_filters_the_rows_and_says_how_many_are_hidden(tmp_path: Path) -> None:
-    opened = browse(report.render(quick_run()), tmp_path, "#filter=RESNET18%20adam")
-    assert opened.shown() == ["resnet18-adam-cpu", "resnet18-adamw-cpu"]
-    assert opened.page.words("shown") == "25 cases, 23 hidden; 23 by the filter “RESNET18 adam”."
+@pytest.mark.slow
+def test_words_check_boxes_tokens_and_hash_are_one_filter(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, "#filter=RESNET18+adam") as tab:
+        assert tab.shown_ids() == ["resnet18-adam-cpu", "resnet18-adamw-cpu"]
+        assert tab.page.locator("#shown").inner_text() == "25 cases, 23 hidden; 23 by the filter “RESNET18 adam”."
+        tab.page.locator("#words").fill("optimizer:adam* time<10ms")
+        assert tab.value("location.hash") == "#filter=optimizer%3Aadam*+time%3C10ms"
+        before = tab.shown_ids()
+        tab.page.locator("#levels summary").click()
+        tab.page.get_by_label("seed_cnn").check()
+        assert tab.page.locator("#words").input_value() == "optimizer:adam* time<10ms structure:seed_cnn"
+        assert tab.shown_ids() == [one for one in before if one.startswith("seed_cnn")]
+        assert tab.page.locator("#levels label", has_text="plain_d4w32").inner_text().split() == ["plain_d4w32", "2"]
+        tab.page.get_by_role("button", name="Remove optimizer:adam*").click()
+        assert tab.page.locator("#words").input_value() == "time<10ms structure:seed_cnn"
+        assert len(tab.shown_ids()) == 4
+        assert tab.console == []
 
 
-def test_a_filter_that_nothing_matches_says_so(tmp_path: Path) -> None:
-    opened = browse(report.render(quick_run()), tmp_path, "#filter=%3Cscript%3E")
-    assert opened.shown() == []
-    assert "no case has all of these words in its id" in opened.page.words("shown")
-    assert opened.console == []
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<script>", "is no metric; allowed: time, memory, energy, accuracy, throughput."),
+        ("colour:red", "“colour” in “colour:red” is no factor; allowed: structure, optimizer"),
+    ],
+)
+def test_a_word_without_a_meaning_hides_nothing_and_says_why(
+    chromium: Browser, quick: Path, text: str, reason: str
+) -> None:
+    with chromium.open(quick, f"#filter={text}") as tab:
+        assert reason in tab.page.locator("#refusal").inner_text()
+        assert len(tab.shown_ids()) == 25
+        assert tab.console == []
 
 
-def test_a_link_to_a_section_is_no_filter(tmp_path: Path) -> None:
-    assert len(browse(report.render(quick_run()), tmp_path, "#environment").shown()) == 25
+@pytest.mark.slow
+def test_an_empty_result_says_which_word_nothing_matches(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, "#filter=resnet18+vgg") as tab:
+        assert tab.shown_ids() == []
+        assert "No case matches “vgg”." in tab.page.locator("#shown").inner_text()
+        tab.page.get_by_role("button", name="Clear the filter").click()
+        assert len(tab.shown_ids()) == 25
 
 
+@pytest.mark.slow
+def test_a_link_to_a_section_keeps_the_filter(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, "#filter=adam") as tab:
+        tab.page.locator("nav").get_by_role("link", name="Environment").click()
+        assert tab.value("location.hash") == "#filter=adam"
+        assert tab.value("document.activeElement.id") == "environment"
+    with chromium.open(quick, "#environment") as tab:
+        assert len(tab.shown_ids()) == 25
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "first", "last"),
     [
@@ -98,21 +131,166 @@ def test_a_link_to_a_section_is_no_filter(tmp_path: Path) -> None:
         ("Step time", "resnet18-rmsprop-cpu", "seed_cnn-sgd_momentum-cpu"),
     ],
 )
-def test_a_click_on_a_header_sorts_by_it(tmp_path: Path, column: str, first: str, last: str) -> None:
-    click = f'[...document.querySelectorAll("#ranked thead button")].find((b) => b.textContent === "{column}").click()'
-    opened = browse(with_script(report.render(quick_run()), click), tmp_path)
-    assert [opened.shown()[0], opened.shown()[-1]] == [first, last]
-    assert len([one for one in opened.page.all("th", "ranked") if "aria-sort" in one.attributes]) == 1
+def test_a_click_on_a_header_sorts_by_it(chromium: Browser, quick: Path, column: str, first: str, last: str) -> None:
+    with chromium.open(quick) as tab:
+        tab.page.locator("#ranked thead").get_by_role("button", name=column).click()
+        found = tab.shown_ids()
+        assert [found[0], found[-1]] == [first, last]
+        assert tab.page.locator("#ranked th[aria-sort]").count() == 1
 
 
-def test_sorting_understands_units(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_sorting_is_by_value_and_cases_without_one_come_last(chromium: Browser, tmp_path: Path) -> None:
     steps_s = {"adam": 2.0, "adamw": 0.0005, "sgd": 0.03, "rmsprop": 0.00002}
-    made = run([measured(Case("seed_cnn", name, "cpu"), step_s) for name, step_s in steps_s.items()])
-    click = '[...document.querySelectorAll("#ranked thead button")].find((b) => b.textContent === "CPU time").click()'
-    opened = browse(with_script(report.render(made), click), tmp_path)
-    assert [row[8].split()[1] for row in opened.page.rows("ranked")] == ["µs", "µs", "ms", "s"]
-    assert [row[0] for row in opened.page.rows("ranked")] == ["1", "2", "3", "4"]
+    records = [measured(Case("seed_cnn", name, "cpu"), step_s) for name, step_s in steps_s.items()]
+    with chromium.open(written(tmp_path, run([surveyed(records[0]), *records[1:]]))) as tab:
+        header = tab.page.locator("#ranked thead")
+        header.get_by_role("button", name="Case").click()
+        header.get_by_role("button", name="Step time").click()
+        assert [one.split("-")[1] for one in tab.shown_ids()] == ["rmsprop", "adamw", "sgd", "adam"]
+        for _ in range(2):
+            header.get_by_role("button", name="Peak memory").click()
+            assert tab.shown_ids()[0] == "seed_cnn-adam-cpu", "the only one with a peak, in both directions"
 
 
-def test_an_empty_run_opens_without_a_word_on_the_console(tmp_path: Path) -> None:
-    assert browse(report.render(run([])), tmp_path).console == []
+@pytest.mark.slow
+def test_a_selection_in_a_chart_leaves_its_rows_and_says_so(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, "#filter=adam") as tab:
+        tab.value("stepmark.brush([0, 1, 2, 3])")
+        assert set(tab.shown_ids()) == {"seed_cnn-adam-cpu", "seed_cnn-adamw-cpu"}
+        assert "by the selection in a chart" in tab.page.locator("#shown").inner_text()
+        tab.page.get_by_role("button", name="Clear the selection").click()
+        assert len(tab.shown_ids()) == 12
+
+
+@pytest.mark.slow
+def test_scripts_see_the_figures_and_quantiles_of_the_record(chromium: Browser, quick: Path) -> None:
+    made = quick_run()
+    facts = Facts(made)
+    with chromium.open(quick) as tab:
+        found = tab.value("stepmark.cases")
+        assert [one["id"] for one in found] == [one.case.id for one in facts.ranked]
+        assert [one["step_time"] for one in found] == columns(facts)["step_time"]
+        for place in (0, 24):
+            quantiles = tab.value(f"stepmark.quantiles({place})")
+            rounds = facts.ranked[place].rounds
+            assert len(quantiles) == 101
+            assert quantiles[0] == pytest.approx(rounds[0], rel=1e-12)
+            assert quantiles[100] == pytest.approx(rounds[-1], rel=2e-4)
+            assert quantiles == sorted(quantiles)
+            assert quantiles[50] == pytest.approx(
+                (rounds[len(rounds) // 2] + rounds[(len(rounds) - 1) // 2]) / 2, rel=2e-4
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation_of_wcag(chromium: Browser, quick: Path, scheme: str) -> None:
+    with chromium.open(quick, "#filter=adam+colour:red", color_scheme=scheme) as tab:
+        tab.page.get_by_role("button", name="Expand all").click()
+        tab.page.locator("#levels summary").click()
+        tab.page.locator("#more").check()
+        tab.page.locator("#chart").scroll_into_view_if_needed()
+        tab.wait(DRAWN)
+        assert "\n".join(tab.violations()) == ""
+
+
+@pytest.mark.slow
+def test_the_switch_of_the_theme_redraws_and_is_kept(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, color_scheme="light") as tab:
+        light = tab.value("getComputedStyle(document.body).backgroundColor")
+        tab.page.get_by_role("button", name="Dark", exact=True).click()
+        dark = tab.value("getComputedStyle(document.body).backgroundColor")
+        assert light != dark
+        tab.page.reload()
+        assert tab.value("getComputedStyle(document.body).backgroundColor") == dark
+        tab.page.get_by_role("button", name="Light", exact=True).click()
+        assert tab.value("getComputedStyle(document.body).backgroundColor") == light
+        assert tab.console == []
+
+
+@pytest.mark.slow
+def test_the_keyboard_reaches_and_works_every_control(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick) as tab:
+        tab.page.keyboard.press("Tab")
+        assert tab.page.locator(":focus").inner_text() == "Skip to the ranked table"
+        tab.page.keyboard.press("Enter")
+        assert tab.value("document.activeElement.id") == "ranking"
+        seen = []
+        for _ in range(14):
+            tab.page.keyboard.press("Tab")
+            seen.append(tab.value("document.activeElement.innerText || document.activeElement.id").strip())
+        wanted = ["How to read this table", "more", "Rank", "Case", "Step time", "95 % interval", "Throughput"]
+        assert [one for one in seen if one in wanted] == wanted
+        tab.page.locator("#ranked summary").first.focus()
+        tab.page.keyboard.press("Enter")
+        assert tab.page.get_by_role("button", name="Copy the row as Markdown").count() == 1
+
+
+@pytest.mark.slow
+def test_no_width_makes_the_page_scroll_sideways_and_columns_wait_behind_a_box(chromium: Browser, quick: Path) -> None:
+    for width in (390, 1280, 2560):
+        with chromium.open(quick, width=width) as tab:
+            assert tab.value("document.documentElement.scrollWidth <= innerWidth"), width
+            if width == 1280:
+                box = "document.querySelector('#ranking .scroll')"
+                assert tab.value(f"{box}.scrollWidth <= {box}.clientWidth")
+            cells = tab.page.locator("#ranked tbody tr").first.locator("th, td")
+            assert cells.nth(12).is_visible() == (width == 2560)
+            if width < 2560:
+                tab.page.locator("#more").check()
+                assert cells.nth(12).is_visible()
+
+
+@pytest.mark.slow
+def test_titles_of_a_card_are_those_of_the_columns(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, width=390) as tab:
+        titles = tab.value(
+            "[...document.querySelectorAll('#ranked thead th')].map((one) => one.firstElementChild.textContent)"
+        )
+        cells = "[...document.querySelector('#ranked tbody tr').cells]"
+        found = tab.value(f"{cells}.map((one) => getComputedStyle(one, '::before').content.replaceAll('\"', ''))")
+        assert [one for place, one in enumerate(found) if place != 1] == [
+            one for place, one in enumerate(titles) if place != 1
+        ]
+
+
+@pytest.mark.slow
+def test_without_scripts_every_table_reads(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, java_script_enabled=False) as tab:
+        rows = tab.page.locator("#ranked tbody tr")
+        assert rows.count() == 25
+        assert rows.last.is_visible()
+        assert "needs scripts" in tab.page.locator("#chart").inner_text()
+        assert not tab.page.locator("#filter").is_visible()
+        tab.page.locator("#more").check()
+        assert tab.page.locator("#ranked tbody tr").first.locator("td").last.is_visible()
+
+
+@pytest.mark.slow
+def test_printing_draws_opens_and_leaves_out_controls(chromium: Browser, quick: Path) -> None:
+    with chromium.open(quick, color_scheme="dark") as tab:
+        tab.wait(DRAWN)
+        assert tab.page.pdf().startswith(b"%PDF")
+        tab.page.emulate_media(media="print")
+        assert not tab.page.locator("#filter").is_visible()
+        assert tab.value("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert tab.page.locator("#environment pre").is_visible()
+        assert tab.console == []
+
+
+@pytest.mark.slow
+def test_many_cases_are_listed_in_part_until_all_are_asked_for(chromium: Browser, tmp_path: Path) -> None:
+    with chromium.open(written(tmp_path, large_run(1600))) as tab:
+        assert len(tab.shown_ids()) == 500
+        text = "1,600 cases, 1,100 hidden; 1,100 since only the first 500 are shown. Show all"
+        assert tab.page.locator("#shown").inner_text() == text
+        tab.page.get_by_role("button", name="Show all").click()
+        assert len(tab.shown_ids()) == 1600
+        assert tab.console == []
+
+
+@pytest.mark.slow
+def test_an_empty_run_opens_without_a_word_on_the_console(chromium: Browser, tmp_path: Path) -> None:
+    with chromium.open(written(tmp_path, run([]))) as tab:
+        assert (tab.console, tab.requests) == ([], [])

@@ -17,9 +17,11 @@ async function draw(element) {
   if (showsCases(element)) specification.data = { name: "cases", values: shownCases(element) };
   const legend = ((specification.config ??= {}).legend ??= {});
   legend.columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_PX));
-  const options = { mode: "vega-lite", ast: true, actions: false, renderer: canvas ? "canvas" : "svg" };
+  const options = { mode: "vega-lite", ast: true, actions: false, renderer: canvas ? "canvas" : "svg", logLevel: 1 };
   element.replaceChildren();
   const { view } = await window.vegaEmbed(element, specification, options);
+  for (const picture of element.querySelectorAll("svg, canvas")) picture.ariaHidden = "true"; // screen readers have the table
+  if (!drawn.has(element)) element.after(copyButton("Copy as SVG", async () => inked(await drawn.get(element).toSVG(), element)));
   drawn.set(element, view);
   element.dispatchEvent(new CustomEvent("drawn", { detail: view }));
 }
@@ -32,11 +34,7 @@ async function tryToDraw(element) {
   }
 }
 
-function redraw() {
-  for (const element of drawn.keys()) tryToDraw(element);
-}
-
-page.chart = (id) => drawn.get(document.getElementById(id)) ?? null;
+page.chart = (id) => drawn.get(byId(id)) ?? null;
 
 const near = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
@@ -52,7 +50,7 @@ page.onShown(() => {
 if (table) {
   readHash();
   for (const element of document.querySelectorAll(".chart")) if (element.id in specifications) near.observe(element);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("theme", () => [...drawn.keys()].forEach(tryToDraw));
   const drawAll = () => document.querySelectorAll(".chart").forEach((one) => one.id in specifications && !drawn.has(one) && tryToDraw(one));
   addEventListener("beforeprint", drawAll);
   if (rows.length <= CANVAS_FROM) setTimeout(drawAll, LATER_MS); // printing does not wait for a chart

@@ -1,65 +1,120 @@
 // The scripts of the page share one scope: state and cases here, then the filter, the ranked table, the charts.
 // Scripts of views follow, each in a block. They use `page`. Without scripts the page shows every row, as ranked.
-document.documentElement.classList.remove("starting"); // from here on, rows that are not shown are hidden and counted
-const json = (id) => JSON.parse(document.getElementById(id).textContent);
-const table = document.getElementById("ranked");
+const root = document.documentElement;
+root.classList.remove("starting"); // from here on, rows that are not shown are hidden and counted
+const byId = (id) => document.getElementById(id);
+const json = (id) => JSON.parse(byId(id).textContent);
+const table = byId("ranked");
 const rows = table ? [...table.tBodies[0].rows] : []; // as ranked, whatever is sorted or hidden
 const idOf = (row) => (row.cells[1].querySelector("summary") ?? row.cells[1]).textContent;
 const columns = table ? json("columns") : {};
 const everything = new Set(rows.keys());
 const state = { matching: everything, brushed: null, origin: null, shown: everything, watchers: [] };
+const number = (value) => value.toLocaleString("en");
 
 function caseOf(row, index) {
-  const texts = [2, 3, 5].map((place) => row.cells[place].textContent);
-  const found = { id: idOf(row), step_time_text: texts[0], interval_text: texts[1], throughput_text: texts[2] };
+  const [step_time_text, interval_text, throughput_text] = [2, 3, 5].map((place) => row.cells[place].textContent);
+  const found = { id: idOf(row), rank: index + 1, outcome: "measured", step_time_text, interval_text, throughput_text };
   for (const [key, column] of Object.entries(columns)) {
-    if (key === "levels") continue;
     const value = Array.isArray(column) ? column[index] : column;
-    found[key] = key in columns.levels ? columns.levels[key][value] : value;
+    if (key !== "levels") found[key] = key in columns.levels ? columns.levels[key][value] : value;
   }
   return found;
 }
 
 // Filter and brush together decide which cases are shown; everyone who watches follows.
 function update(change) {
-  Object.assign(state, change);
-  const { matching, brushed } = state;
+  const { matching, brushed } = Object.assign(state, change);
   state.shown = brushed ? new Set([...matching].filter((index) => brushed.has(index))) : matching;
   for (const watcher of state.watchers) watcher(state.shown);
 }
 
-// Sketches: quantiles of the rounds of each case; `suite.report.data.sketches` describes the bytes.
+// Quantiles of the rounds of each case; `suite.report.data.sketches` describes the bytes.
 const [QUANTILES, SKETCH_STEP] = [101, 2e-4];
 let sketches = null;
 
 async function unpacked() {
-  const packed = Uint8Array.from(atob(document.getElementById("sketches").textContent), (one) => one.charCodeAt(0));
+  const packed = Uint8Array.from(atob(byId("sketches").textContent), (one) => one.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new DataView(await new Response(stream).arrayBuffer());
 }
 
-const page = {
+async function quantiles(index) {
+  const bytes = await (sketches ??= unpacked());
+  const [least, steps] = [bytes.getFloat64(8 * index, true), QUANTILES - 1];
+  const [low, high] = [8 * rows.length + steps * index, (8 + steps) * rows.length + steps * index];
+  const found = [least];
+  for (let place = 0, sum = 0; place < steps; place += 1) {
+    sum += bytes.getUint8(low + place) + 256 * bytes.getUint8(high + place);
+    found.push(least * Math.exp(sum * SKETCH_STEP));
+  }
+  return least ? found : null;
+}
+
+const page = (window.stepmark = {
   cases: rows.map(caseOf),
   shown: () => state.shown,
   onShown: (watcher) => state.watchers.push(watcher),
-  brush: (indices, origin = null) => update({ brushed: indices, origin }), // the chart where the brush is keeps all cases
-  open: (id) => (location.hash = `case=${encodeURIComponent(id)}`),
-  async quantiles(index) {
-    const bytes = await (sketches ??= unpacked());
-    const [least, steps] = [bytes.getFloat64(8 * index, true), QUANTILES - 1];
-    if (!least) return null;
-    const [low, high] = [8 * rows.length + steps * index, (8 + steps) * rows.length + steps * index];
-    const found = [least];
-    for (let place = 0, sum = 0; place < steps; place += 1) {
-      sum += bytes.getUint8(low + place) + 256 * bytes.getUint8(high + place);
-      found.push(least * Math.exp(sum * SKETCH_STEP));
-    }
-    return found;
-  },
-};
+  brush: (indices, origin = null) => update({ brushed: indices && new Set(indices), origin }), // its chart keeps all cases
+  open: (id) => (location.hash = merged({ case: id })),
+  quantiles,
+});
+
+// State in the hash: `#filter=resnet&case=ID`; a plain `#environment` leads to a section.
+const inHash = () => new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
+
+function merged(changes) {
+  const found = inHash();
+  for (const [key, value] of Object.entries(changes)) value ? found.set(key, value) : found.delete(key);
+  return found.size ? `#${found}` : "";
+}
+
+addEventListener("click", (event) => {
+  const link = event.target.closest?.('a[href^="#"]');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const target = byId(link.hash.slice(1));
+  if (!target) return void (location.hash = merged(Object.fromEntries(new URLSearchParams(link.hash.slice(1)))));
+  target.tabIndex = -1;
+  target.focus({ preventScroll: true });
+  target.scrollIntoView();
+});
 
 function button(text, act) {
   const made = Object.assign(document.createElement("button"), { type: "button", textContent: text });
-  made.addEventListener("click", act);
+  made.addEventListener("click", () => act(made));
   return made;
 }
+
+const copyButton = (label, textOf, selected = null) => button(label, async (made) => {
+  try {
+    await navigator.clipboard.writeText(await textOf());
+    made.textContent = "Copied";
+  } catch {
+    if (selected) getSelection().selectAllChildren(selected);
+    made.textContent = selected ? "Selected" : "Not copied: the browser refused";
+  }
+});
+
+// Theme, and all that opens
+const stored = (act) => {
+  try { return act(localStorage); } catch { return null; } // a file from disk may have no storage
+};
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);
+const themeButton = button("", () => {
+  setTheme(isDark() ? "light" : "dark");
+  stored((storage) => storage.setItem("stepmark-theme", root.dataset.theme));
+});
+function setTheme(theme) {
+  if (theme) root.dataset.theme = theme;
+  themeButton.textContent = isDark() ? "Light" : "Dark";
+  dispatchEvent(new Event("theme"));
+}
+setTheme(stored((storage) => storage.getItem("stepmark-theme")));
+prefersDark.addEventListener("change", () => setTheme(""));
+const openAll = (open) => document.querySelectorAll("main details").forEach((one) => (one.open = open));
+byId("tools").append(themeButton, button("Expand all", () => openAll(true)), button("Collapse all", () => openAll(false)));
+for (const one of document.querySelectorAll("[data-copy]")) one.append(copyButton("Copy", () => one.dataset.copy));
+const addCopy = (element) => element.after(copyButton("Copy", () => element.textContent, element));
+document.querySelectorAll(".command, #json").forEach(addCopy);

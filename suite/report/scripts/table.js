@@ -1,28 +1,13 @@
-// The ranked table: sort, rows that are shown, and copying.
+// The ranked table: sort, rows that are shown, and copying a row.
 const FIRST_ROWS = 500; // rows shown until asked for more, since layout takes a second for each 1,000; as in table.css
-const sizes = table ? json("sizes") : {};
 let limit = FIRST_ROWS;
-const keys = {
-  text: (text) => text,
-  number: (text) => {
-    const [, digits, unit] = /([\d.]+)\s*([^\d\s/]*)/.exec(text) ?? [];
-    return digits === undefined ? NaN : Number(digits) * (sizes[unit] ?? 1);
-  },
-  interval: (text) => {
-    const [, low, high] = /\[([\d.]+), ([\d.]+)\]/.exec(text) ?? [];
-    return (high - low) / (Number(high) + Number(low)); // relative width: one unit for both ends cancels
-  },
-};
-
-function compare(a, b) {
-  if (typeof a === "string") return a.localeCompare(b, "en");
-  return Number.isNaN(a) || Number.isNaN(b) ? Number.isNaN(a) - Number.isNaN(b) : a - b;
-}
 
 function sort(header, descending) {
-  const [column, key] = [header.cellIndex, keys[header.dataset.sort]];
-  const keyed = rows.map((row) => [key(column === 1 ? idOf(row) : row.cells[column].textContent), row]);
-  keyed.sort(([a], [b]) => (descending && !Number.isNaN(a) && !Number.isNaN(b) ? compare(b, a) : compare(a, b)));
+  const [key, column] = [header.dataset.sort, header.cellIndex];
+  const valueOf = (index) => (key === "text" ? rows[index].cells[column].textContent : page.cases[index][key]);
+  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en") : a - b) * (descending ? -1 : 1);
+  const keyed = rows.map((row, index) => [valueOf(index), row]);
+  keyed.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : compare(a, b)));
   table.tBodies[0].append(...keyed.map(([, row]) => row));
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", descending ? "descending" : "ascending");
@@ -30,48 +15,56 @@ function sort(header, descending) {
 }
 
 function makeSortable(header) {
-  const now = () => header.getAttribute("aria-sort");
-  const change = () => sort(header, now() ? now() === "ascending" : header.dataset.first === "down");
   const label = header.querySelector("span");
-  label.replaceWith(button(label.textContent, change));
+  const now = () => header.getAttribute("aria-sort");
+  label.replaceWith(button(label.textContent, () => sort(header, now() ? now() === "ascending" : header.dataset.first === "down")));
 }
 
 function showRows() {
   const shown = new Set([...state.shown].map((index) => rows[index]));
-  for (const row of table.tBodies[0].rows) row.hidden = !shown.has(row) || shown.size > limit;
-  if (shown.size > limit) [...table.tBodies[0].rows].filter((row) => shown.has(row)).slice(0, limit).forEach((row) => (row.hidden = false));
+  let seen = 0;
+  for (const row of table.tBodies[0].rows) row.hidden = !(shown.has(row) && ++seen <= limit);
   count(rows.length, state.matching.size, shown.size, Math.min(shown.size, limit));
 }
 
 function count(all, matching, shown, seen) {
-  const number = (value) => value.toLocaleString("en");
+  const line = byId("shown");
   const parts = [`${number(all)} ${all === 1 ? "case" : "cases"}, ${seen === all ? "none" : number(all - seen)} hidden`];
   if (matching < all) parts.push(`${number(all - matching)} by the filter “${words.value.trim()}”`);
-  if (!matching) parts.push("no case has all of these words in its id");
   if (shown < matching) parts.push(`${number(matching - shown)} by the selection in a chart`);
   if (seen < shown) parts.push(`${number(shown - seen)} since only the first ${limit} are shown`);
-  const line = document.getElementById("shown");
+  byId("number").textContent = `${number(shown)} of ${number(all)} cases`;
   line.textContent = `${parts.join("; ")}. `;
+  if (!matching) line.append(`${whyNone()} `, button("Clear the filter", () => setWords("")));
   if (seen < shown) line.append(button("Show all", () => ((limit = Infinity), showRows())));
   if (shown < matching) line.append(button("Clear the selection", () => page.brush(null)));
 }
 
-function addCopy(element) {
-  const copy = button("Copy", async () => {
-    try {
-      await navigator.clipboard.writeText(element.textContent);
-      copy.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(element);
-      copy.textContent = "Selected";
-    }
-  });
-  element.after(copy);
+function whyNone() {
+  const alone = keep((test) => !page.cases.some(test.matches));
+  return alone.length ? `No case matches “${alone.join("”, nor “")}”.` : "Each word matches some cases, but no case matches all of them.";
 }
 
-for (const element of document.querySelectorAll(".command, #json")) addCopy(element);
+function asMarkdown(row) {
+  const cells = (from) => [...from.cells].map((cell) => (cell.querySelector("summary, button, span") ?? cell).textContent.trim());
+  const titles = cells(table.tHead.rows[0]);
+  const line = (texts) => `| ${texts.map((text) => text.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [titles, titles.map(() => "---"), cells(row)].map(line).join("\n");
+}
+
+function addTools({ target }) { // to a row when it is opened: most never are
+  const row = target.closest("tr");
+  if (!row || target.querySelector(".tools")) return;
+  const tools = Object.assign(document.createElement("p"), { className: "tools" });
+  const link = () => `${location.href.split("#")[0]}#${new URLSearchParams({ case: idOf(row) })}`;
+  tools.append(button("Open the case", () => page.open(idOf(row))), copyButton("Copy a link to the case", link));
+  tools.append(copyButton("Copy the row as Markdown", () => asMarkdown(row)));
+  target.lastElementChild.prepend(tools);
+}
+
 if (table) {
   for (const header of table.tHead.querySelectorAll("[data-sort]")) makeSortable(header);
   table.tHead.rows[0].cells[2].setAttribute("aria-sort", "ascending");
+  table.addEventListener("toggle", addTools, { capture: true });
   page.onShown(showRows);
 }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.analysis.estimates import CONFIDENCE
+from suite.analysis.validity import label
 from suite.records import Stop
+from suite.report import data
 from suite.report.facts import PLACEHOLDER, Facts
 from suite.report.provenance import in_one_line
 from suite.report.svg import Scale, interval_path, spark_path
@@ -17,6 +19,8 @@ from suite.report.table import DIGITS, HIGHER, LOWER, Column, Drawing, Folded, t
 from suite.report.view import View
 
 STOPS: tuple[Stop, ...] = get_args(Stop)
+FIRST_EXTRA = 8
+"""Columns that a window of 1,280 pixels has room for; the others are one click away. ranking.css has their places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,15 @@ def view(facts: Facts) -> View:
         )
         for rank, one in enumerate(facts.ranked, 1)
     ]
+    shown = columns(facts.ranked)
     return View(
         id="ranking",
         title="All measured cases, fastest first",
         navigation="Ranking",
         template="ranking.html.j2",
         values={
-            "table": table("Ranked table", columns(facts.ranked), rows),
+            "table": table("Ranked table", shown, rows),
+            "extra": [column.title for column in shown[FIRST_EXTRA:]],
             "confidence": CONFIDENCE,
             "nothing": facts.nothing,
             "has_details": facts.has_details,
@@ -57,23 +63,28 @@ def view(facts: Facts) -> View:
 
 
 def columns(ranked: Sequence[CaseFigures]) -> tuple[Column[Ranked], ...]:
-    """Columns of the table; all intervals share one scale.
-
-    The page's script reads them by their places.
-    """
+    """Columns of the table, always the same; all intervals share one scale."""
     lows, highs = [one.step_time.low for one in ranked], [one.step_time.high for one in ranked]
     scale = Scale(min(lows, default=0.0), max(highs, default=0.0))
     intervals: Column[Ranked] = Column(
         f"{CONFIDENCE * 100:.0f} % interval",
         ("of the median,", "narrower is better"),
         lambda row: interval(row.figures, scale),
-        sort="interval",
+        meaning="Where the median of many more fresh processes of this run would lie. All bars share one scale. If the "
+        "intervals of two cases overlap, their order is uncertain.",
+        sort="precision",
         ends=(units.text(scale.low, "s", DIGITS), units.text(scale.high, "s", DIGITS)),
         ends_note=f"one {'logarithmic' if scale.logarithmic else 'linear'} scale",
     )
-    noun = examples_noun(one.case for one in ranked)
-    throughput = figure("Throughput", (f"{noun}/s,", HIGHER), lambda one: one.throughput, "count", is_descending=True)
-    return (*BEFORE_INTERVAL, intervals, DISTRIBUTION, throughput, *AFTER_INTERVAL)
+    throughput = metric(
+        "Throughput",
+        (f"{examples_noun(one.case for one in ranked)}/s,", HIGHER),
+        "throughput",
+        "count",
+        "All images, or examples, divided by all time of the kept rounds.",
+        is_descending=True,
+    )
+    return (*FIRST, intervals, DISTRIBUTION, throughput, *LAST)
 
 
 def name(row: Ranked) -> Folded | str:
@@ -102,35 +113,82 @@ def stops(row: Ranked) -> str:
     return ", ".join(f"{reason} {count}" for reason in STOPS if (count := row.figures.stopped_by(reason)))
 
 
-def figure(
+def metric(
     title: str,
     note: tuple[str, ...],
-    value: Callable[[CaseFigures], float | None],
+    key: str,
     unit: str,
+    meaning: str,
     digits: int = units.SIGNIFICANT_DIGITS,
     *,
     is_descending: bool = False,
 ) -> Column[Ranked]:
-    """A column of numbers; a click on its header sorts the best to the top."""
+    """A metric of `suite.report.data`; a click on its header sorts by it."""
+    figure = data.METRICS[key]
     return Column(
         title,
         note,
-        lambda row: units.text(value(row.figures), unit, digits),
-        sort="number",
+        lambda row: units.text(figure(row.figures), unit, digits),
+        meaning=meaning,
+        sort=key,
         is_descending=is_descending,
     )
 
 
-BEFORE_INTERVAL: tuple[Column[Ranked], ...] = (
-    Column("Rank", (), lambda row: str(row.rank), sort="number"),
-    Column("Case", (), name, is_heading=True, sort="text"),
-    figure("Step time", ("median,", LOWER), lambda one: one.step_time.median, "s"),
+FIRST: tuple[Column[Ranked], ...] = (
+    Column("Rank", (), lambda row: str(row.rank), meaning="Place by step time.", sort="rank"),
+    Column(
+        "Case",
+        (),
+        name,
+        meaning="Structure, optimizer, execution, and a word for each value that is not the default.",
+        is_heading=True,
+        sort="id",
+    ),
+    metric("Step time", ("median,", LOWER), "step_time", "s", "Time of one training step: the median of kept rounds."),
 )
-DISTRIBUTION: Column[Ranked] = Column("Distribution", ("own scale each,", "narrower is better"), distribution)
-AFTER_INTERVAL: tuple[Column[Ranked], ...] = (
-    figure("Peak memory", ("of the process,", LOWER), lambda one: one.peak_memory_bytes, "B"),
-    figure("Minor faults", ("per step,", LOWER), lambda one: one.minor_faults, "count", DIGITS),
-    figure("CPU time", ("per step,", LOWER), lambda one: one.cpu_time_s, "s"),
-    Column("Rounds", ("kept / taken,", HIGHER), rounds, sort="number", is_descending=True),
-    Column("Stopped by", ("visits,", "precision is better"), stops, sort="text", is_text=True),
+DISTRIBUTION: Column[Ranked] = Column(
+    "Distribution",
+    ("own scale each,", "narrower is better"),
+    distribution,
+    meaning="Histogram of the kept rounds, the fastest at the left; the last bar stacks the slowest twentieth.",
+)
+LAST: tuple[Column[Ranked], ...] = (
+    metric("Peak memory", ("of the process,", LOWER), "peak_memory", "B", "Highest resident set in any phase."),
+    Column(
+        "Validity",
+        ("steady is best",),
+        lambda row: label(row.figures.issues),
+        meaning="Whether anything disturbed the case: a load, a drift, a second level. Not whether it is good.",
+        sort="verdict",
+        is_text=True,
+    ),
+    metric("Energy", ("per step,", LOWER), "energy", "J", "Energy of devices, or of processors, for a step.", DIGITS),
+    metric(
+        "Of the roof",
+        (HIGHER,),
+        "of_roof",
+        "ratio",
+        "Operations per second, as a share of the lower of the machine's two ceilings: compute and memory.",
+        DIGITS,
+        is_descending=True,
+    ),
+    metric("CPU time", ("per step,", LOWER), "cpu_time", "s", "Time on cores, of all threads together."),
+    metric("Minor faults", ("per step,", LOWER), "minor_faults", "count", "Pages of memory mapped in.", DIGITS),
+    Column(
+        "Rounds",
+        ("kept / taken,", HIGHER),
+        rounds,
+        meaning="Rounds behind the figures, of those that were measured.",
+        sort="rounds",
+        is_descending=True,
+    ),
+    Column(
+        "Stopped by",
+        ("visits,", "precision is better"),
+        stops,
+        meaning="Why the visits ended: the interval was narrow enough, or the time ran out.",
+        sort="text",
+        is_text=True,
+    ),
 )
