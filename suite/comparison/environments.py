@@ -91,8 +91,10 @@ def effect_of(name: str) -> tuple[Effect, str]:
 
 def shown(name: str, value: Any) -> str:
     """A fact as text, in its unit."""
-    if value is UNKNOWN or value is None:
+    if value is UNKNOWN:
         return "not recorded"
+    if value is None or value == "":
+        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith("_bytes") and isinstance(value, int | float):
@@ -101,4 +103,4 @@ def shown(name: str, value: Any) -> str:
         return str(value)[:LONGEST_HASH]
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return str(value) if value != "" else "none"
+    return str(value)

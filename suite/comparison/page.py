@@ -74,6 +74,7 @@ def shown(pairing: Pairing, limits: Thresholds, prefix: str) -> dict[str, Any]:
             (clipped(one.name, tables.LONGEST_ID), wording.changed_case(one, pairing, limits))
             for one in changed[:LISTED]
         ],
+        "has_levels_to_show": bool(changed or pairing.unlike),
         "more_changed": len(changed[LISTED:]),
         "coverage": tables.of_coverage(pairing, prefix),
         "levels": tables.of_levels(pairing, prefix),

@@ -78,8 +78,8 @@ def notices(pairing: Pairing, limits: Thresholds) -> list[str]:
             texts.append(f"The {name} is interrupted: {len(run.missing):,} planned cases have no outcome.")
     if pairing.unlike:
         texts.append(
-            "Facts that may change results differ between the two runs. Changes are shown as measured, without a "
-            "verdict. Measure both in one environment, or run `stepmark gate`."
+            "Facts that may change results differ between the two runs. Changes are shown without the common change, "
+            "and without a verdict. Measure both in one environment, or run stepmark gate."
         )
     elif len(pairing.comparison.cases) >= FEWEST and pairing.comparison.shift_high > limits.margin:
         text = common_change(pairing.comparison)

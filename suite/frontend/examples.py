@@ -35,6 +35,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "compare": (
         (f"stepmark compare {RUN} {LATER}", "changes of all shared cases"),
         (f"stepmark compare {RUN} {LATER} --tolerance 3%", "report only changes above 3 %"),
+        (f"stepmark compare {RUN} {LATER} -o compare.html", "the page about them"),
     ),
     "effects": (
         (f"stepmark effects {RUN}", "what each level costs in step time"),

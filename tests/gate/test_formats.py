@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from suite import units
 from suite.analysis.change_text import bound, with_interval
 from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.gate.formats import FORMATS, UNCHANGED_TEXTS, markdown, render
@@ -20,6 +21,7 @@ from suite.gate.formats.as_json import CHANGE_KEYS
 from suite.gate.formats.forest import forest
 from suite.gate.formats.sentences import sentence
 from suite.gate.verdict import GateChange, GateVerdict, LeftOut
+from suite.markup.printable import printable
 from suite.units import percent
 from tests.fakes import made_verdicts as made
 from tests.fakes.html_page import Page
@@ -594,6 +596,20 @@ def test_a_page_shows_the_facts_in_which_the_sides_differ_and_whether_each_may_c
     same = {"revision": "1a2b3c4", "torch": "2.11.0"}
     text = page(made.verdict(arms={"baseline": same, "candidate": same})).words("sides")
     assert "No difference in 2 facts about the two sides." in text
+
+
+@EVERY
+def test_every_number_of_the_page_is_that_of_the_json(name):
+    verdict = made.ALL[name]()
+    found = json.loads(written("json", printable(verdict)))["cases"]
+    rows = page(verdict).rows("cases")
+    times = [case for case in found if case["unit"] == "s"]
+    assert len(rows) == len(times)
+    for row, case in zip(rows, times, strict=True):
+        change = math.nan if case["change"] is None else case["change"]
+        assert row[1] == percent(change, sign=True)
+        assert case["verdict"] in row[4]
+        assert row[5:7] == [units.text(case[f"{side}_median"], "s") for side in ("baseline", "candidate")]
 
 
 def test_a_folder_of_a_side_is_harmless_and_a_hash_is_not():
