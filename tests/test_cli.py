@@ -261,6 +261,7 @@ def test_a_file_that_is_no_record_is_refused_in_one_sentence(stepmark, tmp_path,
     assert_refused(stepmark(*command, "notes.txt", "-o", "out"), "notes.txt is no record of stepmark")
     assert_refused(stepmark(*command, "nowhere", "-o", "out"), "no record at nowhere", "No such file or directory")
     assert_refused(stepmark(*command, "empty", "-o", "out"), "no record at empty")
+    assert_refused(stepmark("show", "empty"), "no record at empty")
     assert not (tmp_path / "out").exists()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suite import __version__
-from suite.frontend.examples import Formatter, epilog
+from suite.frontend.examples import FIRST_STEPS, Formatter, epilog
 from suite.options import COMPARE_OPTIONS, DOCTOR_OPTIONS, GATE_OPTIONS, LIST_OPTIONS, OPTIONS, add_options
 
 FILTER = "--filter"
@@ -20,11 +20,11 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="stepmark",
         description="Measure the cost of one training step of a CNN, and compare two revisions.",
-        epilog="Exit codes: 0 success, 1 a case failed, 2 wrong usage, 10 regression, 11 inconclusive, "
-        "12 not comparable.",
+        epilog=FIRST_STEPS,
+        formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"stepmark {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND", dest="command")
 
     def command(name: str, use: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=use, epilog=epilog(name), formatter_class=Formatter)

@@ -62,6 +62,16 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Command -> command lines, each with its use."""
 
+FIRST_STEPS = """first steps:
+  stepmark run --profile smoke         measure 4 small cases: every path once
+  stepmark doctor                      what disturbs measurements here
+  stepmark gate --baseline rev:main    is the working tree slower than main?
+  stepmark COMMAND --help              options and examples of a command
+
+exit codes:
+  0 success, 1 a case failed, 2 wrong usage, 10 regression, 11 inconclusive,
+  12 not comparable"""
+
 
 class Formatter(argparse.HelpFormatter):
     """Wraps texts as argparse does, and leaves those with several lines as they stand."""

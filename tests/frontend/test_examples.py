@@ -1,5 +1,6 @@
 """Help by example: every example runs, and shells complete what the parsers know."""
 
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 
 from suite.cli import COMMANDS, main
 from suite.frontend.cli_options import SHELLS, parser
-from suite.frontend.examples import EXAMPLES, LATER, RUN
+from suite.frontend.examples import EXAMPLES, FIRST_STEPS, LATER, RUN
 from suite.options import OPTIONS
 from suite.records import Metric, Series
 from suite.records.store import RunWriter
@@ -81,6 +82,14 @@ def test_help_ends_with_the_examples(command, capsys):
     out = capsys.readouterr().out
     assert left.value.code == 0
     assert all(f"  {line}\n      {use}\n" in out for line, use in EXAMPLES[command])
+
+
+def test_the_first_steps_are_commands_that_exist():
+    lines = re.findall(r"^  (stepmark .*?)  ", FIRST_STEPS, re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines[:-1]:
+        words = words_of(line)
+        assert parser().parse_args(words).command == words[0]
 
 
 def test_the_help_of_run_has_our_options_and_says_where_the_others_are(capsys):
