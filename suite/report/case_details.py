@@ -15,6 +15,7 @@ from suite import units
 from suite.analysis.case_figures import CaseFigures, metric_values
 from suite.analysis.estimates import batches, quantile
 from suite.records import Metric, Series, Visit
+from suite.report.instruments import imported_memory, median_of
 from suite.report.provenance import plain, readable
 
 MOST_CASES = 1_000
@@ -33,6 +34,23 @@ MOST_STEPS = 10_000
 TIMELINE_POINTS = 24
 SHARES = {"Fastest": 0.0, "5 %": 0.05, "25 %": 0.25, "Median": 0.5, "75 %": 0.75, "95 %": 0.95, "Slowest": 1.0}
 """Quantiles of the rounds that stand in a table."""
+PHASES = {
+    "part_data_wait": "data wait",
+    "part_copy": "copy",
+    "part_zero_grad": "zero gradients",
+    "part_forward": "forward",
+    "part_loss": "loss",
+    "part_backward": "backward",
+    "part_update": "optimizer",
+}
+PEAKS = {
+    "memory_peak_made": "made",
+    "memory_peak_first_forward": "first forward",
+    "memory_peak_first_backward": "first backward",
+    "memory_peak_first_update": "first update",
+    "memory_peak_steady": "steady",
+}
+"""Metric of an instrument -> its phase, in the order in which they run."""
 TIMELINES = ("cores_used", "resident_memory")
 DEVICE_TIMELINES = ("_utilization", "_power", "_memory", "_clock", "_temperature")
 """Ends of the names of a device's readings over time; a name begins with `gpu` and the device's number."""
@@ -52,6 +70,7 @@ def case_details(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     found = {"attributes": attributes(ranked), "issues": issues(ranked)}
     if len(ranked) <= METRIC_CASES:
         found["metrics"] = metrics(ranked)
+        found["anatomy"] = [anatomy(one) for one in ranked]
     if len(ranked) <= MOST_CASES:
         found["quantiles"] = [quantile_texts(one) for one in ranked]
         found["readings"] = [[distribution_reading(one), visits_reading(one)] for one in ranked]
@@ -228,6 +247,27 @@ def is_timeline(name: str) -> bool:
     return name in TIMELINES or (name.startswith("gpu") and name.endswith(DEVICE_TIMELINES))
 
 
+def anatomy(figures: CaseFigures) -> list[list[Any]]:
+    """Median times of the phases in ms, then peaks of memory by phase beyond imports in MiB; each may lack."""
+    times = [
+        [name, digits(1e3 * value)]
+        for metric, name in PHASES.items()
+        if (value := median_of(figures, metric)) is not None
+    ]
+    peaks = [
+        [name, digits((value - imported_memory(figures)) / 2**20)]
+        for metric, name in PEAKS.items()
+        if (value := median_of(figures, metric)) is not None
+    ]
+    titled = (("Time of its phases (ms)", times), ("Peak of memory beyond imports (MiB)", peaks))
+    return [[title, rows] for title, rows in titled if rows]
+
+
+def digits(value: float) -> float:
+    """A number to four digits."""
+    return float(f"{value:.3e}")
+
+
 def points(values: Sequence[float]) -> list[float]:
     """Up to `TIMELINE_POINTS` means of neighbouring values, to four digits."""
-    return [float(f"{fmean(one):.3e}") for one in batches(values, TIMELINE_POINTS)]
+    return [digits(fmean(one)) for one in batches(values, TIMELINE_POINTS)]

@@ -12,7 +12,7 @@ import pytest
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures, figures_of
-from suite.exports import csv_table
+from suite.exports import case_table, csv_table
 from suite.records import Case, Metric, RunRecord, Series
 from suite.report import case_details
 from suite.report.case_details import MOST_VISITS, ROUND_STEP
@@ -53,7 +53,7 @@ def test_every_metric_of_a_case_s_page_is_the_figure_of_the_csv():
     }
     assert len(shown) == len(metrics) > 30
     for metric in metrics:
-        exported = float(row[csv_table.column_name(metric)])
+        exported = float(row[case_table.column_name(metric)])
         assert shown[metric.name.replace("_", " ").capitalize()] == units.text(exported, metric.unit), metric.name
 
 
@@ -143,3 +143,14 @@ def test_beyond_a_number_of_cases_the_details_are_attributes_and_issues(monkeypa
     assert case_details.left_out(3).startswith("With 3 cases, this page leaves out for each: rounds over time")
     assert set(case_details.case_details(figures(*records))) == {"attributes", "issues"}
     assert case.view(Facts(run([]))) is None
+
+
+def test_phases_and_peaks_of_memory_stand_in_the_order_in_which_they_run():
+    times, peaks = case_details.anatomy(*figures(surveyed(warmed())))
+    assert times[0] == "Time of its phases (ms)"
+    assert times[1][:4] == [["data wait", 0.9], ["copy", 0.1], ["zero gradients", 0.0], ["forward", 3.0]]
+    assert peaks == [
+        "Peak of memory beyond imports (MiB)",
+        [["made", 10.0], ["first forward", 30.0], ["first backward", 70.0], ["first update", 60.0], ["steady", 65.0]],
+    ]
+    assert case_details.anatomy(*figures(warmed())) == []

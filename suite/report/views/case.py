@@ -31,7 +31,13 @@ def view(facts: Facts) -> View | None:
         values={
             "details": packed(case_details(facts.ranked)),
             "constants": {
-                "charts": {"histogram": histogram(), "shares": shares(), "rounds": rounds(), "timeline": timeline()},
+                "charts": {
+                    "histogram": histogram(),
+                    "shares": shares(),
+                    "rounds": rounds(),
+                    "timeline": timeline(),
+                    "bars": bars(),
+                },
                 "commands": {mode: command(facts.run, PLACEHOLDER, mode) for mode in modes},
                 "placeholder": PLACEHOLDER,
                 "step": ROUND_STEP,
@@ -163,6 +169,24 @@ def within_scale() -> list[dict[str, Any]]:
         {"calculate": "'visit ' + datum.visit", "as": "title"},
         {"window": [{"op": "row_number", "as": "number"}], "groupby": ["visit"], "sort": [{"field": "at"}]},
     ]
+
+
+def bars() -> dict[str, Any]:
+    """A bar for each part, with its value behind it."""
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"grid": False}}
+    x = {"field": "value", "type": "quantitative", "title": None, "axis": {"tickCount": 4}}
+    text = {"type": "text", "align": "left", "dx": 4, "color": INK, "fontSize": 12}
+    return {
+        "data": {"name": "case"},
+        "encoding": {"y": y, "x": x},
+        "layer": [
+            {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.7}}},
+            {"mark": text, "encoding": {"text": {"field": "value", "format": ".3~r"}}},
+        ],
+        "height": 150,
+        **WIDE,
+        "config": config(),
+    }
 
 
 def timeline() -> dict[str, Any]:

@@ -31,21 +31,24 @@ async function drawRounds(slot, index, visits) {
   await plot(slot("rounds"), "rounds", points);
 }
 
-async function drawTimelines(slot, [seconds, readings]) {
-  for (const [title, values] of readings) {
+async function drawTiles(slot, name, tiles) {
+  slot.replaceChildren();
+  slot.closest("[data-block]").hidden = !tiles.length;
+  for (const [title, values] of tiles) {
     const [tile, heading, element] = ["figure", "figcaption", "div"].map((tag) => document.createElement(tag));
     heading.textContent = title;
     tile.append(heading, element);
-    slot("timelines").append(tile);
-    await plot(element, "timeline", values.map((value, place) => ({ at: seconds[place], value })));
+    slot.append(tile);
+    await plot(element, name, values);
   }
 }
 
-page.drawCase = async (slot, index, { rounds, timelines }) => {
+page.drawCase = async (slot, index, { rounds, anatomy, timelines }) => {
   await drawDistribution(slot, index);
   if (rounds) await drawRounds(slot, index, rounds[index]);
-  const known = timelines?.[index] ?? [];
-  slot("timelines").replaceChildren();
-  slot("timelines").closest("[data-block]").hidden = !known.length;
-  if (known.length) await drawTimelines(slot, known);
+  const parts = (anatomy?.[index] ?? []).map(([title, rows]) => [title, rows.map(([name, value]) => ({ name, value }))]);
+  await drawTiles(slot("anatomy"), "bars", parts);
+  const [at, readings = []] = timelines?.[index] ?? [];
+  const inTime = readings.map(([title, values]) => [title, values.map((value, place) => ({ at: at[place], value }))]);
+  await drawTiles(slot("timelines"), "timeline", inTime);
 };
