@@ -248,7 +248,7 @@ def is_timeline(name: str) -> bool:
 
 
 def anatomy(figures: CaseFigures) -> list[list[Any]]:
-    """Median times of the phases in ms, then peaks of memory by phase beyond imports in MiB; each may lack."""
+    """Times of the phases in ms, and peaks of memory by phase in MiB, as far as known."""
     times = [
         [name, digits(1e3 * value)]
         for metric, name in PHASES.items()

@@ -31,13 +31,7 @@ def view(facts: Facts) -> View | None:
         values={
             "details": packed(case_details(facts.ranked)),
             "constants": {
-                "charts": {
-                    "histogram": histogram(),
-                    "shares": shares(),
-                    "rounds": rounds(),
-                    "timeline": timeline(),
-                    "bars": bars(),
-                },
+                "charts": {one.__name__: one() for one in (histogram, shares, rounds, bars, timeline)},
                 "commands": {mode: command(facts.run, PLACEHOLDER, mode) for mode in modes},
                 "placeholder": PLACEHOLDER,
                 "step": ROUND_STEP,
@@ -174,7 +168,7 @@ def within_scale() -> list[dict[str, Any]]:
 def bars() -> dict[str, Any]:
     """A bar for each part, with its value behind it."""
     y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"grid": False}}
-    x = {"field": "value", "type": "quantitative", "title": None, "axis": {"tickCount": 4}}
+    x = {"field": "value", "type": "quantitative", "title": None, "axis": {"tickCount": 4, "labelOverlap": "greedy"}}
     text = {"type": "text", "align": "left", "dx": 4, "color": INK, "fontSize": 12}
     return {
         "data": {"name": "case"},
@@ -195,7 +189,12 @@ def timeline() -> dict[str, Any]:
         "data": {"name": "case"},
         "mark": {"type": "area", "color": BLUE, "opacity": 0.25, "line": {"color": BLUE, "strokeWidth": 2}},
         "encoding": {
-            "x": {"field": "at", "type": "quantitative", "title": "Seconds after the first step"},
+            "x": {
+                "field": "at",
+                "type": "quantitative",
+                "title": "Seconds after the first step",
+                "axis": {"tickCount": 5},
+            },
             "y": {"field": "value", "type": "quantitative", "title": None, "axis": {"tickCount": 3}},
             "tooltip": [{"field": "at", "title": "Seconds"}, {"field": "value", "title": "Reading"}],
         },
