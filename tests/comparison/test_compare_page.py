@@ -4,9 +4,7 @@ import csv
 import math
 import random
 import re
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -319,14 +317,3 @@ def test_a_real_record_compared_with_itself_has_no_regression(tmp_path):
 
     real = read_run(TESTS / "golden" / "record_schema_5")
     assert page(real, real).all("h1")[0].words.strip() in ("no regression", "inconclusive", "not comparable")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not on PATH, so no browser can open the page")
-def test_a_browser_opens_both_pages_without_a_word_on_its_console(tmp_path: Path, baseline, slowed):
-    from suite.gate.formats import render as render_gate
-    from tests.fakes.made_verdicts import inconclusive
-    from tests.report.test_report_browser import browse
-
-    for text in (text_of(baseline, slowed), render_gate(inconclusive(), "page")):
-        assert browse(text, tmp_path).console == []
