@@ -105,8 +105,8 @@ def specification(axes: Sequence[Axis], count: int) -> dict[str, Any]:
     every = -(-count // MOST_LINES)
     lines = (
         alt.Chart()
-        .transform_calculate(is_top=f"datum.rank < ceil(top * {count})")
-        .transform_filter(f"datum.is_top || datum.rank % {every} === 0")
+        .transform_calculate(is_top=f"datum.rank <= ceil(top * {count})")
+        .transform_filter(f"datum.is_top || (datum.rank - 1) % {every} === 0")
         .transform_calculate(**{axis.title: axis.place for axis in axes})
         .transform_fold(order, as_=["axis", "value"])
         .transform_filter("isValid(datum.value)")

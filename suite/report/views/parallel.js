@@ -3,10 +3,7 @@ const axes = json("axes");
 const ruler = document.getElementById("top-share");
 const chart = document.getElementById("lines");
 const ranges = new Map(); // axis -> lowest and highest place, from 0 to 1
-let selected = null; // the cases within all ranges, while they are the page's selection
 let waiting = 0;
-
-page.cases.forEach((one, rank) => (one.rank = rank));
 
 function placeOf(one, { key, low, high, levels }) {
   if (levels.length) return levels.indexOf(String(one[key])) / (levels.length - 1);
@@ -21,8 +18,7 @@ function isWithin(one) {
 }
 
 function select() {
-  selected = new Set(page.cases.flatMap((one, index) => (isWithin(one) ? [index] : [])));
-  page.brush(selected);
+  page.brush(page.cases.flatMap((one, index) => (isWithin(one) ? [index] : [])), ranges);
   const line = document.getElementById("brushed");
   line.textContent = `Selected on ${[...ranges.keys()].map(({ title }) => title.split(",")[0]).join(", ")}. `;
   line.append(button("Clear", () => page.brush(null)));
@@ -36,7 +32,7 @@ function brushed(_, found) {
 }
 
 page.onShown(() => {
-  if (!ranges.size || state.brushed === selected) return;
+  if (!ranges.size || state.origin === ranges) return;
   ranges.clear();
   document.getElementById("brushed").textContent = "";
   page.chart("lines")?.signal("brush_x", []).signal("brush_y", []).runAsync();

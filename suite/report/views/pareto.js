@@ -20,7 +20,7 @@ function select(chart, metric, unit, found) {
     one.front_group === Number(choice.value) &&
     within(one.step_time, found.step_time) &&
     within(one[`front_${metric}`] / (AXIS[unit] ?? 1), found.value);
-  page.brush(new Set(page.cases.flatMap((one, index) => (matches(one) ? [index] : []))), chart);
+  page.brush(page.cases.flatMap((one, index) => (matches(one) ? [index] : [])), chart);
 }
 
 function showGroup() {

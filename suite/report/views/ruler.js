@@ -7,7 +7,6 @@ const text = (value, unit) => `${Number((value / SCALES[unit][0]).toPrecision(4)
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (own, other) => `${Math.abs(100 * (own / other - 1)).toFixed(1)} %`;
 const code = (words) => Object.assign(document.createElement("code"), { textContent: words });
-
 // The limit that a ruler sets, in base units; null at the end where it excludes no case.
 function limitOf({ value, dataset: { metric, better, unit } }) {
   const known = (groups[choice.value][metric] ?? []).filter((one) => one !== null);
@@ -30,7 +29,6 @@ function price(best, fastest) {
   const slower = `: ${percent(best.step_time, fastest.step_time)} slower than `;
   return [slower, code(fastest.id), changes.length ? `, for ${changes.join(" and ")}. ` : ". "];
 }
-
 function answer() {
   const all = groups[choice.value].places.filter((place) => page.shown().has(place)).map((place) => page.cases[place]);
   const limits = rulers.map((ruler) => ({ ...ruler.dataset, ruler, limit: limitOf(ruler) }));
@@ -52,7 +50,6 @@ function answer() {
   const options = set.map(({ option, limit, unit }) => `--${option} ${text(limit, unit).replace(" ", "")}`);
   document.getElementById("choice-command").textContent = ["stepmark recommend RECORD", ...options].join(" ");
 }
-
 for (const ruler of rulers) {
   ruler.addEventListener("input", answer);
   document.getElementById(`pareto-${ruler.dataset.metric}`)?.addEventListener("drawn", answer);
@@ -60,3 +57,4 @@ for (const ruler of rulers) {
 choice.addEventListener("change", answer);
 page.onShown(answer);
 document.querySelector("#ruler form").hidden = false;
+answer();
