@@ -183,12 +183,15 @@ EVERY_TEXT = pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 
 
 @pytest.mark.slow
-def test_no_text_of_a_record_adds_an_element_to_the_page(tmp_path):
+def test_no_text_of_a_record_adds_an_element_to_a_page(tmp_path):
     text = " ".join(HOSTILE)
     page, honest = Page(report.render(hostile_run(tmp_path, text), record_path=text)), Page(report.render(quick_run()))
     assert {one.tag for one in page.elements} <= {one.tag for one in honest.elements}
     assert [one.attributes for one in page.all("script")] == [one.attributes for one in honest.all("script")]
-    for one in page.elements:
+    main(["compare", *[str(tmp_path / "run")] * 2, "-o", str(tmp_path / "compared.html")])
+    compared = Page((tmp_path / "compared.html").read_text(encoding="utf-8"))
+    assert compared.all("script") == compared.all("img") == []
+    for one in (*page.elements, *compared.elements):
         assert not any(name.startswith("on") for name in one.attributes)
         assert "javascript:" not in one.attributes.get("href", "").lower()
 
@@ -267,10 +270,11 @@ def test_no_text_of_a_record_commands_a_terminal(tmp_path, capsys, arguments):
 
 
 def test_a_run_s_id_names_no_file(tmp_path):
-    found = hostile_run(tmp_path, "../../../outside")
+    hostile_run(tmp_path, "../../../outside")
     before = sorted(tmp_path.rglob("*"))
-    report.write(found, tmp_path / "page.html", record_path="")
-    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "page.html"])
+    main(["export", str(tmp_path / "run"), "--format", "markdown", "-o", str(tmp_path / "run.md")])
+    main(["compare", *[str(tmp_path / "run")] * 2, "-o", str(tmp_path / "compared.html")])
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "run.md", tmp_path / "compared.html"])
 
 
 METRICS = st.builds(
