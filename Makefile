@@ -32,7 +32,7 @@ IMAGE_LIMITS = $(if $(CORES),--cores '$(CORES)') $(if $(CPUS),--cpus '$(CPUS)') 
 	$(if $(GPUS),--gpus '$(GPUS)')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects noise twins full inside image image-verify image-test bench-image licences lock schemas dist clean
+.PHONY: help setup bench gate gate-study test test-slow test-nightly test-gpu device-kit device-check check format report overhead scale inputs sampling validity coverage effects report-bench noise twins full inside image image-verify image-test bench-image licences lock schemas dist clean
 
 help: ## this list
 	@echo "usage: make TARGET [PROFILE=quick|smoke|full] [K='expression'] [ARGS='more pytest options'] [BASE=revision]"
@@ -124,6 +124,9 @@ coverage: $(READY) ## share of intervals that contain the truth of a run, by sim
 
 effects: $(READY) ## share of intervals of effects that contain the truth, by simulation; RUNS=1000
 	$(BIN)/python docs/studies/effects.py
+
+report-bench: $(READY) ## the page at 1,000 and 10,000 cases: seconds to make, MB, seconds until usable in a browser
+	$(BIN)/python docs/studies/report_bench.py $(ARGS)
 
 noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py

@@ -122,10 +122,10 @@ def kept(
     parts: Sequence[Sequence[float]], cpu: Sequence[Sequence[float]], queue: Sequence[Sequence[float]]
 ) -> list[list[float]]:
     """Values by turn of the undisturbed rounds, or of all if those are few."""
-    masks = [undisturbed(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
-    total = sum(len(part) for part in parts)
     if not parts:
         return []
+    masks = [undisturbed(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
+    total = sum(len(part) for part in parts)
     if not masks or sum(sum(mask) for mask in masks) < ENOUGH_UNDISTURBED * total:
         return [list(part) for part in parts]
     return [

@@ -143,4 +143,4 @@ def sketches(facts: Facts) -> str:
             counted = np.rint((logs - logs[0]) / SKETCH_STEP)
             least[place], steps[place] = rounds[0], np.minimum(np.diff(counted), np.iinfo("<u2").max)
     blocks = least.tobytes() + (steps & 255).astype("u1").tobytes() + (steps >> 8).astype("u1").tobytes()
-    return base64.b64encode(zlib.compress(blocks, 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(blocks)).decode("ascii")
