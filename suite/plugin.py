@@ -26,7 +26,7 @@ from suite.analysis.case_figures import kept_values
 from suite.configuration.files import configuration_here
 from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
-from suite.frontend.pytest_session import Bench, bench_for, summary_lines
+from suite.frontend.pytest_session import Bench, bench_for, from_here, summary_lines
 from suite.frontend.replay_clock import replay_clock
 from suite.frontend.signals import Terminated, as_interruptions
 from suite.machine import torchrun
@@ -263,7 +263,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     session.exitstatus = bench.signal_code or session.exitstatus
     with one_sentence(), bench.run as run:
         bench.is_complete = run.finish()
-    bench.page = attempted(lambda: report.write_beside(run.folder / "record.jsonl"))
+    bench.page = attempted(lambda: from_here(report.write_beside(run.folder / "record.jsonl")))
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

@@ -63,7 +63,7 @@ def summary_lines(bench: Bench, run: RunSession, *, has_colours: bool) -> Iterat
     table = attempted(lambda: "\n".join(results(run.folder, has_colours=has_colours)))
     yield from [f"results {table}"] if table.startswith(NOT_MADE) else table.splitlines()
     yield ""
-    yield f"record  {run.folder / 'record.jsonl'}"
+    yield f"record  {from_here(run.folder / 'record.jsonl')}"
     yield f"report  {bench.page}"
     yield from (f"note    {text}" for text in unmet_settings(run.environment))
     if not bench.is_complete:
@@ -76,6 +76,12 @@ def results(folder: Path, *, has_colours: bool) -> Iterator[str]:
     from suite.frontend.result_table import result_lines, width_here  # after measuring: it loads rich and numpy
 
     return result_lines(read_run(folder), width=width_here(), has_colours=has_colours)
+
+
+def from_here(path: Path) -> Path:
+    """A path as one types it in the current folder; unchanged outside of it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def resume_command(folder: Path) -> str:
