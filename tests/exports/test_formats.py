@@ -20,6 +20,7 @@ from suite.exports.openmetrics import UNITS
 from suite.markup.github_markdown import LONGEST
 from suite.records import Case, Metric, Run, RunRecord, Series, StepmarkError
 from suite.records.codec import encode_header
+from suite.records.selected import some_of
 from suite.records.store import read_run
 from suite.units import SCALES
 from tests.conftest import PROJECT, TESTS
@@ -277,6 +278,25 @@ def test_openmetrics_sets_metrics_apart_whose_names_become_one():
 
 def test_openmetrics_has_a_word_for_every_unit():
     assert set(SCALES) - set(UNITS) == COUNTS
+
+
+# some cases of a run
+
+
+def test_a_filter_changes_no_figure_in_any_format():
+    """Drift and noise are estimated among all cases, also where an export has some."""
+    whole, some = quick_run(), some_of(quick_run(), lambda case_id: "adam-cpu" in case_id)
+    chosen = {record.case.id for record in some.cases}
+    assert 1 < len(chosen) < len(whole.cases)
+    assert csv_rows(some) == [row for row in csv_rows(whole) if row["id"] in chosen]
+    entries = json.loads(text_of(whole, "benchmark-action"))
+    kept = [one for one in entries if one["name"].partition(": ")[0] in chosen]
+    assert json.loads(text_of(some, "benchmark-action")) == kept
+    texts = [ElementTree.tostring(test) for test in junit(whole).findall("testcase")]
+    assert all(ElementTree.tostring(test) in texts for test in junit(some).findall("testcase")[:-1])
+    rows = [line.split(" | ", 1)[1] for line in text_of(whole, "markdown").splitlines() if line.startswith("| ")]
+    for line in text_of(some, "markdown").splitlines():
+        assert not line.startswith("| ") or line.split(" | ", 1)[1] in rows
 
 
 # extras
