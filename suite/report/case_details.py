@@ -18,12 +18,9 @@ from suite.records import Metric, Series, Visit
 from suite.report.instruments import imported_memory, median_of
 from suite.report.provenance import plain, readable
 
-MOST_CASES = 1_000
-"""Cases up to which the page has rounds and visits of each, some 250 bytes a case; beyond, the record has them."""
-METRIC_CASES = 500
-"""Cases up to which the page has every metric of each, another 180 bytes; beyond, `stepmark export` has them."""
-TIMELINE_CASES = 400
-"""Cases up to which the page has their utilization over time, 60 bytes on a host, several times that with devices."""
+MOST_CASES = 500
+"""Cases up to which the page has rounds, visits and every metric of each, some 500 bytes a case; beyond, the record has
+them. A page of 1,000 cases has 2 MB for all."""
 MOST_VISITS = 24
 """Visits of a case that its page shows."""
 WARMUP_POINTS, ROUND_POINTS = 18, 42
@@ -65,33 +62,25 @@ def packed(details: Mapping[str, Any]) -> str:
 def case_details(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     """Details of cases in columns; a case's place in each is its place in `ranked`.
 
-    Attributes and issues of every case; all else up to a number of cases.
+    Attributes and issues of every case; all else up to `MOST_CASES`.
     """
     found = {"attributes": attributes(ranked), "issues": issues(ranked)}
-    if len(ranked) <= METRIC_CASES:
+    if len(ranked) <= MOST_CASES:
         found["metrics"] = metrics(ranked)
         found["anatomy"] = [anatomy(one) for one in ranked]
-    if len(ranked) <= MOST_CASES:
         found["quantiles"] = [quantile_texts(one) for one in ranked]
         found["readings"] = [[distribution_reading(one), visits_reading(one)] for one in ranked]
         found["visits"] = [visit_rows(one) for one in ranked]
         found["rounds"] = [rounds(one) for one in ranked]
-    if len(ranked) <= TIMELINE_CASES:
         found["timelines"] = [timelines(one) for one in ranked]
     return found
 
 
 def left_out(count: int) -> str:
     """A sentence about what a page of `count` cases does not have; empty if nothing."""
-    limits = (
-        ("rounds over time and visits", MOST_CASES),
-        ("every metric", METRIC_CASES),
-        ("utilization over time", TIMELINE_CASES),
-    )
-    missing = [name for name, limit in limits if count > limit]
-    if not missing:
+    if count <= MOST_CASES:
         return ""
-    return f"With {count:,} cases, this page leaves out for each: {', '.join(missing)}. The record has them."
+    return f"With {count:,} cases, this page leaves out rounds over time, visits and most metrics. The record has them."
 
 
 def attributes(ranked: Sequence[CaseFigures]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from statistics import median
 from suite.analysis.case_figures import CaseFigures
 from suite.report.table import Column, Table, table
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 """Rows of a table, so that a page of 1,000 cases stays within 2 MB; more are counted under it, and each case's page has
 all its figures."""
 

@@ -138,9 +138,8 @@ def test_texts_of_a_record_are_inert_in_the_packed_details():
 def test_beyond_a_number_of_cases_the_details_are_attributes_and_issues(monkeypatch):
     records = [measured(Case("seed_cnn", "adam", "cpu", seed=seed), 0.01) for seed in range(3)]
     assert case_details.left_out(3) == ""
-    for limit in ("MOST_CASES", "METRIC_CASES", "TIMELINE_CASES"):
-        monkeypatch.setattr(case_details, limit, 2)
-    assert case_details.left_out(3).startswith("With 3 cases, this page leaves out for each: rounds over time")
+    monkeypatch.setattr(case_details, "MOST_CASES", 2)
+    assert case_details.left_out(3).startswith("With 3 cases, this page leaves out rounds over time")
     assert set(case_details.case_details(figures(*records))) == {"attributes", "issues"}
     assert case.view(Facts(run([]))) is None
 
