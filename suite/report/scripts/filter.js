@@ -109,6 +109,8 @@ function chooseLevels(factor) {
 
 if (table) {
   byId("filter").hidden = false;
+  const bar = () => (getComputedStyle(byId("filter")).position === "sticky" ? byId("filter").offsetHeight : 0);
+  new ResizeObserver(() => root.style.setProperty("--bar", `${bar()}px`)).observe(byId("filter"));
   const make = (tag, ...inside) => { const made = document.createElement(tag); made.append(...inside); return made; };
   for (const factor of grammar.factors) {
     const found = new Map();

@@ -23,14 +23,19 @@ function makeSortable(header) {
 function showRows() {
   const shown = new Set([...state.shown].map((index) => rows[index]));
   let seen = 0;
-  for (const row of table.tBodies[0].rows) row.hidden = !(shown.has(row) && ++seen <= limit);
+  for (const row of table.tBodies[0].rows) if (!(row.hidden = !(shown.has(row) && ++seen <= limit))) linkId(row.cells[1]);
   count(rows.length, state.matching.size, shown.size, Math.min(shown.size, limit));
+}
+
+function linkId(cell) { // where rows have no details, the id leads to the case
+  const [id, link] = [cell.textContent, document.createElement("a")];
+  if (!cell.firstElementChild) cell.replaceChildren(Object.assign(link, { textContent: id, href: `#${new URLSearchParams({ case: id })}` }));
 }
 
 function count(all, matching, shown, seen) {
   const line = byId("shown");
   const parts = [`${number(all)} ${all === 1 ? "case" : "cases"}, ${seen === all ? "none" : number(all - seen)} hidden`];
-  if (matching < all) parts.push(`${number(all - matching)} by the filter “${words.value.trim()}”`);
+  if (matching < all) parts.push(`${number(all - matching)} by the filter “${keep(() => true).join(" ")}”`);
   if (shown < matching) parts.push(`${number(matching - shown)} by the selection in a chart`);
   if (seen < shown) parts.push(`${number(shown - seen)} since only the first ${limit} are shown`);
   byId("number").textContent = `${number(shown)} of ${number(all)} cases`;
