@@ -76,7 +76,7 @@ def test_words_check_boxes_tokens_and_hash_are_one_filter(chromium: Browser, qui
         assert tab.value("location.hash") == "#filter=optimizer%3Aadam*+time%3C10ms"
         before = tab.shown_ids()
         tab.page.locator("#levels summary").click()
-        tab.page.get_by_label("seed_cnn").check()
+        tab.page.locator("#levels").get_by_label("seed_cnn").check()
         assert tab.page.locator("#words").input_value() == "optimizer:adam* time<10ms structure:seed_cnn"
         assert tab.shown_ids() == [one for one in before if one.startswith("seed_cnn")]
         assert tab.page.locator("#levels label", has_text="plain_d4w32").inner_text().split() == ["plain_d4w32", "2"]
@@ -224,7 +224,7 @@ def test_the_keyboard_reaches_and_works_every_control(chromium: Browser, quick: 
         assert [one for one in seen if one in wanted] == wanted
         tab.page.locator("#ranked summary").first.focus()
         tab.page.keyboard.press("Enter")
-        assert tab.page.get_by_role("button", name="Copy the row as Markdown").count() == 1
+        tab.page.get_by_role("button", name="Copy the row as Markdown").wait_for()
 
 
 @pytest.mark.slow
