@@ -61,7 +61,7 @@ def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> st
     if value is None or not math.isfinite(value):
         return "–"
     size, name = scale(unit, value)
-    return f"{number(value / size, digits)}{'' if name in ('', '%') else ' '}{name}".rstrip()
+    return f"{number(value / size, digits)} {name}".rstrip()
 
 
 def read(text: str, unit: str) -> float:
@@ -138,6 +138,11 @@ def percent_figure(share: float, sign: bool) -> str:
     kind = ".2g" if abs(value) >= MANY_PERCENT else ".1f"
     figure = f"{value:{'+' if sign else ''}{kind}}"
     return "0.0" if figure in ("+0.0", "-0.0") else figure
+
+
+def percent_rounded(share: float, places: int = 0, sign: bool = False) -> str:
+    """A share in percent, to some decimal places: `38 %`."""
+    return f"{100 * share:{'+' if sign else ''}.{places}f} %"
 
 
 def percent_as_given(share: float) -> str:

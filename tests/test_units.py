@@ -27,7 +27,7 @@ def parsed(written: str, unit: str) -> float:
         (-0.005124, "s", "-5.124 ms"),
         (1536.0, "B", "1.500 KiB"),
         (3.0 * 2**30, "B", "3.000 GiB"),
-        (0.25, "ratio", "25.00%"),
+        (0.25, "ratio", "25.00 %"),
         (12345.0, "images/s", "12.35 k images/s"),
         (1234567.0, "count", "1.235 M"),
         (7.0, "count", "7.000"),
@@ -41,7 +41,15 @@ def test_a_value_is_written_in_the_scale_that_suits_it(value, unit, written):
 
 @pytest.mark.parametrize(
     ("unit", "written"),
-    [("s", "0 s"), ("B", "0 B"), ("count", "0"), ("images/s", "0 images/s"), ("ratio", "0%"), ("1", "0"), ("W", "0 W")],
+    [
+        ("s", "0 s"),
+        ("B", "0 B"),
+        ("count", "0"),
+        ("images/s", "0 images/s"),
+        ("ratio", "0 %"),
+        ("1", "0"),
+        ("W", "0 W"),
+    ],
 )
 def test_zero_is_written_in_the_base_unit(unit, written):
     assert text(0.0, unit) == written

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from suite import units
 from suite.doctor.finding import Finding, disturbs, fine, unknown
 from suite.machine import interference
 from suite.machine.affinity import affinity_cores
@@ -47,11 +48,13 @@ def check_other_load(seen: Interference) -> Finding:
         return unknown("other load", UNREADABLE)
     share = seen.others_cores / affinity_cores()
     if share < MUCH_LOAD:
-        return fine("other load", f"{share:.1%} of the cores that this process may use")
+        return fine("other load", f"{units.percent_rounded(share, 1)} of the cores that this process may use")
     most = (seen.neighbours or ())[:SHOWN_PROCESSES]
-    named = ", ".join(f"{one.name} (process {one.pid}) {one.cores:.0%} of a core" for one in most)
+    named = ", ".join(f"{one.name} (process {one.pid}) {units.percent_rounded(one.cores)} of a core" for one in most)
     return disturbs(
-        "other load", f"{share:.0%} of the cores that this process may use: {named}", "stop these processes, or wait"
+        "other load",
+        f"{units.percent_rounded(share)} of the cores that this process may use: {named}",
+        "stop these processes, or wait",
     )
 
 
@@ -60,10 +63,10 @@ def check_steal(seen: Interference) -> Finding:
     if seen.stolen is None:
         return unknown("steal", UNREADABLE)
     if seen.stolen < MUCH_STEAL:
-        return fine("steal", f"{seen.stolen:.2%} of the time of its cores")
+        return fine("steal", f"{units.percent_rounded(seen.stolen, 2)} of the time of its cores")
     return disturbs(
         "steal",
-        f"the hypervisor gives {seen.stolen:.1%} of the time of its cores to other machines",
+        f"the hypervisor gives {units.percent_rounded(seen.stolen, 1)} of the time of its cores to other machines",
         "use a dedicated host",
     )
 
@@ -79,10 +82,10 @@ def check_pressure(file: Path = PRESSURE) -> Finding:
     except (OSError, KeyError, ValueError, IndexError):
         return unknown("CPU pressure", "unknown: the kernel has no /proc/pressure/cpu")
     if share < MUCH_PRESSURE:
-        return fine("CPU pressure", f"{share:.1%} of the last ten seconds")
+        return fine("CPU pressure", f"{units.percent_rounded(share, 1)} of the last ten seconds")
     return disturbs(
         "CPU pressure",
-        f"for {share:.0%} of the last ten seconds a process waited for a core",
+        f"for {units.percent_rounded(share)} of the last ten seconds a process waited for a core",
         "stop other processes, or wait",
     )
 
@@ -95,6 +98,6 @@ def check_throttling(seen: Interference, since_start_s: float | None) -> Finding
         return fine("throttling", f"none now; {since_start_s:.1f} s since the container began")
     return disturbs(
         "throttling",
-        f"throttled by the CPU quota for {seen.throttled:.0%} of the time",
+        f"throttled by the CPU quota for {units.percent_rounded(seen.throttled)} of the time",
         "raise the quota, or request whole cores",
     )

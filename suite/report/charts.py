@@ -104,12 +104,17 @@ def decades(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
+LOCALE = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""], "percent": " %"}
+"""Numbers on axes and in tooltips as in the page's texts: `20 %`."""
+
+
 def config() -> dict[str, Any]:
     """The page's font and colour; screen readers read the table, not the marks."""
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
     return {
         "background": "transparent",
         "font": "system-ui, sans-serif",
+        "locale": {"number": LOCALE},
         "view": {"stroke": None},
         "mark": {"aria": False},
         "axis": {**text, "gridColor": INK, "gridOpacity": 0.13, "domain": False, "ticks": False, "labelPadding": 8},

@@ -130,10 +130,10 @@ def test_few_turns_show_no_two_levels(count, level):
     ("changes", "kind", "text"),
     [
         ({"others_cores": 0.97}, "loaded", "other processes used 0.97 cores on average"),
-        ({"stolen": 0.08}, "stolen", "the hypervisor gave 8.0% of its cores' time to other virtual machines"),
-        ({"throttled": 0.4}, "throttled", "the CPU quota throttled its processes 40% of the time"),
+        ({"stolen": 0.08}, "stolen", "the hypervisor gave 8.0 % of its cores' time to other virtual machines"),
+        ({"throttled": 0.4}, "throttled", "the CPU quota throttled its processes 40 % of the time"),
         ({"heat_events": 2}, "throttled", "heat lowered the clock of its cores 6 times"),
-        ({"memory_pressure": 0.2}, "memory-hungry neighbour", "some process waited for memory 20% of the time"),
+        ({"memory_pressure": 0.2}, "memory-hungry neighbour", "some process waited for memory 20 % of the time"),
         ({"others_faults": 2.3e5}, "memory-hungry neighbour", "other processes mapped 230 k pages per second"),
     ],
 )
@@ -150,7 +150,7 @@ def test_a_busy_neighbour_is_named_and_that_it_holds_much_memory_too():
 
 def test_a_neighbour_that_waits_for_the_cores_that_a_worker_keeps_from_it_is_a_load():
     (found,) = issues(steady(cpu_pressure=0.8, neighbours=(Neighbour(9, "stress", 0.07, 1 << 20),)))
-    assert found.text == "other processes (stress) waited for a core 80% of the time"
+    assert found.text == "other processes (stress) waited for a core 80 % of the time"
     assert issues(steady(cpu_pressure=0.8)) == [], "nobody else was there: its own ranks waited for each other"
 
 
@@ -166,7 +166,7 @@ def test_pages_read_from_a_disk_in_many_rounds_are_swapping():
     source = random.Random(6)
     visits = [scattered(source) for _ in range(3)]
     (found,) = issues(made(visits, major_faults=[3] * 9 + [0] * 81))
-    assert found.text == "pages were read from a disk in 10% of its rounds"
+    assert found.text == "pages were read from a disk in 10 % of its rounds"
     assert issues(made(visits, major_faults=[3] * 3 + [0] * 87)) == []
 
 
@@ -179,7 +179,7 @@ def allocators(usual_s: float, usual_faults: float, steady_faults: float = 1.0) 
 def test_an_allocator_that_was_measured_to_cost_much_is_named_with_what_to_set():
     (found,) = issues(allocators(0.016, 1657.0))
     assert found.kind == "allocator"
-    assert found.text.startswith("38% of a step is 1.7 k page faults; with MALLOC_TRIM_THRESHOLD_=")
+    assert found.text.startswith("38 % of a step is 1.7 k page faults; with MALLOC_TRIM_THRESHOLD_=")
     assert found.text.endswith("it is 1.60 times as fast")
 
 
@@ -191,7 +191,7 @@ def test_the_allocator_is_no_issue_if_it_costs_little_or_maps_no_more_pages(usua
 def test_a_device_slowed_by_heat_is_throttled():
     slowed = Series(Metric("gpu0_slowed", "1", "lower", ""), (0.0, 1.0, 1.0, 0.0))
     (found,) = issues(replace(steady(), surveyed=(slowed,)))
-    assert found.text == "heat or power lowered the clock of gpu0 in 50% of the readings"
+    assert found.text == "heat or power lowered the clock of gpu0 in 50 % of the readings"
 
 
 def test_a_summary_counts_the_issues():

@@ -102,13 +102,13 @@ def test_a_busy_process_is_named():
 def test_steal_and_load_are_given_as_shares():
     quiet = Interference(0.01, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
     assert check_other_load(quiet).state == check_steal(quiet).state == "fine"
-    assert check_steal(replace(quiet, stolen=0.25)).found.startswith("the hypervisor gives 25.0% of the time")
+    assert check_steal(replace(quiet, stolen=0.25)).found.startswith("the hypervisor gives 25.0 % of the time")
 
 
 def test_pressure_is_that_of_the_last_ten_seconds(tmp_path):
     file = tmp_path / "cpu"
     file.write_text("some avg10=12.50 avg60=0.07 avg300=1.37 total=6\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
-    assert check_pressure(file).found == "for 12% of the last ten seconds a process waited for a core"
+    assert check_pressure(file).found == "for 12 % of the last ten seconds a process waited for a core"
     file.write_text("some avg10=0.10 avg60=0.07 avg300=1.37 total=6\n")
     assert check_pressure(file).state == "fine"
     assert check_pressure(tmp_path / "nowhere").state == "unknown"

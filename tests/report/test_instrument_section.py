@@ -92,7 +92,7 @@ def only(table: Table) -> tuple[str, ...]:
 def test_phases_are_medians_and_their_sum_is_a_share_of_the_whole():
     cells = only(tables(case()).breakdown)
     assert cells[:7] == ("900 µs", "100 µs", "0 s", "3.00 ms", "0 s", "4.00 ms", "1.00 ms")
-    assert cells[7:] == ("80.0%", "+2.0%"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
+    assert cells[7:] == ("80.0 %", "+2.0 %"), "of each step, then the median: 80, 90 and 80 %; 2, 2 and 100 % more"
 
 
 def test_a_phase_that_a_case_does_not_have_is_left_empty():
@@ -123,14 +123,26 @@ def test_gradients_larger_than_saved_tensors_are_the_least_memory_of_a_step():
 def test_the_best_reading_is_the_ceiling_and_the_lower_roof_counts():
     """501 MFLOP in 10 ms are 50.1 GFLOP/s, half of the product; at 10 FLOP a byte memory allows more than it."""
     cells = only(tables(case()).roofline)
-    assert cells[4:] == ("47.8 MiB", "10.0", "50.1 GFLOP/s", "50.1%", "50.1%", "compute")
+    assert cells[4:] == ("47.8 MiB", "10.0", "50.1 GFLOP/s", "50.1 %", "50.1 %", "compute")
     narrow = only(tables(case(ceiling_bandwidth=(8e9,))).roofline)
-    assert narrow[7:] == ("50.1%", "62.6%", "memory")
+    assert narrow[7:] == ("50.1 %", "62.6 %", "memory")
 
 
 def test_utilization_is_shown_for_each_core():
     cells = only(tables(case()).utilization)
-    assert cells == ("49.0%", "", "0.975", "100% 25%", "470 MiB", "1.50", "0.250", "0 B", "2.00 KiB", "0 s", "1.50 J")
+    assert cells == (
+        "49.0 %",
+        "",
+        "0.975",
+        "100 % 25 %",
+        "470 MiB",
+        "1.50",
+        "0.250",
+        "0 B",
+        "2.00 KiB",
+        "0 s",
+        "1.50 J",
+    )
 
 
 def test_operations_that_could_not_all_be_counted_are_a_lower_bound():
@@ -164,10 +176,10 @@ def test_rows_beyond_the_most_are_counted_under_the_table():
 def test_the_page_shows_the_section_where_something_was_found():
     record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
     with_it, without = (Page(report.render(run([one]))) for one in (surveyed(record), record))
-    assert "Backward takes 40% of a step, the optimizer 10%" in with_it.words("anatomy")
+    assert "Backward takes 40 % of a step, the optimizer 10 %" in with_it.words("anatomy")
     assert "A step adds most in seed_cnn-adam-cpu: 25.0 MiB" in with_it.words("anatomy")
-    assert "The case uses 49% of the granted cores" in with_it.words("utilization")
-    assert "seed_cnn-adam-cpu comes nearest to its roof, with 50% of it" in with_it.words("utilization")
+    assert "The case uses 49 % of the granted cores" in with_it.words("utilization")
+    assert "seed_cnn-adam-cpu comes nearest to its roof, with 50 % of it" in with_it.words("utilization")
     assert with_it.rows("ranked")[0][6] == "470.0 MiB"
     assert without.rows("ranked")[0][6] == "–"
     assert not {"anatomy", "utilization"} & {one.attributes.get("id") for one in without.all("section")}

@@ -173,10 +173,10 @@ def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
     words = quick.words("quality")
     assert "1 of 74 visits were not steady" in words
     assert "1 of 74 visits ran out of time" in words
-    assert "1 of 25 cases have passes that differ by 5% or more" in words
+    assert "1 of 25 cases have passes that differ by 5 % or more" in words
     assert "pass 1: the step time had not settled when the warm-up's time was spent resnet18-sgd-cpu" in words
     row = next(row for row in quick.rows("remarks") if row[0] == "resnet18-sgd-cpu")
-    assert row[1:] == ["1 of 2", "1 of 2", "35%", "1.184"], "four turns show no levels: no case has a validity"
+    assert row[1:] == ["1 of 2", "1 of 2", "35 %", "1.184"], "four turns show no levels: no case has a validity"
     assert f"{25 - len(quick.rows('remarks'))} measured cases without a remark are not listed" in words
 
 
@@ -198,7 +198,7 @@ def test_rounds_that_count_although_disturbed_are_marked() -> None:
     case = Case("seed_cnn", "adam", "cpu")
     busy = measurement([0.001] * 20, [visit(0, (10, 10))], queued=[True] * 20)
     page = Page(report.render(run([RunRecord(case, "measured", "", {}, busy)])))
-    assert "100% (all kept)" in page.rows("remarks")[0]
+    assert "100 % (all kept)" in page.rows("remarks")[0]
 
 
 def test_every_column_says_what_is_better(quick: Page) -> None:
@@ -218,7 +218,7 @@ def test_the_environment_is_shown_in_full(quick: Page) -> None:
         "dirty no",
         "revision 6723e12",
         f"case seconds {RunPlan().case_seconds:.2f} s",
-        "target precision 2.00%",
+        "target precision 2.00 %",
         "load 1min 1.5",
         "finished 2026-01-02T03:14:05+00:00",
     ):
@@ -390,7 +390,7 @@ def test_metrics_that_only_some_cases_have_get_a_separate_table():
     ranked = [figures for figures in figures_of(compiled.cases).values() if figures.is_measured]
     table = other_metrics(ranked)
     assert [column.title for column in table.columns] == ["Case", "Data wait", "Compile time cold", "Compile time warm"]
-    assert table.rows == (("seed_cnn-sgd_momentum-cpu", "100.0 µs (2%)", "31.75 s", "1.625 s"),)
+    assert table.rows == (("seed_cnn-sgd_momentum-cpu", "100.0 µs (2 %)", "31.75 s", "1.625 s"),)
     assert "31.75 s" in report.render(compiled)
 
 
@@ -405,6 +405,6 @@ def golden(schema: int) -> Run:
 def test_learning_has_a_section_if_a_case_learnt() -> None:
     page = report.render(golden(3))
     assert '<a href="#learning">Learning</a>' in page
-    assert "seed_cnn-adam-cpu-learn-cosine-e3<td>95.6%<td>[95.0, 96.2] %" in page
+    assert "seed_cnn-adam-cpu-learn-cosine-e3<td>95.6 %<td>[95.0, 96.2] %" in page
     assert "<td>2 / 2<td>3.0<td>66.0<td>" in page, "epochs and steps to 95 %, medians over the seeds"
     assert 'href="#learning"' not in report.render(golden(2))

@@ -30,9 +30,9 @@ def test_speed_up_and_efficiency_are_against_the_fewest_ranks():
     made = run([shared("distributed_r4", 0.004, 4, 1), shared("distributed_r1", 0.012, 1, 1)])
     first, last = rows(replace(made, header=replace(made.header, environment={"machine": {"cores_usable": 8}})))
     assert (first["Case"], first["Ranks"]) == ("seed_cnn-sgd-distributed_r1", "1")
-    assert (first["Speed-up"], first["Between"], first["Efficiency"]) == ("1.00", "", "100%")
+    assert (first["Speed-up"], first["Between"], first["Efficiency"]) == ("1.00", "", "100 %")
     assert (last["Ranks"], last["On"]) == ("4", "4 cores")
-    assert (last["Speed-up"], last["Efficiency"]) == ("3.00", "75.0%")
+    assert (last["Speed-up"], last["Efficiency"]) == ("3.00", "75.0 %")
     known = estimates(made.cases)
     one, four = (known[record.case.id] for record in reversed(made.cases))
     assert last["Between"] == units.interval(one.low / four.high, one.high / four.low, "1", DIGITS)
@@ -41,7 +41,7 @@ def test_speed_up_and_efficiency_are_against_the_fewest_ranks():
 def test_threads_beyond_the_cores_are_no_more_cores():
     alone, shares = rows(run([shared("distributed_r1", 0.012, 1, 2), shared("distributed_r4", 0.016, 4, 1)]))
     assert (alone["On"], shares["On"]) == ("2 cores", "2 cores")
-    assert shares["Efficiency"] == "75.0%"
+    assert shares["Efficiency"] == "75.0 %"
 
 
 def test_on_accelerators_devices_are_counted():
@@ -49,7 +49,7 @@ def test_on_accelerators_devices_are_counted():
     alone, shares = rows(
         run([shared("one", 0.01, 1, 2, devices=1, **told), shared("four", 0.004, 4, 2, devices=4, **told)])
     )
-    assert (alone["On"], shares["On"], shares["Efficiency"]) == ("1 device", "4 devices", "62.5%")
+    assert (alone["On"], shares["On"], shares["Efficiency"]) == ("1 device", "4 devices", "62.5 %")
 
 
 @pytest.mark.parametrize("other", [{"structure": "mlp_d2w128"}, {"backend": "nccl"}])

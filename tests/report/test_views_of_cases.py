@@ -26,7 +26,7 @@ def test_a_case_with_two_step_times_has_both_and_their_shares():
     assert found.values["sentences"] == ["resnet18-sgd-cpu: 5.80 ms in 62 % of turns, 6.90 ms in 38 %."]
     (row,) = found.values["table"].rows
     assert row[0] == "resnet18-sgd-cpu"
-    assert row[2:] == ("5.80 ms", "62%", "6.90 ms", "38%", "19.0%", "19 of 50, 19 of 50", modes.WITHIN)
+    assert row[2:] == ("5.80 ms", "62 %", "6.90 ms", "38 %", "19.0 %", "19 of 50, 19 of 50", modes.WITHIN)
 
 
 def test_the_view_says_where_to_look_if_each_process_keeps_one_step_time():
@@ -55,8 +55,8 @@ def test_learning_curves_name_the_first_case_at_the_target_and_the_most_accurate
     assert found is not None
     time, epochs = found.charts
     sgd, adam = quick.case.id, slow.case.id
-    assert time.reading == f"{sgd} reaches 95%, the dashed line, first: after 200 ms. 2 of 3 cases reach it."
-    assert epochs.reading == f"{adam} ends highest, at 99.0%. {sgd} needs the fewest epochs to 95%: 2.0."
+    assert time.reading == f"{sgd} reaches 95 %, the dashed line, first: after 200 ms. 2 of 3 cases reach it."
+    assert epochs.reading == f"{adam} ends highest, at 99.0 %. {sgd} needs the fewest epochs to 95 %: 2.0."
     points = time.specification["layer"][0]["data"]["values"]
     assert [one["seconds"] for one in points if one["id"] == adam] == [0.2, 0.4, 0.6, 0.8]
     assert [one["accuracy"] for one in points if one["id"] == sgd] == [0.6, 0.951, 0.952, 0.953]
@@ -65,7 +65,7 @@ def test_learning_curves_name_the_first_case_at_the_target_and_the_most_accurate
 def test_learning_says_so_if_no_case_reaches_the_target():
     found = learning.view(Facts(run([learner("adam", (0.5, 0.6), 0.02)])))
     assert found is not None
-    assert found.charts[0].reading == "No case reaches 95%, the dashed line."
+    assert found.charts[0].reading == "No case reaches 95 %, the dashed line."
 
 
 def test_skipped_cases_name_the_levels_that_no_measured_case_has():

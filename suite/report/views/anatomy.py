@@ -209,7 +209,7 @@ def phase_sum(figures: CaseFigures) -> float:
 def timer_overhead(figures: CaseFigures) -> str:
     """Step time with timers over the next without, less 1: median over pairs."""
     pairs = zip(readings(figures, "watched_step_time"), readings(figures, "bare_step_time"), strict=False)
-    return f"{median(watched / bare for watched, bare in pairs) - 1:+.1%}"
+    return units.percent_rounded(median(watched / bare for watched, bare in pairs) - 1, 1, sign=True)
 
 
 BREAKDOWN: tuple[Column[CaseFigures], ...] = (

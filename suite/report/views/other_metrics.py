@@ -86,4 +86,4 @@ def is_worth_showing(metric: Metric, value: float, figures: CaseFigures) -> bool
 def with_share(metric: Metric, value: float, figures: CaseFigures) -> str:
     """A figure; a duration with its share of the step."""
     shown = units.text(value, metric.unit)
-    return f"{shown} ({value / figures.step_time.median:.0%})" if metric.unit == "s" else shown
+    return f"{shown} ({units.percent_rounded(value / figures.step_time.median)})" if metric.unit == "s" else shown

@@ -2,7 +2,7 @@
 const groups = json("front-groups");
 const choice = document.getElementById("front-group");
 const rulers = [...document.querySelectorAll("#ruler input")];
-const SCALES = { B: [2 ** 20, " MiB"], J: [1, " J"], ratio: [0.01, "%"] };
+const SCALES = { B: [2 ** 20, " MiB"], J: [1, " J"], ratio: [0.01, " %"] };
 const text = (value, unit) => `${Number((value / SCALES[unit][0]).toPrecision(4))}${SCALES[unit][1]}`;
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 const percent = (own, other) => `${Math.abs(100 * (own / other - 1)).toFixed(1)} %`;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite import units
 from suite.analysis.estimates import CONFIDENCE
 from suite.report import charts
 from suite.report.facts import Facts
@@ -36,7 +37,7 @@ def reading(facts: Facts) -> str:
     slowest, fastest = facts.ranked[-1].step_time.median, facts.ranked[0].step_time.median
     ratio = slowest / fastest if fastest and len(facts.ranked) > 1 else None
     sentences = [
-        f"Each mark is the median step time of a case, with its {CONFIDENCE:.0%} interval.".replace("%", " %"),
+        f"Each mark is the median step time of a case, with its {units.percent_rounded(CONFIDENCE)} interval.",
         "Left is faster.",
     ]
     if ratio:
