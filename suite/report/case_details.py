@@ -18,7 +18,7 @@ from suite.records import Metric, Series, Visit
 from suite.report.instruments import imported_memory, median_of
 from suite.report.provenance import plain, readable
 
-MOST_CASES = 500
+MOST_CASES = 1_000
 """Cases up to which the page has rounds, visits and every metric of each, some 500 bytes a case; beyond, the record has
 them. A page of 1,000 cases has 2 MB for all."""
 MOST_VISITS = 24

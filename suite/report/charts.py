@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
+import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -134,12 +136,14 @@ def altair() -> Any:
 
 @lru_cache(maxsize=1)
 def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one module that sets `window.vegaEmbed`.
+    """Vega, Vega-Lite and Vega-Embed as one module, deflated, in base64.
 
-    Of the Vega-Lite version that Altair writes. Making it takes some two seconds, so a process does it once.
+    The module sets `window.vegaEmbed`, then sends the event `vega`. It is of the Vega-Lite version that Altair writes.
+    Making it takes some two seconds, so a process does it once. 900 kB become 400 kB.
     """
     import vl_convert
 
     version = ".".join(altair().SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-    return bundle.replace("</script", "<\\/script").replace("<!--", "\\x3c!--")
+    snippet = "window.vegaEmbed = vegaEmbed; dispatchEvent(new Event('vega'));"
+    bundle: str = vl_convert.javascript_bundle(snippet, vl_version=version)
+    return base64.b64encode(zlib.compress(bundle.encode("utf-8"), 9)).decode("ascii")

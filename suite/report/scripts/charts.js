@@ -10,6 +10,20 @@ const showsCases = (element) => specifications[element.id].data?.name === "cases
 const shownIn = (element) => (element === state.origin ? state.matching : state.shown);
 const shownCases = (element) => page.cases.filter((_, index) => shownIn(element).has(index));
 
+let vega = null;
+
+async function unpackVega() { // as a script of the page, which its policy allows
+  const ready = new Promise((resolve) => addEventListener("vega", resolve, { once: true }));
+  const text = await inflated("vega").text();
+  document.head.append(Object.assign(document.createElement("script"), { type: "module", textContent: text }));
+  await ready;
+}
+
+page.embed = async (element, specification, renderer) => {
+  await (vega ??= unpackVega());
+  return window.vegaEmbed(element, specification, { mode: "vega-lite", ast: true, actions: false, renderer, logLevel: 1 });
+};
+
 async function draw(element) {
   const canvas = showsCases(element) && rows.length > CANVAS_FROM;
   const text = JSON.stringify(specifications[element.id]);
@@ -17,9 +31,8 @@ async function draw(element) {
   if (showsCases(element)) specification.data = { name: "cases", values: shownCases(element) };
   const legend = ((specification.config ??= {}).legend ??= {});
   legend.columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_PX));
-  const options = { mode: "vega-lite", ast: true, actions: false, renderer: canvas ? "canvas" : "svg", logLevel: 1 };
   element.replaceChildren();
-  const { view } = await window.vegaEmbed(element, specification, options);
+  const { view } = await page.embed(element, specification, canvas ? "canvas" : "svg");
   for (const picture of element.querySelectorAll("svg, canvas")) picture.ariaHidden = "true"; // screen readers have the table
   if (!drawn.has(element)) element.after(copyButton("Copy as SVG", async () => inked(await drawn.get(element).toSVG(), element)));
   drawn.set(element, view);

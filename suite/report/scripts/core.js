@@ -33,14 +33,13 @@ function update(change) {
 const [QUANTILES, SKETCH_STEP] = [101, 2e-4];
 let sketches = null;
 
-async function unpacked() {
-  const packed = Uint8Array.from(atob(byId("sketches").textContent), (one) => one.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new DataView(await new Response(stream).arrayBuffer());
+function inflated(id) { // a response with what is packed in an element
+  const packed = Uint8Array.from(atob(byId(id).textContent), (one) => one.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate")));
 }
 
 async function quantiles(index) {
-  const bytes = await (sketches ??= unpacked());
+  const bytes = new DataView(await (sketches ??= inflated("sketches").arrayBuffer()));
   const [least, steps] = [bytes.getFloat64(8 * index, true), QUANTILES - 1];
   const [low, high] = [8 * rows.length + steps * index, (8 + steps) * rows.length + steps * index];
   const found = [least];

@@ -4,7 +4,7 @@ const constants = json("case-constants");
 async function plot(element, name, values) {
   const specification = { ...structuredClone(constants.charts[name]), data: { name: "case", values } };
   specification.config.legend.columns = Math.max(1, Math.floor(element.clientWidth / LEGEND_PX));
-  await window.vegaEmbed(element, specification, { mode: "vega-lite", ast: true, actions: false, renderer: "svg" });
+  await page.embed(element, specification, "svg");
 }
 
 async function drawDistribution(slot, index) {

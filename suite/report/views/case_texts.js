@@ -10,14 +10,8 @@ const lines = (rows) => rows.map((row) => element("tr", cells(row)));
 const pairs = (rows) => rows.map(([term, text]) => element("div", [element("dt", term), element("dd", text)]));
 let details = null;
 
-async function unpackDetails() {
-  const packed = document.getElementById("case-details").textContent;
-  const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
-}
-
 page.fillCase = async (slot, index) => {
-  details ??= await unpackDetails();
+  details ??= await inflated("case-details").json();
   const { id, mode } = page.cases[index];
   const fill = (name, nodes) => {
     slot(name).replaceChildren(...nodes);
