@@ -11,7 +11,7 @@ from statistics import median
 
 from suite.analysis.drift import without_drift
 from suite.analysis.estimates import Estimate, MedianError, kept_rounds, throughput, undisturbed
-from suite.analysis.intervals import estimates, estimates_and_errors
+from suite.analysis.intervals import Turns, estimates, estimates_and_errors
 from suite.analysis.issue import Issue
 from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.run_validity import issues_of_run
@@ -89,11 +89,13 @@ def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
 
     Those of selected records (`suite.records.selected`) are the same as among all of the run.
     """
-    step_times, issues = estimates(whole_of(records)), issues_of_run(whole_of(records))
+    whole = whole_of(records)
+    kept = {one.case.id: kept_rounds(one.measurement) for one in whole if one.measurement is not None}
+    step_times, issues = estimates(whole, kept), issues_of_run(whole)
     return {
-        record.case.id: case_figures(record, record.measurement, step_times[record.case.id], issues[record.case.id])
-        for record in records
-        if record.measurement is not None and record.case.id in step_times
+        one.case.id: case_figures(one, one.measurement, kept[one.case.id], step_times[one.case.id], issues[one.case.id])
+        for one in records
+        if one.measurement is not None and one.case.id in step_times
     }
 
 
@@ -130,10 +132,9 @@ def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
 
 
 def case_figures(
-    record: RunRecord, measurement: Measurement, step_time: Estimate, issues: Sequence[Issue]
+    record: RunRecord, measurement: Measurement, turns: Turns, step_time: Estimate, issues: Sequence[Issue]
 ) -> CaseFigures:
-    """Figures of a case whose interval and issues are known from its run."""
-    turns = kept_rounds(measurement)
+    """Figures of a case whose kept rounds, interval and issues are known from its run."""
     return CaseFigures(
         record=record,
         measurement=measurement,
@@ -141,7 +142,7 @@ def case_figures(
         rounds=sorted(value for turn in turns for value in turn),
         taken=len(measurement.values("step_time")),
         disturbed=disturbed(measurement),
-        throughput=throughput(measurement, record.case.batch_size) or 0.0,
+        throughput=throughput(measurement, record.case.batch_size, turns) or 0.0,
         cpu_time_s=median_of(measurement, "cpu_time"),
         minor_faults=median_of(measurement, "minor_faults"),
         visit_medians_s=medians_by_visit(measurement, turns),

@@ -133,10 +133,18 @@ def kept(
     ]
 
 
-def throughput(measurement: Measurement, batch_size: int) -> float | None:
-    """Examples per second: all examples over all time of the kept rounds; or None."""
+def throughput(
+    measurement: Measurement, batch_size: int, turns: Sequence[Sequence[float]] | None = None
+) -> float | None:
+    """Examples per second: all examples over all time of the kept rounds; or None.
+
+    Args:
+        measurement: of a case.
+        batch_size: examples of a step.
+        turns: the kept rounds, where the caller has them.
+    """
     steps = [visit.steps_per_round for visit in measurement.visits for _ in visit.turns]
-    turns = kept_rounds(measurement)
+    turns = kept_rounds(measurement) if turns is None else turns
     if not any(turns):
         return None
     examples = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))

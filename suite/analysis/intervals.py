@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median, variance
 
@@ -48,6 +48,8 @@ SETTLED = 1e-6
 MEDIAN_OVER_MEAN = {1: 1.0, 2: 1.0, 3: 1.346, 4: 1.193, 5: 1.434, 6: 1.288}
 """Variance of the median of so many normal values over that of their mean; pi / 2 for many."""
 
+Turns = Sequence[Sequence[float]]
+"""Kept rounds of a case by turn, in seconds."""
 Window = tuple[int, float]
 """A pass, and the start of a group of cases that took turns in it."""
 
@@ -72,12 +74,19 @@ class Visits:
     scatter: float
 
 
-def estimates(records: Iterable[RunRecord]) -> dict[str, Estimate]:
-    """Median and interval of the step time by case id, of cases with rounds."""
-    return {case_id: known for case_id, (known, _) in estimates_and_errors(records).items()}
+def estimates(records: Iterable[RunRecord], kept: Mapping[str, Turns] | None = None) -> dict[str, Estimate]:
+    """Median and interval of the step time by case id, of cases with rounds.
+
+    Args:
+        records: all of a run.
+        kept: kept rounds by case id, where the caller has them.
+    """
+    return {case_id: known for case_id, (known, _) in estimates_and_errors(records, kept).items()}
 
 
-def estimates_and_errors(records: Iterable[RunRecord]) -> dict[str, tuple[Estimate, MedianError | None]]:
+def estimates_and_errors(
+    records: Iterable[RunRecord], kept: Mapping[str, Turns] | None = None
+) -> dict[str, tuple[Estimate, MedianError | None]]:
     """As `estimates`, with the error that each interval comes from.
 
     The variance between visits is that of all measured cases, those that learn apart from the rest; a case that failed
@@ -87,7 +96,7 @@ def estimates_and_errors(records: Iterable[RunRecord]) -> dict[str, tuple[Estima
     pools: dict[bool, dict[str, Visits]] = {True: {}, False: {}}
     for record in records:
         measurement = record.measurement
-        turns = kept_rounds(measurement) if measurement else []
+        turns = kept[record.case.id] if kept and measurement else kept_rounds(measurement) if measurement else []
         alone = estimate(turns)
         if measurement is None or alone is None:
             continue
@@ -135,9 +144,9 @@ def within_visits(parts: Sequence[Sequence[float]]) -> tuple[float, float]:
     Source: Woodruff 1952, as `suite.analysis.estimates.estimate`, with consecutive parts of the visit as groups.
     """
     about = sorted(value - middle for part in parts for middle in [median(part)] for value in part)
-    reach = math.sqrt(fmean(share_variance(part) for part in parts))
+    reach = math.sqrt(fmean([share_variance(part) for part in parts]))
     half = (quantile(about, 0.5 + reach) - quantile(about, 0.5 - reach)) / 2
-    return max(half**2, SMALLEST), fmean(value**2 for value in about)
+    return max(half**2, SMALLEST), fmean([value**2 for value in about])
 
 
 def share_variance(values: Sequence[float]) -> float:
@@ -146,7 +155,7 @@ def share_variance(values: Sequence[float]) -> float:
     if len(values) < 2 * PARTS:
         return floor
     middle = median(values)
-    shares = [fmean((value < middle) + (value == middle) / 2 for value in part) for part in batches(values, PARTS)]
+    shares = [fmean([(value < middle) + (value == middle) / 2 for value in part]) for part in batches(values, PARTS)]
     return max(floor, sum((share - 0.5) ** 2 for share in shares) / (PARTS - 1) / PARTS)
 
 
@@ -181,7 +190,7 @@ def intervals(cases: Sequence[Visits]) -> list[tuple[Estimate, MedianError]]:
 
 def free_visits(case: Visits, company: dict[Window, int]) -> float:
     """Degrees of freedom of a case's visits, less those of its windows' levels."""
-    kept = fmean(1 - 1 / company[window] if company[window] > 1 else 1.0 for window in case.windows)
+    kept = fmean([1 - 1 / company[window] if company[window] > 1 else 1.0 for window in case.windows])
     return (len(case.windows) - 1) * kept
 
 

@@ -21,10 +21,11 @@ def issues_of_run(records: Sequence[RunRecord]) -> dict[str, list[Issue]]:
     of code which they share. The issue then says so.
     """
     found = {one.case.id: issues(one.measurement) for one in records if one.measurement}
-    levelled = {one.case.id: one.measurement for one in without_drift(records) if one.measurement}
-    for case_id, concerning in found.items():
-        if any(issue.kind == BIMODAL for issue in concerning) and not find_two_modes(levelled[case_id]):
-            found[case_id] = [issue for issue in concerning if issue.kind != BIMODAL]
+    two_levels = [case_id for case_id, concerning in found.items() if any(one.kind == BIMODAL for one in concerning)]
+    levelled = {one.case.id: one.measurement for one in without_drift(records) if one.measurement} if two_levels else {}
+    for case_id in two_levels:
+        if not find_two_modes(levelled[case_id]):
+            found[case_id] = [issue for issue in found[case_id] if issue.kind != BIMODAL]
     repeating = [one.case.id for one in records if one.outcome == "measured" and one.case.mode != LEARN]
     return shared_trends({case_id: found[case_id] for case_id in repeating if case_id in found}) | {
         case_id: concerning for case_id, concerning in found.items() if case_id not in repeating

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DETAILED_CASES = 500
 """Measured cases up to which each has its command and attributes on the page; beyond, one pattern of the command stands
 for all, so that 1,000 cases stay within 2 MB and 10,000 within 6 MB."""
+STUDIED_CASES = 2_000
+"""Measured cases up to which a page has interactions, shares of variance and predictions: some seconds of computing."""
 PLACEHOLDER = "CASE"
 """Stands for the id of a case in the pattern of the command."""
 
@@ -89,7 +91,12 @@ class Facts:
             found, _ = self.study(metric)
             return None if found is None else (found.values, found.effects)
 
-        return overview(self.run, self.figures, effects)
+        return overview(self.run, self.figures, effects if self.is_studied else None)
+
+    @property
+    def is_studied(self) -> bool:
+        """Whether the page has the whole study of effects; else main effects alone are computed, for the findings."""
+        return len(self.ranked) <= STUDIED_CASES
 
     @property
     def has_details(self) -> bool:

@@ -82,7 +82,7 @@ def test_few_rows_are_shown_and_the_others_are_counted(facts, monkeypatch):
 
 
 def test_a_run_of_too_many_cases_has_a_sentence_instead(facts, monkeypatch):
-    monkeypatch.setattr(effects, "MOST_CASES", 3)
+    monkeypatch.setattr("suite.report.facts.STUDIED_CASES", 3)
     values = effects.view(facts).values
     assert values["sections"] == ()
     assert values["left_out"].startswith("The page has no effects of 25 cases")

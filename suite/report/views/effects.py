@@ -22,8 +22,6 @@ TITLES = {
     "energy": "Energy of a step",
     "accuracy": "Final accuracy",
 }
-MOST_CASES = 2_000
-"""Measured cases of a run up to which the page has effects: some seconds of computing."""
 MOST_ROWS = 40
 """Effects of one metric on the page; the largest are shown."""
 MOST_SHARES = 12
@@ -91,7 +89,7 @@ class Section:
 
 def view(facts: Facts) -> View | None:
     """The effects on each metric of the record; None without two cases to compare."""
-    if len(facts.ranked) > MOST_CASES:
+    if not facts.is_studied:
         reason = f"The page has no effects of {len(facts.ranked):,} cases, since that takes long."
         return made((), f"{reason} `stepmark effects RECORD` shows them.")
     studies = [facts.study(name)[0] for name in METRICS]
