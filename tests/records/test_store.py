@@ -127,7 +127,7 @@ HEADERS = st.builds(
     started_at=TEXT,
     plan=st.builds(RunPlan, passes=st.integers(1, 9), case_seconds=AMOUNTS, surveys=TEXT),
     workers=st.builds(WorkerSettings, threads=st.integers(1, 9), case_timeout=AMOUNTS, allocator=TEXT),
-    planned=st.lists(TEXT, max_size=3).map(tuple),
+    planned=st.lists(TEXT, max_size=3, unique=True).map(tuple),
     selection=FACTS,
     environment=FACTS,
 )

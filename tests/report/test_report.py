@@ -302,6 +302,7 @@ def test_each_row_of_a_small_run_has_its_command(quick: Page) -> None:
     assert "parameters 78042" in first
 
 
+@pytest.mark.slow
 def test_the_command_for_any_case_stands_once_on_a_page() -> None:
     failed = RunRecord(Case("seed_cnn", "lbfgs", "cpu"), "failed", "the loss is nan: the step does not train")
     large = large_run(501)
@@ -309,9 +310,8 @@ def test_the_command_for_any_case_stands_once_on_a_page() -> None:
         assert report.render(made).count("CASE</code> by its id: ") == 1
 
 
-@pytest.mark.parametrize(
-    ("count", "limit"), [(1_000, 2 * MEGABYTE), pytest.param(10_000, 6 * MEGABYTE, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "limit"), [(1_000, 2 * MEGABYTE), (10_000, 6 * MEGABYTE)])
 def test_a_page_of_many_cases_stays_small(count: int, limit: int) -> None:
     made = large_run(count)
     started = time.perf_counter()
@@ -321,6 +321,7 @@ def test_a_page_of_many_cases_stays_small(count: int, limit: int) -> None:
     assert len(page.encode()) <= limit
 
 
+@pytest.mark.slow
 def test_a_page_of_rows_with_commands_stays_small() -> None:
     assert len(report.render(large_run(500)).encode()) <= 2 * MEGABYTE
 
