@@ -72,7 +72,8 @@ def outcomes(run: Run) -> str:
     found: Counter[str] = Counter(record.outcome for record in run.cases)
     counts = [f"{found[name]:,} {name}" for name in OUTCOMES]
     total = len(run.cases) + len(run.missing)
-    missing = f"; {len(run.missing):,} have no outcome, since the run was interrupted" if run.missing else ""
+    verb = "has" if len(run.missing) == 1 else "have"
+    missing = f"; {len(run.missing):,} {verb} no outcome, since the run was interrupted" if run.missing else ""
     return f"{count(total, 'case')}: {', '.join(counts)}{missing}."
 
 

@@ -171,9 +171,9 @@ def test_a_failed_case_shows_the_figures_of_its_earlier_passes(quick: Page) -> N
 
 def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
     words = quick.words("quality")
-    assert "1 of 74 visits were not steady" in words
+    assert "1 of 74 visits was not steady" in words
     assert "1 of 74 visits ran out of time" in words
-    assert "1 of 25 cases have passes that differ by 5 % or more" in words
+    assert "1 of 25 cases has passes that differ by 5 % or more" in words
     assert "pass 1: the step time had not settled when the warm-up's time was spent resnet18-sgd-cpu" in words
     row = next(row for row in quick.rows("remarks") if row[0] == "resnet18-sgd-cpu")
     assert row[1:] == ["1 of 2", "1 of 2", "35 %", "1.184"], "four turns show no levels: no case has a validity"
@@ -182,15 +182,15 @@ def test_data_quality_remarks_on_what_deserves_less_trust(quick: Page) -> None:
 
 def test_a_case_that_is_not_steady_is_named_with_what_was_seen() -> None:
     record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
-    told = Series(Metric("others_cores", "1", "lower", ""), (0.9, 0.9, 0.9))
-    loaded = replace(record, measurement=replace(record.measurement, per_visit=(told,)))
+    seen = Series(Metric("others_cores", "1", "lower", ""), (0.9, 0.9, 0.9))
+    loaded = replace(record, measurement=replace(record.measurement, per_visit=(seen,)))
     page = Page(report.render(run([loaded, measured(Case("seed_cnn", "sgd", "cpu"), 0.01)])))
     assert page.rows("remarks")[0][1:4] == [
         "loaded",
         "other processes used 0.90 cores on average",
         "stop the other processes, or pin the run to idle cores with taskset",
     ]
-    assert "1 of 2 cases are not steady" in page.words("quality")
+    assert "1 of 2 cases is not steady" in page.words("quality")
     assert "1 of 2 measured cases was disturbed from outside, and 1 is steady (loaded 1)" in page.words("headline")
 
 

@@ -21,9 +21,14 @@ PASSES_DIFFER_FROM = 1.05
 MUCH_DISTURBED = 0.1
 """Share of a case's rounds that were disturbed from which the page remarks on it."""
 PASSES_DIFFER = (
-    f"cases have passes that differ by {units.text(PASSES_DIFFER_FROM - 1, 'ratio', 1)} or more. Something that lasts "
-    "as long as a process changes their step time, such as the memory layout or the clock rate. Raise --passes."
+    f"cases {{have}} passes that differ by {units.text(PASSES_DIFFER_FROM - 1, 'ratio', 1)} or more. Something that "
+    "lasts as long as a process changes their step time, such as the memory layout or the clock rate. Raise --passes."
 )
+
+
+OF_ONE = {"are": "is", "were": "was", "have": "has"}
+OF_MANY = {verb: verb for verb in OF_ONE}
+"""Verbs after a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +90,16 @@ def points(ranked: Sequence[CaseFigures]) -> tuple[tuple[int, int, str], ...]:
     """Counts over the whole run, each with its meaning."""
     visits = sum(len(one.measurement.visits) for one in ranked)
     rounds = sum(one.taken for one in ranked)
-    return (
+    found = (
         (
             sum(bool(one.issues) for one in ranked),
             len(ranked),
-            "cases are not steady. The table gives the reason and the remedy.",
+            "cases {are} not steady. The table gives the reason and the remedy.",
         ),
         (
             sum(one.unsteady_visits for one in ranked),
             visits,
-            "visits were not steady when the warm-up's time ran out. Raise --warmup-seconds.",
+            "visits {were} not steady when the warm-up's time ran out. Raise --warmup-seconds.",
         ),
         (
             sum(one.stopped_by("time") for one in ranked),
@@ -104,10 +109,11 @@ def points(ranked: Sequence[CaseFigures]) -> tuple[tuple[int, int, str], ...]:
         (
             sum(one.discarded for one in ranked),
             rounds,
-            "rounds were discarded as disturbed: other processes used the cores. Pin the run to idle cores.",
+            "rounds {were} discarded as disturbed: other processes used the cores. Pin the run to idle cores.",
         ),
         (sum(one.spread >= PASSES_DIFFER_FROM for one in ranked), len(ranked), PASSES_DIFFER),
     )
+    return tuple((count, of, text.format(**(OF_ONE if count == 1 else OF_MANY))) for count, of, text in found)
 
 
 def deserves_remark(figures: CaseFigures) -> bool:
