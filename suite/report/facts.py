@@ -95,7 +95,10 @@ class Facts:
 
     @property
     def is_studied(self) -> bool:
-        """Whether the page has the whole study of effects; else main effects alone are computed, for the findings."""
+        """Whether the page has the whole study of effects.
+
+        Else main effects alone are computed, for the findings.
+        """
         return len(self.ranked) <= STUDIED_CASES
 
     @property
