@@ -156,7 +156,7 @@ def test_benchmarks_of_others_keep_the_table_of_pytest_benchmark(desk: Desk) -> 
     assert re.search(r"^1  tiny-sgd_momentum-cpu-b4-i8  ", done.out, re.MULTILINE)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_saved_runs_compare_with_pytest_benchmark(desk: Desk) -> None:
     first = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--benchmark-save=first", "--record", "one")
     again = ["--benchmark-compare", "--benchmark-histogram=drawn", "--record", "two"]

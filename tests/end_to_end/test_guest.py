@@ -157,7 +157,7 @@ def test_nothing_is_measured_where_no_test_is_called(desk: Desk, option: str) ->
     assert not (desk.folder / "here").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_seed_gives_the_same_order_where_another_plugin_shuffles_the_tests(desk: Desk) -> None:
     (desk.folder / "theirs.py").write_text(
         "import pytest\n"

@@ -128,6 +128,8 @@ WORLDS = {
     "a torchvision that does not import": World(prepare=a_torchvision_that_does_not_import),
     "a git hook": World(prepare=a_commit_under_way, variables=IN_A_HOOK),
 }
+RARE = {"optimised bytecode", "a closed standard input"}
+"""Tried by night, since each takes half a minute."""
 
 
 @pytest.fixture
@@ -140,8 +142,9 @@ def folder(open_folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly if name in RARE else pytest.mark.slow) for name in WORLDS]
+)
 def test_a_case_is_measured_in(folder: Path, name: str) -> None:
     world = WORLDS[name]
     if world.begins[:1] == ["setpriv"] and os.geteuid():

@@ -310,8 +310,13 @@ def test_the_command_for_any_case_stands_once_on_a_page() -> None:
         assert report.render(made).count("CASE</code> by its id: ") == 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("count", "limit"), [(1_000, 2 * MEGABYTE), (10_000, 6 * MEGABYTE)])
+@pytest.mark.parametrize(
+    ("count", "limit"),
+    [
+        pytest.param(1_000, 2 * MEGABYTE, marks=pytest.mark.slow),
+        pytest.param(10_000, 6 * MEGABYTE, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_page_of_many_cases_stays_small(count: int, limit: int) -> None:
     made = large_run(count)
     started = time.perf_counter()
