@@ -66,7 +66,7 @@ gate-study: $(READY) ## error and power of the gate and of rival tools, live and
 	$(BIN)/python docs/studies/gate/redealt.py
 	$(BIN)/python docs/studies/gate/page.py
 
-test: $(READY) ## the fast tests, at most 6 minutes on 2 cores; SIDE=0 runs one at a time
+test: $(READY) ## the fast tests, a short gate among them, about 6 minutes on 2 cores; SIDE=0 runs one at a time
 	$(PYTEST) -m 'not slow and not nightly' $(if $(K),-k '$(K)') $(ARGS)
 
 test-slow: $(READY) ## the slower tests of CI: kills, signals, resumed runs, ranks of torchrun, odd machines, live gates

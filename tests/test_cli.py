@@ -213,6 +213,7 @@ def test_a_report_is_one_page_and_its_path_is_printed(stepmark, record, tmp_path
     assert "residual_d8w32-adamw-cpu" in page
 
 
+@pytest.mark.slow
 def test_the_record_may_be_named_as_folder_or_as_file(stepmark, record):
     assert stepmark("report", record / "record.jsonl", "-o", "page.html").returncode == 0
     assert stepmark("export", record / "record.jsonl", "--format", "csv").stdout == (
@@ -265,6 +266,7 @@ def test_a_file_that_is_no_record_is_refused_in_one_sentence(stepmark, tmp_path,
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", WRITERS, ids=lambda command: command[0])
 def test_an_output_that_cannot_be_written_is_one_sentence(stepmark, record, tmp_path, command):
     (tmp_path / "file").write_text("precious\n")

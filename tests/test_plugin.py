@@ -96,6 +96,7 @@ def assert_benchmark_agrees(file: Path, folder: Path) -> None:
         assert stats["median"] == ours.median == statistics.median(rounds)
 
 
+@pytest.mark.slow
 def test_every_way_to_fail_is_a_reason_and_the_others_go_on(desk: Desk) -> None:
     done = desk.run("--profile", "faulty", "--record", "here", "--case-timeout", "5")
     assert done.code == 1, done.out + done.err

@@ -126,6 +126,7 @@ print(json.dumps([asdict(one) for one in (check_quota(), *check_load())]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_quota_is_named_and_so_is_its_being_used_up(control_group):  # noqa: F811 - the fixture
     join = f"from pathlib import Path; Path({str(control_group[0] / 'cgroup.procs')!r}).write_text('0')\n"

@@ -73,7 +73,8 @@ def test_fixtures_and_options_of_another_project_may_have_our_names(tmp_path: Pa
     assert "2 passed" in done.out
 
 
-@pytest.mark.parametrize("name", ["suite.py", pytest.param("suite/__init__.py", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["suite.py", "suite/__init__.py"])
 def test_a_package_named_suite_of_another_project_does_not_end_its_session(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("X = 1\n")

@@ -45,7 +45,6 @@ image_sizes = [16]
 """
 
 
-@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.skipif(len(allowed_cores()) < 2, reason="each side needs a core")
 def test_a_gate_of_a_commit_that_makes_a_layer_four_times_as_wide_ends_with_10_and_names_the_case(tmp_path):

@@ -44,6 +44,7 @@ def stepmark(folder, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 def test_list_shows_the_cases_of_a_file_s_and_a_module_s_callable_and_of_a_registered_name(own):
     words = ("--structure", "mynet/net.py:Net", "--structure", "other=mynet.net:Net,seed_cnn")
     done = stepmark(own.folder, "list", *TINY, *words, "-k", "adam", "--format", "json")

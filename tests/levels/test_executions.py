@@ -284,6 +284,7 @@ def ended_without_beginning() -> list[Any]:
     return [str(failed.value), globals_of_the_process() == before]
 
 
+@pytest.mark.slow
 @two_ranks_on_cpu
 def test_an_execution_that_did_not_begin_or_began_half_way_ends():
     said, same = in_fresh_process(ended_without_beginning, timeout_s=30)

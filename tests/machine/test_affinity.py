@@ -64,6 +64,7 @@ def said(code: str, *arguments: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 @needs_two_cores
 def test_threads_that_compute_in_one_context_get_a_core_each_in_the_next_and_all_are_free_after_it():
     first, *later = zip(*[iter(said(COMPUTE, str(len(CORES))))] * 3, strict=True)

@@ -25,6 +25,7 @@ def test_a_guarded_program_that_is_not_there_is_named():
     assert (done.returncode, done.stderr) == (127, b"no-such-program: No such file or directory\n")
 
 
+@pytest.mark.slow
 def test_a_guarded_program_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
     begun = tmp_path / "begun"
     with pytest.raises(subprocess.TimeoutExpired):

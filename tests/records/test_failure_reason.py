@@ -29,6 +29,7 @@ def test_the_reason_of_a_loader_worker_is_its_exception() -> None:
     assert one_line(caught.value) == "OSError: [Errno 28] No space left on device"
 
 
+@pytest.mark.slow
 def test_the_reason_is_the_last_of_a_chain_of_tracebacks() -> None:
     program = "try:\n    1 / 0\nexcept ZeroDivisionError:\n    raise KeyError('lost')"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr

@@ -63,6 +63,7 @@ def test_the_files_are_written_and_their_paths_printed_before_the_next_commands(
     assert "  stepmark gate --baseline rev:HEAD  " in done.stdout
 
 
+@pytest.mark.slow
 def test_the_cases_of_what_was_written_run_here(project):
     stepmark(project, "init")
     listed = stepmark(project, "list", "--format", "json")
