@@ -741,6 +741,7 @@ ANY = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(ANY)
 @settings(max_examples=50)
 def test_any_verdict_can_be_written_in_every_format(verdict):

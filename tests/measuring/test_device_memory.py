@@ -73,6 +73,7 @@ def recorded() -> tuple[list[str], dict[str, float]]:
     return events, found
 
 
+@pytest.mark.slow
 def test_no_device_is_asked_before_ranks_are_forked(recorded):
     events, found = recorded
     assert events[0] == "ranks are forked"
