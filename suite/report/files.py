@@ -10,7 +10,7 @@ from markupsafe import Markup
 from suite import theme
 
 FOLDER = Path(__file__).parent
-STYLES = ("base", "filter", "table", "charts", "views")
+STYLES = ("controls", "filter", "table", "charts", "views")
 """Files in `styles/`, in their order; those of the views follow, and print.css is the last."""
 SCRIPTS = ("core", "filter", "table", "charts")
 """Files in `scripts/`, in their order; they share one scope."""

@@ -12,7 +12,7 @@ from suite.analysis.estimates import Estimate, quantile
 SPARK_BARS = 16
 SPARK_BAR_PX = 4
 SPARK_HEIGHT_PX = 18
-"""Width of a sparkline: bars times bar width. The same sizes stand in page.css."""
+"""Width of a sparkline: bars times bar width. The same sizes stand in views/ranking.css."""
 SPARK_SHARE = 0.95
 """Share of the rounds over which the bars but the last are spread; the slowest rest is stacked in the last one, so that
 a single slow round does not squeeze all others into one bar."""

@@ -1,5 +1,8 @@
 """The look that all pages share: jinja environment, macros, colours and fonts.
 
+tokens.css       colours and fonts
+base.css         what every page begins with
+macros.html.j2   macros of all pages
 forest.py        changes with intervals -> places of a forest plot
 tables.py        tables of pages that compare, as values
 changes.html.j2, page.css, changes.css     macros and style of the pages that compare: two runs, or two sides of a gate
@@ -37,10 +40,10 @@ def environment(folder: Path) -> Environment:
 
 
 def style(*own: Path) -> Markup:
-    """The style sheet of a page: shared colours and fonts, then its own files."""
+    """The style sheet of a page: colours, fonts and what every page begins with, then its own files."""
     from markupsafe import Markup
 
-    return Markup("\n").join(map(trusted, (FOLDER / "tokens.css", *own)))
+    return Markup("\n").join(map(trusted, (FOLDER / "tokens.css", FOLDER / "base.css", *own)))
 
 
 def style_of_changes() -> Markup:

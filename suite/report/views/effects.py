@@ -28,7 +28,7 @@ MOST_SHARES = 12
 LEAST_SHARE = 0.0005
 """Share of variance below which a term is counted and not shown: it would read 0.0 %."""
 WIDTH_PX, HEIGHT_PX = 180, 14
-"""Size of the picture of an interval, as in styles/effects.css."""
+"""Size of the picture of an interval, as in views/effects.css."""
 
 
 @dataclass(frozen=True, slots=True)
