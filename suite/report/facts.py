@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from suite.effects.values import Values
     from suite.overview import Overview
 
-DETAILED_CASES = 500
+DETAILED_CASES = 800
 """Measured cases up to which each has its command and attributes on the page; beyond, one pattern of the command stands
 for all, so that 1,000 cases stay within 2 MB and 10,000 within 6 MB."""
 STUDIED_CASES = 2_000

@@ -305,7 +305,7 @@ def test_each_row_of_a_small_run_has_its_command(quick: Page) -> None:
 @pytest.mark.slow
 def test_the_command_for_any_case_stands_once_on_a_page() -> None:
     failed = RunRecord(Case("seed_cnn", "lbfgs", "cpu"), "failed", "the loss is nan: the step does not train")
-    large = large_run(501)
+    large = large_run(801)
     for made in (quick_run(), large, replace(large, cases=(*large.cases, failed)), run([failed])):
         assert report.render(made).count("CASE</code> by its id: ") == 1
 
@@ -328,7 +328,7 @@ def test_a_page_of_many_cases_stays_small(count: int, limit: int) -> None:
 
 @pytest.mark.slow
 def test_a_page_of_rows_with_commands_stays_small() -> None:
-    assert len(report.render(large_run(500)).encode()) <= 2 * MEGABYTE
+    assert len(report.render(large_run(800)).encode()) <= 2 * MEGABYTE
 
 
 def test_a_page_is_written_whole(tmp_path: Path) -> None:
