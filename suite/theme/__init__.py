@@ -40,7 +40,7 @@ def environment(folder: Path) -> Environment:
 
 
 def style(*own: Path) -> Markup:
-    """The style sheet of a page: colours, fonts and what every page begins with, then its own files."""
+    """The style sheet of a page: what all pages share, then its own files."""
     from markupsafe import Markup
 
     return Markup("\n").join(map(trusted, (FOLDER / "tokens.css", FOLDER / "base.css", *own)))
