@@ -25,28 +25,33 @@ class Cores:
     Make it after torch was given its number of threads and before it computes. A thread that exists by then, but for
     the main one, is none that computes: torch 2.11 keeps a second pool, whose threads spin for some 20 ms after it was
     made and are never used again. The threads of OpenMP, which compute, are born in the first step.
+
+    Some steps end and start threads all the time: where a part of a step has work for fewer threads, OpenMP ends the
+    others, and starts new ones for the next part. A new thread inherits the core of the thread that starts it, and both
+    would spin on that core. Such a process is never bound.
     """
 
     def __init__(self) -> None:
         self._idle = set(thread_ids()) - {os.getpid()}
         self._found: list[int] = []
         self._sure = False
+        self._given_up = False
 
     @contextmanager
     def one_each(self, threads: int) -> Iterator[bool]:
         """Bind each computing thread to a separate core, until the context ends.
 
-        The first context binds nothing and finds the threads that compute in it. They are looked for again until two
-        contexts agree, and anew once a thread was born or has ended. Nothing is bound, and False given, where the
-        threads are not as many as the cores that the process may use (the kernel has a core to spare, or too few),
-        where there is only one, or where the kernel does not keep to it. Processes started inside inherit one core:
-        start none.
+        A context binds if no thread was born or ended in the one before, which found the threads that compute. They are
+        looked for again until two contexts agree. Nothing is bound, and False given, where the threads are not as many
+        as the cores that the process may use (the kernel has a core to spare, or too few), where there is only one, or
+        where the kernel does not keep to it. Once a thread was born or has ended while others were bound, nothing is
+        bound any more. Processes started inside inherit one core: start none.
 
         Args:
             threads: that compute, the main one included.
         """
         cores = allowed_cores()
-        wanted = 1 < threads == len(cores)
+        wanted = 1 < threads == len(cores) and not self._given_up
         before, before_ns = thread_ids(), thread_times_ns() if wanted and not self._sure else {}
         bound = wanted and len(self._found) == threads and self._bind(cores)
         try:
@@ -54,11 +59,12 @@ class Cores:
         finally:
             if bound:
                 bind_all(cores)
-            if before_ns:
+            if thread_ids() != before:
+                self._found, self._sure = [], False
+                self._given_up |= bound
+            elif before_ns:
                 found = self._computing(before_ns)
                 self._found, self._sure = found, bound and found == self._found
-            elif thread_ids() != before:
-                self._found, self._sure = [], False
 
     def _bind(self, cores: list[int]) -> bool:
         """Bind each found thread to its core; return whether all are bound.
