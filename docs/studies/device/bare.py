@@ -1,17 +1,16 @@
-"""The suite's step time and a bare loop's over the same network, optimizer and batches, in one process.
+"""The suite's step time and a bare loop's over the same network, optimizer and batches, by turns in one process.
 
-    python bare.py OUT.json
+    python bare.py OUT.json [SECONDS]
 
-For each network, milliseconds of a step:
+For each network, milliseconds of a step, medians of loops in the order A B B A:
 
-    suite        median of the suite's own rounds: some steps between two waits for the device, about 10 ms a round
-    suite_50ms   the same with rounds of about 50 ms: each step has less of the two waits
-    bare         a plain loop of a second, waited for once at its end: the cost of training
+    suite        the suite's own rounds of 50 ms, as it measures a device: some steps between two waits
+    bare         a plain loop as long as five rounds, waited for once at its end: the cost of training
     events       the same loop by the device's events
     launched     the host's time to launch a step; the device is not waited for
 
-If `suite` is near `bare`, the suite's number is the cost of training. If `launched` is near `bare`, the host is the
-limit: a faster device changes nothing.
+`suite/bare` and `events/bare` are medians of the ratios of neighbours. If `suite` is near `bare`, the suite's number is
+the cost of training. If `launched` is near `bare`, the host is the limit: a faster device changes nothing.
 """
 
 from __future__ import annotations
@@ -26,39 +25,15 @@ from typing import Any
 
 from items import DEVICE, DRY
 
-NETWORKS = (("seed_cnn", 64, 28), ("residual_d8w32", 64, 28), ("resnet18", 64, 28), ("resnet18", 256, 64))
+NETWORKS = (("seed_cnn", 64, 28), ("resnet18", 128, 224), ("resnet18", 64, 28))
 """Structure, images of a batch, pixels a side."""
-SECONDS = 1.0
+SECONDS = 8.0
+"""Of all measured loops of a network."""
 WARMUP_STEPS = 20
+ROUND_S, ROUNDS = 0.05, 5
 OPTIMIZER = "sgd_momentum"
 FEW_STEPS = 2
 """Steps with fewer launches than the device's queue holds."""
-
-
-def rounds(step: Any, step_s: float, round_s: float) -> float:
-    """Median of the suite's rounds, each after a first that does not count."""
-    from suite.measuring.recorder import record_rounds
-
-    steps = max(1, min(1000, round(round_s / step_s)))
-    found: list[float] = []
-    for _ in range(max(4, round(SECONDS / (20 * round_s)))):
-        found += record_rounds(step, seconds=0.0, steps_per_round=steps, min_rounds=6).step_time[1:]
-    return median(found)
-
-
-def by_suite(structure: str, batch: int, size: int) -> tuple[float, float, float]:
-    """Seconds of a step: a first estimate, by rounds of 10 ms, and by rounds of 50 ms."""
-    from suite.measuring.modes import make_step
-    from suite.records import Case
-
-    with make_step(Case(structure, OPTIMIZER, DEVICE, batch_size=batch, image_size=size)) as step:
-        for _ in range(WARMUP_STEPS):
-            step()
-        start = step.clock.read_s()
-        for _ in range(WARMUP_STEPS):
-            step()
-        step_s = (step.clock.read_s() - start) / WARMUP_STEPS
-        return step_s, rounds(step, step_s, 0.01), rounds(step, step_s, 0.05)
 
 
 def bare_step(structure: str, batch: int, size: int) -> Callable[[int], None]:
@@ -97,16 +72,25 @@ def loop_s(step: Callable[[int], None], count: int, wait: Callable[[], object]) 
     return (time.perf_counter() - start) / count
 
 
-def of_device(step: Callable[[int], None], count: int) -> dict[str, float]:
-    """Seconds of a step by the device's events, and of its launches."""
+def of_events(step: Callable[[int], None], count: int) -> tuple[float, float]:
+    """Seconds of a step of a loop by the host's clock, and by the device's events."""
     import torch
 
+    torch.accelerator.synchronize()
     begin, end = torch.Event(DEVICE, enable_timing=True), torch.Event(DEVICE, enable_timing=True)
+    start = time.perf_counter()
     begin.record()
     for index in range(count):
         step(index)
     end.record()
     torch.accelerator.synchronize()
+    return (time.perf_counter() - start) / count, begin.elapsed_time(end) / 1e3 / count
+
+
+def launch_s(step: Callable[[int], None]) -> float:
+    """Seconds in which the host launches a step."""
+    import torch
+
     launched = []
     for _ in range(20):
         torch.accelerator.synchronize()
@@ -115,22 +99,53 @@ def of_device(step: Callable[[int], None], count: int) -> dict[str, float]:
             step(index)
         launched.append((time.perf_counter() - start) / FEW_STEPS)
     torch.accelerator.synchronize()
-    return {"events": begin.elapsed_time(end) / 1e3 / count, "launched": median(launched)}
+    return median(launched)
 
 
-def measured(structure: str, batch: int, size: int) -> dict[str, float]:
-    """All figures of one network, in milliseconds, and the ratio of suite and loop."""
-    import torch
+def measured(structure: str, batch: int, size: int, seconds: float) -> dict[str, Any]:
+    """All figures of one network: times in milliseconds, and ratios."""
+    from suite.measuring.modes import make_step
+    from suite.measuring.recorder import record_rounds
+    from suite.records import Case
 
-    step_s, suite_s, longer_s = by_suite(structure, batch, size)
-    step = bare_step(structure, batch, size)
-    for index in range(WARMUP_STEPS):
-        step(index)
-    count = max(10, min(5000, round(SECONDS / step_s)))
-    bare_s = loop_s(step, count, (lambda: None) if DRY else torch.accelerator.synchronize)
-    found = {"suite": suite_s, "suite_50ms": longer_s, "bare": bare_s, **({} if DRY else of_device(step, count))}
-    ratio = round(suite_s / bare_s, 4)
-    return {name: round(seconds * 1e3, 4) for name, seconds in found.items()} | {"suite/bare": ratio}
+    bare = bare_step(structure, batch, size)
+    with make_step(Case(structure, OPTIMIZER, DEVICE, batch_size=batch, image_size=size)) as step:
+        loop_s(lambda _: step(), WARMUP_STEPS, step.clock.read_s)
+        loop_s(bare, WARMUP_STEPS, step.clock.read_s)
+        step_s = loop_s(lambda _: step(), WARMUP_STEPS, step.clock.read_s)
+        steps = max(1, min(1000, round(ROUND_S / step_s)))
+
+        def by_suite() -> tuple[float, float]:
+            taken = record_rounds(step, seconds=0.0, steps_per_round=steps, min_rounds=ROUNDS + 1).step_time[1:]
+            return median(taken), 0.0
+
+        def by_loop() -> tuple[float, float]:
+            count = ROUNDS * steps
+            return (loop_s(bare, count, step.clock.read_s), 0.0) if DRY else of_events(bare, count)
+
+        pairs = []
+        until_s = time.monotonic() + seconds
+        while len(pairs) < 4 or time.monotonic() < until_s:
+            first, second, third, last = by_suite(), by_loop(), by_loop(), by_suite()
+            pairs += [(first[0], *second), (last[0], *third)]
+    suite_s, bare_s, events_s = (median(values) for values in zip(*pairs, strict=True))
+    found = {"suite": suite_s, "bare": bare_s}
+    ratios = {"suite/bare": [ours / theirs for ours, theirs, _ in pairs]}
+    if not DRY:
+        found |= {"events": events_s, "launched": launch_s(bare)}
+        ratios["events/bare"] = [device / host for _, host, device in pairs]
+    return (
+        {name: round(value * 1e3, 4) for name, value in found.items()}
+        | {name: round(median(values), 4) for name, values in ratios.items()}
+        | {"quartiles of suite/bare": quartiles(ratios["suite/bare"])}
+        | {"pairs": len(pairs), "steps of a round": steps}
+    )
+
+
+def quartiles(values: list[float]) -> list[float]:
+    """The quartiles."""
+    ordered = sorted(values)
+    return [round(ordered[len(ordered) // 4], 4), round(ordered[-1 - len(ordered) // 4], 4)]
 
 
 def main() -> None:
@@ -138,10 +153,11 @@ def main() -> None:
     from suite.registry import load_levels
 
     load_levels(())
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     found = {}
-    for structure, batch, size in NETWORKS[: 2 if DRY else None]:
+    for structure, batch, size in NETWORKS[: 1 if DRY else None]:
         name = f"{structure} b{batch} i{size}"
-        found[name] = measured(structure, batch, size)
+        found[name] = measured(structure, batch, size, seconds)
         print(f"{name:<24} {json.dumps(found[name])}", flush=True)
         Path(sys.argv[1]).write_text(json.dumps(found, indent=1), encoding="utf-8")
 

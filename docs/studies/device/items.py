@@ -39,11 +39,12 @@ class Refused(Exception):
 
 
 class Item(NamedTuple):
-    """A name, the seconds that it may take, and the work."""
+    """A name, the seconds that it may take, the work, and whether it has to run alone."""
 
     name: str
     limit_s: float
     run: Callable[[], Found]
+    alone: bool = False
 
 
 def case(structure: str = "seed_cnn", optimizer: str = "sgd", execution: str = DEVICE, **others: Any) -> Any:
@@ -352,10 +353,10 @@ def tunings() -> list[str]:
 
 def items() -> Iterator[Item]:
     """All items, the most telling first."""
-    yield Item("surroundings", 60, surroundings)
+    yield Item("surroundings", 60, surroundings, alone=True)
     yield Item("facts of devices", ITEM_S, facts)
     for structure in ("seed_cnn", "resnet18"):
-        yield Item(f"cold start, {structure}", START_S, partial(cold_start, structure))
+        yield Item(f"cold start, {structure}", START_S, partial(cold_start, structure), alone=True)
     yield Item("cuda against cpu", ITEM_S, partial(against_cpu, "cuda", "seed_cnn"))
     yield Item("cuda against cpu, batch norm", ITEM_S, partial(against_cpu, "cuda", BATCH_NORM))
     yield Item("cuda against cpu, no TF32 in cuDNN", ITEM_S, partial(against_cpu, "cuda", BATCH_NORM, ieee=True))
@@ -369,7 +370,7 @@ def items() -> Iterator[Item]:
     for name in INSTRUMENTS:
         yield Item(f"instrument {name}", ITEM_S, partial(instrument, name))
     yield Item("instrument memory, fp16", ITEM_S, partial(instrument, "memory", "adam_fused", tuning="fp16"))
-    yield Item("several workers", START_S, partial(several_workers, 4))
+    yield Item("several workers", START_S, partial(several_workers, 4), alone=True)
     yield Item("every optimizer", LONG_S, optimizers)
     yield Item("learning", ITEM_S, learning)
     for name in INPUTS:

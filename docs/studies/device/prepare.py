@@ -32,7 +32,7 @@ WHEELS = ".device-kit"
 PYTHON = "3.12"
 OWN_BUILD = ("torch", "torchvision")
 """Packages of which a machine has a build for its GPU."""
-MORE = ("setuptools", "hypothesis", "scikit-learn")
+MORE = ("setuptools", "hypothesis", "pytest-xdist", "scikit-learn")
 """Packages that the check needs in addition to Stepmark's own: to install it, for its tests, for learning cases."""
 LOCKS = ("requirements.lock", "docker/pip.lock")
 PIP = "pip"

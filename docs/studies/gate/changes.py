@@ -30,11 +30,11 @@ def wanted(variable: str, case_id: str) -> int:
     return 0
 
 
-def work(count: int) -> Callable[[], None]:
-    """A fixed amount of computation: so many products."""
+def work(count: int, device: Any = "cpu") -> Callable[[], None]:
+    """A fixed amount of computation: so many products on a device."""
     import torch
 
-    matrix = torch.ones(SIDE, SIDE)
+    matrix = torch.ones(SIDE, SIDE, device=device)
     result = torch.empty_like(matrix)
 
     def run() -> None:
@@ -45,10 +45,10 @@ def work(count: int) -> Callable[[], None]:
 
 
 class Change:
-    """The work that the variables add to the steps of one case."""
+    """The work that the variables add to the steps of one case, on the device of its network."""
 
-    def __init__(self, case_id: str) -> None:
-        self._work = work(wanted("WORK", case_id))
+    def __init__(self, case_id: str, device: Any) -> None:
+        self._work = work(wanted("WORK", case_id), device)
         self._more_bytes = wanted("HUNGRIER", case_id)
         self._reads = bool(wanted("SYNCHRONISING", case_id))
 
@@ -72,7 +72,7 @@ def patch() -> None:
 
     def changed(self: Any, *arguments: Any) -> None:
         if not hasattr(self, "change"):
-            self.change = Change(self.case.id)
+            self.change = Change(self.case.id, next(self.network.parameters()).device)
         self.change.around(self, run, *arguments)
 
     TrainingStep.run = changed  # type: ignore[method-assign]
