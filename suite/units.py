@@ -64,6 +64,12 @@ def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> st
     return f"{number(value / size, digits)} {name}".rstrip()
 
 
+def round_text(value: float, unit: str) -> str:
+    """A round number with a scaled unit, as at a tick: `0.0015, "s"` -> `1.5 ms`."""
+    size, name = scale(unit, value)
+    return f"{value / size:.6g} {name}".rstrip()
+
+
 def read(text: str, unit: str) -> float:
     """A value as a user writes it, in base units: `read("600MiB", "B")`.
 

@@ -1,5 +1,6 @@
 """Samples are those of a step's own work and its own devices."""
 
+import os
 from typing import ClassVar
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from suite.contracts.clock import WaitingClock
 from suite.contracts.execution import Execution
-from suite.measuring.instruments.utilization import devices_used, sample_steps
+from suite.measuring.instruments.utilization import core_busy, devices_used, sample_steps
 from suite.records import Case
 from suite.registry import EXECUTIONS, ExecutionSpec, load_levels
 
@@ -68,3 +69,9 @@ def test_devices_that_are_charged_are_those_of_the_execution(kind, own, ranks, u
     one = Some()
     one.ranks = one.ranks_here = ranks
     assert devices_used(one) == used
+
+
+def test_no_core_is_busy_for_less_than_no_time():
+    busy_s = [1e6] * (1 + max(os.sched_getaffinity(0)))
+    (shares,) = core_busy(busy_s, [one - 1e-9 for one in busy_s], 2.5)
+    assert set(shares.values) == {0.0}

@@ -108,6 +108,13 @@ def test_memory_is_shown_beyond_imports_and_between_steps():
     )
 
 
+def test_many_cores_are_summed_up_and_a_few_have_a_number_each():
+    few, many = (1.0, 0.25), (0.99, 0.02, 0.0, 0.5, *(0.1,) * 28)
+    cells = [only(tables(case(core_busy=shares)).utilization) for shares in (few, many)]
+    assert "100 % 25 %" in cells[0]
+    assert "0 % to 99 %, median 10 %" in cells[1]
+
+
 @pytest.mark.parametrize("way", ["process", "difference"])
 def test_memory_of_devices_names_the_driver_s_reading(way):
     facts = case()

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suite import report, units
 from suite.analysis.case_figures import figures_of
@@ -20,6 +22,7 @@ from suite.records import Case, Metric, Run, RunPlan, RunRecord, Series, Stepmar
 from suite.records.store import read_run
 from suite.report import charts, svg
 from suite.report.provenance import command
+from suite.report.views import headline
 from suite.report.views.other_metrics import other_metrics
 from tests.conftest import GOLDEN
 from tests.fakes.html_page import Page
@@ -369,6 +372,13 @@ def test_levels_keep_their_colour_whatever_else_is_measured() -> None:
 
 def test_ticks_of_a_logarithmic_axis_are_round() -> None:
     assert charts.decades(0.0009, 0.03) == [0.001, 0.002, 0.005, 0.01, 0.02]
+
+
+@given(low=st.floats(1e-6, 10.0), ratio=st.floats(1.001, 1000.0))
+def test_the_numbers_at_the_ticks_of_the_first_table_are_those_of_the_ticks(low, ratio) -> None:
+    """Half milliseconds were rounded to whole ones: two ticks in a row said 2 ms."""
+    ticks = headline.Axis(low, low * ratio).ticks()
+    assert [units.read(units.round_text(tick, "s"), "s") for tick in ticks] == pytest.approx(ticks, rel=1e-5)
 
 
 def test_a_sparkline_is_the_outline_of_its_histogram() -> None:

@@ -157,11 +157,14 @@ def per_step(metric: Metric, growth: float | None, steps: int) -> tuple[Series, 
 
 
 def core_busy(before: list[float] | None, after: list[float] | None, seconds: float) -> tuple[Series, ...]:
-    """Share of the time that each allowed core was busy; no series if it is unknown."""
+    """Share of the time that each allowed core was busy; no series if it is unknown.
+
+    The readings are sums, whose rounding may make an idle core's difference less than nothing.
+    """
     if before is None or after is None or len(before) != len(after):
         return ()
     cores = [core for core in allowed_cores() if core < len(after)]
-    shares = tuple((after[core] - before[core]) / seconds for core in cores)
+    shares = tuple(max(0.0, after[core] - before[core]) / seconds for core in cores)
     return (Series(CORE_BUSY, shares),) if shares else ()
 
 

@@ -116,7 +116,7 @@ def view(facts: Facts) -> View:
             "sentences": found.sentences if facts.ranked else (facts.nothing, *found.sentences[1:2]),
             "best": rows,
             "others": found.structures - len(found.best),
-            "axis": [(units.text(tick, "s", 1), axis.place(tick) * 100 / WIDTH) for tick in axis.ticks()],
+            "axis": [(units.round_text(tick, "s"), axis.place(tick) * 100 / WIDTH) for tick in axis.ticks()],
             "grid": "".join(f"M{axis.place(tick)} 0v{HEIGHT}" for tick in axis.ticks()),
             "scale": "logarithmic" if axis.logarithmic else "linear",
             "columns": meanings(found.best),

@@ -16,6 +16,8 @@ from suite.report.view import View
 
 FEWEST_SAMPLES = 3
 """Samples from which a line over time shows more than a number."""
+MOST_CORES = 4
+"""Cores up to which a cell has a number for each."""
 
 
 def view(facts: Facts) -> View | None:
@@ -84,6 +86,14 @@ def cores_over_time(figures: CaseFigures) -> Drawing | None:
     return Drawing((curve_path([value / highest_used for value in used]),), label="cores used over time")
 
 
+def busy_cores(shares: Sequence[float]) -> str:
+    """The share of time of each core; for many cores the least, median and most."""
+    if len(shares) <= MOST_CORES:
+        return " ".join(units.text(share, "ratio", 2) for share in shares)
+    least, middle, most = (units.text(share, "ratio", 2) for share in (min(shares), median(shares), max(shares)))
+    return f"{least} to {most}, median {middle}"
+
+
 UTILIZATION: tuple[Column[CaseFigures], ...] = (
     Column(
         "Of granted cores",
@@ -98,7 +108,7 @@ UTILIZATION: tuple[Column[CaseFigures], ...] = (
     Column(
         "Each core busy",
         ("with any process",),
-        lambda figures: " ".join(units.text(busy, "ratio", 2) for busy in readings(figures, "core_busy")),
+        lambda figures: busy_cores(readings(figures, "core_busy")),
     ),
     Column("Resident sets", ("peak, added up,", LOWER), lambda figures: highest(figures, "resident_memory"), "B"),
     metric_column("Context switches", ("per step,", LOWER), "context_switches", "count"),
