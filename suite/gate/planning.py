@@ -113,6 +113,11 @@ def is_on_cuda(case: Case) -> bool:
     return EXECUTIONS[case.execution].strategy.device_type() == "cuda"
 
 
+def is_on_device(case: Case) -> bool:
+    """Whether a case computes on a device and not on the host's cores."""
+    return EXECUTIONS[case.execution].strategy.device_type() != "cpu"
+
+
 def opened(folder: Path | None, planned: GatePlan, records: Path) -> GateWriter:
     """Create the record in a folder, or in a new one of `records` named by the time.
 
@@ -154,7 +159,7 @@ def rows_of(cases: Sequence[Case], sides: tuple[Arm, Arm], threads: int) -> tupl
         if reason:
             left_out.setdefault(name, reason)
         else:
-            rows[pair] = CasePair(name, *pair, can_be_concurrent(pair, threads))
+            rows[pair] = CasePair(name, *pair, can_be_concurrent(pair, threads), any(map(is_on_device, pair)))
             names.add(name)
     return list(rows.values()), left_out
 

@@ -23,6 +23,8 @@ START_S = 2.5
 """Seconds for starting both sides in a block."""
 CASE_S = {"least": {True: 0.4, False: 0.8}, "expected": {True: 0.75, False: 1.8}}
 """Seconds of one case in a block, by whether both sides can be measured at the same time."""
+DEVICE_CASE_S = {"least": 2.5, "expected": 6.0}
+"""The same of a case on a device; an H100 took 6.4 to 8.2 s."""
 MEMORY_S = {"least": 0.5, "expected": 0.94}
 """Seconds for reading the memory of one case."""
 TRIAL_S = {"least": 2.0, "expected": 8.0}
@@ -65,9 +67,14 @@ class Costs:
 
 def estimated(rows: Sequence[CasePair], reads_memory: bool, kind: str) -> Costs:
     """Costs before the first measurement; `kind` is `least` or `expected`."""
-    case_s = sum(CASE_S[kind][row.concurrent] for row in rows) / max(len(rows), 1)
+    case_s = sum(seconds_of(row, kind) for row in rows) / max(len(rows), 1)
     trial_s = TRIAL_S[kind] if any(row.concurrent for row in rows) else 0.0
     return Costs(trial_s, MEMORY_S[kind] if reads_memory else 0.0, START_S, case_s)
+
+
+def seconds_of(row: CasePair, kind: str) -> float:
+    """Seconds of one case in a block before the first measurement."""
+    return DEVICE_CASE_S[kind] if row.on_device else CASE_S[kind][row.concurrent]
 
 
 def measured(gate: GateRecord) -> Costs | None:

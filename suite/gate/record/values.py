@@ -30,12 +30,14 @@ class CasePair:
 
     Attributes:
         concurrent: whether workers of both sides can be measured at the same time, each on separate cores.
+        on_device: whether a side computes on a device, whose workers take longer to start.
     """
 
     id: str
     baseline: Case
     candidate: Case
     concurrent: bool
+    on_device: bool = False
 
 
 @dataclass(frozen=True)
