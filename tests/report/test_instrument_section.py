@@ -108,6 +108,26 @@ def test_memory_is_shown_beyond_imports_and_between_steps():
     )
 
 
+@pytest.mark.parametrize(("busy", "limited"), [((0.1, 0.3), True), ((0.9, 0.99), False)])
+def test_a_device_that_is_idle_most_of_the_time_waits_for_the_host_and_the_section_says_so(busy, limited):
+    with_it = on_device(case(), busy)
+    table = rows_of("Utilization", utilization.utilization_columns([with_it]), [with_it])
+    assert only(table)[0] == ("20.0 %" if limited else "94.5 %")
+    assert utilization.utilization_columns([case()]) == utilization.UTILIZATION
+    text = utilization.utilization_reading([with_it])
+    assert ("On a device, a kernel runs" in text, "the host that launches the kernels is the limit" in text) == (
+        True,
+        limited,
+    )
+    assert "device" not in utilization.utilization_reading([case()])
+
+
+def on_device(facts: CaseFigures, busy: tuple[float, ...]) -> CaseFigures:
+    """The figures with a device's utilization."""
+    series = Series(Metric("gpu0_utilization", "ratio", "higher", "A survey's."), busy)
+    return replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, series)))
+
+
 def test_many_cores_are_summed_up_and_a_few_have_a_number_each():
     few, many = (1.0, 0.25), (0.99, 0.02, 0.0, 0.5, *(0.1,) * 28)
     cells = [only(tables(case(core_busy=shares)).utilization) for shares in (few, many)]

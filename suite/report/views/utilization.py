@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
@@ -16,6 +17,10 @@ from suite.report.view import View
 
 FEWEST_SAMPLES = 3
 """Samples from which a line over time shows more than a number."""
+DEVICE_BUSY = re.compile(r"gpu\d+_utilization")
+"""Name of the metric of a device's utilization."""
+HOST_BOUND_BELOW = 0.5
+"""Share of the time with a kernel below which a device waits for the host more than it works."""
 MOST_CORES = 4
 """Cores up to which a cell has a number for each."""
 
@@ -31,7 +36,7 @@ def view(facts: Facts) -> View | None:
         navigation="Utilization",
         template="utilization.html.j2",
         values={
-            "utilization": rows_of("Utilization", UTILIZATION, used),
+            "utilization": rows_of("Utilization", utilization_columns(used), used),
             "utilization_reading": utilization_reading(used) if used else "",
             "roofline": rows_of("Roofline", ROOFLINE, counted),
             "roofline_reading": roofline_reading(counted) if counted else "",
@@ -44,9 +49,22 @@ def utilization_reading(used: Sequence[CaseFigures]) -> str:
     shares = [median_of(one, "utilization") or 0.0 for one in used]
     lowest = min(range(len(used)), key=lambda place: shares[place])
     middle, least = (units.text(share, "ratio", 2) for share in (median(shares), shares[lowest]))
+    devices = devices_reading([share for one in used if (share := busy_devices(one)) is not None])
     if len(used) == 1:
-        return f"The case uses {middle} of the granted cores."
-    return f"The median case uses {middle} of the granted cores; the least busy, {used[lowest].case.id}, {least}."
+        return f"The case uses {middle} of the granted cores.{devices}"
+    return (
+        f"The median case uses {middle} of the granted cores; the least busy, {used[lowest].case.id}, {least}.{devices}"
+    )
+
+
+def devices_reading(shares: Sequence[float]) -> str:
+    """How busy devices are in the median case on one, and what that says; empty without such a case."""
+    if not shares:
+        return ""
+    limit = ", so the host that launches the kernels is the limit" if median(shares) < HOST_BOUND_BELOW else ""
+    return (
+        f" On a device, a kernel runs {units.text(median(shares), 'ratio', 2)} of the time in the median case{limit}."
+    )
 
 
 def roofline_reading(counted: Sequence[CaseFigures]) -> str:
@@ -86,6 +104,16 @@ def cores_over_time(figures: CaseFigures) -> Drawing | None:
     return Drawing((curve_path([value / highest_used for value in used]),), label="cores used over time")
 
 
+def busy_devices(figures: CaseFigures) -> float | None:
+    """Share of the time in which a kernel ran, averaged over time and devices; None without a sampled device."""
+    shares = [
+        fmean(series.values)
+        for series in figures.measurement.surveyed
+        if DEVICE_BUSY.fullmatch(series.metric.name) and series.values
+    ]
+    return fmean(shares) if shares else None
+
+
 def busy_cores(shares: Sequence[float]) -> str:
     """The share of time of each core; for many cores the least, median and most."""
     if len(shares) <= MOST_CORES:
@@ -94,6 +122,7 @@ def busy_cores(shares: Sequence[float]) -> str:
     return f"{least} to {most}, median {middle}"
 
 
+DEVICES_BUSY: Column[CaseFigures] = Column("Devices busy", ("with a kernel,", HIGHER), busy_devices, "ratio")
 UTILIZATION: tuple[Column[CaseFigures], ...] = (
     Column(
         "Of granted cores",
@@ -123,6 +152,12 @@ UTILIZATION: tuple[Column[CaseFigures], ...] = (
         "J",
     ),
 )
+
+
+def utilization_columns(used: Sequence[CaseFigures]) -> tuple[Column[CaseFigures], ...]:
+    """The columns of utilization, with that of devices if a case computed on one."""
+    has_devices = any(busy_devices(one) is not None for one in used)
+    return (DEVICES_BUSY, *UTILIZATION) if has_devices else UTILIZATION
 
 
 def has_roofline(figures: CaseFigures) -> bool:
