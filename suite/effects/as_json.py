@@ -96,7 +96,7 @@ def variance_facts(separated: Separation | None) -> dict[str, Any] | None:
             }
             for one in separated.shares
         ],
-        "rest": None if separated.too_wide else separated.rest,
+        "rest": separated.rest if separated.shares else None,
         "noise": separated.noise,
     }
 

@@ -4,6 +4,9 @@ The model has all main effects and two-way interactions of the factors that vary
 it explains beyond all terms that do not contain it: type II. In a full matrix the shares add up to 100 %, with a rest
 for interactions of three factors and noise. In an unbalanced one they need not.
 
+A design that chooses a few of very many cases has more interactions than cases. Its shares are those of a model of
+main effects alone, and the rest includes all interactions.
+
 Source: Langsrud 2003, "ANOVA for unbalanced data: use type II instead of type III sums of squares".
 """
 
@@ -55,7 +58,8 @@ class Separation:
     Attributes:
         rest: share that the whole model leaves.
         noise: share that the noise of the cases explains; None where no replicate shows it.
-        too_wide: columns of the model, if they are too many to decompose; 0 otherwise.
+        too_wide: columns of the model with interactions, if they are too many to decompose; 0 otherwise. The shares
+            are then those of main effects alone. There are none if these have too many columns as well.
     """
 
     shares: tuple[Share, ...]
@@ -83,14 +87,18 @@ def separation(values: Sequence[Value]) -> Separation | None:
     total = float(np.sum(responses**2))
     if not design.levels or total <= SAME**2:
         return None
+    noise = noise_share(values, total)
     terms = all_terms(design.factors)
     columns = sum(map(design.width, terms))
-    if columns > MOST_COLUMNS:
-        return Separation((), 0.0, noise_share(values, total), columns)
+    too_wide = columns if columns > MOST_COLUMNS else 0
+    if too_wide:
+        terms = [(factor,) for factor in design.factors]
+        if sum(map(design.width, terms)) > MOST_COLUMNS:
+            return Separation((), 0.0, noise, too_wide)
     reduced = Reduced.of(design, terms, responses)
     shares = [share_of(reduced, term, terms, total) for term in terms]
     shares.sort(key=lambda one: 0.0 if one.share is None else -one.share)
-    return Separation(tuple(shares), max(reduced.residual(terms), 0.0) / total, noise_share(values, total))
+    return Separation(tuple(shares), max(reduced.residual(terms), 0.0) / total, noise, too_wide)
 
 
 def share_of(reduced: Reduced, term: Term, terms: Sequence[Term], total: float) -> Share:

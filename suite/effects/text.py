@@ -164,7 +164,7 @@ def shares(separated: Separation | None) -> Iterator[str]:
     """Shares of variance, and what cannot be separated."""
     if separated is None:
         return
-    if not separated.too_wide:
+    if separated.shares:
         rows = [(wording.term(one.term), units.percent(one.share or 0.0), str(one.degrees)) for one in known(separated)]
         yield from aligned([SHARES, *rows, ("rest", units.percent(separated.rest), DASH)], {0})
     yield from share_notes(separated)
@@ -177,11 +177,16 @@ def known(separated: Separation) -> list[Share]:
 
 def share_notes(separated: Separation) -> Iterator[str]:
     """How to read the shares, and what cannot be separated."""
-    if separated.too_wide:
+    if separated.too_wide and not separated.shares:
         yield f"no share of variance: a model of {separated.too_wide:,} columns is too large; -k selects fewer cases"
         return
     noise = "" if separated.noise is None else f"; noise alone would make {units.percent(separated.noise)}"
     yield f"type II sums of squares: what a term explains beyond all terms that do not contain it{noise}"
+    if separated.too_wide:
+        yield (
+            f"main effects alone: a model with interactions has {separated.too_wide:,} columns, which is too large; "
+            "the rest includes all interactions"
+        )
     found = known(separated)
     if len(found) < len(separated.shares) or not math.isclose(sum_of(found) + separated.rest, 1.0, abs_tol=0.001):
         yield "the shares do not add up to 100 %, because the cases are no full matrix"

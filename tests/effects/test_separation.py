@@ -9,6 +9,7 @@ import pytest
 from suite.analysis.estimates import MedianError
 from suite.effects.linear_model import Design, Fit
 from suite.effects.separation import separation
+from suite.effects.text import share_notes
 from suite.effects.values import Value
 from suite.records import Case, RunRecord
 
@@ -108,11 +109,25 @@ def test_equal_cases_and_a_single_case_have_no_variance_to_share():
     assert separation([value(cell, 1.0) for cell in CELLS]) is None
 
 
-def test_too_many_columns_are_counted_and_not_decomposed():
-    wide = [value((f"s{one}", f"o{other}", "eager"), 0.1 * one * other) for one, other in product(range(20), range(20))]
+def test_with_too_many_interactions_the_shares_are_those_of_main_effects_alone():
+    """As in a thinned design of many levels: each level of one factor is seen with a few of the other."""
+    cells = [(one, other) for one, other in product(range(20), range(20)) if (one + other) % 4 == 0]
+    wide = [value((f"s{one}", f"o{other}", "eager"), 0.3 * one + 0.1 * other) for one, other in cells]
     found = separation(wide)
     assert found.too_wide == 19 + 19 + 19 * 19
-    assert found.shares == ()
+    assert [one.term for one in found.shares] == [("structure",), ("optimizer",)]
+    assert found.shares[0].share > 5 * found.shares[1].share > 0
+    assert found.rest == pytest.approx(0.0, abs=1e-9), "the responses are sums of main effects"
+    assert any("main effects alone: a model with interactions has 399 columns" in note for note in share_notes(found))
+
+
+def test_with_too_many_columns_of_main_effects_there_is_no_share():
+    wide = [value((f"s{one}", f"o{one % 7}", "eager"), 0.1 * one) for one in range(310)]
+    found = separation(wide)
+    assert (found.shares, found.too_wide) == ((), 309 + 6 + 309 * 6)
+    assert list(share_notes(found)) == [
+        "no share of variance: a model of 2,169 columns is too large; -k selects fewer cases"
+    ]
 
 
 def test_a_contrast_that_the_cases_do_not_determine_has_no_estimate():

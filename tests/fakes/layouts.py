@@ -15,6 +15,8 @@ from tests.fakes.repositories import repository, write
 ROOT = Path(suite.__file__).parent.parent
 EXTRA = (0, 6)
 """Linear layers more, in the first commit and in the second: each costs time and allocations in every step."""
+SLOWER = (12, 16)
+"""The same of a step that takes about 30 % longer in the second commit."""
 NETWORK = """
 EXTRA = {extra}
 
@@ -151,16 +153,17 @@ def environment(folder: Path, *more: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def laid(layout: Layout, folder: Path, backend: Callable[[str], Path]) -> Laid:
+def laid(layout: Layout, folder: Path, backend: Callable[[str], Path], extras: tuple[int, int] = EXTRA) -> Laid:
     """A layout in a repository of two commits, installed as it wants to be.
 
     Args:
         layout: which.
         folder: an empty one.
         backend: (name of a distribution) -> the folder in which it is, to build with.
+        extras: layers more in each commit.
     """
-    top = repository(folder / "own", *(layout.state(extra) for extra in EXTRA))
-    write(top, layout.state(EXTRA[1]))  # what git ignores is there too
+    top = repository(folder / "own", *(layout.state(extra) for extra in extras))
+    write(top, layout.state(extras[1]))  # what git ignores is there too
     needed = [name for text, name in BACKENDS.items() if layout.toml.startswith(text)]
     python = environment(folder / "environment", *map(backend, needed))
     if layout.toml:

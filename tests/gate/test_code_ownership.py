@@ -10,7 +10,7 @@ import pytest
 
 from suite.runner.import_watch import WITNESS
 from suite.runner.import_witness import Territory
-from tests.fakes.layouts import EXTRA, INSEPARABLE, SEPARABLE, SETUPTOOLS, Laid, Layout, environment, laid
+from tests.fakes.layouts import EXTRA, INSEPARABLE, SEPARABLE, SETUPTOOLS, SLOWER, Laid, Layout, environment, laid
 from tests.fakes.repositories import git, repository, write
 
 LOADED = """
@@ -235,3 +235,22 @@ def test_a_package_that_grew_is_found_by_the_gate_wherever_it_lies(name, backend
     assert done.returncode == 10, done.stderr
     same = own.gate("--baseline", "rev:HEAD", "--candidate", "dir:.,env:A=1", "--metric", "allocations")
     assert same.returncode == 0, same.stderr
+
+
+@pytest.mark.nightly
+@pytest.mark.alone
+@pytest.mark.parametrize("name", SEPARABLE)
+def test_a_package_that_makes_a_step_about_30_percent_slower_is_found_in_every_layout(name, backend, tmp_path):
+    own = laid(SEPARABLE[name], tmp_path, backend, SLOWER)
+    done = own.gate("--baseline", "rev:HEAD~1", "--candidate", "dir:.", "--metric", "step_time", "--budget", "2m")
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert "regression: mine-sgd-cpu-b4-i8 has regressed by " in done.stdout
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", INSEPARABLE)
+def test_a_gate_of_a_package_that_no_commit_keeps_apart_ends_with_12_and_the_module(name, backend, tmp_path):
+    own = laid(INSEPARABLE[name], tmp_path, backend, SLOWER)
+    done = own.gate("--baseline", "rev:HEAD~1", "--candidate", "dir:.", "--metric", "step_time", "--budget", "2m")
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert "module 'mynet' comes from " in done.stderr

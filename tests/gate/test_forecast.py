@@ -1,4 +1,4 @@
-"""What the gate expects of its budget before the first block."""
+"""The forecast of a gate, before the first block."""
 
 from suite.analysis.thresholds import Thresholds
 from suite.gate.deciding.forecast import estimated, too_few

@@ -157,7 +157,7 @@ def sentence(note: str) -> str:
 def reading(study: Study, effects: Sequence[Effect]) -> str:
     """The terms that explain most, or the largest effect where there are no shares."""
     separated = study.separation
-    known = [] if separated is None or separated.too_wide else text.known(separated)[:2]
+    known = [] if separated is None else text.known(separated)[:2]
     if known:
         first = known[0]
         others = [f"{wording.term(one.term)} {units.percent(one.share or 0.0)}" for one in known[1:]]
@@ -260,7 +260,7 @@ def shown_terms(separated: Separation) -> list[Share]:
 
 def shares(separated: Separation | None) -> tuple[Row, ...]:
     """Shares of variance as bars, and the rest."""
-    if separated is None or separated.too_wide:
+    if separated is None or not separated.shares:
         return ()
     known = [(wording.term(one.term), one.share or 0.0, str(one.degrees)) for one in shown_terms(separated)]
     rows = [*known, ("rest", separated.rest, wording.DASH)]

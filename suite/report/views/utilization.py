@@ -58,7 +58,7 @@ def utilization_reading(used: Sequence[CaseFigures]) -> str:
 
 
 def devices_reading(shares: Sequence[float]) -> str:
-    """How busy devices are in the median case on one, and what that says; empty without such a case."""
+    """How busy devices are in the median case on one; empty without such a case."""
     if not shares:
         return ""
     limit = ", so the host that launches the kernels is the limit" if median(shares) < HOST_BOUND_BELOW else ""
@@ -105,7 +105,7 @@ def cores_over_time(figures: CaseFigures) -> Drawing | None:
 
 
 def busy_devices(figures: CaseFigures) -> float | None:
-    """Share of the time in which a kernel ran, averaged over time and devices; None without a sampled device."""
+    """Share of the time with a kernel, the mean over devices; None without one."""
     shares = [
         fmean(series.values)
         for series in figures.measurement.surveyed
