@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from suite.exports import benchmark_action, csv_table, junit, markdown, openmetrics, parquet, pytest_benchmark
+from suite.exports import benchmark_action, csv_table, junit, markdown, openmetrics, parquet, pytest_benchmark, record
 from suite.records import Run, StepmarkError
 
 FORMATS: dict[str, Callable[[Run], str | bytes]] = {
@@ -15,6 +15,7 @@ FORMATS: dict[str, Callable[[Run], str | bytes]] = {
     "pytest-benchmark": pytest_benchmark.render,
     "benchmark-action": benchmark_action.render,
     "openmetrics": openmetrics.render,
+    "record": record.render,
 }
 """Name of the format -> function that renders a run in it; Parquet alone is bytes."""
 EXTRAS = {"parquet": "pyarrow", "openmetrics": "prometheus_client"}

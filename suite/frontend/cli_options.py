@@ -103,7 +103,7 @@ def add_export(exporting: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         metavar="NAME",
-        help="csv, parquet, junit, markdown, pytest-benchmark, benchmark-action or openmetrics",
+        help="csv, parquet, junit, markdown, pytest-benchmark, benchmark-action, openmetrics or record",
     )
     exporting.add_argument(
         "-o", dest="output", type=Path, metavar="FILE", help="file to write (default: standard output)"

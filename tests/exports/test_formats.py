@@ -20,6 +20,7 @@ from suite.exports.openmetrics import UNITS
 from suite.markup.github_markdown import LONGEST
 from suite.records import Case, Metric, Run, RunRecord, Series, StepmarkError
 from suite.records.codec import encode_header
+from suite.records.redaction import names_of, without_names
 from suite.records.selected import some_of
 from suite.records.store import read_run
 from suite.units import SCALES
@@ -278,6 +279,34 @@ def test_openmetrics_sets_metrics_apart_whose_names_become_one():
 
 def test_openmetrics_has_a_word_for_every_unit():
     assert set(SCALES) - set(UNITS) == COUNTS
+
+
+# a record
+
+
+def test_an_exported_record_reads_as_the_same_run(tmp_path):
+    file = tmp_path / "record.jsonl"
+    file.write_text(text_of(quick_run(), "record"))
+    assert read_run(file) == quick_run()
+
+
+def test_a_record_of_some_cases_reads_as_a_run_of_these(tmp_path):
+    file = tmp_path / "record.jsonl"
+    file.write_text(text_of(some_of(quick_run(), lambda case_id: "adam-cpu" in case_id), "record"))
+    read = read_run(file)
+    assert read.missing == ()
+    assert all("adam-cpu" in record.case.id for record in read.cases)
+    assert read.footer.counts["measured"] == len(read.cases) > 1
+
+
+def test_a_private_record_has_no_name_of_the_machine(tmp_path):
+    run, text = quick_run(), text_of(quick_run(), "record")
+    host = run.header.environment["machine"]["host"]
+    assert host in text
+    hidden = text_of(without_names(run, names_of(run.header.environment)), "record")
+    assert host not in hidden
+    (tmp_path / "record.jsonl").write_text(hidden)
+    assert len(read_run(tmp_path / "record.jsonl").cases) == len(run.cases)
 
 
 # some cases of a run

@@ -224,6 +224,9 @@ def check(name: str, content: str | bytes, found: Run) -> None:
         families = {family.name: family for family in text_string_to_metric_families(str(content))}
         assert all(name.startswith("stepmark_") for name in families)
         assert len(families["stepmark_case"].samples) == cases
+    elif name == "record":
+        lines = [json.loads(line) for line in str(content).splitlines()]
+        assert [line["reason"] for line in lines if line["kind"] == "case"] == [one.reason for one in found.cases]
     else:
         from pyarrow import parquet
 
