@@ -1,4 +1,4 @@
-"""A run as a record again: with `--private` one that can be published, or with `--filter` one of some cases."""
+"""A run as a record again: without names, to be published, or of some cases."""
 
 from __future__ import annotations
 
