@@ -11,7 +11,7 @@ from suite.records.codec import encode_case, encode_footer, encode_header
 
 
 def render(run: Run) -> str:
-    """The lines of `record.jsonl`: header, cases, and the footer of a run that was completed.
+    """The lines of `record.jsonl`: header, cases, and the footer of a complete run.
 
     The footer counts the cases that are written.
     """
