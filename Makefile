@@ -50,7 +50,7 @@ setup: $(READY) ## make .venv from requirements.lock
 bench: $(READY) ## measure PROFILE, write a record and a report under reports/runs, print their paths
 	$(BIN)/python -m pytest cases --profile $(PROFILE) $(if $(K),-k '$(K)') $(ARGS)
 
-gate: $(READY) ## compare the working tree with the revision BASE; or PROFILE, measured now, with the stored run BASELINE
+gate: $(READY) ## compare the working tree with the revision BASE; or a new run of PROFILE with the stored run BASELINE
 	@test -n '$(BASE)$(BASELINE)' || { echo "nothing to gate against; set BASE to a git revision, or BASELINE to a run"; exit 2; }
 ifneq ($(BASE),)
 	$(BIN)/stepmark gate --baseline 'rev:$(BASE)' --candidate dir:. --profile $(GATE_PROFILE) $(if $(K),-k '$(K)') $(ARGS)
@@ -61,7 +61,7 @@ else
 		$(BIN)/stepmark compare '$(BASELINE)' $$candidate
 endif
 
-gate-study: $(READY) ## error and power of the gate and of rival tools, live and resampled: hours; continues; STUDY=short
+gate-study: $(READY) ## errors and power of the gate and of other tools: takes hours, can be continued; STUDY=short
 	$(BIN)/python docs/studies/gate/study.py
 	$(BIN)/python docs/studies/gate/redealt.py
 	$(BIN)/python docs/studies/gate/page.py
@@ -72,7 +72,7 @@ test: $(READY) ## the fast tests, a short gate among them, about 6 minutes on 2 
 test-slow: $(READY) ## the slower tests of CI: kills, signals, resumed runs, ranks of torchrun, odd machines, live gates
 	$(PYTEST) -m slow $(if $(K),-k '$(K)') $(ARGS)
 
-test-nightly: $(READY) ## the slowest: 50 kills at random moments, all tunings compiled, two hosts; property tests with new examples
+test-nightly: $(READY) ## the slowest tests: 50 kills at random moments, all tunings compiled, two hosts
 	$(BIN)/python -m pytest tests -m 'nightly or hypothesis' --hypothesis-profile searching $(if $(K),-k '$(K)') $(ARGS)
 
 test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu_slice without instruments: 16 cases
@@ -81,13 +81,13 @@ test-gpu: $(READY) ## the tests that need CUDA devices, then the profile gpu_sli
 		then $(BIN)/python -m pytest cases --profile gpu_slice --surveys none; \
 		else echo "no CUDA device here: the profile gpu_slice was not run"; fi
 
-device-kit: $(READY) ## pack project and wheels for a machine with a GPU and no network; PYTHON_VERSION=3.12
+device-kit: $(READY) ## pack device-check with project and wheels, for a machine without a network; PYTHON_VERSION=3.12
 	$(BIN)/python docs/studies/device/prepare.py $(if $(PYTHON_VERSION),--python '$(PYTHON_VERSION)') $(ARGS)
 
-device-check: $(READY) ## check this machine's GPU in nine minutes: every path once, tests, runs, a gate; ARGS='first tests'
+device-check: $(READY) ## check this machine's GPU in nine minutes: all features, tests, runs, a gate; ARGS='first tests'
 	$(BIN)/python docs/studies/device/check.py $(ARGS)
 
-check: $(READY) ## lint, format and types
+check: $(READY) ## check lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -100,23 +100,23 @@ report: $(READY) ## write the page of every record under reports/ again
 	@for record in $$(find reports -name record.jsonl); do \
 		$(BIN)/stepmark report $$record -o $$(dirname $$record)/report.html || exit; done
 
-overhead: $(READY) ## overhead of a visit, and the suite's step time against loops: hours; continues; ARGS=--short
+overhead: $(READY) ## overhead of a visit, and step times against bare loops: takes hours, can be continued; ARGS=--short
 	$(if $(findstring --short,$(ARGS)),,$(BIN)/python docs/studies/overhead.py)
 	$(BIN)/python docs/studies/hot_loop.py $(ARGS)
 
-scale: $(READY) ## 10,000 cases: listing and collecting against an empty pytest parametrisation
+scale: $(READY) ## time to list and to collect 10,000 cases, against an empty pytest parametrisation
 	$(BIN)/python docs/studies/scale.py
 
-twins: $(READY) ## one network under two names while another process loads a core half of the time
+twins: $(READY) ## difference of one network under two names, while another process loads a core half of the time
 	$(BIN)/python docs/studies/twins.py
 
 inputs: $(READY) ## step time of each input pipeline, and the wait in it
 	$(BIN)/python docs/studies/inputs.py
 
-sampling: $(READY) ## cost of the sampler and of the stopwatch, on against off
+sampling: $(READY) ## step time with the sampler, and with the timers of phases, against without
 	$(BIN)/python docs/studies/sampling.py
 
-validity: $(READY) ## labels of runs with a load, a quota, a neighbour that takes memory, another allocator, and none
+validity: $(READY) ## validity labels of runs with a load, a quota, a memory-hungry neighbour, or another allocator
 	$(BIN)/python docs/studies/validity.py
 
 coverage: $(READY) ## share of intervals that contain the truth of a run, by simulation
@@ -128,29 +128,29 @@ effects: $(READY) ## share of intervals of effects that contain the truth, by si
 report-bench: $(READY) ## the page at 1,000 and 10,000 cases: seconds to make, MB, seconds until usable in a browser
 	$(BIN)/python docs/studies/report_bench.py $(ARGS)
 
-noise: $(READY) ## two runs of quick one after the other, against plain pytest-benchmark
+noise: $(READY) ## differences between two runs of quick, one after the other, against plain pytest-benchmark
 	$(BIN)/python docs/studies/noise.py
 
-full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half; continues
+full: $(READY) ## every case of the full profile once, with the shortest plan: an hour and a half, can be continued
 	$(BIN)/python docs/studies/full.py
 
-inside: $(READY) ## step time inside the image against outside, interleaved; BLOCKS=20 ARGS=IMAGE; continues
+inside: $(READY) ## step times in the image against outside, alternately; BLOCKS=20 ARGS=IMAGE; can be continued
 	$(BIN)/python docs/studies/inside.py $(ARGS)
 
 image: ## build the image localhost/stepmark:VARIANT (docs/images.md); ENGINE=buildah, podman or docker
 	@$(CHECK_PYTHON)
 	$(IMAGE) build $(IMAGE_OPTIONS)
 
-image-verify: ## build the image twice, from two folders at two times, compare, and name what differs
+image-verify: ## build the image twice, in two folders at two times, compare, and name the files that differ
 	@$(CHECK_PYTHON)
 	$(IMAGE) verify $(IMAGE_OPTIONS)
 
-bench-image: ## measure PROFILE inside the image: no network, read-only root; CORES=0,1 CPUS=1.5 MEMORY=4g GPUS=all
+bench-image: ## measure PROFILE in the image: no network, read-only root; CORES=0,1 CPUS=1.5 MEMORY=4g GPUS=all
 	@$(CHECK_PYTHON)
 	$(IMAGE) run $(IMAGE_OPTIONS) $(IMAGE_LIMITS) -- \
 		stepmark run --profile $(PROFILE) -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
 
-image-test: ## fast tests of what measures and reports, inside the image of VARIANT=test: no network, read-only root
+image-test: ## the fast tests that measure and report, in the image of VARIANT=test: no network, read-only root
 	@$(CHECK_PYTHON)
 	$(IMAGE) run $(IMAGE_OPTIONS) --variant test $(IMAGE_LIMITS) -- env HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis \
 		python -m pytest $(INSIDE) -m 'not slow and not nightly' -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
@@ -172,5 +172,5 @@ dist: $(READY) ## build wheel and sdist under dist/, and check them
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/python -m twine check --strict dist/*
 
-clean: ## remove generated files, but no record
+clean: ## remove generated files, but keep records
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -104,30 +104,33 @@ def planned(name: str, value: str, meaning: str, kind: Kind, *, in_profile: bool
     return Option(name, value, meaning, default, kind=kind, in_profile=in_profile)
 
 
-PROFILE = Option("profile", "NAME", "profile to measure", DEFAULT_PROFILE)
+PROFILE = Option("profile", "NAME", "profile to measure, a named set of cases", DEFAULT_PROFILE)
 PROFILES = Option("profiles", "FILE", "TOML file with profiles", default_note="the profiles of Stepmark")
-SHARD = Option("shard", "I/N", "part I of N of the cases, such as 2/3", default_note="all cases")
+SHARD = Option("shard", "I/N", "part I of N parts of the cases, such as 2/3", default_note="all cases")
 CASE_TIMEOUT = planned(
-    "case-timeout", "S", "seconds without an answer after which a worker is killed and its case fails", SECONDS
+    "case-timeout", "S", "seconds without an answer after which a worker process is killed and its case fails", SECONDS
 )
 THREADS = Option(
     "threads", "N", "CPU threads of torch", default_note="physical cores, within the environment's limits", kind=COUNT
 )
 ALLOCATOR = planned(
-    "allocator", "NAME", f"memory allocator of the workers: {' or '.join(ALLOCATORS)}", one_of(tuple(ALLOCATORS))
+    "allocator",
+    "NAME",
+    f"memory allocator of the worker processes: {' or '.join(ALLOCATORS)}",
+    one_of(tuple(ALLOCATORS)),
 )
 PRIORITY = planned(
     "priority",
     "NAME",
-    f"scheduling priority of the workers, if the machine permits it: {' or '.join(PRIORITIES)}",
+    f"scheduling priority of the worker processes, if the machine permits it: {' or '.join(PRIORITIES)}",
     one_of(PRIORITIES),
 )
 ORDER_SEED = Option("order-seed", "N", "seed of the order of cases", default_note="a new one, recorded", kind=SEED)
 STRUCTURE = Option(
     "structure",
     "STRUCTURE",
-    "structures to measure in place of the profile's: registered names, FILE.py:CALLABLE or MODULE:CALLABLE, joined by "
-    "commas or in several options",
+    "structures (networks) to measure in place of the profile's: registered names, FILE.py:CALLABLE or "
+    "MODULE:CALLABLE, joined by commas or in several options",
     in_file=str | list[str],
     repeats=True,
 )
@@ -140,11 +143,17 @@ OPTIONS = (
     planned(
         "target-precision",
         "PCT",
-        "half-width of the median's interval, in percent, at which a visit ends",
+        "half-width of the 95 % interval, in percent of the median, at which a visit to a case ends",
         PERCENT,
         in_profile=True,
     ),
-    planned("case-seconds", "S", "seconds of kept rounds of a case, over all passes", SECONDS, in_profile=True),
+    planned(
+        "case-seconds",
+        "S",
+        "longest measurement of a case in seconds, all visits together, without warm-up",
+        SECONDS,
+        in_profile=True,
+    ),
     planned(
         "warmup-seconds", "S", "longest warm-up of a visit in seconds; at least three steps", SECONDS, in_profile=True
     ),
@@ -155,8 +164,8 @@ OPTIONS = (
     Option(
         "interleave",
         "N",
-        "workers that alternate, so that a slow minute slows all their cases",
-        default_note="as many as fit in memory, of a device too, at most 32",
+        "worker processes that take turns, so that a slow minute slows all their cases",
+        default_note="as many as fit in the memory of host and device, at most 32",
         kind=COUNT,
         in_profile=True,
         aliases=("abreast",),
@@ -168,7 +177,7 @@ OPTIONS = (
     planned(
         "surveys",
         "WHICH",
-        f"instruments after timing, for memory, phases and FLOPs: {' or '.join(SURVEYS)}",
+        f"instruments that measure memory, phases and FLOPs after timing: {' or '.join(SURVEYS)}",
         one_of(SURVEYS),
     ),
     ORDER_SEED,
@@ -177,14 +186,14 @@ OPTIONS = (
 PLAN_OPTIONS = {option.name: option for option in OPTIONS if option.kind}
 """Options that set a field of the plan or of the worker settings, by name."""
 LIST_OPTIONS = (PROFILE, PROFILES, STRUCTURE, SHARD)
-DOCTOR_OPTIONS = (replace(STRUCTURE, meaning="structures to examine: as for a run"),)
+DOCTOR_OPTIONS = (replace(STRUCTURE, meaning="structures (networks) to examine, as for stepmark run"),)
 LIMITS = (
-    Option("tolerance", "PCT", "slowdown that must be exceeded for a regression", "1%", in_file=NUMBER_OR_TEXT),
-    Option("margin", "PCT", "slowdown that must be ruled out for no change", "5%", in_file=NUMBER_OR_TEXT),
+    Option("tolerance", "PCT", "slowdown that a regression must exceed", "1%", in_file=NUMBER_OR_TEXT),
+    Option("margin", "PCT", "slowdown that the verdict 'no change' must rule out", "5%", in_file=NUMBER_OR_TEXT),
     Option("alpha", "PCT", "probability of any false alarm among all cases", "1%", in_file=NUMBER_OR_TEXT),
 )
 MEMORY_TOLERANCE = Option(
-    "memory-tolerance", "PCT", "growth of memory that is no regression", "5%", in_file=NUMBER_OR_TEXT
+    "memory-tolerance", "PCT", "largest growth of memory that is no regression", "5%", in_file=NUMBER_OR_TEXT
 )
 COMPARE_OPTIONS = (*LIMITS, MEMORY_TOLERANCE)
 ARM_PARTS = (
@@ -194,11 +203,11 @@ ARM_PARTS = (
 GATE_OPTIONS = (
     Option("baseline", "ARM", f"the code to compare with, and its settings: {ARM_PARTS}"),
     Option("candidate", "ARM", "the code to judge, and its settings, in the same form", "dir:."),
-    replace(PROFILE, meaning="profile to compare", default="gate"),
+    replace(PROFILE, meaning="profile to compare, a named set of cases", default="gate"),
     *(PROFILES, STRUCTURE),
     *LIMITS,
     replace(MEMORY_TOLERANCE, default="2%"),
-    Option("budget", "TIME", "longest duration, such as 90s, 10m or 1h", "10m", in_file=NUMBER_OR_TEXT),
+    Option("budget", "TIME", "longest duration of the gate, such as 90s, 10m or 1h", "10m", in_file=NUMBER_OR_TEXT),
     Option("metric", "NAMES", "metrics to compare, joined by commas", "step_time,peak_memory,allocations,host_reads"),
     replace(THREADS, default="1", default_note=""),  # a core for each arm: both run at the same time
     *(ALLOCATOR, PRIORITY, CASE_TIMEOUT),

@@ -30,18 +30,18 @@ def parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=use, epilog=epilog(name), formatter_class=Formatter)
 
     add_list(command("list", "list the cases of a profile, and whether each runs here"))
-    add_run(command("run", "measure cases and write a record and a page; takes the options of pytest"))
-    add_show(command("show", "show the table of a record, and what it says in three sentences"))
-    add_report(command("report", "write the HTML page of a record"))
-    add_export(command("export", "convert a record to CSV, Parquet, JUnit and other formats"))
-    add_compare(command("compare", "compare records, at the terminal or on a page"))
-    add_effects(command("effects", "show what each level costs: effects, interactions, predictions"))
+    add_run(command("run", "measure cases, and write a record and a page; also takes pytest's options"))
+    add_show(command("show", "show the results of a stored run: its table, and a summary"))
+    add_report(command("report", "write the HTML page of a stored run"))
+    add_export(command("export", "convert a stored run to CSV, Parquet, JUnit and other formats"))
+    add_compare(command("compare", "compare stored runs, at the terminal or on a page"))
+    add_effects(command("effects", "show what each choice costs, such as an optimizer, all else equal"))
     add_recommend(command("recommend", "show the fastest case within limits, and the Pareto front"))
-    add_gate(command("gate", "measure two revisions side by side and compare them"))
+    add_gate(command("gate", "measure two revisions at the same time and compare them"))
     add_doctor(command("doctor", "find what disturbs measurements here, in about 50 seconds"))
-    add_config(command("config", "show the options that hold here, and where each is set"))
-    add_init(command("init", "write a configuration and a first plug-in for this project"))
-    add_completion(command("completion", "print the completion of bash or zsh"))
+    add_config(command("config", "show the options in effect here, and where each is set"))
+    add_init(command("init", "write a configuration and a first plug-in for your project"))
+    add_completion(command("completion", "print a script that completes commands in bash or zsh"))
     return top
 
 
@@ -63,8 +63,8 @@ def add_run(running: argparse.ArgumentParser) -> None:
     """The options of `run`: ours, in front of those of pytest."""
     running.usage = "stepmark run [option ...] [option of pytest ...]"
     running.description = (
-        "Measure the cases of a profile, write a record and a page, and print the results. Each option of pytest holds "
-        "as well: `pytest --help` lists them."
+        "Measure the cases of a profile, write a record and a page, and print the results. All options of pytest work "
+        "too: `pytest --help` lists them."
     )
     add_options(running.add_argument, OPTIONS)
     add_expression(running)
@@ -72,15 +72,15 @@ def add_run(running: argparse.ArgumentParser) -> None:
 
 def add_show(showing: argparse.ArgumentParser) -> None:
     """The options of `show`."""
-    showing.description = "Show what a run ended with: the measured cases, the fastest first, and three sentences."
+    showing.description = "Show the end of a run again: the measured cases, the fastest first, and a summary."
     showing.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
-    showing.add_argument("--all", action="store_true", help="every case, not the fastest 40")
+    showing.add_argument("--all", action="store_true", help="all cases instead of the fastest 40")
     add_filter(showing)
 
 
 def add_list(listing: argparse.ArgumentParser) -> None:
     """The options of `list`."""
-    listing.description = "List the cases of a profile, and the reason why a case does not run here."
+    listing.description = "List the cases of a profile, with the reason if a case cannot run on this machine."
     add_options(listing.add_argument, LIST_OPTIONS)
     add_expression(listing)
     add_format(listing)
@@ -88,7 +88,7 @@ def add_list(listing: argparse.ArgumentParser) -> None:
 
 def add_report(reporting: argparse.ArgumentParser) -> None:
     """The options of `report`."""
-    reporting.description = "Write the HTML page of a record."
+    reporting.description = "Write the HTML page of a stored run."
     reporting.add_argument("record", type=Path, nargs="+", metavar="RECORD", help=RECORD)
     reporting.add_argument("-o", dest="output", type=Path, required=True, metavar="FILE", help="file to write")
     add_filter(reporting)
@@ -97,7 +97,7 @@ def add_report(reporting: argparse.ArgumentParser) -> None:
 
 def add_export(exporting: argparse.ArgumentParser) -> None:
     """The options of `export`."""
-    exporting.description = "Convert a record to the format of another tool."
+    exporting.description = "Convert a stored run to the format of another tool."
     exporting.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
     exporting.add_argument(
         "--format",
@@ -115,15 +115,15 @@ def add_export(exporting: argparse.ArgumentParser) -> None:
 def add_compare(comparing: argparse.ArgumentParser) -> None:
     """The options of `compare`."""
     comparing.description = (
-        "Compare two records, or write a page that compares several with the first. A gate finds smaller changes, "
+        "Compare two stored runs, or write a page that compares several with the first. A gate finds smaller changes, "
         "since it measures both sides at the same time."
     )
     comparing.add_argument("baseline", type=Path, metavar="BASELINE", help=RECORD)
     comparing.add_argument("candidate", type=Path, metavar="CANDIDATE", help=RECORD)
+    comparing.add_argument("others", type=Path, nargs="*", metavar="CANDIDATE", help="further candidates; they need -o")
     comparing.add_argument(
-        "others", type=Path, nargs="*", metavar="CANDIDATE", help="further candidates, for the page alone"
+        "-o", dest="output", type=Path, metavar="FILE", help="write a page to this file instead of printing a table"
     )
-    comparing.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write a page to this file")
     add_options(comparing.add_argument, COMPARE_OPTIONS)
     add_format(comparing)
     add_private(comparing)
@@ -132,8 +132,8 @@ def add_compare(comparing: argparse.ArgumentParser) -> None:
 def add_effects(asking: argparse.ArgumentParser) -> None:
     """The options of `effects`."""
     asking.description = (
-        "Show what each level of a factor costs in otherwise equal cases, which factors interact, and how much of the "
-        "variance each explains. Predict the cases that were not measured."
+        "Show what each level of a factor costs, such as each optimizer, in otherwise equal cases. Show which factors "
+        "interact, and how much of the variance each explains. Predict the cases that were not measured."
     )
     asking.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
     asking.add_argument(
@@ -150,8 +150,8 @@ def add_effects(asking: argparse.ArgumentParser) -> None:
 def add_recommend(asking: argparse.ArgumentParser) -> None:
     """The options of `recommend`."""
     asking.description = (
-        "Show the fastest case within limits, and the Pareto front of time, memory, energy and accuracy. Exit code 1: "
-        "no case is within the limits."
+        "Show the fastest case of a stored run within limits, and the Pareto front of time, memory, energy and "
+        "accuracy. Exit code 1: no case is within the limits."
     )
     asking.add_argument("record", type=Path, metavar="RECORD", help=RECORD)
     asking.add_argument("--max-time", metavar="TIME", help="longest step time, such as 10ms")
@@ -166,8 +166,8 @@ def add_recommend(asking: argparse.ArgumentParser) -> None:
 def add_gate(gating: argparse.ArgumentParser) -> None:
     """The options of `gate`."""
     gating.description = (
-        "Measure two revisions at the same time and compare them. Exit code 0: no case is slower. 10: a case is "
-        "slower. 11: the budget was too short to know. 12: the two cannot be compared."
+        "Measure two revisions at the same time and compare them. Exit code 0: no regression, and the margin is ruled "
+        "out. 10: regression. 11: the budget was too short. 12: not comparable."
     )
     add_options(gating.add_argument, GATE_OPTIONS)
     add_expression(gating)
@@ -180,7 +180,7 @@ def add_gate(gating: argparse.ArgumentParser) -> None:
 
 def add_doctor(examining: argparse.ArgumentParser) -> None:
     """The options of `doctor`."""
-    examining.description = "Find what disturbs measurements on this machine. It changes nothing."
+    examining.description = "Find what disturbs measurements on this machine. This command changes nothing."
     add_options(examining.add_argument, DOCTOR_OPTIONS)
     add_format(examining)
 
@@ -188,7 +188,7 @@ def add_doctor(examining: argparse.ArgumentParser) -> None:
 def add_config(showing: argparse.ArgumentParser) -> None:
     """The options of `config`."""
     showing.description = (
-        "Show the value of each option that holds in this folder, and the option, variable or file that sets it."
+        "Show the value of each option that is in effect in this folder, and the variable or file that sets it."
     )
     add_format(showing)
 
@@ -196,7 +196,8 @@ def add_config(showing: argparse.ArgumentParser) -> None:
 def add_init(starting: argparse.ArgumentParser) -> None:
     """The options of `init`."""
     starting.description = (
-        "Write stepmark.toml, a module with a network and an optimizer to replace, and a CI file. Overwrite nothing."
+        "Write stepmark.toml, and a module with a network and an optimizer that you replace by yours. If one of the "
+        "files exists, write nothing."
     )
     starting.add_argument("--github", action="store_true", help="also write a workflow that gates each pull request")
     starting.add_argument("--gitlab", action="store_true", help="also write a pipeline that gates each merge request")
@@ -232,4 +233,4 @@ def add_format(to: argparse.ArgumentParser) -> None:
 
 def add_private(to: argparse.ArgumentParser) -> None:
     """The option that makes what is written fit to be published."""
-    to.add_argument("--private", action="store_true", help="remove the host's name and the folders of paths")
+    to.add_argument("--private", action="store_true", help="remove the host's name, and the folders from paths")

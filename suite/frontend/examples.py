@@ -10,16 +10,16 @@ LATER = "reports/runs/2026-11-27T09-12-40-quick"
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "list": (
         ("stepmark list --profile full -k 'residual and adam'", "which of these cases run here, and why others do not"),
-        ("stepmark list --format json | head", "one object a line, for a program"),
+        ("stepmark list --format json | head", "one JSON object a line, for a program"),
     ),
     "run": (
         ("stepmark run", "measure the profile quick: 24 cases on the CPU"),
         ("stepmark run --profile smoke -k 'seed_cnn and adam'", "some cases of another profile"),
-        ("stepmark run --structure net.py:make_model", "your own network, in the cases of quick"),
+        ("stepmark run --structure net.py:make_model", "your own network, with the optimizers of the profile quick"),
         ("stepmark run --resume reports/runs/2026-11-26T22-47-14-quick", "complete an interrupted run"),
     ),
     "show": (
-        (f"stepmark show {RUN}", "the table that ended the run"),
+        (f"stepmark show {RUN}", "the table that the run printed"),
         (f"stepmark show {RUN} --filter 'optimizer:adam* time<50ms'", "some cases, each with its rank among all"),
         (f"stepmark show {RUN} --filter '-verdict:steady -outcome:skipped' --all", "cases that deserve less trust"),
     ),
@@ -33,24 +33,24 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         (f"stepmark export {RUN} --format csv --filter 'mode:train time<1s'", "some rows, to standard output"),
     ),
     "compare": (
-        (f"stepmark compare {RUN} {LATER}", "changes of all shared cases"),
-        (f"stepmark compare {RUN} {LATER} --tolerance 3%", "report only changes above 3 %"),
-        (f"stepmark compare {RUN} {LATER} -o compare.html", "the page about them"),
+        (f"stepmark compare {RUN} {LATER}", "changes of all cases that both runs measured"),
+        (f"stepmark compare {RUN} {LATER} --tolerance 3%", "only a slowdown above 3 % is a regression"),
+        (f"stepmark compare {RUN} {LATER} -o compare.html", "a page instead of a table"),
     ),
     "effects": (
         (f"stepmark effects {RUN}", "what each level costs in step time"),
-        (f"stepmark effects {RUN} --metric peak_memory --filter 'execution:cpu'", "in memory, among some cases"),
+        (f"stepmark effects {RUN} --metric peak_memory --filter 'execution:cpu'", "in memory, for cases on the CPU"),
     ),
     "recommend": (
-        (f"stepmark recommend {RUN} --max-memory 600MiB", "the fastest case that fits"),
+        (f"stepmark recommend {RUN} --max-memory 600MiB", "the fastest case that needs no more memory"),
         (f"stepmark recommend {RUN} --max-time 50ms --filter -optimizer:rmsprop", "without one optimizer"),
     ),
     "gate": (
         ("stepmark gate --baseline rev:main", "is the working tree slower than main?"),
         ("stepmark gate --baseline rev:main -k resnet18 --budget 5m", "some cases, in five minutes"),
     ),
-    "doctor": (("stepmark doctor", "what disturbs measurements here, and how to mend it"),),
-    "config": (("stepmark config", "the options that hold in this folder"),),
+    "doctor": (("stepmark doctor", "what disturbs measurements here, and how to fix it"),),
+    "config": (("stepmark config", "the options in effect in this folder"),),
     "init": (("stepmark init --github", "with a workflow that gates each pull request"),),
     "completion": (
         (
@@ -63,7 +63,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
 """Command -> command lines, each with its use."""
 
 FIRST_STEPS = """first steps:
-  stepmark run --profile smoke         measure 4 small cases: every path once
+  stepmark run --profile smoke         measure 4 small cases, in a few seconds
   stepmark doctor                      what disturbs measurements here
   stepmark gate --baseline rev:main    is the working tree slower than main?
   stepmark COMMAND --help              options and examples of a command
