@@ -120,8 +120,9 @@ def course_reading(spells: Sequence[Spell]) -> str:
     """The slowest and the fastest spell."""
     slowest, fastest = (end(spells, key=lambda one: one.slower) for end in (max, min))
     return (
-        f"The machine was at most {units.percent(max(slowest.slower, 0.0))} slower than in most of the run, "
-        f"{units.duration(slowest.at_s)} after its start, and {units.percent(max(-fastest.slower, 0.0))} faster."
+        f"Compared with the median of the run, the machine was at most {units.percent(max(slowest.slower, 0.0))} "
+        f"slower, {units.duration(slowest.at_s)} after the start, and at most "
+        f"{units.percent(max(-fastest.slower, 0.0))} faster."
     )
 
 

@@ -122,7 +122,7 @@ def test_the_environment_at_a_glance_has_what_a_reader_asks_first():
 
 def test_the_plan_of_the_run_is_a_sentence():
     words = method.plan_sentences(quick_run().header)
-    assert words.startswith("This run made 3 passes. A case had 4.00 s for its counted rounds, or less once its ")
+    assert words.startswith("This run made 3 passes. A case had 4.00 s for its rounds after warm-up, or less once its ")
     assert "within 2 % of the median" in words
     assert words.endswith("Instruments measured each case after that.")
 

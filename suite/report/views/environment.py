@@ -19,7 +19,7 @@ def view(facts: Facts) -> View:
     """Key facts, run and environment as entries, and the environment as JSON."""
     return View(
         id="environment",
-        title="The machine and the software that the numbers hold for",
+        title="The machine and the software of this run",
         navigation="Environment",
         template="environment.html.j2",
         values={

@@ -163,20 +163,20 @@ def row(figures: CaseFigures, first: CaseFigures, rivals: Sequence[CaseFigures],
 def meanings(chosen: Sequence[CaseFigures]) -> tuple[tuple[str, str, str], ...]:
     """Title, note and meaning of each column of the first table."""
     return (
-        ("Case", "best of its structure", "The fastest case of each structure, at the defaults of other factors."),
+        ("Case", "best of its structure", "The structure's fastest case with the default sizes, tuning and input."),
         ("Step time", "median, lower is better", "Time of one training step: one batch, forward to optimizer."),
         (
             f"{CONFIDENCE * 100:.0f} % interval",
             "narrower is better",
-            "Where the median of many more fresh processes of this run would lie.",
+            "Range in which the median of many more processes of this run would lie.",
         ),
-        ("Times", "the fastest, 1 is best", "Step time over that of the first row."),
+        ("Times", "the fastest, 1 is best", "Step time divided by that of the first row."),
         ("Throughput", f"{examples_noun(one.case for one in chosen)}/s, higher is better", "Over all kept rounds."),
-        ("Peak memory", "of the process, lower is better", "Highest resident set of the process in any phase."),
+        ("Peak memory", "of the process, lower is better", "Most RAM of the process in any phase."),
         (
             "All cases of the structure",
             "left is better",
-            "The dot is the best case, with its interval. Each tick is another case of the structure with equal work.",
+            "The dot is the best case, with its interval. Each tick is another case that does the same work.",
         ),
     )
 

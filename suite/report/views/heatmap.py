@@ -115,7 +115,7 @@ def left_out(names: Sequence[str], measured: Mapping[str, int], alone: int) -> s
         cases = sum(measured[name] for name in names)
         parts.append(f"{count(len(names), 'more map')} of {count(cases, 'measured case')}, for lack of room")
     if alone:
-        parts.append(f"{count(alone, 'case')} without another one of the same other levels")
+        parts.append(f"{count(alone, 'case')} without another case that has the same other levels")
     return f"Not shown: {'; '.join(parts)}. The ranked table has all cases." if parts else ""
 
 

@@ -36,28 +36,28 @@ def plan_sentences(header: Header) -> str:
         units.text(seconds, "s", 3) for seconds in (plan.case_seconds, plan.warmup_seconds, plan.round_seconds)
     )
     return (
-        f"This run made {passes}. A case had {case_s} for its counted rounds, or less once its interval was within "
-        f"{units.percent_as_given(plan.target_precision)} of the median. A warm-up took at most {warmup_s}, a round at "
-        f"least {round_s}. Up to {plan.abreast} cases took turns. Each worker had {threads} and the "
+        f"This run made {passes}. A case had {case_s} for its rounds after warm-up, or less once its interval was "
+        f"within {units.percent_as_given(plan.target_precision)} of the median. A warm-up took at most {warmup_s}, a "
+        f"round at least {round_s}. Up to {plan.abreast} cases took turns. Each worker had {threads} and the "
         f"{workers.allocator} allocator. {instruments}"
     )
 
 
 GLOSSARY = (
-    ("factor, level", "structure, optimizer, execution, task, tuning or input; one entry of it"),
+    ("factor, level", "structure, optimizer, execution, task, tuning, input or mode; one of its entries"),
     ("case", "one combination of levels and sizes; its id has a word for each level that is not the default"),
     ("step", "one batch through zero_grad, forward, loss, backward and optimizer step"),
     ("phase", "a part of a step"),
     ("round", "the steps between two readings of the clock; its value is the time per step"),
-    ("turn", "kept and discarded rounds without a break, before the next case's turn"),
+    ("turn", "the rounds that one case takes while other cases wait"),
     ("visit", "the measurement of one case by one worker in one pass"),
     ("pass", "one visit to every case, in random order"),
-    ("warm-up", "rounds before the first counted one, and at the start of each turn; no figure uses them"),
-    ("kept, discarded", "rounds that count; rounds that do not, since a thread waited for a core"),
+    ("warm-up", "rounds at the start of each visit and of each turn; no figure uses them"),
+    ("kept, discarded", "rounds that count; rounds that do not count, because a thread waited for a core"),
     ("worker", "a process that measures"),
     ("run", "one invocation, one record"),
-    ("instrument", "what measures anything but the step time, in a separate worker"),
-    ("throughput", "images or other examples per second: all of them over all time"),
+    ("instrument", "code that measures anything but the step time, in a separate worker"),
+    ("throughput", "images or other examples per second: all of them divided by all time"),
     ("steady", "a case without an issue: nothing was found that makes its step time misleading"),
     ("drifting", "the step time climbs or falls within most visits"),
     ("bimodal", "the step time has two levels, with few turns between them"),
@@ -65,7 +65,7 @@ GLOSSARY = (
     ("skipped", "not measured, because the case cannot run here"),
     ("failed", "ended by an error"),
     ("minor fault", "a page of memory mapped in without reading a disk"),
-    ("resident set", "memory of a process that is in the machine's memory"),
+    ("resident set", "the part of a process's memory that is in RAM"),
     ("intensity", "floating-point operations per byte that is read or written"),
 )
 """Words of the page, and their meanings."""

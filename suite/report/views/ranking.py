@@ -70,8 +70,8 @@ def columns(ranked: Sequence[CaseFigures]) -> tuple[Column[Ranked], ...]:
         f"{CONFIDENCE * 100:.0f} % interval",
         ("of the median,", "narrower is better"),
         lambda row: interval(row.figures, scale),
-        meaning="Where the median of many more fresh processes of this run would lie. All bars share one scale. If the "
-        "intervals of two cases overlap, their order is uncertain.",
+        meaning="Range in which the median of many more processes of this run would lie. All bars share one scale. If "
+        "the intervals of two cases overlap, their order is uncertain.",
         sort="precision",
         ends=(units.text(scale.low, "s", DIGITS), units.text(scale.high, "s", DIGITS)),
         ends_note=f"one {'logarithmic' if scale.logarithmic else 'linear'} scale",
@@ -81,7 +81,7 @@ def columns(ranked: Sequence[CaseFigures]) -> tuple[Column[Ranked], ...]:
         (f"{examples_noun(one.case for one in ranked)}/s,", HIGHER),
         "throughput",
         "count",
-        "All images, or examples, divided by all time of the kept rounds.",
+        "All images, or other examples, divided by all time of the kept rounds.",
         is_descending=True,
     )
     return (*FIRST, intervals, DISTRIBUTION, throughput, *LAST)
@@ -154,12 +154,12 @@ DISTRIBUTION: Column[Ranked] = Column(
     meaning="Histogram of the kept rounds, the fastest at the left; the last bar stacks the slowest twentieth.",
 )
 LAST: tuple[Column[Ranked], ...] = (
-    metric("Peak memory", ("of the process,", LOWER), "peak_memory", "B", "Highest resident set in any phase."),
+    metric("Peak memory", ("of the process,", LOWER), "peak_memory", "B", "Most RAM of the process in any phase."),
     Column(
         "Validity",
         ("steady is best",),
         lambda row: label(row.figures.issues),
-        meaning="Whether anything disturbed the case: a load, a drift, a second level. Not whether it is good.",
+        meaning="Whether its step time is to be trusted: reasons for doubt are other load, a drift or two step times.",
         sort="verdict",
         is_text=True,
     ),
@@ -169,7 +169,7 @@ LAST: tuple[Column[Ranked], ...] = (
         (HIGHER,),
         "of_roof",
         "ratio",
-        "Operations per second, as a share of the lower of the machine's two ceilings: compute and memory.",
+        "Operations per second, as a share of the lower of two ceilings of the machine: compute and memory.",
         DIGITS,
         is_descending=True,
     ),
@@ -179,7 +179,7 @@ LAST: tuple[Column[Ranked], ...] = (
         "Rounds",
         ("kept / taken,", HIGHER),
         rounds,
-        meaning="Rounds behind the figures, of those that were measured.",
+        meaning="Kept rounds, which the figures use, and all rounds after warm-up.",
         sort="rounds",
         is_descending=True,
     ),

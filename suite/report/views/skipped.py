@@ -79,7 +79,7 @@ def scope(cases: Sequence[Case], measured: Sequence[Case]) -> str:
 def reason_of(record: RunRecord) -> str:
     """The reason in the record."""
     if record.outcome == "measured":
-        return "The record holds no round of step time."
+        return "The record contains no round of step time."
     return record.reason or "The record gives no reason."
 
 
