@@ -32,7 +32,7 @@ def refusal(option: Callable[[str], Any], *, is_worker: bool) -> str:
     if option("benchmark_histogram") and not is_installed("pygal"):
         return "--benchmark-histogram needs pygal, which is not installed; pip install 'stepmark[histogram]'."
     if how := side_by_side(option, is_worker=is_worker):
-        return f"{how} runs cases side by side, which would measure their disturbance; leave it out, or add -n 0."
+        return f"{how} runs cases at the same time, so that they would slow each other; leave it out, or add -n 0."
     return ""
 
 

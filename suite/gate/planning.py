@@ -89,7 +89,10 @@ def refuse_none(rows: Sequence[CasePair], left_out: Mapping[str, str], wanted: G
     if rows:
         return
     if not left_out:
-        raise StepmarkError(f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}.")
+        raise StepmarkError(
+            f"no case of profile {wanted.profile.name!r} matches -k {wanted.expression!r}; allowed: an expression that "
+            f"matches one; `stepmark list --profile {wanted.profile.name}` lists them."
+        )
     for reason in left_out.values():
         if reason != SAME:
             raise NotComparableError(f"the arms have no case in common that runs here: {reason}.")

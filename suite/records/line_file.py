@@ -88,7 +88,7 @@ class LineFile:
             ) from None
         if not self.path.exists() or not os.path.samestat(self.path.stat(), os.fstat(self._fd)):
             file_locks.release(self._fd)
-            raise StepmarkError(f"{folder} was taken away just now by another process; try again.")
+            raise StepmarkError(f"{folder} was removed just now by another process; start the command again.")
         return has_locks
 
     def append(self, line: Line) -> None:

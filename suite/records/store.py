@@ -29,7 +29,7 @@ from suite.records.line_file import NO_LOCKS, NO_RECORD, LineFile, named, read_l
 
 RECORD_NAME = "record.jsonl"
 JOURNAL_NAME = "visits.jsonl"
-TAKEN = "{folder} holds a record already; choose another folder, or go on with it through --resume {folder}."
+TAKEN = "{folder} holds a record already; choose another folder, or continue that run with --resume {folder}."
 
 
 class RunWriter:

@@ -112,13 +112,13 @@ class RunSession:
         code = differences(before, facts, CODE, ignore=NOT_CODE)
         if code:
             raise StepmarkError(
-                f"{self.folder} cannot be resumed: the code has changed ({'; '.join(code)}); begin a new run."
+                f"{self.folder} cannot be resumed: the code has changed ({'; '.join(code)}); start a new run."
             )
         differing = differences(before, facts, TO_RESUME)
         if differing:
             raise StepmarkError(
                 f"{self.folder} cannot be resumed here: the environment has changed ({'; '.join(differing)}); "
-                "begin a new run."
+                "start a new run."
             )
         known = {"at": now(), "load": facts["load_before"]}
         unknown = not_known(before, (*CODE, *TO_RESUME))

@@ -13,7 +13,7 @@ xdist = pytest.mark.skipif(
     importlib.util.find_spec("xdist") is None,
     reason="pytest-xdist is not installed: pip install --target DIR pytest-xdist, then PYTHONPATH=DIR",
 )
-SENTENCE = "runs cases side by side, which would measure their disturbance; leave it out, or add -n 0."
+SENTENCE = "runs cases at the same time, so that they would slow each other; leave it out, or add -n 0."
 SPELLINGS = ["-n 2", "--numprocesses=1", "--tx 2*popen --dist load", "--dist=each --tx popen", "-d --tx popen"]
 
 

@@ -569,7 +569,7 @@ def test_cases_that_ranks_cannot_share_are_refused(case, said):
     ("execution", "said"),
     [
         ("cuda", "cuda needs a CUDA device, and this machine has none"),
-        ("data_parallel", "DataParallel without accelerators is the plain module"),
+        ("data_parallel", "data_parallel needs 2 CUDA devices; without one, torch runs the plain network"),
         ("model_parallel", "model_parallel needs 2 CUDA devices, and this machine has none"),
     ],
 )

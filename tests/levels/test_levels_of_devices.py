@@ -170,7 +170,7 @@ def test_bytes_that_a_captured_forward_saves_are_unknown_and_not_zero(captures):
 @pytest.mark.parametrize(
     ("devices", "batch_size", "said"),
     [
-        (0, 4, "DataParallel without accelerators is the plain module"),
+        (0, 4, "data_parallel needs 2 CUDA devices; without one, torch runs the plain network"),
         (1, 4, "data_parallel needs 2 CUDA devices to share a batch, and this machine has 1"),
         (2, 4, ""),
         (8, 4, "data_parallel shares a batch among 8 devices, and 4 images are fewer"),

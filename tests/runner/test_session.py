@@ -27,7 +27,7 @@ def logged(desk: Desk) -> Path:
 @pytest.mark.parametrize(
     ("record", "why"),
     [
-        ("taken", "taken holds a record already; choose another folder, or go on with it through --resume taken."),
+        ("taken", "taken holds a record already; choose another folder, or continue that run with --resume taken."),
         ("file/run", "cannot write file/run: Not a directory."),
     ],
 )

@@ -40,14 +40,14 @@ class DataParallel(Cuda):
         """Fewer than two devices, fewer examples than devices, or an unfit tuning."""
         devices, tuning = cuda_devices(), TUNINGS[case.tuning].attributes
         if not devices:
-            return "DataParallel without accelerators is the plain module"
+            return f"{case.execution} needs {DEVICES} CUDA devices; without one, torch runs the plain network"
         if devices < DEVICES:
             return f"{case.execution} needs {DEVICES} CUDA devices to share a batch, and this machine has {devices}"
         if case.batch_size < devices:
             batch = f"{case.batch_size} {TASKS[case.task].strategy.examples}"
             return f"{case.execution} shares a batch among {devices} devices, and {batch} are fewer"
         if tuning.get("graph") or tuning.get("compiled"):
-            return f"{case.tuning} wants one network, and {case.execution} makes new replicas in every forward"
+            return f"{case.tuning} needs one network, and {case.execution} makes new replicas in every forward pass"
         return ""
 
     def devices(self) -> list[torch.device]:

@@ -57,7 +57,9 @@ class Fp16(CudaOnly):
         """No CUDA device, or an optimizer that would use scaled gradients as they come."""
         evaluates = case.mode != INFER and OPTIMIZERS[case.optimizer].closure
         return super().refusal(case, device) or (
-            f"{case.optimizer} evaluates loss and gradients itself, and {case.tuning} scales them" if evaluates else ""
+            f"{case.optimizer} evaluates loss and gradients itself, and would use those that {case.tuning} scales"
+            if evaluates
+            else ""
         )
 
     def __init__(self, device: str) -> None:
