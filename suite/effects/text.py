@@ -74,7 +74,7 @@ def effect_notes(study: Study) -> Iterator[str]:
     if study.effects:
         yield (
             f"change: {'geometric mean' if metric.is_ratio else 'mean difference'} over pairs of cases that differ in "
-            "this level alone; interval: 95 % each, these cases in this run"
+            "this level alone; interval: 95 % each, for these cases in this run"
         )
     if any(effect.networks for effect in study.effects):
         yield "networks to come: 95 % interval of the mean over networks, if those measured were drawn at random"
@@ -134,7 +134,7 @@ def interaction_notes(study: Study) -> Iterator[str]:
     """How to read the interactions, and how many are not shown."""
     clear = clear_interactions(study)
     if clear:
-        yield "change: by how much the effect of the first level is larger with the second one"
+        yield "change: how much larger the effect of the first level is, if the second level applies"
     hidden, open_ones = len(clear[SHOWN:]), sum(not is_clear(one) for one in study.interactions)
     others = [f"{count(hidden, 'smaller interaction')}"] if hidden else []
     others += [f"{count(open_ones, 'interaction')} whose interval includes none"] if open_ones else []
@@ -180,7 +180,7 @@ def share_notes(separated: Separation) -> Iterator[str]:
     if separated.too_wide and not separated.shares:
         yield f"no share of variance: a model of {separated.too_wide:,} columns is too large; -k selects fewer cases"
         return
-    noise = "" if separated.noise is None else f"; noise alone would make {units.percent(separated.noise)}"
+    noise = "" if separated.noise is None else f"; noise alone would explain {units.percent(separated.noise)}"
     yield f"type II sums of squares: what a term explains beyond all terms that do not contain it{noise}"
     if separated.too_wide:
         yield (
