@@ -102,7 +102,7 @@ def levels_of(ranked: Sequence[CaseFigures]) -> list[Level]:
 def reading(levels: Sequence[Level]) -> str:
     """The level that the fastest cases have more often than others."""
     if not levels:
-        return "No level is more frequent among the fastest tenth of the cases than among all cases."
+        return "No level is clearly more frequent among the fastest tenth of the cases than among all cases."
     first = levels[0]
     return (
         f"Of the fastest tenth, {count(first.top, 'case')}, {share(first.among_top, first.top)} "
