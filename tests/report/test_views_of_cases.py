@@ -91,14 +91,14 @@ def test_the_speed_of_the_machine_is_a_chart_with_its_slowest_spell_in_words():
     (chart,) = found.charts
     assert chart.twin == "course-table"
     assert len(chart.specification["data"]["values"]) == len(found.values["course"].rows) > 1
-    assert chart.reading.startswith("The machine was at most ")
+    assert chart.reading.startswith("Compared with the median of the run, the machine was at most ")
     assert quality.view(Facts(run([]))).charts == ()
 
 
 def test_a_run_that_was_never_slower_says_zero():
     spells = [replace(one, slower=-0.01) for one in course(Facts(quick_run()))]
     assert "at most 0.0 % slower" in course_reading(spells)
-    assert course_reading(spells).endswith("and 1.0 % faster.")
+    assert course_reading(spells).endswith("and at most 1.0 % faster.")
 
 
 def test_the_environment_at_a_glance_has_what_a_reader_asks_first():

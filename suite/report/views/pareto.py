@@ -112,7 +112,7 @@ def left_out(found: Sequence[Advice], shown: Sequence[Advice]) -> str:
     cases = sum(len(one.options) for one in others)
     return (
         f"Not shown: {count(cases, 'case')} in {count(len(others), 'group')} of other work, which are smaller or have "
-        "step times only. The command `stepmark recommend` has all."
+        "step times alone. The command `stepmark recommend` has all."
     )
 
 
