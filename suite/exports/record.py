@@ -17,7 +17,7 @@ def render(run: Run) -> str:
     """
     lines = [encode_header(run.header), *map(encode_case, run.cases)]
     if run.footer is not None:
-        found = Counter(record.outcome for record in run.cases)
+        found: Counter[str] = Counter(record.outcome for record in run.cases)
         counts = {outcome: found[outcome] for outcome in run.footer.counts}
         lines.append(encode_footer(replace(run.footer, counts=counts)))
     return "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)

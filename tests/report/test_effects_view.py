@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from suite import report
+from suite import report, units
 from suite.effects import text
 from suite.effects.contrasts import Size
 from suite.effects.study import study
 from suite.effects.values import METRICS
 from suite.records import Case
 from suite.report.facts import Facts
-from suite.report.views import effects
+from suite.report.views import effects, findings
 from tests.effects.test_contrasts import accurate
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import measured, quick_run, run
@@ -32,6 +32,32 @@ def test_the_page_has_the_cells_of_the_table_at_the_terminal(facts):
     words = page.words("effects")
     assert all(text.wording.term(one.term) in words for one in effects.shown_terms(expected.separation))
     assert effects.shown_terms(expected.separation)
+
+
+def crossed() -> Facts:
+    """Three structures with three optimizers."""
+    cases = [
+        measured(Case(structure, optimizer, "cpu"), own * other)
+        for structure, own in (("plain_d2w16", 0.01), ("plain_d4w16", 0.03), ("plain_d8w16", 0.09))
+        for optimizer, other in (("sgd", 1.0), ("adam", 1.1), ("adamw", 1.2))
+    ]
+    return Facts(run(cases))
+
+
+def test_the_findings_begin_with_the_largest_shares_of_the_variance():
+    expected = study(crossed().run, "step_time").separation
+    words = Page(report.render(crossed().run)).words("findings")
+    assert "Shares of the variance of step time: structure 99." in words
+    assert f", the rest {units.percent(expected.rest)}." in words
+
+
+def test_shares_that_overlap_are_left_to_the_section_of_effects():
+    """Two structures and two optimizers that share one case: each explains a part of what the other does."""
+    cases = [("plain_d2w16", "sgd", 0.01), ("plain_d2w16", "adam", 0.03), ("plain_d4w16", "adam", 0.01)]
+    facts = Facts(run([measured(Case(structure, optimizer, "cpu"), time) for structure, optimizer, time in cases]))
+    separated = study(facts.run, "step_time").separation
+    assert text.sum_of(text.known(separated)) + separated.rest > 1.05
+    assert findings.shares(facts) == ""
 
 
 def test_an_interval_is_drawn_from_end_to_end_on_an_axis_with_zero():
