@@ -5,13 +5,14 @@ Page, exports, pytest-benchmark's table, comparison and doctor read through here
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 
-from suite.analysis.drift import without_drift
-from suite.analysis.estimates import Estimate, MedianError, kept_rounds, throughput, undisturbed
-from suite.analysis.intervals import Turns, estimates, estimates_and_errors
+from suite.analysis.drift import drift_factors, kept_of
+from suite.analysis.estimates import Estimate, Kept, MedianError, kept_rounds, median_of_ordered, throughput
+from suite.analysis.intervals import estimates_and_errors
 from suite.analysis.issue import Issue
 from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.run_validity import issues_of_run
@@ -24,7 +25,9 @@ class CaseFigures:
     """A case that has a round of step time, with its figures.
 
     Attributes:
+        chosen: the rounds that count, for all metrics.
         step_time: median of the kept rounds, in seconds, with its interval (`suite.analysis.intervals`).
+        error: of its log; None for a case with a round that is not above 0.
         rounds: step times of the kept rounds, in seconds, in ascending order.
         taken: kept and discarded rounds.
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
@@ -37,7 +40,9 @@ class CaseFigures:
 
     record: RunRecord
     measurement: Measurement
+    chosen: Kept
     step_time: Estimate
+    error: MedianError | None
     rounds: list[float]
     taken: int
     disturbed: int | None
@@ -81,7 +86,7 @@ class CaseFigures:
 
     def kept(self, metric: str = "step_time") -> list[float]:
         """Kept rounds of a metric, in the order in which they were taken."""
-        return kept_values(self.measurement, metric)
+        return self.chosen.values(metric)
 
 
 def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
@@ -90,26 +95,48 @@ def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
     Those of selected records (`suite.records.selected`) are the same as among all of the run.
     """
     whole = whole_of(records)
-    kept = {one.case.id: kept_rounds(one.measurement) for one in whole if one.measurement is not None}
-    step_times, issues = estimates(whole, kept), issues_of_run(whole)
+    kept = kept_of(whole)
+    step_times = estimates_and_errors(whole, kept)
+    issues = issues_of_run(whole, kept)
     return {
-        one.case.id: case_figures(one, one.measurement, kept[one.case.id], step_times[one.case.id], issues[one.case.id])
+        one.case.id: case_figures(one, kept[one.case.id], *step_times[one.case.id], issues[one.case.id])
         for one in records
-        if one.measurement is not None and one.case.id in step_times
+        if one.case.id in step_times
     }
 
 
-def step_times_without_drift(records: Sequence[RunRecord]) -> dict[str, Estimate]:
-    """Step times without the machine's drift, for comparisons of cases."""
-    return {case_id: known for case_id, (known, _) in steady_step_times(records).items()}
+def step_times_without_drift(
+    records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None
+) -> dict[str, Estimate]:
+    """Step times without the machine's drift, for comparisons of cases.
+
+    The arguments are those of `steady_step_times`.
+    """
+    return {case_id: known for case_id, (known, _) in steady_step_times(records, figures).items()}
 
 
-def steady_step_times(records: Sequence[RunRecord]) -> dict[str, tuple[Estimate, MedianError | None]]:
+def steady_step_times(
+    records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None
+) -> dict[str, tuple[Estimate, MedianError | None]]:
     """Step times without the machine's drift, each with the error of its log.
 
     A case with a round that is not above 0 has no error.
+
+    Args:
+        records: of a run.
+        figures: those of cases of the run by id, if they are known already.
     """
-    return estimates_and_errors(without_drift(whole_of(records)))
+    whole, known = whole_of(records), figures or {}
+    kept = {case_id: one.chosen for case_id, one in known.items()}
+    kept |= kept_of(one for one in whole if one.case.id not in kept)
+    factors = drift_factors(whole, kept)
+    if not factors and kept.keys() == known.keys():  # the machine's drift changes none
+        return {
+            one.case.id: (known[one.case.id].step_time, known[one.case.id].error)
+            for one in whole
+            if one.case.id in known
+        }
+    return estimates_and_errors(whole, kept | {case_id: kept[case_id].scaled(by) for case_id, by in factors.items()})
 
 
 def kept_values(measurement: Measurement, metric: str = "step_time") -> list[float]:
@@ -132,20 +159,23 @@ def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
 
 
 def case_figures(
-    record: RunRecord, measurement: Measurement, turns: Turns, step_time: Estimate, issues: Sequence[Issue]
+    record: RunRecord, chosen: Kept, step_time: Estimate, error: MedianError | None, issues: Sequence[Issue]
 ) -> CaseFigures:
     """Figures of a case whose kept rounds, interval and issues are known from its run."""
+    measurement = chosen.measurement
     return CaseFigures(
         record=record,
         measurement=measurement,
+        chosen=chosen,
         step_time=step_time,
-        rounds=sorted(value for turn in turns for value in turn),
+        error=error,
+        rounds=chosen.ordered,
         taken=len(measurement.values("step_time")),
-        disturbed=disturbed(measurement),
-        throughput=throughput(measurement, record.case.batch_size, turns) or 0.0,
-        cpu_time_s=median_of(measurement, "cpu_time"),
-        minor_faults=median_of(measurement, "minor_faults"),
-        visit_medians_s=medians_by_visit(measurement, turns),
+        disturbed=chosen.disturbed,
+        throughput=throughput(measurement, record.case.batch_size, chosen.turns) or 0.0,
+        cpu_time_s=median_of(chosen, "cpu_time"),
+        minor_faults=median_of(chosen, "minor_faults"),
+        visit_medians_s=medians_by_visit(measurement, chosen.turns),
         peak_memory_bytes=peak_memory(measurement),
         issues=tuple(issues),
     )
@@ -157,15 +187,9 @@ def peak_memory(measurement: Measurement) -> float | None:
     return max((found for one in peaks for found in one), default=None)
 
 
-def disturbed(measurement: Measurement) -> int | None:
-    """Rounds whose threads queued; None if queueing was not recorded."""
-    cpu_s, queue_s = measurement.values("cpu_time"), measurement.values("queue_time")
-    return undisturbed(cpu_s, queue_s).count(False) if cpu_s and queue_s else None
-
-
-def median_of(measurement: Measurement, metric: str) -> float | None:
+def median_of(chosen: Kept, metric: str) -> float | None:
     """Median of a metric in the kept rounds; None if it was not measured."""
-    values = kept_values(measurement, metric)
+    values = chosen.values(metric)
     return median(values) if values else None
 
 
@@ -175,8 +199,8 @@ def medians_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]])
     start = 0
     for visit in measurement.visits:
         end = start + len(visit.turns)
-        values = [value for turn in turns[start:end] for value in turn]
-        medians.append(median(values) if values else None)
+        values = sorted(chain.from_iterable(turns[start:end]))
+        medians.append(median_of_ordered(values) if values else None)
         start = end
     return medians
 

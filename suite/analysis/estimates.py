@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, chain, compress, pairwise
 from statistics import median
 from typing import TypeVar
 
@@ -103,13 +103,57 @@ def estimate(groups: Sequence[Sequence[float]]) -> Estimate | None:
     return Estimate(middle, quantile(values, 0.5 - reach), quantile(values, 0.5 + reach), len(values))
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The rounds of a case that count, chosen once for all readers of its metrics.
+
+    Attributes:
+        mask: whether each round counts; empty where all do.
+        disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
+        turns: step times of the rounds that count, by turn, in seconds.
+        middles: median of each turn; None for a turn without such a round.
+        ordered: step times of all turns, in ascending order.
+    """
+
+    measurement: Measurement
+    mask: list[bool]
+    disturbed: int | None
+    turns: list[list[float]]
+    middles: list[float | None]
+    ordered: list[float]
+
+    @classmethod
+    def of(cls, measurement: Measurement) -> Kept:
+        """Choose the rounds of a case."""
+        mask, disturbed = chosen(measurement.values("cpu_time"), measurement.values("queue_time"))
+        return cls._with_turns(measurement, mask, disturbed, by_turn(measurement, "step_time", mask))
+
+    def scaled(self, factors: Sequence[float]) -> Kept:
+        """The same rounds, with step times multiplied by the factor of their turn."""
+        pairs = zip(self.turns, factors, strict=True)
+        turns = [[value * factor for value in turn] for turn, factor in pairs]
+        return self._with_turns(self.measurement, self.mask, self.disturbed, turns)
+
+    @classmethod
+    def _with_turns(
+        cls, measurement: Measurement, mask: list[bool], disturbed: int | None, turns: list[list[float]]
+    ) -> Kept:
+        middles = [median_of_ordered(sorted(turn)) if turn else None for turn in turns]
+        return cls(measurement, mask, disturbed, turns, middles, sorted(chain.from_iterable(turns)))
+
+    def values(self, metric: str) -> list[float]:
+        """Values of a metric in the rounds that count, in order; none if not taken."""
+        return list(chain.from_iterable(by_turn(self.measurement, metric, self.mask)))
+
+
 def kept_rounds(measurement: Measurement, metric: str = "step_time") -> list[list[float]]:
     """Kept rounds of a metric by turn: undisturbed ones, or all if those are few.
 
     Chosen by telemetry alone, never by the step time itself. Every reader (table, page, pytest-benchmark) takes its
-    rounds from here, so that all of them agree. Empty where the metric was not taken.
+    rounds from here or from `Kept`, so that all of them agree. Empty where the metric was not taken.
     """
-    return kept(*(measurement.by_turn(name) for name in (metric, "cpu_time", "queue_time")))
+    mask, _ = chosen(measurement.values("cpu_time"), measurement.values("queue_time"))
+    return by_turn(measurement, metric, mask)
 
 
 def kept_of_turns(turns: Sequence[Rounds]) -> list[list[float]]:
@@ -122,15 +166,34 @@ def kept(
     parts: Sequence[Sequence[float]], cpu: Sequence[Sequence[float]], queue: Sequence[Sequence[float]]
 ) -> list[list[float]]:
     """Values by turn of the undisturbed rounds, or of all if those are few."""
-    if not parts:
-        return []
-    masks = [undisturbed(*turn) for turn in zip(cpu, queue, strict=True)] if cpu and queue else []
-    total = sum(len(part) for part in parts)
-    if not masks or sum(sum(mask) for mask in masks) < ENOUGH_UNDISTURBED * total:
+    mask, _ = chosen(*(list(chain.from_iterable(column)) for column in (cpu, queue)))
+    return selected(parts, mask)
+
+
+def chosen(cpu_s: Sequence[float], queue_s: Sequence[float]) -> tuple[list[bool], int | None]:
+    """Whether each round is kept, and how many were disturbed.
+
+    The first is empty where all rounds are kept. The second is None where queueing was not recorded.
+    """
+    if not cpu_s or not queue_s:
+        return [], None
+    mask = undisturbed(cpu_s, queue_s)
+    quiet = mask.count(True)
+    is_partial = ENOUGH_UNDISTURBED * len(mask) <= quiet < len(mask)
+    return mask if is_partial else [], len(mask) - quiet
+
+
+def by_turn(measurement: Measurement, metric: str, mask: Sequence[bool]) -> list[list[float]]:
+    """Values of a metric in the rounds of a mask, by turn; empty if not taken."""
+    return selected(measurement.by_turn(metric), mask)
+
+
+def selected(parts: Sequence[Sequence[float]], mask: Sequence[bool]) -> list[list[float]]:
+    """The values of a mask, by turn; all of them where it is empty."""
+    if not mask:
         return [list(part) for part in parts]
-    return [
-        [value for value, kept in zip(part, mask, strict=True) if kept] for part, mask in zip(parts, masks, strict=True)
-    ]
+    ends = accumulate(map(len, parts))
+    return [list(compress(part, mask[end - len(part) : end])) for part, end in zip(parts, ends, strict=True)]
 
 
 def throughput(
@@ -147,8 +210,8 @@ def throughput(
     turns = kept_rounds(measurement) if turns is None else turns
     if not any(turns):
         return None
-    examples = batch_size * sum(count * len(turn) for count, turn in zip(steps, turns, strict=True))
-    seconds = sum(count * sum(turn) for count, turn in zip(steps, turns, strict=True))
+    examples = batch_size * sum([count * len(turn) for count, turn in zip(steps, turns, strict=True)])
+    seconds = sum([count * sum(turn) for count, turn in zip(steps, turns, strict=True)])
     return examples / seconds if seconds else None
 
 
@@ -160,8 +223,19 @@ def undisturbed(cpu_s: Iterable[float], queue_s: Iterable[float]) -> list[bool]:
 def batches(values: Sequence[T], count: int) -> list[Sequence[T]]:
     """Up to `count` consecutive stretches of nearly equal length, none empty."""
     count = min(count, len(values))
-    edges = [round(index * len(values) / count) for index in range(count + 1)]
-    return [values[start:end] for start, end in pairwise(edges)]
+    return [values[start:end] for start, end in stretches(len(values), count)]
+
+
+@lru_cache(maxsize=1024)
+def stretches(length: int, count: int) -> tuple[tuple[int, int], ...]:
+    """Starts and ends of `count` consecutive stretches of nearly equal length."""
+    return tuple(pairwise(round(index * length / count) for index in range(count + 1)))
+
+
+def median_of_ordered(ordered: Sequence[float]) -> float:
+    """Median of values in ascending order, at least one."""
+    half, is_odd = divmod(len(ordered), 2)
+    return ordered[half] if is_odd else (ordered[half - 1] + ordered[half]) / 2
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

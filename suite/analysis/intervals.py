@@ -16,21 +16,23 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean, median, variance
+from dataclasses import dataclass
+from itertools import chain
+from statistics import fmean, variance
 
 from suite.analysis.estimates import (
     CONFIDENCE,
     Estimate,
+    Kept,
     MedianError,
-    batches,
     estimate,
-    kept_rounds,
+    median_of_ordered,
     quantile,
+    stretches,
     student_between,
 )
 from suite.analysis.variance_pooling import SMALLEST, between_variance, prior_degrees
-from suite.records import LEARN, Measurement, RunRecord
+from suite.records import LEARN, RunRecord
 
 PROCESS = 0.007
 """Standard deviation of the log by which processes of one case differ, until a run has shown its own: forks of one
@@ -48,8 +50,6 @@ SETTLED = 1e-6
 MEDIAN_OVER_MEAN = {1: 1.0, 2: 1.0, 3: 1.346, 4: 1.193, 5: 1.434, 6: 1.288}
 """Variance of the median of so many normal values over that of their mean; pi / 2 for many."""
 
-Turns = Sequence[Sequence[float]]
-"""Kept rounds of a case by turn, in seconds."""
 Window = tuple[int, float]
 """A pass, and the start of a group of cases that took turns in it."""
 
@@ -74,18 +74,18 @@ class Visits:
     scatter: float
 
 
-def estimates(records: Iterable[RunRecord], kept: Mapping[str, Turns] | None = None) -> dict[str, Estimate]:
+def estimates(records: Iterable[RunRecord], kept: Mapping[str, Kept] | None = None) -> dict[str, Estimate]:
     """Median and interval of the step time by case id, of cases with rounds.
 
     Args:
         records: all of a run.
-        kept: kept rounds by case id, where the caller has them.
+        kept: rounds that count by case id, where the caller has them.
     """
     return {case_id: known for case_id, (known, _) in estimates_and_errors(records, kept).items()}
 
 
 def estimates_and_errors(
-    records: Iterable[RunRecord], kept: Mapping[str, Turns] | None = None
+    records: Iterable[RunRecord], kept: Mapping[str, Kept] | None = None
 ) -> dict[str, tuple[Estimate, MedianError | None]]:
     """As `estimates`, with the error that each interval comes from.
 
@@ -95,68 +95,89 @@ def estimates_and_errors(
     known: dict[str, tuple[Estimate, MedianError | None]] = {}
     pools: dict[bool, dict[str, Visits]] = {True: {}, False: {}}
     for record in records:
-        measurement = record.measurement
-        turns = kept[record.case.id] if kept and measurement else kept_rounds(measurement) if measurement else []
-        alone = estimate(turns)
-        if measurement is None or alone is None:
+        measurement, case_id = record.measurement, record.case.id
+        if measurement is None:
             continue
-        known[record.case.id] = alone, None
-        if all(value > 0 for turn in turns for value in turn):
-            split = split_by_visit(measurement, turns, alone)
-            if record.outcome == "measured":
-                pools[record.case.mode == LEARN][record.case.id] = split
-            else:
-                known[record.case.id] = intervals([split])[0]
+        chosen = kept[case_id] if kept else Kept.of(measurement)
+        if not chosen.ordered:
+            continue
+        if not all(map((0.0).__lt__, chosen.ordered)):
+            alone = estimate(chosen.turns)
+            if alone is not None:
+                known[case_id] = alone, None
+            continue
+        split = split_by_visit(chosen)
+        known[case_id] = split.known, None  # the place of a measured case; its interval follows
+        if record.outcome == "measured":
+            pools[record.case.mode == LEARN][case_id] = split
+        else:
+            known[case_id] = intervals([split])[0]
     for pool in pools.values():
         known |= dict(zip(pool, intervals(list(pool.values())), strict=True))
     return known
 
 
-def split_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]], known: Estimate) -> Visits:
+def split_by_visit(kept: Kept) -> Visits:
     """A case split into its visits; all its rounds are above 0."""
     parts: list[list[float]] = []
     windows: list[Window] = []
     start = 0
-    for visit in measurement.visits:
+    for visit in kept.measurement.visits:
         end = start + len(visit.turns)
-        logs = [math.log(value) for turn in turns[start:end] for value in turn]
+        logs = list(map(math.log, chain.from_iterable(kept.turns[start:end])))
         start = end
         if logs:
             parts.append(logs)
             windows.append((visit.index, visit.started_s))
-    weights = [len(part) / known.rounds for part in parts]
-    within, scatter = within_visits(parts)
-    return Visits(known, weights, deviations(parts, weights), windows, within, scatter)
+    rounds, middle = len(kept.ordered), median_of_ordered(kept.ordered)
+    ordered = [sorted(part) for part in parts]
+    weights = [len(part) / rounds for part in parts]
+    within, scatter = within_visits(parts, ordered)
+    known = Estimate(middle, middle, middle, rounds)
+    return Visits(known, weights, deviations(ordered, weights), windows, within, scatter)
 
 
-def deviations(parts: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
-    """Pull of each visit on the median of all rounds, per unit of its weight."""
-    if len(parts) < 2:
+def deviations(ordered: Sequence[Sequence[float]], weights: Sequence[float]) -> list[float]:
+    """Pull of each visit on the median of all rounds, per unit of its weight.
+
+    Args:
+        ordered: logs of each visit, in ascending order.
+        weights: share of the rounds of each.
+    """
+    if len(ordered) < 2:
         return [0.0]
-    without = [median(one for k, part in enumerate(parts) if k != left for one in part) for left in range(len(parts))]
+    without = [median_of_ordered(sorted(chain(*ordered[:left], *ordered[left + 1 :]))) for left in range(len(ordered))]
     middle = fmean(without)
     return [(middle - one) * (1 - weight) / weight for one, weight in zip(without, weights, strict=True)]
 
 
-def within_visits(parts: Sequence[Sequence[float]]) -> tuple[float, float]:
+def within_visits(parts: Sequence[Sequence[float]], ordered: Sequence[Sequence[float]]) -> tuple[float, float]:
     """Variance of a visit's median by its own rounds, and of single rounds about it.
+
+    Args:
+        parts: logs of each visit, in the order of time.
+        ordered: the same in ascending order.
 
     Source: Woodruff 1952, as `suite.analysis.estimates.estimate`, with consecutive parts of the visit as groups.
     """
-    about = sorted(value - middle for part in parts for middle in [median(part)] for value in part)
-    reach = math.sqrt(fmean([share_variance(part) for part in parts]))
+    middles = [median_of_ordered(part) for part in ordered]
+    about: list[float] = []
+    for part, middle in zip(ordered, middles, strict=True):
+        about += [value - middle for value in part]
+    about.sort()
+    reach = math.sqrt(fmean([share_variance(part, middle) for part, middle in zip(parts, middles, strict=True)]))
     half = (quantile(about, 0.5 + reach) - quantile(about, 0.5 - reach)) / 2
-    return max(half**2, SMALLEST), fmean([value**2 for value in about])
+    return max(half**2, SMALLEST), fmean([value * value for value in about])
 
 
-def share_variance(values: Sequence[float]) -> float:
+def share_variance(values: Sequence[float], middle: float) -> float:
     """Variance of the share below a visit's median; at least that of white noise."""
     floor = 0.25 / len(values)
     if len(values) < 2 * PARTS:
         return floor
-    middle = median(values)
-    shares = [fmean([(value < middle) + (value == middle) / 2 for value in part]) for part in batches(values, PARTS)]
-    return max(floor, sum((share - 0.5) ** 2 for share in shares) / (PARTS - 1) / PARTS)
+    twice = [(value < middle) + (value <= middle) for value in values]  # 2 below the median, 1 at it
+    shares = [sum(twice[start:end]) / 2 / (end - start) for start, end in stretches(len(values), PARTS)]
+    return max(floor, sum([(share - 0.5) ** 2 for share in shares]) / (PARTS - 1) / PARTS)
 
 
 def intervals(cases: Sequence[Visits]) -> list[tuple[Estimate, MedianError]]:
@@ -175,10 +196,10 @@ def intervals(cases: Sequence[Visits]) -> list[tuple[Estimate, MedianError]]:
     expected = [part + between for part in within]
     several = [(a / b, free) for a, b, free in zip(own, expected, degrees, strict=True) if free]
     agreed = prior_degrees([ratio for ratio, _ in several], [free for _, free in several])
-    common = common_variance(levels, company, own)
+    common, all_degrees = common_variance(levels, company, own), sum(degrees)
     made = []
     for case, one, likely, free in zip(cases, own, expected, degrees, strict=True):
-        prior = min(agreed, PROCESS_DEGREES + sum(degrees) - free)
+        prior = min(agreed, PROCESS_DEGREES + all_degrees - free)
         known = prior + free
         if not free:  # one visit: its rounds and the processes of others are all that is known
             known = likely**2 / (case.within**2 / WITHIN_DEGREES + between**2 / prior)
@@ -197,31 +218,41 @@ def free_visits(case: Visits, company: dict[Window, int]) -> float:
 def window_levels(cases: Sequence[Visits], company: dict[Window, int]) -> dict[Window, float]:
     """Level of each window that several cases share, by least squares."""
     levels = {window: 0.0 for window, count in company.items() if count > 1}
-    for _ in range(SWEEPS):
-        sums: dict[Window, float] = defaultdict(float)
-        shares: dict[Window, float] = defaultdict(float)
+    shares: dict[Window, float] = defaultdict(float)
+    for case in cases:
+        for window, weight in zip(case.windows, case.weights, strict=True):
+            shares[window] += weight
+    for _ in range(SWEEPS if levels else 0):
+        sums = dict.fromkeys(company, 0.0)
         for case in cases:
-            rest = remaining(case, levels)
-            for window, weight, left in zip(case.windows, case.weights, rest, strict=True):
-                sums[window] += weight * (left + levels.get(window, 0.0))
-                shares[window] += weight
+            middle = middle_of(case, levels)
+            for window, weight, one in zip(case.windows, case.weights, case.deviations, strict=True):
+                sums[window] += weight * (one - middle)
         before, levels = levels, {window: sums[window] / shares[window] for window in levels}
         if all(abs(levels[window] - before[window]) < SETTLED for window in levels):
             break
     return levels
 
 
+def middle_of(case: Visits, levels: Mapping[Window, float]) -> float:
+    """Mean deviation of a case without its windows' levels."""
+    rows = zip(case.weights, case.deviations, case.windows, strict=True)
+    return sum([weight * (one - levels.get(window, 0.0)) for weight, one, window in rows])
+
+
 def remaining(case: Visits, levels: dict[Window, float]) -> list[float]:
     """Deviations of a case without its windows' levels, about their mean."""
-    rest = [one - levels.get(window, 0.0) for one, window in zip(case.deviations, case.windows, strict=True)]
-    middle = sum(weight * one for weight, one in zip(case.weights, rest, strict=True))
-    return [one - middle for one in rest]
+    middle = middle_of(case, levels)
+    rows = zip(case.deviations, case.windows, strict=True)
+    return [one - levels.get(window, 0.0) - middle for one, window in rows]
 
 
 def spread(case: Visits, levels: dict[Window, float], free: float) -> float:
     """Variance between the visits of a case without its windows' levels; or 0."""
-    squares = sum(weight * one**2 for weight, one in zip(case.weights, remaining(case, levels), strict=True))
-    return len(case.weights) * squares / free if free else 0.0
+    if not free:
+        return 0.0
+    squares = sum([weight * one * one for weight, one in zip(case.weights, remaining(case, levels), strict=True)])
+    return len(case.weights) * squares / free
 
 
 def common_variance(
@@ -261,6 +292,7 @@ def interval(case: Visits, variance_of_visit: float, degrees: float, between: fl
     visits = len(case.weights)
     apart = between / (between + case.scatter)
     of_median = 1 + (MEDIAN_OVER_MEAN.get(visits, math.pi / 2) - 1) * apart
-    error = MedianError(variance_of_visit * of_median * sum(weight**2 for weight in case.weights), degrees)
+    error = MedianError(variance_of_visit * of_median * sum([weight**2 for weight in case.weights]), degrees)
     factor = math.exp(student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(error.variance))
-    return replace(case.known, low=case.known.median / factor, high=case.known.median * factor), error
+    middle = case.known.median
+    return Estimate(middle, middle / factor, middle * factor, case.known.rounds), error

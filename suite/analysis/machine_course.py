@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from suite.analysis.drift import by_device, moments, turn_levels
-from suite.analysis.estimates import batches
-from suite.records import LEARN, Measurement, RunRecord
+from suite.analysis.estimates import Kept, batches
+from suite.records import LEARN, RunRecord
 
 MOST_SPELLS = 60
 FEWEST_TURNS = 10
@@ -34,15 +34,21 @@ class Spell:
     turns: int
 
 
-def machine_course(records: Iterable[RunRecord]) -> list[Spell]:
+def machine_course(records: Iterable[RunRecord], kept: Mapping[str, Kept] | None = None) -> list[Spell]:
     """Spells of a run in their order, those of each kind of device together.
 
     Up to `MOST_SPELLS` of each, with as many turns. None for cases that learn: their steps are the first of a training.
+
+    Args:
+        records: all of a run.
+        kept: the rounds of each case that count, by id, where the caller has them.
     """
     measured = {one.case.id: one for one in records if one.outcome == "measured" and one.case.mode != LEARN}
+    known = kept or {}
     found: list[Spell] = []
     for ids in by_device(measured.values()):
-        cases = [one for case_id in ids if (one := measured[case_id].measurement) is not None]
+        pairs = [(known.get(case_id), measured[case_id].measurement) for case_id in ids]
+        cases = [one or Kept.of(measurement) for one, measurement in pairs if measurement is not None]
         device = str(measured[ids[0]].attributes.get("execution", {}).get("device", "cpu"))
         found += spells(device, levels_in_time(cases))
     return found
@@ -62,7 +68,7 @@ def spells(device: str, levels: Sequence[tuple[float, float]]) -> list[Spell]:
     ]
 
 
-def levels_in_time(cases: Sequence[Measurement]) -> list[tuple[float, float]]:
+def levels_in_time(cases: Sequence[Kept]) -> list[tuple[float, float]]:
     """When each turn was, and its level.
 
     Cases whose workers take turns share a start. The turns of such a group are spread evenly over its seconds: no
@@ -71,9 +77,9 @@ def levels_in_time(cases: Sequence[Measurement]) -> list[tuple[float, float]]:
     group_s: dict[tuple[int, float], float] = defaultdict(float)
     group_turns: dict[tuple[int, float], int] = defaultdict(int)
     for one in cases:
-        for index, started_s, turn in moments(one):
+        for index, started_s, turn in moments(one.measurement):
             group_turns[index, started_s] = max(group_turns[index, started_s], turn + 1)
-        for visit in one.visits:
+        for visit in one.measurement.visits:
             group_s[visit.index, visit.started_s] += visit.seconds
     found = []
     for one in cases:

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from suite.analysis.drift import without_drift
+from suite.analysis.drift import kept_of, without_drift
+from suite.analysis.estimates import Kept
 from suite.analysis.issue import BIMODAL, CLIMBS, DRIFTING, FALLS, Issue
-from suite.analysis.validity import find_two_modes, issues
+from suite.analysis.validity import find_two_modes, issues, turns_of_visits
 from suite.records import LEARN, RunRecord
 
 FEWEST_ALIKE = 2
 """Cases with the same trend, at least, before it is said to be shared."""
 
 
-def issues_of_run(records: Sequence[RunRecord]) -> dict[str, list[Issue]]:
+def issues_of_run(records: Sequence[RunRecord], kept: Mapping[str, Kept] | None = None) -> dict[str, list[Issue]]:
     """The issues about each case of a run that has rounds, by case id.
 
     Two levels that the other cases have at the same moments are the machine's, and no issue about the case. A trend
     within visits is looked for in rounds as measured: visits begin together, so that a trend of most cases may be that
     of code which they share. The issue then says so.
+
+    Args:
+        records: all of a run.
+        kept: the rounds of each case that count, by id, where the caller has them.
     """
-    found = {one.case.id: issues(one.measurement) for one in records if one.measurement}
+    kept = kept_of(records) if kept is None else kept
+    found = {case_id: issues(one.measurement, one) for case_id, one in kept.items()}
     two_levels = [case_id for case_id, concerning in found.items() if any(one.kind == BIMODAL for one in concerning)]
-    levelled = {one.case.id: one.measurement for one in without_drift(records) if one.measurement} if two_levels else {}
+    levelled = {one.case.id: one.measurement for one in without_drift(records, kept)} if two_levels else {}
     for case_id in two_levels:
-        if not find_two_modes(levelled[case_id]):
+        measurement = levelled[case_id]
+        if measurement is None or not find_two_modes(turns_of_visits(measurement)):
             found[case_id] = [issue for issue in found[case_id] if issue.kind != BIMODAL]
-    repeating = [one.case.id for one in records if one.outcome == "measured" and one.case.mode != LEARN]
-    return shared_trends({case_id: found[case_id] for case_id in repeating if case_id in found}) | {
-        case_id: concerning for case_id, concerning in found.items() if case_id not in repeating
-    }
+    repeating = {one.case.id for one in records if one.outcome == "measured" and one.case.mode != LEARN}
+    judged = {case_id: concerning for case_id, concerning in found.items() if case_id in repeating}
+    return found | shared_trends(judged)
 
 
 def shared_trends(found: dict[str, list[Issue]]) -> dict[str, list[Issue]]:

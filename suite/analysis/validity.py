@@ -2,18 +2,19 @@
 
 Each check finds one reason for which a step time may mislead, and reports only what it is sure of: on an idle machine
 it should hardly ever report anything (docs/decisions/0015). A case without an issue is steady. To add a check, write a
-function and add it to `CHECKS`, and its remedy to `issue.REMEDIES`.
+function and add it to `CHECKS`, or to `CHECKS_OF_TURNS`, and its remedy to `issue.REMEDIES`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import islice
+from itertools import combinations, islice
+from operator import truediv
 from statistics import fmean, median
 
 from suite import units
-from suite.analysis.estimates import batches, kept_rounds
+from suite.analysis.estimates import Kept, batches
 from suite.analysis.issue import BIMODAL, CLIMBS, DRIFTING, FALLS, STEADY, Issue
 from suite.analysis.modes import CHANGE, two_modes
 from suite.machine.allocators import ALLOCATORS
@@ -49,10 +50,20 @@ SLOWER = 1.05
 MANY_FAULTS = 16
 """Pages more that a step maps in with the usual allocator, at least, for that to be the reason."""
 
+VisitTurns = list[list[float]]
+"""Medians of the turns with a kept round, visit by visit, in seconds."""
 
-def issues(measurement: Measurement) -> list[Issue]:
-    """Issues of a case by itself, from rounds as measured; none if it is steady."""
-    return [issue for check in CHECKS if (issue := check(measurement))]
+
+def issues(measurement: Measurement, kept: Kept | None = None) -> list[Issue]:
+    """Issues of a case by itself, from rounds as measured; none if it is steady.
+
+    Args:
+        measurement: of the case.
+        kept: its rounds that count, where the caller has them.
+    """
+    turns = turns_of_visits(measurement, kept)
+    of_turns = [issue for check in CHECKS_OF_TURNS if (issue := check(turns))]
+    return of_turns + [issue for check in CHECKS if (issue := check(measurement))]
 
 
 def label(found: Sequence[Issue]) -> str:
@@ -67,15 +78,15 @@ def summary(cases: Sequence[Sequence[Issue]]) -> str:
     return f"{sum(not found for found in cases):,} of {len(cases):,} measured cases steady{tally and f'; {tally}'}"
 
 
-def find_trend(measurement: Measurement) -> Issue | None:
+def find_trend(visits: VisitTurns) -> Issue | None:
     """Find a step time that climbs, or falls, within most visits.
 
     Source: Kendall 1938, "A new measure of rank correlation", for the trend; Theil 1950 and Sen 1968 for its size.
     """
-    changes = [change for turns in turns_of_visits(measurement) if (change := trend(turns))]
+    changes = [change for turns in visits if (change := trend(turns))]
     climbing = [change for change in changes if change > 0]
     for found in (climbing, [change for change in changes if change < 0]):
-        if len(found) * 2 > len(measurement.visits):
+        if len(found) * 2 > len(visits):
             size = units.text(abs(median(found)), "ratio", 2)
             way = CLIMBS if found is climbing else FALLS
             return Issue(DRIFTING, f"its step time {way} by {size} within a visit")
@@ -86,29 +97,33 @@ def trend(turns: Sequence[float]) -> float:
     """Relative change from first turn to last if large and in one direction; or 0.0."""
     if len(turns) < STRETCHES:
         return 0.0
-    stretches = [median(stretch) for stretch in batches(turns, STRETCHES)]
-    count = len(stretches)
-    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-    ahead = sum((stretches[j] > stretches[i]) - (stretches[j] < stretches[i]) for i, j in pairs)
+    middles = [median(stretch) for stretch in batches(turns, STRETCHES)]
+    count = len(middles)
+    pairs = list(combinations(middles, 2))
+    ahead = sum([later > earlier for earlier, later in pairs]) - sum([later < earlier for earlier, later in pairs])
     spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-    slope = median((stretches[j] - stretches[i]) / (j - i) for i, j in pairs)
-    change = slope * (count - 1) / median(stretches)
-    return change if abs(ahead) >= TREND_SURE * spread and abs(change) >= CHANGE else 0.0
+    if abs(ahead) < TREND_SURE * spread:
+        return 0.0
+    slope = median([(middles[j] - middles[i]) / (j - i) for i, j in combinations(range(count), 2)])
+    change = slope * (count - 1) / median(middles)
+    return change if abs(change) >= CHANGE else 0.0
 
 
-def find_two_modes(measurement: Measurement) -> Issue | None:
+def find_two_modes(visits: VisitTurns) -> Issue | None:
     """Find turns at one of two step times, with few in between."""
-    found = two_modes([turn for turns in turns_of_visits(measurement) for turn in turns])
+    found = two_modes([turn for turns in visits for turn in turns])
     if found is None:
         return None
     levels = [f"{units.text(mode.mean_s, 's', 3)} in {mode.turns}" for mode in found]
     return Issue(BIMODAL, f"its step time is {levels[0]} turns and {levels[1]}")
 
 
-def turns_of_visits(measurement: Measurement) -> list[list[float]]:
+def turns_of_visits(measurement: Measurement, kept: Kept | None = None) -> VisitTurns:
     """Medians of the turns with a kept round, visit by visit."""
-    turns = iter(kept_rounds(measurement))
-    return [[median(turn) for turn in islice(turns, len(visit.turns)) if turn] for visit in measurement.visits]
+    turns = iter((kept or Kept.of(measurement)).middles)
+    return [
+        [middle for middle in islice(turns, len(visit.turns)) if middle is not None] for visit in measurement.visits
+    ]
 
 
 def find_load(measurement: Measurement) -> Issue | None:
@@ -127,7 +142,7 @@ def find_shared_core(measurement: Measurement) -> Issue | None:
     steps, queued = measurement.values("step_time"), measurement.values("queue_time")
     if not queued or find_load(measurement) or find_throttling(measurement):
         return None
-    share = median(waited / step for waited, step in zip(queued, steps, strict=True))
+    share = median(map(truediv, queued, steps))
     if share < MUCH_QUEUEING:
         return None
     return Issue(
@@ -205,9 +220,8 @@ def find_allocator_cost(measurement: Measurement) -> Issue | None:
     )
 
 
+CHECKS_OF_TURNS: tuple[Callable[[VisitTurns], Issue | None], ...] = (find_trend, find_two_modes)
 CHECKS: tuple[Callable[[Measurement], Issue | None], ...] = (
-    find_trend,
-    find_two_modes,
     find_load,
     find_shared_core,
     find_steal,
@@ -216,7 +230,7 @@ CHECKS: tuple[Callable[[Measurement], Issue | None], ...] = (
     find_memory_pressure,
     find_allocator_cost,
 )
-"""Checks, in the order of their issues."""
+"""Checks in the order of their issues: first those of the turns that count, then those of all readings."""
 
 
 def average(measurement: Measurement, metric: str) -> float:

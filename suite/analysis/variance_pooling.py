@@ -11,8 +11,6 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, variance
 
-BISECTIONS = 80
-"""Halvings of the logarithm between `SMALLEST` and `LARGEST`: to the last digit."""
 SMALLEST, LARGEST = 1e-18, 100.0
 """Variances of logs between which one is searched: a clock resolves no less than 1e-9; 10 is a factor of 22,000."""
 NEWTON_STEPS = 50
@@ -37,14 +35,15 @@ def between_variance(
         guess: of the variance that is searched, from other machines.
         guess_degrees: how many degrees of freedom the guess is worth; above 0.
     """
+    seen = [(free * one, part) for one, part, free in zip(own, within, degrees, strict=True) if free]
+    all_degrees = sum(degrees)
 
     def excess(between: float) -> float:
-        seen = sum(free * one / (part + between) for one, part, free in zip(own, within, degrees, strict=True))
-        return seen + guess_degrees * guess / between - sum(degrees) - guess_degrees
+        explained = sum([squares / (part + between) for squares, part in seen])
+        return explained + guess_degrees * guess / between - all_degrees - guess_degrees
 
     low, high = math.log(SMALLEST), math.log(LARGEST)
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if excess(math.exp(middle)) > 0 else (low, middle)
     return math.exp(low)
 
@@ -61,11 +60,9 @@ def prior_degrees(ratios: Sequence[float], degrees: Sequence[float]) -> float:
     """
     if len(ratios) < FEWEST:
         return math.inf
-    logs = [
-        math.log(max(ratio, SMALLEST)) - digamma(free / 2) + math.log(free / 2)
-        for ratio, free in zip(ratios, degrees, strict=True)
-    ]
-    excess = variance(logs) - fmean(trigamma(free / 2) for free in degrees)
+    own = {free: (math.log(free / 2) - digamma(free / 2), trigamma(free / 2)) for free in set(degrees)}
+    logs = [math.log(max(ratio, SMALLEST)) + own[free][0] for ratio, free in zip(ratios, degrees, strict=True)]
+    excess = variance(logs) - fmean([own[free][1] for free in degrees])
     return 2 * trigamma_inverse(excess) if excess > 0 else math.inf
 
 

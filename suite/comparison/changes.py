@@ -116,7 +116,8 @@ class Side:
 def side_of(run: Run) -> Side:
     """The figures of a run."""
     records = {record.case.id: record for record in run.cases}
-    return Side(run, records, figures_of(run.cases), step_times_without_drift(run.cases))
+    figures = figures_of(run.cases)
+    return Side(run, records, figures, step_times_without_drift(run.cases, figures))
 
 
 def compare(

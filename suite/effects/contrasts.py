@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from suite.analysis.estimates import CONFIDENCE, student_between
-from suite.effects.dimensions import Dimension, context_of, varied
+from suite.effects.dimensions import Dimension, contexts, varied
 from suite.effects.values import Value
 from suite.records.factors import Level
 
@@ -109,14 +109,15 @@ def contrast(values: Sequence[Value], weights: Mapping[int, float]) -> Size:
     Variances of cases were pooled, and so are not independent. Degrees of freedom are those of fully dependent
     variances: the fewest possible.
     """
-    middle = math.fsum(weight * values[place].response for place, weight in weights.items())
+    middle = math.fsum([weight * values[place].response for place, weight in weights.items()])
     shares, spreads = [], []
     for place, weight in weights.items():
         error = values[place].error
         if error is None:
             return Size(middle)
-        shares.append(weight**2 * error.variance)
-        spreads.append(weight**2 * error.variance / math.sqrt(error.degrees))
+        share = weight**2 * error.variance
+        shares.append(share)
+        spreads.append(share / math.sqrt(error.degrees))
     variance = math.fsum(shares)
     degrees = (variance / math.fsum(spreads)) ** 2 if variance else 1.0
     reach = student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(variance)
@@ -126,10 +127,11 @@ def contrast(values: Sequence[Value], weights: Mapping[int, float]) -> Size:
 def cells_of(values: Sequence[Value], dimensions: tuple[Dimension, ...]) -> Cells:
     """Places of the cases by context and by levels of the dimensions."""
     cells: Cells = defaultdict(lambda: defaultdict(list))
+    context_of = contexts(dimensions)
     for place, value in enumerate(values):
-        levels = tuple(dimension.level_of(value.record) for dimension in dimensions)
+        levels = tuple([dimension.level_of(value.record) for dimension in dimensions])
         if None not in levels:
-            cells[context_of(value.record, dimensions)][levels].append(place)
+            cells[context_of(value.record)][levels].append(place)
     return cells
 
 
@@ -185,7 +187,7 @@ def side_weights(places: Sequence[int], sign: float) -> dict[int, float]:
 
 def ids_of(values: Sequence[Value], places: Sequence[int]) -> tuple[str, ...]:
     """Their ids."""
-    return tuple(sorted(values[place].case.id for place in places))
+    return tuple(sorted([values[place].case.id for place in places]))
 
 
 def over_networks(means: Sequence[float]) -> Size | None:

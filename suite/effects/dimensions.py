@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from suite.effects.values import Value
@@ -62,11 +63,11 @@ def varied(values: Sequence[Value], dimension: Dimension) -> list[Level]:
     That is the factor's default, or the smallest number, or the first level of the matrix.
     """
     ranks: dict[Level, int] = {}
-    for value in values:
-        level = dimension.level_of(value.record)
+    named = attrgetter(dimension.factor)
+    for (level, name), value in {(dimension.level_of(one.record), named(one.case)): one for one in values}.items():
         if level is not None:
             places = value.ranks.get(dimension.factor, {})
-            place = places.get(getattr(value.case, dimension.factor), len(places))
+            place = places.get(name, len(places))
             ranks[level] = min(place, ranks.get(level, place))
     levels = sorted(ranks, key=lambda level: ranks[level])
     numbers = [level for level in levels if isinstance(level, int)]
@@ -76,19 +77,16 @@ def varied(values: Sequence[Value], dimension: Dimension) -> list[Level]:
     return sorted(levels, key=lambda level: level != default)
 
 
-def context_of(record: RunRecord, free: Sequence[Dimension]) -> Hashable:
-    """Everything in which matched cases agree: all but the free dimensions.
+def contexts(free: Sequence[Dimension]) -> Callable[[RunRecord], Hashable]:
+    """A function that gives everything in which matched cases agree.
 
-    An attribute is free where all other attributes of the level agree. Where families of optimizers are free, only
-    the implementation has to agree.
+    That is all but the free dimensions. An attribute is free where all other attributes of the level agree. Where
+    families of optimizers are free, only the implementation has to agree.
     """
-    words: list[Hashable] = [record.case.seed]
-    for factor in NAMES:
-        names = {one.attribute for one in free if one.factor == factor}
-        if "" in names:
-            continue
-        words.append(held(record, factor, names) if names else getattr(record.case, factor))
-    return tuple(words)
+    names = {one.factor: {other.attribute for other in free if other.factor == one.factor} for one in free}
+    whole = attrgetter("seed", *(factor for factor in NAMES if factor not in names))
+    partly = [(factor, found) for factor, found in names.items() if "" not in found]
+    return lambda record: (whole(record.case), *(held(record, factor, found) for factor, found in partly))
 
 
 def held(record: RunRecord, factor: str, free: set[str]) -> Hashable:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from suite.analysis.case_figures import CaseFigures
 from suite.effects.contrasts import Effect, Interaction, dimension_pairs, interactions, main_effects
 from suite.effects.dimensions import DIMENSIONS, varied
 from suite.effects.predictions import Predictions, additive_effects, predictions
@@ -37,13 +38,17 @@ class Study:
     predictions: Predictions
 
 
-def study(run: Run, metric: str, selects: Selects = lambda _: True) -> Study:
+def study(
+    run: Run, metric: str, selects: Selects = lambda _: True, figures: Mapping[str, CaseFigures] | None = None
+) -> Study:
     """Estimate all effects on a metric among the selected cases.
+
+    The arguments are those of `values_of`.
 
     Raises:
         StepmarkError: no selected case was measured, or none has the metric.
     """
-    values = values_of(run, metric, selects)
+    values = values_of(run, metric, selects, figures)
     found = values.found
     dimensions = [dimension for dimension in DIMENSIONS if len(varied(found, dimension)) > 1]
     matched = [effect for dimension in dimensions for effect in main_effects(found, dimension)]

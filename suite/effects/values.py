@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from statistics import median
+from typing import Protocol
 
-from suite.analysis.case_figures import steady_step_times
+from suite.analysis.case_figures import CaseFigures, steady_step_times
 from suite.analysis.estimates import MedianError
 from suite.analysis.learning_curves import final_errors, final_values
 from suite.records import Better, Case, Measurement, Run, RunRecord, StepmarkError
@@ -108,10 +110,18 @@ class Values:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
-def values_of(run: Run, name: str, selects: Selects = lambda _: True) -> Values:
+def values_of(
+    run: Run, name: str, selects: Selects = lambda _: True, figures: Mapping[str, CaseFigures] | None = None
+) -> Values:
     """The values of a metric of the selected cases that were measured.
 
     Errors come from all cases of the run, since the variance between visits is pooled.
+
+    Args:
+        run: complete or interrupted.
+        name: a key of `METRICS`.
+        selects: cases by id.
+        figures: those of cases of the run by id, if they are known already.
 
     Raises:
         StepmarkError: no selected case was measured, or none has the metric.
@@ -122,8 +132,8 @@ def values_of(run: Run, name: str, selects: Selects = lambda _: True) -> Values:
     chosen = {record.case.id: record for record in in_order(run, measured) if record.case.id in ids}
     if not chosen:
         raise none_selected(len(measured))
-    source, values = FINDERS[metric.name](measured)
-    ranks = ranks_of(run)
+    source, values = FINDERS[metric.name](measured, figures)
+    ranks = ranks_of(run) if values else {}
     found: list[Value] = []
     left_out: list[tuple[str, str]] = []
     for case_id, record in chosen.items():
@@ -168,37 +178,47 @@ def in_order(run: Run, records: Iterable[RunRecord]) -> list[RunRecord]:
 
 def ranks_of(run: Run) -> dict[str, dict[Level, int]]:
     """The place of each level of each factor in the matrix, measured or not."""
-    ranks: dict[str, dict[Level, int]] = {name: {} for name in NAMES}
-    for record in in_order(run, run.cases):
-        for name, places in ranks.items():
-            places.setdefault(getattr(record.case, name), len(places))
-    return ranks
+    ordered = map(attrgetter(*NAMES), (record.case for record in in_order(run, run.cases)))
+    levels = zip(*ordered, strict=True)
+    return {
+        name: {level: place for place, level in enumerate(dict.fromkeys(column))}
+        for name, column in zip(NAMES, levels, strict=False)
+    }
 
 
 Found = tuple[str, Mapping[str, tuple[float, MedianError | None]]]
 """The source in words, and value and error by case id."""
 
 
-def step_times(records: Sequence[RunRecord]) -> Found:
+class Finder(Protocol):
+    """Finds the values of a metric; figures of cases by id save work if they are known."""
+
+    def __call__(self, records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None) -> Found:
+        """The source in words, and the values."""
+
+
+def step_times(records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None) -> Found:
     """Medians without the machine's drift; visits are the replicates."""
-    found = steady_step_times(records)
+    found = steady_step_times(records, figures)
     return "step time without the machine's drift", {
         case_id: (estimate.median, error) for case_id, (estimate, error) in found.items()
     }
 
 
-def accuracies(records: Sequence[RunRecord]) -> Found:
+def accuracies(records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None) -> Found:
     """Medians of the final accuracies; seeds are the replicates."""
+    del figures  # they have no final values
     finals = {record.case.id: final_values(record.measurement, "accuracy") for record in records if record.measurement}
     finals = {case_id: found for case_id, found in finals.items() if found}
     errors = final_errors(finals) if all(math.isfinite(one) for found in finals.values() for one in found) else {}
     return "final accuracy", {case_id: (median(found), errors.get(case_id)) for case_id, found in finals.items()}
 
 
-def readings(name: str) -> Callable[[Sequence[RunRecord]], Found]:
+def readings(name: str) -> Finder:
     """Finds the values of a metric that an instrument reads once."""
 
-    def find(records: Sequence[RunRecord]) -> Found:
+    def find(records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None) -> Found:
+        del figures  # an instrument's readings need no estimate
         by_source = [
             {
                 record.case.id: found
@@ -223,7 +243,7 @@ def reading(measurement: Measurement, source: Source) -> float | None:
     )
 
 
-FINDERS: dict[str, Callable[[Sequence[RunRecord]], Found]] = {
+FINDERS: dict[str, Finder] = {
     "step_time": step_times,
     "peak_memory": readings("peak_memory"),
     "energy": readings("energy"),

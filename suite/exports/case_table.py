@@ -90,8 +90,9 @@ def table_of(run: Run) -> CaseTable:
     column is the step time without the machine's drift, from which differences between cases are computed (decision
     38).
     """
-    figures = {case_id: one for case_id, one in figures_of(run.cases).items() if one.is_measured}
-    steady = step_times_without_drift(run.cases)
+    known = figures_of(run.cases)
+    figures = {case_id: one for case_id, one in known.items() if one.is_measured}
+    steady = step_times_without_drift(run.cases, known)
     rows = [row(record, figures.get(record.case.id), steady.get(record.case.id)) for record in run.cases]
     columns = [*case_columns(run), *COLUMNS, throughput_column(run), *metric_columns(rows), WITHOUT_DRIFT]
     return CaseTable(tuple(columns), tuple(rows))

@@ -51,11 +51,12 @@ def overview(run: Run, figures: Mapping[str, CaseFigures] | None = None, effects
         figures: of `figures_of(run.cases)`, where the caller has them.
         effects: where the caller has studied metrics; `study(run, metric)` has both as `values` and `effects`.
     """
-    ranked = ranked_of(figures_of(run.cases) if figures is None else figures)
+    known = figures_of(run.cases) if figures is None else figures
+    ranked = ranked_of(known)
     best, structures = best_of_structures(ranked)
     return Overview(
         sentences=(best_cases(run, ranked), outcomes(run), noise(ranked)),
         best=best,
         structures=structures,
-        findings=findings(run, effects or (lambda metric: effects_of(run, metric))),
+        findings=findings(run, effects or (lambda metric: effects_of(run, metric, known))),
     )

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from suite import units
+from suite.analysis.case_figures import CaseFigures
 from suite.effects.candidates import SLACK
 from suite.effects.contrasts import Effect, Size, main_effects
 from suite.effects.dimensions import DIMENSIONS, varied
@@ -58,10 +59,18 @@ class Finding:
     effect: Effect
 
 
-def effects_of(run: Run, metric: str) -> tuple[Values, tuple[Effect, ...]] | None:
-    """A metric's values, and its effects from matched cases; None without a value."""
+def effects_of(
+    run: Run, metric: str, figures: Mapping[str, CaseFigures] | None = None
+) -> tuple[Values, tuple[Effect, ...]] | None:
+    """A metric's values, and its effects from matched cases; None without a value.
+
+    Args:
+        run: complete or interrupted.
+        metric: a key of `METRICS`.
+        figures: those of cases of the run by id, if they are known already.
+    """
     try:
-        values = values_of(run, metric)
+        values = values_of(run, metric, figures=figures)
     except StepmarkError:
         return None
     dimensions = [one for one in DIMENSIONS if len(varied(values.found, one)) > 1]
@@ -85,8 +94,9 @@ def once(found: Iterable[Effect]) -> Iterator[Effect]:
     """The first of the effects that the same pairs show: no attribute of a factor."""
     seen = set()
     for one in found:
-        if one.pairs and one.pairs not in seen:
-            seen.add(one.pairs)
+        ids = tuple([(pair.ids, pair.against_ids) for pair in one.pairs])
+        if ids and ids not in seen:
+            seen.add(ids)
             yield one
 
 

@@ -87,4 +87,7 @@ class Rounds:
 
 def values_of(series: Iterable[Series], metric: str) -> tuple[float, ...]:
     """The values of `metric`; empty where no series has it."""
-    return next((one.values for one in series if one.metric.name == metric), ())
+    for one in series:
+        if one.metric.name == metric:
+            return one.values
+    return ()

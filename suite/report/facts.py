@@ -69,7 +69,7 @@ class Facts:
             from suite.effects.study import study  # numpy and scipy load only where a view shows effects
 
             try:
-                self._studies[metric] = study(self.run, metric), ""
+                self._studies[metric] = study(self.run, metric, figures=self.figures), ""
             except StepmarkError as error:
                 self._studies[metric] = None, str(error)
         return self._studies[metric]

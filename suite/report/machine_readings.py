@@ -89,7 +89,9 @@ COLUMNS: tuple[Column[Reading], ...] = (
 
 def course(facts: Facts) -> list[Spell]:
     """Speed of the machine over the run; none for many cases."""
-    return machine_course(facts.run.cases) if len(facts.ranked) <= MOST_CASES else []
+    if len(facts.ranked) > MOST_CASES:
+        return []
+    return machine_course(facts.run.cases, {case_id: one.chosen for case_id, one in facts.figures.items()})
 
 
 def course_table(spells: Sequence[Spell]) -> Table[Spell]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -65,9 +66,10 @@ def histogram(ordered: Sequence[float]) -> list[int]:
     low, high = ordered[0], quantile(ordered, SPARK_SHARE)
     if high <= low:
         return [len(ordered)]
-    counts = [0] * SPARK_BARS
-    for value in ordered:
-        counts[min(int((value - low) / (high - low) * (SPARK_BARS - 1)), SPARK_BARS - 1)] += 1
+    counts, width, beyond = [0] * SPARK_BARS, high - low, bisect_left(ordered, high)
+    for bar in [int((value - low) / width * (SPARK_BARS - 1)) for value in ordered[:beyond]]:
+        counts[bar] += 1
+    counts[-1] += len(ordered) - beyond
     return counts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -68,6 +68,11 @@ class Column(Generic[RowT]):
     ends: tuple[str, str] = ("", "")
     ends_note: str = ""
 
+    @property
+    def tag(self) -> str:
+        """Name and attributes of the element of a cell."""
+        return "th scope=row" if self.is_heading else "td class=text" if self.is_text else "td"
+
     def cell(self, row: RowT) -> Cell:
         """The cell of a row as the page shows it."""
         value = self.value(row)
@@ -89,6 +94,10 @@ class Table(Generic[RowT]):
     columns: tuple[Column[RowT], ...]
     rows: tuple[tuple[Cell, ...], ...]
     hidden: int = 0
+
+    def tagged(self, row: tuple[Cell, ...]) -> Iterator[tuple[str, Cell]]:
+        """The cells of a row, each with its tag."""
+        return zip([column.tag for column in self.columns], row, strict=True)
 
 
 def table(name: str, columns: Sequence[Column[RowT]], rows: Iterable[RowT], most: int | None = None) -> Table[RowT]:
