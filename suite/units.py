@@ -46,8 +46,10 @@ def scale(unit: str, value: float) -> tuple[float, str]:
     Zero stays in the base unit where that has a scale: `0 B`, not `0 GiB`.
     """
     scales = SCALES[unit]
-    fits = (entry for entry in scales if (abs(value) >= entry[0] if value else entry[0] == 1.0))
-    return next(fits, scales[-1])
+    for entry in scales:
+        if abs(value) >= entry[0] if value else entry[0] == 1.0:
+            return entry
+    return scales[-1]
 
 
 def text(value: float | None, unit: str, digits: int = SIGNIFICANT_DIGITS) -> str:

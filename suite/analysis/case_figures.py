@@ -101,7 +101,7 @@ def figures_of(records: Sequence[RunRecord]) -> dict[str, CaseFigures]:
     return {
         one.case.id: case_figures(one, kept[one.case.id], *step_times[one.case.id], issues[one.case.id])
         for one in records
-        if one.case.id in step_times
+        if one.measurement is not None and one.case.id in step_times
     }
 
 
@@ -131,11 +131,8 @@ def steady_step_times(
     kept |= kept_of(one for one in whole if one.case.id not in kept)
     factors = drift_factors(whole, kept)
     if not factors and kept.keys() == known.keys():  # the machine's drift changes none
-        return {
-            one.case.id: (known[one.case.id].step_time, known[one.case.id].error)
-            for one in whole
-            if one.case.id in known
-        }
+        found = [known[one.case.id] for one in whole if one.case.id in known]
+        return {one.case.id: (one.step_time, one.error) for one in found}
     return estimates_and_errors(whole, kept | {case_id: kept[case_id].scaled(by) for case_id, by in factors.items()})
 
 

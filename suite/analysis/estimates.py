@@ -143,7 +143,8 @@ class Kept:
 
     def values(self, metric: str) -> list[float]:
         """Values of a metric in the rounds that count, in order; none if not taken."""
-        return list(chain.from_iterable(by_turn(self.measurement, metric, self.mask)))
+        values = self.measurement.values(metric) if self.turns else ()
+        return list(compress(values, self.mask)) if self.mask else list(values)
 
 
 def kept_rounds(measurement: Measurement, metric: str = "step_time") -> list[list[float]]:

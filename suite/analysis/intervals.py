@@ -176,8 +176,8 @@ def share_variance(values: Sequence[float], middle: float) -> float:
     if len(values) < 2 * PARTS:
         return floor
     twice = [(value < middle) + (value <= middle) for value in values]  # 2 below the median, 1 at it
-    shares = [sum(twice[start:end]) / 2 / (end - start) for start, end in stretches(len(values), PARTS)]
-    return max(floor, sum([(share - 0.5) ** 2 for share in shares]) / (PARTS - 1) / PARTS)
+    apart = [sum(twice[start:end]) / 2 / (end - start) - 0.5 for start, end in stretches(len(values), PARTS)]
+    return max(floor, sum([one * one for one in apart]) / (PARTS - 1) / PARTS)
 
 
 def intervals(cases: Sequence[Visits]) -> list[tuple[Estimate, MedianError]]:

@@ -118,8 +118,27 @@ def contrast(values: Sequence[Value], weights: Mapping[int, float]) -> Size:
         share = weight**2 * error.variance
         shares.append(share)
         spreads.append(share / math.sqrt(error.degrees))
-    variance = math.fsum(shares)
-    degrees = (variance / math.fsum(spreads)) ** 2 if variance else 1.0
+    return interval(middle, math.fsum(shares), math.fsum(spreads))
+
+
+def difference(one: Value, other: Value) -> Size:
+    """The contrast of two cases."""
+    middle, mine, theirs = one.response - other.response, one.error, other.error
+    if mine is None or theirs is None:
+        return Size(middle)
+    spread = mine.variance / math.sqrt(mine.degrees) + theirs.variance / math.sqrt(theirs.degrees)
+    return interval(middle, mine.variance + theirs.variance, spread)
+
+
+def interval(middle: float, variance: float, spread: float) -> Size:
+    """A contrast with its interval.
+
+    Args:
+        middle: the contrast itself.
+        variance: sum of the cases' variances.
+        spread: sum of each case's variance over the root of its degrees of freedom.
+    """
+    degrees = (variance / spread) ** 2 if variance else 1.0
     reach = student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(variance)
     return Size(middle, middle - reach, middle + reach)
 
@@ -163,7 +182,9 @@ def effect(
     by_network: dict[str, list[float]] = defaultdict(list)
     for with_level, without in sides:
         own = side_weights(with_level, 1.0) | side_weights(without, -1.0)
-        pair = Pair(ids_of(values, with_level), ids_of(values, without), contrast(values, own))
+        is_simple = len(own) == 2
+        size = difference(values[with_level[0]], values[without[0]]) if is_simple else contrast(values, own)
+        pair = Pair(ids_of(values, with_level), ids_of(values, without), size)
         pairs.append(pair)
         by_network[values[with_level[0]].case.structure].append(pair.size.middle)
         weights |= {place: weight / len(sides) for place, weight in own.items()}

@@ -226,8 +226,9 @@ class Measurement:
 
     def _split(self, metric: str, lengths: list[int]) -> list[tuple[float, ...]]:
         values = self.values(metric)
-        ends = list(accumulate(lengths))
-        return [values[end - length : end] for end, length in zip(ends, lengths, strict=True)] if values else []
+        if not values:
+            return []
+        return [values[end - length : end] for end, length in zip(accumulate(lengths), lengths, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,10 @@ def attributes(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     keys = dict.fromkeys(key for one in ranked for key in one.record.attributes)
     columns: dict[str, Any] = {}
     for key in keys:
-        texts = [attribute_text(one.record.attributes.get(key)) for one in ranked]
+        found = [one.record.attributes.get(key) for one in ranked]
+        written = {repr(value): value for value in found}
+        text_of = {name: attribute_text(value) for name, value in written.items()}
+        texts = [text_of[repr(value)] for value in found]
         levels = {text: place for place, text in enumerate(dict.fromkeys(filter(None, texts)))}
         columns[readable(str(key)).capitalize()] = {
             "texts": list(levels),

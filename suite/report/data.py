@@ -43,8 +43,10 @@ def instrument(*names: str) -> Figure:
     """Median readings of the first of these metrics that a case has."""
 
     def find(figures: CaseFigures) -> float | None:
-        readings = (figures.measurement.instrument_values(name) for name in names)
-        return next((median(found) for found in readings if found), None)
+        for name in names:
+            if found := figures.measurement.instrument_values(name):
+                return median(found)
+        return None
 
     return find
 
@@ -65,6 +67,9 @@ def of_rounds(metric: str) -> Figure:
     return find
 
 
+part_data_wait, data_wait = instrument("part_data_wait"), of_rounds("data_wait")
+
+
 def of_roof(figures: CaseFigures) -> float | None:
     """Share of the roof that a step achieves; None where operations were not counted."""
     return achieved(figures) / roof(figures) if has_roofline(figures) else None
@@ -82,7 +87,7 @@ METRICS: dict[str, Figure] = {
     "accuracy": final_accuracy,
     "of_roof": of_roof,
     "cpu_time": lambda one: one.cpu_time_s,
-    "data_wait": lambda one: instrument("part_data_wait")(one) or of_rounds("data_wait")(one),
+    "data_wait": lambda one: part_data_wait(one) or data_wait(one),
     "minor_faults": lambda one: one.minor_faults,
     "forward": instrument("part_forward"),
     "backward": instrument("part_backward"),
@@ -103,7 +108,7 @@ def columns(facts: Facts) -> dict[str, Any]:
     levels = {name: list(dict.fromkeys(found)) for name, found in named.items()}
     places = {name: {level: place for place, level in enumerate(found)} for name, found in levels.items()}
     indices = {name: [places[name][level] for level in found] for name, found in named.items()}
-    metrics = {name: [rounded(figure(one)) for one in facts.ranked] for name, figure in METRICS.items()}
+    metrics = {name: list(map(rounded, map(figure, facts.ranked))) for name, figure in METRICS.items()}
     numbers: dict[str, Sequence[float | None]] = {**indices, **metrics}
     return {"levels": levels, **{name: compact(found) for name, found in numbers.items()}}
 

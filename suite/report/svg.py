@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 from suite.analysis.estimates import Estimate, quantile
 
@@ -46,11 +46,11 @@ class Scale:
 
     def px(self, value: float) -> int:
         """Pixels from the left end: 0 up to `low`, `INTERVAL_WIDTH_PX` from `high` on."""
-        if self.high <= self.low:
-            return INTERVAL_WIDTH_PX // 2
-        value = min(max(value, self.low), self.high)
         low, high = self.low, self.high
-        if self.logarithmic:
+        if high <= low:
+            return INTERVAL_WIDTH_PX // 2
+        value = low if value < low else min(value, high)
+        if is_logarithmic(low, high):
             value, low, high = math.log(value), math.log(low), math.log(high)
         return round(INTERVAL_WIDTH_PX * (value - low) / (high - low))
 
@@ -78,10 +78,12 @@ def spark_path(ordered: Sequence[float]) -> str:
     counts = histogram(ordered)
     tallest = max(counts)
     heights = [max(round(SPARK_HEIGHT_PX * count / tallest), 1 if count else 0) for count in counts]
-    path, before = f"M0 {SPARK_HEIGHT_PX}", 0
-    for height, bars in groupby(heights):
-        path += f"v{before - height}h{SPARK_BAR_PX * len(list(bars))}"
-        before = height
+    path, before, width = f"M0 {SPARK_HEIGHT_PX}", 0, 0
+    for height, after in zip(heights, (*heights[1:], None), strict=True):
+        width += SPARK_BAR_PX
+        if height != after:
+            path += f"v{before - height}h{width}"
+            before, width = height, 0
     return f"{path}v{before}"
 
 

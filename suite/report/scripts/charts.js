@@ -8,7 +8,7 @@ const drawn = new Map(); // element -> Vega's view
 const inked = (text, element) => text.replaceAll("currentColor", getComputedStyle(element).color); // a canvas knows no page
 const showsCases = (element) => specifications[element.id].data?.name === "cases";
 const shownIn = (element) => (element === state.origin ? state.matching : state.shown);
-const shownCases = (element) => page.cases.filter((_, index) => shownIn(element).has(index));
+const shownCases = (element) => page.cases.filter((_, index) => shownIn(element).has(index)).map(withTexts);
 
 let vega = null;
 

@@ -6,20 +6,29 @@ const byId = (id) => document.getElementById(id);
 const json = (id) => JSON.parse(byId(id).textContent);
 const table = byId("ranked");
 const rows = table ? [...table.tBodies[0].rows] : []; // as ranked, whatever is sorted or hidden
-const idOf = (row) => (row.cells[1].querySelector("summary") ?? row.cells[1]).textContent;
+const nameOf = (row) => row.firstElementChild.nextElementSibling; // `cells` makes a list for each row
+const idOf = (row) => (nameOf(row).querySelector("summary") ?? nameOf(row)).textContent;
 const columns = table ? json("columns") : {};
 const everything = new Set(rows.keys());
 const state = { matching: everything, brushed: null, origin: null, shown: everything, watchers: [] };
 const number = (value) => value.toLocaleString("en");
 
 function caseOf(row, index) {
-  const [step_time_text, interval_text, throughput_text] = [2, 3, 5].map((place) => row.cells[place].textContent);
-  const found = { id: idOf(row), rank: index + 1, outcome: "measured", step_time_text, interval_text, throughput_text };
+  const found = { id: idOf(row), rank: index + 1, outcome: "measured" };
   for (const [key, column] of Object.entries(columns)) {
     const value = Array.isArray(column) ? column[index] : column;
     if (key !== "levels") found[key] = key in columns.levels ? columns.levels[key][value] : value;
   }
   return found;
+}
+
+// Texts of a case for tooltips, read from its row once a chart shows it.
+const TEXTS = { step_time_text: 2, interval_text: 3, throughput_text: 5 };
+function withTexts(one) {
+  if ("step_time_text" in one) return one;
+  const { cells } = rows[one.rank - 1];
+  for (const [key, place] of Object.entries(TEXTS)) one[key] = cells[place].textContent;
+  return one;
 }
 
 // Filter and brush together decide which cases are shown; everyone who watches follows.

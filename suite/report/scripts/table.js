@@ -23,7 +23,7 @@ function makeSortable(header) {
 function showRows() {
   const shown = new Set([...state.shown].map((index) => rows[index]));
   let seen = 0;
-  for (const row of table.tBodies[0].rows) if (!(row.hidden = !(shown.has(row) && ++seen <= limit))) linkId(row.cells[1]);
+  for (const row of table.tBodies[0].rows) if (!(row.hidden = !(shown.has(row) && ++seen <= limit))) linkId(nameOf(row));
   count(rows.length, state.matching.size, shown.size, Math.min(shown.size, limit));
 }
 
