@@ -191,7 +191,7 @@ Found = tuple[str, Mapping[str, tuple[float, MedianError | None]]]
 
 
 class Finder(Protocol):
-    """Finds the values of a metric; figures of cases by id save work if they are known."""
+    """Finds the values of a metric; known figures, by case id, save work."""
 
     def __call__(self, records: Sequence[RunRecord], figures: Mapping[str, CaseFigures] | None = None) -> Found:
         """The source in words, and the values."""

@@ -13,11 +13,15 @@ const everything = new Set(rows.keys());
 const state = { matching: everything, brushed: null, origin: null, shown: everything, watchers: [] };
 const number = (value) => value.toLocaleString("en");
 
-function caseOf(row, index) {
-  const found = { id: idOf(row), rank: index + 1, outcome: "measured" };
+function allCases() {
+  const found = rows.map((row, index) => ({ id: idOf(row), rank: index + 1, outcome: "measured" }));
   for (const [key, column] of Object.entries(columns)) {
-    const value = Array.isArray(column) ? column[index] : column;
-    if (key !== "levels") found[key] = key in columns.levels ? columns.levels[key][value] : value;
+    if (key === "levels") continue;
+    const [levels, all] = [columns.levels[key], Array.isArray(column)];
+    found.forEach((one, index) => {
+      const value = all ? column[index] : column;
+      one[key] = levels ? levels[value] : value;
+    });
   }
   return found;
 }
@@ -60,7 +64,7 @@ async function quantiles(index) {
 }
 
 const page = (window.stepmark = {
-  cases: rows.map(caseOf),
+  cases: allCases(),
   shown: () => state.shown,
   onShown: (watcher) => state.watchers.push(watcher),
   brush: (indices, origin = null) => update({ brushed: indices && new Set(indices), origin }), // its chart keeps all cases
