@@ -38,9 +38,11 @@ def highest(figures: CaseFigures, metric: str) -> float | None:
     return max(readings(figures, metric), default=None)
 
 
-def metric_column(title: str, note: tuple[str, ...], metric: str, unit: str) -> Column[CaseFigures]:
+def metric_column(
+    title: str, note: tuple[str, ...], metric: str, unit: str, *, is_lesser: bool = False
+) -> Column[CaseFigures]:
     """The median of one metric."""
-    return Column(title, note, lambda figures: median_of(figures, metric), unit)
+    return Column(title, note, lambda figures: median_of(figures, metric), unit, is_lesser=is_lesser)
 
 
 CASE: Column[CaseFigures] = Column("Case", (), lambda figures: figures.case.id, is_heading=True)

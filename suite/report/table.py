@@ -52,6 +52,7 @@ class Column(Generic[RowT]):
         meaning: what the column is, in one line; a box above the table lists it.
         sort: by what the page's script sorts the rows of cases: a key of `suite.report.data.METRICS`, `id`, `rank`, or
             `text` for the cell's text; empty where it does not sort.
+        is_lesser: whether the column, of numbers, waits behind a check box where a window has no room for all.
         ends: texts at both ends of a scale that all drawings of the column share.
     """
 
@@ -65,13 +66,16 @@ class Column(Generic[RowT]):
     is_descending: bool = False
     is_heading: bool = False
     is_text: bool = False
+    is_lesser: bool = False
     ends: tuple[str, str] = ("", "")
     ends_note: str = ""
 
     @property
     def tag(self) -> str:
         """Name and attributes of the element of a cell."""
-        return "th scope=row" if self.is_heading else "td class=text" if self.is_text else "td"
+        if self.is_heading:
+            return "th scope=row"
+        return "td class=x" if self.is_lesser else "td class=text" if self.is_text else "td"
 
     def cell(self, row: RowT) -> Cell:
         """The cell of a row as the page shows it."""

@@ -242,6 +242,42 @@ def test_no_width_makes_the_page_scroll_sideways_and_columns_wait_behind_a_box(c
                 assert cells.nth(12).is_visible()
 
 
+TITLES = """(id) => [...document.querySelectorAll(`#${id} thead th`)]
+  .filter((one) => getComputedStyle(one).display !== "none").map((one) => one.firstElementChild.textContent)"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["phases-table", "memory-table", "utilization-table", "roofline-table"])
+def test_lesser_columns_of_a_wide_table_wait_behind_a_box(chromium: Browser, quick: Path, table: str) -> None:
+    with chromium.open(quick, width=2560) as tab:
+        everything = tab.page.evaluate(TITLES, table)
+        assert not tab.page.locator(f"#more-{table}").is_visible()
+    with chromium.open(quick) as tab:
+        shown = tab.page.evaluate(TITLES, table)
+        lesser = ", ".join(one for one in everything if one not in shown)
+        assert tab.page.locator(f"label[for='more-{table}']").inner_text() == f"More columns: {lesser}"
+        box = f"document.getElementById('{table}').parentElement"
+        assert tab.value(f"{box}.scrollWidth <= {box}.clientWidth"), "no column is cut"
+        row = tab.page.locator(f"#{table} tbody tr").first.locator("th, td")
+        assert sum(one.is_visible() for one in row.all()) == len(shown) < len(everything)
+        tab.page.locator(f"#more-{table}").focus()
+        tab.page.keyboard.press("Space")
+        assert tab.page.evaluate(TITLES, table) == everything
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without_scripts", [True, False])
+def test_on_paper_and_without_scripts_wide_tables_have_all_columns(
+    chromium: Browser, quick: Path, without_scripts: bool
+) -> None:
+    with chromium.open(quick, java_script_enabled=not without_scripts) as tab:
+        if not without_scripts:
+            tab.page.emulate_media(media="print")
+        assert tab.page.locator(".wide .x").count() > 0
+        assert all(one.is_visible() for one in tab.page.locator(".wide .x").all())
+        assert not any(one.is_visible() for one in tab.page.locator(".wide > .more").all())
+
+
 @pytest.mark.slow
 def test_titles_of_a_card_are_those_of_the_columns(chromium: Browser, quick: Path) -> None:
     with chromium.open(quick, width=390) as tab:

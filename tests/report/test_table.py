@@ -33,6 +33,31 @@ def test_every_row_of_every_table_has_a_cell_under_each_header(pages):
     assert all(len(set(rows)) == 1 and len(rows) > 1 for rows in tables)
 
 
+def test_cells_of_a_lesser_column_have_the_class_of_their_header(pages):
+    for name in ("phases-table", "memory-table", "utilization-table", "roofline-table"):
+        rows: list[list[bool]] = []
+        for one in pages[1].elements:
+            if name in one.inside and one.tag == "tr":
+                rows.append([])
+            elif name in one.inside and one.tag in ("td", "th"):
+                rows[-1].append("x" in one.attributes.get("class", "").split())
+        assert any(rows[0])
+        assert all(row == rows[0] for row in rows)
+
+
+def test_a_box_names_the_lesser_columns_and_no_other_table_has_one(pages):
+    labels = {one.attributes["for"]: one.words.strip() for one in pages[1].all("label") if "More columns" in one.words}
+    assert labels["more-phases-table"] == "More columns: Copy, Zero gradients, Loss"
+    assert set(labels) == {
+        "more",
+        "more-phases-table",
+        "more-memory-table",
+        "more-utilization-table",
+        "more-roofline-table",
+    }
+    assert {one.attributes["for"] for one in pages[2].all("label") if "More columns" in one.words} == {"more"}
+
+
 def widths(page: Page) -> list[list[int]]:
     """Cells in each row of each table, its header first; a case's page has no rows before it is opened."""
     found: list[list[int]] = []
