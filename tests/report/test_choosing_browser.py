@@ -1,4 +1,4 @@
-"""Views to choose by in a real browser: rulers, rectangles in charts, the chosen group, and heat maps."""
+"""Views to choose by in a real browser: rulers, a price, rectangles in charts, the chosen group, and heat maps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import pytest
 from suite import report
 from suite.effects.limits import limits_of
 from suite.effects.recommendation import recommend
+from suite.report.facts import Facts
 from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, Tab, browser
 from tests.report.test_pareto import choices
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)]
 RUN = choices((64, 256), learning=True)
+SGD = "plain_d2-sgd-cpu"
+"""The fastest case."""
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,70 @@ def test_cells_of_the_heat_map_follow_the_filter_and_open_their_case(chromium: B
         assert {"faded" in one for one in faded} == {True, False}
         tab.page.locator(".heat td[data-i]:not(.faded)").first.click()
         assert "case=plain_d2-adam-cpu" in tab.value("location.hash")
+
+
+def examples_for(case_id: str, price: float) -> str:
+    """Images per unit of money as the page writes them."""
+    (figures,) = (one for one in Facts(RUN).ranked if one.case.id == case_id)
+    assert figures.throughput
+    return f"{float(f'{3600 * figures.throughput / price:.3e}'):,.0f} images per unit of money"
+
+
+def test_a_typed_price_says_what_an_hour_and_a_million_steps_cost(tab: Tab) -> None:
+    price, line = tab.page.locator("#price"), tab.page.locator("#bought")
+    assert (price.input_value(), line.inner_text()) == ("", "")
+    price.fill("2.50")
+    assert line.inner_text().startswith(f"At 2.50 an hour, plain_d2-sgd-cpu makes {examples_for(SGD, 2.5)}. ")
+    (sgd,) = (one for one in Facts(RUN).ranked if one.case.id == SGD)
+    assert sgd.throughput
+    cost = float(line.inner_text().split("A million steps cost ")[1].rstrip("."))
+    assert cost == pytest.approx(1e6 * 64 / sgd.throughput / 3600 * 2.5, rel=1e-3)
+    assert tab.value("location.hash") == "#price=2.50"
+    price.press("Enter")
+    assert price.input_value() == "2.50", "no form is sent"
+    price.fill("")
+    assert (line.inner_text(), tab.value("location.hash")) == ("", "")
+
+
+def test_the_price_follows_the_filter_and_the_limits(tab: Tab) -> None:
+    tab.page.locator("#price").fill("3")
+    line = tab.page.locator("#bought")
+    tab.page.locator("#limit-peak_memory").fill("400")
+    assert f"plain_d2-adam-cpu makes {examples_for('plain_d2-adam-cpu', 3)}." in line.inner_text()
+    assert line.inner_text().endswith(f"{SGD}, the fastest of all, makes {examples_for(SGD, 3).split(' ')[0]}.")
+    tab.page.locator("#words").fill("optimizer:lion")
+    assert f"plain_d2-lion-cpu makes {examples_for('plain_d2-lion-cpu', 3)}" in line.inner_text()
+    assert tab.value("location.hash") == "#price=3&filter=optimizer%3Alion"
+    tab.page.locator("#words").fill("optimizer:muon")
+    assert line.inner_text() == "", "no case is within the limit"
+
+
+def test_a_link_has_the_price(chromium: Browser, file: Path) -> None:
+    with chromium.open(file, "#filter=optimizer%3Aadam&price=.5") as tab:
+        assert tab.page.locator("#price").input_value() == ".5"
+        assert "At .5 an hour, plain_d2-adam-cpu makes" in tab.page.locator("#bought").inner_text()
+        tab.value("location.hash = 'price=7'")
+        tab.page.locator("#bought", has_text="At 7 an hour").wait_for()
+        assert tab.console == []
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "0", "2,50", "1e3", "Infinity", "<b>1</b>"])
+def test_a_bad_price_gets_one_sentence(tab: Tab, text: str) -> None:
+    price, line = tab.page.locator("#price"), tab.page.locator("#bought")
+    price.fill(text)
+    assert line.inner_text() == f"“{text}” is no price; allowed: a number above 0, such as 2.50."
+    assert price.get_attribute("aria-invalid") == "true"
+    price.fill("1")
+    assert line.inner_text().startswith("At 1 an hour, ")
+    assert price.get_attribute("aria-invalid") == "false"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("price", ["2.50", "much"])
+def test_the_price_has_no_violation_that_axe_finds(chromium: Browser, file: Path, theme: str, price: str) -> None:
+    with chromium.open(file, f"#price={price}", color_scheme=theme) as tab:
+        assert tab.page.locator("#bought").inner_text()
+        assert tab.violations() == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

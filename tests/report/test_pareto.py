@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from suite import units
+from suite import report, units
 from suite.effects.advice_text import as_json
 from suite.effects.recommendation import recommend
 from suite.exports.formats import export
@@ -19,6 +19,7 @@ from suite.report.front_chart import NO_EXTENT
 from suite.report.view import View
 from suite.report.views import pareto, ruler
 from tests.effects.test_contrasts import accurate
+from tests.fakes.html_page import Page
 from tests.fakes.made_runs import measured, quick_run, run
 
 MIB = 2**20
@@ -124,6 +125,15 @@ def test_a_ruler_for_each_metric_that_a_case_has(three_works):
         ("peak_memory", "max-memory", "lower"),
         ("accuracy", "min-accuracy", "higher"),
     ]
+
+
+def test_the_price_of_an_hour_has_no_default_and_counts_what_batches_have(three_works):
+    page = Page(report.render(three_works.run))
+    (price,) = (one for one in page.all("input", "ruler") if one.attributes["id"] == "price")
+    assert "value" not in price.attributes
+    assert price.attributes["data-noun"] == "images"
+    assert page.words("bought") == ""
+    assert "turns images/s into images per unit of money" in page.words("ruler")
 
 
 @pytest.mark.parametrize("made", [run([]), quick_run(), run(choices().cases[:1])])

@@ -72,7 +72,7 @@ const page = (window.stepmark = {
   quantiles,
 });
 
-// State in the hash: `#filter=resnet&case=ID`; a plain `#environment` leads to a section.
+// State in the hash: `#filter=resnet&price=2.5&case=ID`; a plain `#environment` leads to a section.
 const inHash = () => new URLSearchParams(location.hash.includes("=") ? location.hash.slice(1) : "");
 
 function merged(changes) {

@@ -1,7 +1,7 @@
 // The ruler: limits that the reader drags, and the fastest case within them.
 const groups = json("front-groups");
 const choice = document.getElementById("front-group");
-const rulers = [...document.querySelectorAll("#ruler input")];
+const rulers = [...document.querySelectorAll("#ruler input[data-metric]")];
 const SCALES = { B: [2 ** 20, " MiB"], J: [1, " J"], ratio: [0.01, " %"] };
 const text = (value, unit) => `${Number((value / SCALES[unit][0]).toPrecision(4))}${SCALES[unit][1]}`;
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
@@ -49,6 +49,7 @@ function answer() {
   document.getElementById("choice").replaceChildren(...words);
   const options = set.map(({ option, limit, unit }) => `--${option} ${text(limit, unit).replace(" ", "")}`);
   document.getElementById("choice-command").textContent = ["stepmark recommend RECORD", ...options].join(" ");
+  page.onChoice(best, fastest);
 }
 for (const ruler of rulers) {
   ruler.addEventListener("input", answer);

@@ -1,9 +1,10 @@
-"""The ruler: the fastest case within limits that the reader drags."""
+"""The ruler: the fastest case within limits that a reader drags, and its price."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from suite.analysis.case_figures import examples_noun
 from suite.effects.advice_text import NAMES
 from suite.effects.limits import OPTIONS
 from suite.effects.recommendation import Advice
@@ -22,7 +23,7 @@ def view(facts: Facts) -> View | None:
         title="What a limit costs: the fastest case within it",
         navigation="Limits",
         template="ruler.html.j2",
-        values={"limits": limits(groups)},
+        values={"limits": limits(groups), "noun": examples_noun(one.case for one in facts.ranked)},
     )
 
 
