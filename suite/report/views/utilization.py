@@ -133,7 +133,7 @@ UTILIZATION: tuple[Column[CaseFigures], ...] = (
     ),
     metric_column("Utilization", (HIGHER,), "utilization", "ratio"),
     Column("Over time", ("cores used, from 0",), cores_over_time),
-    Column("Cores used", ("on average",), mean_cores, "1"),
+    Column("Cores used", ("on average",), mean_cores, "1", is_lesser=True),
     Column(
         "Each core busy",
         ("with any process",),
