@@ -5,7 +5,7 @@ const grids = [...section.querySelectorAll(".heat")];
 const stops = new Map(); // a grid -> its cell that Tab reaches
 const names = new Map(); // a cell -> its name for screen readers
 
-function nameOf(cell) {
+function labelOf(cell) {
   const [structure, optimizer] = [cell.parentElement.cells[0], cell.closest("table").tHead.rows[0].cells[cell.cellIndex]];
   const where = `${structure.textContent.trim()}, ${optimizer.textContent.trim()}`;
   const [text, note] = [cell.firstChild.textContent.trim(), cell.querySelector("small")?.textContent];
@@ -43,7 +43,7 @@ for (const grid of grids) {
   for (const name of ["role", "aria-label", "tabindex"]) box.removeAttribute(name);
   for (const cell of grid.querySelectorAll("td")) {
     cell.tabIndex = -1;
-    names.set(cell, nameOf(cell));
+    names.set(cell, labelOf(cell));
     if (cell.dataset.i) cell.title = page.cases[cell.dataset.i].id;
   }
   stops.set(grid, grid.querySelector("td[data-i]") ?? grid.querySelector("td"));
