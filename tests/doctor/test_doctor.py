@@ -146,6 +146,7 @@ def test_a_machine_without_a_driver_has_one_finding_about_devices():
     assert found[0].state == "fine"
 
 
+@pytest.mark.slow
 def test_checks_of_the_load_run_in_this_order():
     assert [one.name for one in check_load()] == ["other load", "steal", "CPU pressure", "throttling"]
 

@@ -177,6 +177,7 @@ def gated(folder: Path, baseline: str, arguments: str = "") -> tuple[subprocess.
     return done, dict(line.split("=", 1) for line in outputs.read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_the_gate_s_exit_code_and_last_words_are_kept_for_later_steps(tmp_path):
     own = repository(tmp_path / "own", {"net.py": "WIDTH = 1\n"})
     done, outputs = gated(own, "rev:nowhere", "-k 'adam and $(touch /tmp/never)' --budget \"5 m\"")

@@ -179,6 +179,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_run_that_is_being_measured_is_read_but_neither_resumed_nor_begun_again(written):
     folder, process = written
     before = contents(folder)

@@ -249,7 +249,9 @@ def test_every_optimizer_steps_in_every_tuning_that_admits_it(case):
     assert all(math.isfinite(loss) for loss in losses(step_of(case), 2))
 
 
-@pytest.mark.parametrize(("tuning", "why"), [("channels_last", "flat views"), ("fp16", "scales them")])
+@pytest.mark.parametrize(
+    ("tuning", "why"), [("channels_last", "flat views"), ("fp16", "would use those that fp16 scales")]
+)
 def test_a_tuning_refuses_an_optimizer_that_would_fail_in_it_or_mistake_its_gradients(tuning, why):
     refused = {
         name: TUNINGS[tuning].strategy.refusal(case_of(optimizer=name, execution="cuda", tuning=tuning), "cuda")

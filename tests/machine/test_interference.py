@@ -56,6 +56,7 @@ def test_cpu_time_of_this_run_s_processes_is_not_load_of_others():
     assert child.pid not in {one.pid for one in difference(before, after).neighbours}
 
 
+@pytest.mark.slow
 def test_cpu_time_of_this_run_s_processes_in_containers_is_not_load_of_others():
     """Their parents are an engine's processes, not this one."""
     with neighbour(BUSY) as pid:
@@ -71,6 +72,7 @@ def test_cpu_time_of_this_run_s_processes_in_containers_is_not_load_of_others():
     assert pid not in {one.pid for one in difference(before, after).neighbours}
 
 
+@pytest.mark.slow
 def test_cpu_time_of_an_ended_child_is_not_load_of_others():
     before = read_counters()
     subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.8: pass"], check=True)
@@ -94,6 +96,7 @@ def test_cpu_time_of_a_killed_worker_s_children_is_not_load_of_others():
     assert children.stdout.split() == []
 
 
+@pytest.mark.slow
 def test_a_neighbour_that_takes_and_gives_back_memory_is_seen_by_its_faults_and_its_size():
     with neighbour(HUNGRY) as pid:
         time.sleep(0.5)

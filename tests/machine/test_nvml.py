@@ -287,6 +287,7 @@ print(json.dumps([shared, said("cuda"), said("cpu")]))
 """
 
 
+@pytest.mark.slow
 def test_a_gate_is_refused_on_a_device_that_takes_one_process_at_a_time(library):
     shared, on_device, on_host = answer(library, EXCLUSIVE)
     assert on_device.endswith("; sudo nvidia-smi -c 0 ends that.")

@@ -70,10 +70,12 @@ def test_a_busy_loop_on_one_core_is_that_part_of_the_machine():
     assert told["own_share"] > 0.5, "the machine let it run"
 
 
+@pytest.mark.slow
 def test_a_process_that_sleeps_uses_nothing():
     assert watched(ASLEEP)["utilization"] < 0.03
 
 
+@pytest.mark.slow
 def test_children_count():
     told = watched(ASLEEP, child=True)
     assert 0.5 / CORES < told["utilization"] < 1.03 / CORES
@@ -87,6 +89,7 @@ def test_samples_come_at_the_interval_by_the_clock_of_the_process_that_works():
     assert at_s[-1] >= 1.0
 
 
+@pytest.mark.slow
 def test_memory_is_seen_while_it_is_held():
     held = "def work(until_s):\n    block = b'x' * (200 << 20); time.sleep(0.6)"
     seen = watched(held)["resident"] - watched(ASLEEP)["resident"]
@@ -123,6 +126,7 @@ def control_group():
         path.rmdir()
 
 
+@pytest.mark.slow
 def test_a_quota_of_the_control_group_is_what_is_granted(control_group):
     """Half a core, all of it used, is everything; the host has more."""
     told = watched(BUSY, into=control_group[0], seconds=2.0)

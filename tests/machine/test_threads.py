@@ -91,6 +91,7 @@ def test_more_threads_than_openmp_may_start_are_refused_with_what_to_change():
     assert refusal(2, {"OMP_THREAD_LIMIT": "2"}) == refusal(1, {"OMP_DYNAMIC": "true"}) == ""
 
 
+@pytest.mark.slow
 def test_a_run_with_a_limit_is_measured_by_default_and_refused_with_more_threads(desk: Desk, monkeypatch) -> None:
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "--threads", "2", "--record", "refused")

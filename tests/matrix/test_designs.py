@@ -133,6 +133,7 @@ def test_no_case_is_no_choice(design):
     assert choose([], design, runs_everywhere).cases == []
 
 
+@pytest.mark.slow
 def test_the_same_is_chosen_whatever_python_hashes_by():
     code = (
         "from tests.matrix.test_designs import *; cases = matrix((5, 4, 2, 3, 1, 2, 1, 1));"

@@ -80,6 +80,7 @@ def test_a_record_from_before_says_nothing_of_images():
     assert differences(before, after, TO_RESUME) == []
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_image_and_the_command_that_builds_it():
     record = quick_run().cases[0]
     facts = {**ENVIRONMENT, "container": {"inside": True, "image": {"config_digest": "sha256:3", **WRITTEN}}}
