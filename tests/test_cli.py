@@ -330,6 +330,7 @@ def test_a_pipe_that_is_closed_before_it_is_written_to_is_no_error(stepmark):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_first_line_of_a_list_can_be_taken_alone(stepmark):
     done = stepmark("list", *LONG, stdout=subprocess.PIPE)
     command = f"set -o pipefail; {sys.executable} -m suite.cli list {' '.join(LONG)} | head -n 1"
@@ -387,12 +388,14 @@ def test_a_comparison_that_cannot_be_printed_keeps_its_exit_code(tmp_path, end):
         pytest.param("LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0", id="C", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_characters_that_an_ascii_output_lacks_are_written_by_their_code(tmp_path, record, begin):
     done = in_shell(tmp_path, "report", record, "-o", "\u00fc.html", begin=begin)
     assert done.returncode == 0, done.stderr
     assert done.stdout in ("\\xfc.html\n", "\\udcc3\\udcbc.html\n"), "of UTF-8, or of bytes that the locale cannot read"
 
 
+@pytest.mark.slow
 def test_a_refusal_of_the_system_is_said_as_what_it_is(tmp_path, record):
     code = "import os, suite.cli, tempfile; tempfile.tempdir = None; os.environ['TMPDIR'] = '/nowhere'; "
     code += "tempfile._candidate_tempdir_list = lambda: ['/nowhere']; suite.cli.main(['doctor'])"

@@ -180,6 +180,7 @@ def test_a_slowdown_below_the_tolerance_is_no_change():
     assert found(procedure, "no change") == set(NAMES)
 
 
+@pytest.mark.slow
 def test_a_slowdown_by_the_margin_is_hardly_ever_called_no_change():
     """200 gates so noisy and short that few of them settle anything."""
     chance = np.random.default_rng(10)

@@ -206,6 +206,7 @@ def test_a_rank_infers_its_part_of_the_joint_batch():
 
 
 @two_ranks_on_cpu
+@pytest.mark.slow
 def test_many_steps_between_two_readings_do_not_block():
     logits = in_fresh_process(inferred, case_of(mode="infer", batch_size=2, image_size=4), 3000)
     assert torch.tensor(logits).shape == (1, NUM_CLASSES), "the part of rank 0"

@@ -101,6 +101,7 @@ def hindered(library) -> list[Row]:
 
 @needs_compiler
 @pytest.mark.parametrize("visible", ORDERS)
+@pytest.mark.slow
 def test_devices_are_those_that_the_driver_shows_in_its_order(shown, visible):
     assert shown[visible][0] == ORDERS[visible]
 

@@ -68,6 +68,7 @@ def test_a_look_at_the_resident_set_between_steps_misses_that_buffer(tiny, buffe
     assert abs(buffers["memory_before_steady"] - tiny["memory_before_steady"]) < 0.02 * BUFFER_BYTES
 
 
+@pytest.mark.slow
 def test_the_state_of_adam_appears_at_its_first_step_at_twice_the_parameters(launcher):
     taken = memory(launcher, "weighty", "adam")
     parameters = taken["parameter_bytes"]

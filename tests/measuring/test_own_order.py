@@ -118,6 +118,7 @@ def phases_of(case: Case) -> dict[str, float]:
     return {one.metric.name: min(one.values) for one in measure_breakdown(case)}
 
 
+@pytest.mark.slow
 def test_phases_that_a_step_calls_are_timed_and_those_that_it_does_not_call_are_left_out():
     called, bare = phases_of(ACCUMULATED), phases_of(own("bare"))
     assert {"part_zero_grad", "part_forward", "part_loss", "part_backward", "part_update"} <= set(called)
