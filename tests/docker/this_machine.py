@@ -26,8 +26,9 @@ from tests.conftest import MY_LEVELS, PROFILES
 NAME = "localhost/stepmark"
 LINKS = ("bin", "sbin", "lib", "lib64")
 FOLDERS = ("proc", "sys", "dev", "run", "etc", "tmp", "var/tmp", "mnt", "stepmark/reports")
-ENGINES = ("", '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n')
-"""Configurations to try: podman's own, and one for a machine without systemd."""
+BARE = 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+ENGINES = ("", *(f'[engine]\nruntime = "{runtime}"\n{BARE}' for runtime in ("crun", "runc") if shutil.which(runtime)))
+"""Configurations to try: podman's own, and those for a machine without systemd, by each runtime that is there."""
 CHANGES = ("ENV PATH=/opt/stepmark/bin:/usr/bin:/bin", "ENV HOME=/tmp", "USER 10001:10001", "WORKDIR /stepmark")
 PYTHON = Path(sys.executable).resolve()
 """This interpreter, and not the link to it in an environment."""
