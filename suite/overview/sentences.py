@@ -25,7 +25,7 @@ def best_cases(run: Run, ranked: Sequence[CaseFigures]) -> str:
     rivals = same_work(ranked)
     if not rivals:
         return "No case was measured, so there is no best case."
-    text = "; ".join([fastest(rivals), *most_frugal(rivals), *most_accurate(run, ranked)])
+    text = "; ".join([fastest(rivals), *most_frugal(rivals), *most_accurate(run, rivals, ranked)])
     scope = scope_of(rivals, ranked)
     return f"{scope}{text}." if scope else f"{text[0].upper()}{text[1:]}."
 
@@ -56,15 +56,20 @@ def most_frugal(rivals: Sequence[CaseFigures]) -> Iterator[str]:
         yield f"the most frugal is {case_id} with {units.text(peak, 'B')} of peak memory"
 
 
-def most_accurate(run: Run, ranked: Sequence[CaseFigures]) -> Iterator[str]:
-    """The case with the highest final accuracy; nothing where no case learnt."""
+def most_accurate(run: Run, rivals: Sequence[CaseFigures], ranked: Sequence[CaseFigures]) -> Iterator[str]:
+    """The case with the highest final accuracy; nothing where no case learnt.
+
+    The cases that learnt are named where they are not among the rivals.
+    """
     measured = {one.case.id for one in ranked}
     _, found = accuracies([record for record in run.cases if record.case.id in measured])
     known = [(value, case_id) for case_id, (value, _) in found.items() if math.isfinite(value)]
     if known:
         best = max(value for value, _ in known)
         case_id = min(case_id for value, case_id in known if value == best)
-        yield f"the most accurate is {case_id} with {units.percent(best)} of the test examples right"
+        among = {case_id for _, case_id in known} <= {one.case.id for one in rivals}
+        scope = "" if among else f"among {count(len(known), 'case')} that learnt, "
+        yield f"{scope}the most accurate is {case_id} with {units.percent(best)} of the test examples right"
 
 
 def outcomes(run: Run) -> str:

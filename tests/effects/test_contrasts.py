@@ -21,7 +21,7 @@ from suite.exports.csv_table import render
 from suite.records import Case, RunRecord, StepmarkError
 from suite.records.store import RunWriter, read_run
 from tests.fakes import made_runs
-from tests.fakes.designed_runs import OPTIMIZERS, Plan, attributes_of, designed
+from tests.fakes.designed_runs import OPTIMIZERS, Plan, designed
 
 QUIET = Plan(machine="still", between=0.0, own=0.0, tails=0.0, skipped=0.0)
 
@@ -252,25 +252,13 @@ def test_a_record_on_disk_gives_the_same_effects(tmp_path):
 
 def test_accuracy_is_a_difference_with_seeds_as_replicates():
     cases = [
-        accurate(Case(structure, optimizer, "cpu", mode="learn"), level)
+        made_runs.learnt(Case(structure, optimizer, "cpu", mode="learn"), level)
         for structure, own in (("plain_d2", 0.0), ("plain_d4", 0.02), ("plain_d8", 0.03))
         for optimizer, level in (("sgd_momentum", 0.90 + own), ("adam", 0.93 + own))
     ]
     effect = effect_of(study(made_runs.run(cases), "accuracy"), "optimizer", "adam")
     assert effect.size.middle == pytest.approx(0.03)
     assert 0.0 < effect.size.low < 0.03 < effect.size.high < 0.06
-
-
-def accurate(case: Case, level: float) -> RunRecord:
-    """A learning case of three seeds whose final accuracies lie around a level."""
-    metric = replace(made_runs.METRICS["step_time"], name="accuracy", unit="ratio", better="higher")
-    visits = [made_runs.visit(index, (2,)) for index in range(3)]
-    found = made_runs.measurement([0.01] * 6, visits)
-    finals = [0.5, level - 0.005, 0.5, level, 0.5, level + 0.005]
-    accuracy = replace(found.series[0], metric=metric, values=tuple(finals))
-    return RunRecord(
-        case, "measured", attributes=attributes_of(case), measurement=replace(found, series=(*found.series, accuracy))
-    )
 
 
 ODD_ATTRIBUTES = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -82,6 +83,18 @@ def measured(case: Case, step_s: float, seed: int = 0, *, rounds: int = 10, nois
     queued = [generator.random() < 0.05 for _ in values]
     visits = [visit(index, (rounds, rounds)) for index in range(3)]
     return RunRecord(case, "measured", "", attributes_of(case), measurement(values, visits, queued=queued))
+
+
+def learnt(case: Case, level: float) -> RunRecord:
+    """A learning case of three seeds whose final accuracies lie around a level."""
+    metric = replace(METRICS["step_time"], name="accuracy", unit="ratio", better="higher")
+    visits = [visit(index, (2,)) for index in range(3)]
+    found = measurement([0.01] * 6, visits)
+    finals = [0.5, level - 0.005, 0.5, level, 0.5, level + 0.005]
+    accuracy = replace(found.series[0], metric=metric, values=tuple(finals))
+    return RunRecord(
+        case, "measured", attributes=attributes_of(case), measurement=replace(found, series=(*found.series, accuracy))
+    )
 
 
 def attributes_of(case: Case) -> dict[str, Any]:

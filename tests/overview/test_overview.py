@@ -62,6 +62,17 @@ def test_cases_that_do_less_work_are_no_rivals():
     assert [one.case.id for one in found.best] == ["seed_cnn-adam-cpu"]
 
 
+def test_the_most_accurate_case_stands_among_those_that_learnt():
+    learning = Case("seed_cnn", "sgd", "cpu", mode="learn", epochs=4)
+    learnt = made_runs.learnt(learning, 0.9)
+    training = [made_runs.measured(Case("seed_cnn", name, "cpu"), 0.001) for name in ("adam", "sgd")]
+    (mixed, _, _) = overview(made_runs.run([*training, learnt])).sentences
+    assert mixed.startswith("Among 2 cases with mode train")
+    assert f"; among 1 case that learnt, the most accurate is {learning.id} with 90" in mixed
+    (alone, _, _) = overview(made_runs.run([learnt])).sentences
+    assert f"; the most accurate is {learning.id} with 90" in alone
+
+
 def test_the_second_sentence_counts_every_outcome():
     assert overview(made_runs.quick_run()).sentences[1] == "33 cases: 25 measured, 6 skipped, 2 failed."
     assert overview(made_runs.quick_run(complete=False)).sentences[1] == (

@@ -12,9 +12,8 @@ from suite.effects.values import METRICS
 from suite.records import Case
 from suite.report.facts import Facts
 from suite.report.views import effects, findings
-from tests.effects.test_contrasts import accurate
 from tests.fakes.html_page import Page
-from tests.fakes.made_runs import measured, quick_run, run
+from tests.fakes.made_runs import learnt, measured, quick_run, run
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def test_the_findings_begin_with_the_largest_shares_of_the_variance():
     expected = study(crossed().run, "step_time").separation
     words = Page(report.render(crossed().run)).words("findings")
     assert "Shares of the variance of step time: structure 99." in words
-    assert f", the rest {units.percent(expected.rest)}." in words
+    assert f"; all factors together leave {units.percent(expected.rest)} unexplained." in words
 
 
 def test_shares_that_overlap_are_left_to_the_section_of_effects():
@@ -79,7 +78,7 @@ def test_less_time_and_more_accuracy_are_better():
 
 def test_every_metric_that_the_record_has_is_a_section():
     cases = [
-        accurate(Case(structure, optimizer, "cpu", mode="learn"), 0.9 + own + other)
+        learnt(Case(structure, optimizer, "cpu", mode="learn"), 0.9 + own + other)
         for structure, own in (("plain_d2", 0.0), ("plain_d4", 0.02), ("plain_d8", 0.03))
         for optimizer, other in (("sgd_momentum", 0.0), ("adam", 0.03))
     ]

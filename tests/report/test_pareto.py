@@ -18,9 +18,8 @@ from suite.report.facts import Facts
 from suite.report.front_chart import NO_EXTENT
 from suite.report.view import View
 from suite.report.views import pareto, ruler
-from tests.effects.test_contrasts import accurate
 from tests.fakes.html_page import Page
-from tests.fakes.made_runs import measured, quick_run, run
+from tests.fakes.made_runs import learnt, measured, quick_run, run
 
 MIB = 2**20
 OPTIMIZERS = {"sgd": (1.0, 0), "adam": (1.1, -60), "lion": (1.3, -90), "muon": (1.5, 40)}
@@ -44,8 +43,7 @@ def choices(batch_sizes: tuple[int, ...] = (64,), *, learning: bool = False) -> 
     ]
     if learning:
         cases += [
-            accurate(Case("plain_d2", name, "cpu", mode="learn"), 0.9 + seed / 50)
-            for seed, name in enumerate(OPTIMIZERS)
+            learnt(Case("plain_d2", name, "cpu", mode="learn"), 0.9 + seed / 50) for seed, name in enumerate(OPTIMIZERS)
         ]
     return run(cases)
 

@@ -45,4 +45,5 @@ def shares(facts: Facts) -> str:
     if not known or text.sum_of(known) + study.separation.rest > MOST_OF_ALL:
         return ""
     parts = [f"{wording.term(one.term)} {units.percent(one.share or 0.0)}" for one in known[:MOST_SHARES]]
-    return f"Shares of the variance of step time: {', '.join(parts)}, the rest {units.percent(study.separation.rest)}."
+    rest = f"all factors together leave {units.percent(study.separation.rest)} unexplained"
+    return f"Shares of the variance of step time: {', '.join(parts)}; {rest}."
