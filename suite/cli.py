@@ -237,7 +237,8 @@ def doctor(options: argparse.Namespace) -> int:
         if finding.advice:
             print(f"{'':<10}{finding.advice}", flush=True)
     if options.format == "table":
-        print(f"{disturbing} disturb{'s' if disturbing == 1 else ''} a measurement here; nothing was changed")
+        subject = "1 finding disturbs" if disturbing == 1 else f"{disturbing} findings disturb"
+        print(f"{subject} measurements here; nothing was changed")
     return ExitCode.SUCCESS
 
 

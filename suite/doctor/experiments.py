@@ -81,7 +81,7 @@ def measure_allocator(workers: WorkerSettings, one: Examined) -> Finding:
             return unknown("allocator", f"{case.id} does not run: {failed}")
     if steady.allocator not in (None, "steady"):
         found = f"the steady allocator has no effect here: workers have {steady.allocator}"
-        return disturbs("allocator", found, "unset LD_PRELOAD")
+        return disturbs("allocator", found, "unset LD_PRELOAD, and use a Python that runs on glibc")
     best_s = median(step_s[WORKERS:])
     ratios = sorted(one / best_s for one in step_s[:WORKERS])
     found = (
@@ -91,7 +91,7 @@ def measure_allocator(workers: WorkerSettings, one: Examined) -> Finding:
     if ratios[-1] < MUCH_LONGER:
         return fine("allocator", found)
     variables = " ".join(f"{name}={value}" for name, value in ALLOCATORS["steady"].items())
-    return disturbs("allocator", found, f"cases use the steady one; for other training set {variables}")
+    return disturbs("allocator", found, f"Stepmark uses the steady one by default; for other training set {variables}")
 
 
 def take_turns(workers: list[WorkerHandle]) -> tuple[list[float], list[float]]:

@@ -47,18 +47,21 @@ def check_device(index: int) -> Finding:
         heat = pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
     except pynvml.NVMLError as error:
-        return unknown(name, f"the driver said: {error}")
+        return unknown(name, f"the driver reported: {error}")
     room = workers_in(memory.free)
+    clock = f"clock lowered by {', '.join(slowed)}" if slowed else "clock not lowered"
     found = (
-        f"persistence {'on' if keeps else 'off'}, {heat} degrees, clock lowered by {', '.join(slowed) or 'nothing'}, "
+        f"persistence mode {'on' if keeps else 'off'}, {heat} degrees Celsius, {clock}, "
         f"{text(memory.free, 'B')} of {text(memory.total, 'B')} free"
     )
     if not keeps:
         return disturbs(name, found, f"sudo nvidia-smi -i {index} -pm 1")
     if not shared:
-        return disturbs(name, f"{found}; it does not take several processes", f"sudo nvidia-smi -i {index} -c 0")
+        several = f"{found}; its compute mode does not permit several processes"
+        return disturbs(name, several, f"sudo nvidia-smi -i {index} -c 0")
     if slowed or heat >= HOT_C:
         return disturbs(name, found, f"cool it, or lock its clock: sudo nvidia-smi -i {index} -lgc MHZ")
     if room < MOST_INTERLEAVED:
-        return disturbs(name, f"{found}: room for {room} workers at a time", "end the other processes on it")
+        crowded = f"{found}: room for {room} workers at a time"
+        return disturbs(name, crowded, "end the other processes on it, if there are any")
     return fine(name, found)

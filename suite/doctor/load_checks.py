@@ -20,6 +20,7 @@ MUCH_STEAL = 0.01
 MUCH_PRESSURE = 0.05
 """Share of the last ten seconds with a process waiting for a core from which that disturbs."""
 SHOWN_PROCESSES = 3
+OWN_CORES = "the cores that this process may use"
 UNREADABLE = "the kernel's counters could not be read"
 PRESSURE = Path("/proc/pressure/cpu")
 
@@ -30,7 +31,7 @@ def check_load() -> Iterator[Finding]:
     time.sleep(WINDOW_S)
     after = interference.read_counters()
     if before is None or after is None:
-        yield unknown("other load", "this is no Linux")
+        yield unknown("other load", "only Linux has the counters of load")
         return
     seen = interference.difference(before, after)
     if seen is None:
@@ -48,13 +49,13 @@ def check_other_load(seen: Interference) -> Finding:
         return unknown("other load", UNREADABLE)
     share = seen.others_cores / affinity_cores()
     if share < MUCH_LOAD:
-        return fine("other load", f"{units.percent_rounded(share, 1)} of the cores that this process may use")
+        return fine("other load", f"other processes use {units.percent_rounded(share, 1)} of {OWN_CORES}")
     most = (seen.neighbours or ())[:SHOWN_PROCESSES]
     named = ", ".join(f"{one.name} (process {one.pid}) {units.percent_rounded(one.cores)} of a core" for one in most)
     return disturbs(
         "other load",
-        f"{units.percent_rounded(share)} of the cores that this process may use: {named}",
-        "stop these processes, or wait",
+        f"other processes use {units.percent_rounded(share)} of {OWN_CORES}{f': {named}' if named else ''}",
+        "stop these processes, or wait" if named else "stop other processes and containers, or wait",
     )
 
 
@@ -63,10 +64,10 @@ def check_steal(seen: Interference) -> Finding:
     if seen.stolen is None:
         return unknown("steal", UNREADABLE)
     if seen.stolen < MUCH_STEAL:
-        return fine("steal", f"{units.percent_rounded(seen.stolen, 2)} of the time of its cores")
+        return fine("steal", f"{units.percent_rounded(seen.stolen, 2)} of the time of this machine's cores")
     return disturbs(
         "steal",
-        f"the hypervisor gives {units.percent_rounded(seen.stolen, 1)} of the time of its cores to other machines",
+        f"the hypervisor gives {units.percent_rounded(seen.stolen, 1)} of the time of this machine's cores to others",
         "use a dedicated host",
     )
 
@@ -80,14 +81,12 @@ def check_pressure(file: Path = PRESSURE) -> Finding:
         some = dict(part.split("=") for part in file.read_text().splitlines()[0].split()[1:])
         share = float(some["avg10"]) / 100
     except (OSError, KeyError, ValueError, IndexError):
-        return unknown("CPU pressure", "unknown: the kernel has no /proc/pressure/cpu")
+        return unknown("CPU pressure", "the kernel has no /proc/pressure/cpu")
+    decimals = 1 if share < MUCH_PRESSURE else 0
+    waited = f"for {units.percent_rounded(share, decimals)} of the last ten seconds a process waited for a core"
     if share < MUCH_PRESSURE:
-        return fine("CPU pressure", f"{units.percent_rounded(share, 1)} of the last ten seconds")
-    return disturbs(
-        "CPU pressure",
-        f"for {units.percent_rounded(share)} of the last ten seconds a process waited for a core",
-        "stop other processes, or wait",
-    )
+        return fine("CPU pressure", waited)
+    return disturbs("CPU pressure", waited, "stop other processes, or wait")
 
 
 def check_throttling(seen: Interference, since_start_s: float | None) -> Finding:
@@ -95,7 +94,7 @@ def check_throttling(seen: Interference, since_start_s: float | None) -> Finding
     if seen.throttled is None or since_start_s is None:
         return unknown("throttling", UNREADABLE)
     if seen.throttled == 0:
-        return fine("throttling", f"none now; {since_start_s:.1f} s since the container began")
+        return fine("throttling", f"none during this check; {since_start_s:.1f} s since the container started")
     return disturbs(
         "throttling",
         f"throttled by the CPU quota for {units.percent_rounded(seen.throttled)} of the time",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -23,6 +22,8 @@ SYSTEM = Path("/sys")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the kernel's, not a file of ours
 ENOUGH_SHARED_BYTES = 1 << 30
 """Of shared memory for the batches of loader workers: Docker grants 64 MiB by default."""
+SHOWN_CORES = 4
+"""Physical cores that a finding names."""
 SPARE_BYTES = 2 << 30
 """Memory that some workers need."""
 
@@ -44,7 +45,7 @@ def check_governor(system: Path = SYSTEM) -> Finding:
         for word in read_words(system / f"devices/system/cpu/cpu{core}/cpufreq/scaling_governor")
     ]
     if not found or not all(word.isalpha() for word in found):
-        return unknown("clock governor", "the kernel does not say, as on most virtual machines")
+        return unknown("clock governor", "the kernel does not report it, as on most virtual machines")
     if set(found) == {"performance"}:
         return fine("clock governor", "performance")
     return disturbs("clock governor", ", ".join(sorted(set(found))), "sudo cpupower frequency-set -g performance")
@@ -64,7 +65,7 @@ def check_turbo(system: Path = SYSTEM) -> Finding:
             return disturbs(
                 "turbo", "on: the clock depends on temperature and on other cores", f"echo {off} | sudo tee {file}"
             )
-    return unknown("turbo", "the kernel does not say, as on most virtual machines")
+    return unknown("turbo", "the kernel does not report it, as on most virtual machines")
 
 
 def check_huge_pages(system: Path = SYSTEM) -> Finding:
@@ -75,26 +76,34 @@ def check_huge_pages(system: Path = SYSTEM) -> Finding:
     file = system / "kernel/mm/transparent_hugepage/enabled"
     chosen = next((word.strip("[]") for word in read_words(file) if word.startswith("[")), "")
     if not chosen:
-        return unknown("transparent huge pages", "the kernel does not say")
+        return unknown("transparent huge pages", "the kernel does not report it")
     if chosen != "always":
         return fine("transparent huge pages", chosen)
     return disturbs(
-        "transparent huge pages", "always: whether a process gets them is chance", f"echo madvise | sudo tee {file}"
+        "transparent huge pages",
+        "always: chance decides whether a process gets them",
+        f"echo madvise | sudo tee {file}",
     )
 
 
 def check_siblings(system: Path = SYSTEM) -> Finding:
     """Whether allowed cores are hardware threads of one physical core."""
-    files = {core: system / f"devices/system/cpu/cpu{core}/topology/thread_siblings_list" for core in allowed_cores()}
-    groups = Counter(" ".join(said) for file in files.values() if (said := read_words(file)))
+    groups: dict[str, list[int]] = {}
+    for core in allowed_cores():
+        said = read_words(system / f"devices/system/cpu/cpu{core}/topology/thread_siblings_list")
+        if said:
+            groups.setdefault(" ".join(said), []).append(core)
     if not groups:
-        return unknown("threads of one core", "the kernel does not say")
-    together = [group for group, count in groups.items() if count > 1]
+        return unknown("threads of one core", "the kernel does not report it")
+    together = [group for group, cores in groups.items() if len(cores) > 1]
     if not together:
-        return fine("threads of one core", "none: each core that this process may use is a physical core")
-    found = f"{len(together)} cores with two threads that this process may use: {', '.join(together[:4])}"
-    firsts = ",".join(group.replace("-", ",").split(",")[0] for group in together)
-    return disturbs("threads of one core", found, f"taskset -c {firsts} make bench, or --threads {len(groups)}")
+        return fine("threads of one core", "none: this process may use one thread of each physical core")
+    found = (
+        f"this process may use several threads of {len(together)} physical "
+        f"{'core' if len(together) == 1 else 'cores'}: threads {' and '.join(together[:SHOWN_CORES])}"
+    )
+    one_each = ",".join(str(cores[0]) for cores in groups.values())
+    return disturbs("threads of one core", found, f"run under taskset -c {one_each}, or with --threads {len(groups)}")
 
 
 def check_quota() -> Finding:
@@ -102,8 +111,8 @@ def check_quota() -> Finding:
     granted, cores = cpu_quota(), len(allowed_cores())
     if granted is None:
         return fine("CPU quota", "none")
-    found = f"{granted:g} cores' worth of time on {cores} cores, for {default_threads()} threads by default"
-    return disturbs("CPU quota", found, "docker run --cpuset-cpus instead of --cpus, or request whole cores")
+    found = f"{granted:g} cores' worth of time, on {cores} cores; workers have {default_threads()} threads by default"
+    return disturbs("CPU quota", found, "use docker run --cpuset-cpus instead of --cpus, or request whole cores")
 
 
 def check_memory() -> Finding:
@@ -122,11 +131,11 @@ def check_shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
     try:
         state = os.statvfs(folder)
     except OSError:
-        return unknown("shared memory", f"no {folder}")
+        return unknown("shared memory", f"there is no {folder}")
     total = float(state.f_blocks * state.f_frsize)
     if total >= ENOUGH_SHARED_BYTES:
         return fine("shared memory", f"{units.text(total, 'B', 3)} at {folder}")
-    return disturbs("shared memory", f"{units.text(total, 'B', 3)} at {folder}", "docker run --shm-size=1g")
+    return disturbs("shared memory", f"{units.text(total, 'B', 3)} at {folder}", "use docker run --shm-size=1g")
 
 
 def check_priority() -> Finding:
@@ -140,7 +149,8 @@ def check_priority() -> Finding:
     done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
     if done.stdout.strip() == str(HIGHEST):
         return fine("priority", "workers run before other processes")
-    return disturbs("priority", "workers share cores with all other processes", "run as root, or grant CAP_SYS_NICE")
+    found = "workers have no higher priority than other processes"
+    return disturbs("priority", found, "run as root, or grant CAP_SYS_NICE")
 
 
 SETUP_CHECKS = (

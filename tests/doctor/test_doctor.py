@@ -67,6 +67,18 @@ def test_a_missing_reading_of_the_machine_is_unknown(tmp_path, check):
     assert check(tmp_path).state == "unknown"
 
 
+def test_the_advice_about_threads_keeps_one_permitted_thread_of_each_core(tmp_path, monkeypatch):
+    siblings = {1: "0-1", 2: "2-3", 3: "2-3", 8: "8"}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(siblings))
+    for core, threads in siblings.items():
+        file = tmp_path / CORES / f"cpu{core}" / "topology" / "thread_siblings_list"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"{threads}\n")
+    finding = check_siblings(tmp_path)
+    assert finding.found == "this process may use several threads of 1 physical core: threads 2-3"
+    assert finding.advice == "run under taskset -c 1,2,8, or with --threads 3"
+
+
 def test_little_shared_memory_disturbs_and_none_is_unknown(tmp_path):
     assert check_shared_memory(tmp_path / "nowhere").state == "unknown"
     small = tmp_path / "small"
@@ -105,13 +117,20 @@ def test_steal_and_load_are_given_as_shares():
     assert check_steal(replace(quiet, stolen=0.25)).found.startswith("the hypervisor gives 25.0 % of the time")
 
 
+def test_load_by_processes_that_are_not_visible_is_named_without_them():
+    seen = Interference(float(len(allowed_cores())), 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, ())
+    finding = check_other_load(seen)
+    assert finding.found == "other processes use 100 % of the cores that this process may use"
+    assert finding.advice == "stop other processes and containers, or wait"
+
+
 def test_pressure_is_that_of_the_last_ten_seconds(tmp_path):
     file = tmp_path / "cpu"
     file.write_text("some avg10=12.50 avg60=0.07 avg300=1.37 total=6\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
     assert check_pressure(file).found == "for 12 % of the last ten seconds a process waited for a core"
     file.write_text("some avg10=0.10 avg60=0.07 avg300=1.37 total=6\n")
     assert check_pressure(file).state == "fine"
-    assert check_pressure(tmp_path / "nowhere").state == "unknown"
+    assert check_pressure(tmp_path / "nowhere").found == "the kernel has no /proc/pressure/cpu"
 
 
 IN_A_GROUP = """
@@ -171,4 +190,4 @@ def test_the_command_prints_every_check_and_measures_the_noise_floor(arguments):
         assert names[-2:] == ["allocator", "noise floor"]
     else:
         assert "identical cases differ by" in done.stdout
-        assert done.stdout.splitlines()[-1].endswith("a measurement here; nothing was changed")
+        assert done.stdout.splitlines()[-1].endswith("measurements here; nothing was changed")

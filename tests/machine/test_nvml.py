@@ -160,12 +160,12 @@ print(json.dumps([asdict(one) for one in check_devices()]))
 @pytest.mark.parametrize(
     ("lacks", "state", "found"),
     [
-        ("", "fine", "persistence on, 55 degrees, clock lowered by nothing, 77.00 GiB of 80.00 GiB free"),
-        ("persistence", "disturbs", "persistence off"),
+        ("", "fine", "persistence mode on, 55 degrees Celsius, clock not lowered, 77.00 GiB of 80.00 GiB free"),
+        ("persistence", "disturbs", "persistence mode off"),
         ("cool", "disturbs", "clock lowered by heat"),
-        ("exclusive", "disturbs", "does not take several processes"),
+        ("exclusive", "disturbs", "does not permit several processes"),
         ("small", "disturbs", "9.000 GiB of 12.00 GiB free: room for 4 workers at a time"),
-        ("lost", "unknown", "the driver said"),
+        ("lost", "unknown", "the driver reported"),
     ],
 )
 def test_the_doctor_names_what_disturbs_on_a_device(library, lacks, state, found):
