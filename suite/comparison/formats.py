@@ -140,7 +140,8 @@ def summary(comparison: Comparison, limits: Thresholds) -> str:
         f"no change: a slowdown of {units.percent_as_given(limits.margin)} is ruled out"
     )
     left = f", {len(comparison.left_out)} not compared" if comparison.left_out else ""
-    return f"{counts or 'no case'} of {len(comparison.cases)}{left} ({rules})"
+    total = len(comparison.cases)
+    return f"{counts or 'no case'} of {total:,} {'case' if total == 1 else 'cases'}{left} ({rules})"
 
 
 def as_json(comparison: Comparison, limits: Thresholds) -> str:

@@ -44,13 +44,18 @@ def sentence(pairing: Pairing, limits: Thresholds) -> str:
 
 
 def regressed(changes: Sequence[Change]) -> list[str]:
-    """The largest regression: `the largest slowdown is +20.1 %, of resnet18-adam-cpu`."""
+    """The largest regression of each metric, in words.
+
+    `the largest slowdown is +20.1 %, of resnet18-adam-cpu`
+    """
     slow = [one for one in changes if one.verdict == "regression"]
-    if not slow:
-        return []
-    worst = slow[0]
-    metric = "" if change_text.is_time(worst) else f"{worst.metric} grew in {len(slow):,} of them; "
-    return [f"{metric}the largest {change_text.terms_of(worst).more} is {change_text.size(worst)}, of {worst.name}"]
+    texts = []
+    for metric in dict.fromkeys(one.metric for one in slow):
+        worst, *others = (one for one in slow if one.metric == metric)
+        grown = "" if change_text.is_time(worst) else f"{metric} regressed in {1 + len(others):,} of them; "
+        size = f"{'from ' if change_text.is_from_zero(worst) else ''}{change_text.size(worst)}"
+        texts.append(f"{grown}the largest {change_text.terms_of(worst).more} is {size}, of {worst.name}")
+    return texts
 
 
 def counts(pairing: Pairing) -> str:
@@ -75,7 +80,7 @@ def notices(pairing: Pairing, limits: Thresholds) -> list[str]:
     for side, name in ((pairing.baseline, "baseline"), (pairing.candidate, "candidate")):
         run = side.run
         if run.footer is None or run.missing:
-            texts.append(f"The {name} is interrupted: {len(run.missing):,} planned cases have no outcome.")
+            texts.append(f"The {name} run was interrupted{unfinished(len(run.missing))}.")
     if pairing.unlike:
         texts.append(
             "Facts that may change results differ between the two runs. Changes are shown without the common change, "
@@ -83,8 +88,15 @@ def notices(pairing: Pairing, limits: Thresholds) -> list[str]:
         )
     elif len(pairing.comparison.cases) >= FEWEST and pairing.comparison.shift_high > limits.margin:
         text = common_change(pairing.comparison)
-        texts.append(f"{text[:1].upper()}{text[1:]}. It may exceed the margin.")
+        texts.append(f"{text[:1].upper()}{text[1:]}. The common change may exceed the margin.")
     return texts
+
+
+def unfinished(missing: int) -> str:
+    """The number of planned cases without an outcome, as the end of a sentence."""
+    if not missing:
+        return " after its last case"
+    return f": {missing:,} planned {'case has' if missing == 1 else 'cases have'} no outcome"
 
 
 def changed_case(change: Change, pairing: Pairing, limits: Thresholds) -> str:
@@ -97,17 +109,18 @@ def changed_case(change: Change, pairing: Pairing, limits: Thresholds) -> str:
 def how_to_read(limits: Thresholds) -> tuple[tuple[str, str], ...]:
     """Columns of the tables, one line each."""
     tolerance, margin = (units.percent_as_given(one) for one in (limits.tolerance, limits.margin))
+    joint = f"{100 - 100 * limits.alpha:g} of 100 comparisons"
     return (
         ("change", "candidate / baseline - 1, without the change that all cases share; lower is better"),
-        ("interval", f"holds for all cases together in {100 - 100 * limits.alpha:g} of 100 comparisons"),
+        ("interval", f"the intervals of all cases contain their true changes in {joint}"),
         ("size", bounds_in_words(limits)),
         (
             "slower steps",
-            "pairs of one step of each run in which the candidate's is slower; 50 of 100 is no difference",
+            "pairs of one step from each run in which the candidate's step is slower; 50 of 100 means no difference",
         ),
         ("regression", f"shown to be slower by more than the tolerance of {tolerance}"),
         ("improvement", f"shown to be faster by more than {tolerance}"),
         ("no change", f"a slowdown of the margin, {margin}, is ruled out"),
-        ("inconclusive", "neither was shown; the bound says what is ruled out all the same"),
+        ("inconclusive", "none of these three was shown; a larger slowdown than the bound is ruled out all the same"),
         ("disturbance", "interference that kernel counters showed in a run; such a case has no verdict"),
     )

@@ -212,8 +212,28 @@ def test_memory_that_grew_is_in_a_table_and_the_rest_in_a_line(baseline):
         [CASES[3].id, "peak_memory", "+6.0 %", "regression", "47.68 MiB", "50.54 MiB"]
     ]
     assert "peak_memory: no change in 23 of 24 cases" in parsed.words("memory")
-    assert f"peak_memory grew in 1 of them; the largest growth is +6.0 %, of {CASES[3].id}" in parsed.words("verdict")
+    assert f"peak_memory regressed in 1 of them; the largest growth is +6.0 %, of {CASES[3].id}" in parsed.words(
+        "verdict"
+    )
     assert "Memory is not compared: one of the runs did not measure it." in page(baseline, baseline).words("memory")
+
+
+def test_the_first_sentence_counts_the_cases_of_each_memory_metric_by_itself(baseline):
+    before = with_memory(baseline)
+    after = with_facts(with_memory(baseline, {CASES[3].id: 0.06, CASES[4].id: 0.08}, host_reads=1.0))
+    words = page(before, after).words("verdict")
+    assert f"host_reads regressed in 24 of them; the largest growth is from 0 to 1, of {CASES[0].id}" in words
+    assert f"peak_memory regressed in 2 of them; the largest growth is +8.0 %, of {CASES[4].id}" in words
+
+
+def test_a_run_without_a_footer_is_called_interrupted_with_what_it_lacks(baseline):
+    ended = replace(baseline, footer=None)
+    assert "The candidate run was interrupted after its last case." in page(baseline, with_facts(ended)).words(
+        "verdict"
+    )
+    fewer = with_facts(replace(ended, cases=ended.cases[:-1]))
+    words = page(baseline, fewer).words("verdict")
+    assert "The candidate run was interrupted: 1 planned case has no outcome." in words
 
 
 def test_several_candidates_are_each_compared_with_the_first_run(baseline, slowed):
