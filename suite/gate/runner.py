@@ -136,11 +136,11 @@ class GateRunner:
         noise = median(known) if known else forecast.noise_before(planned.rows)
         least = forecast.smallest(noise, blocks, planned.limits, len(planned.rows) + len(planned.levels))
         if not math.isfinite(least):
-            return "they can show no slowdown"
-        by = "as measured" if known else "as is usual"
+            return "too few to show a slowdown of any size"
+        by = "as measured" if known else "as is assumed before the first block"
         return (
             f"they find a slowdown of {percent(least)} in one case with a chance of "
-            f"{percent_as_given(forecast.CHANCE)}, where blocks vary by {percent(noise)}, {by}"
+            f"{percent_as_given(forecast.CHANCE)}, if blocks vary by {percent(noise)}, {by}"
         )
 
     def _is_hopeless(self) -> bool:

@@ -110,7 +110,7 @@ def page(verdict: GateVerdict) -> Page:
             "interrupted",
             "inconclusive: the gate was interrupted; a slowdown above 1.3 % is ruled out in every case",
         ),
-        ("nothing", "not comparable: no case was compared; 1 of 1: left out by both"),
+        ("nothing", "not comparable: no case was compared; the reason for 1 of 1: left out by both"),
     ],
 )
 def test_a_verdict_is_said_in_one_sentence(name, said):
@@ -498,7 +498,7 @@ def test_a_culprit_is_one_error_that_counts_what_it_explains():
     lines = written("github", made.regression_of_a_level()).splitlines()
     assert lines[0] == (
         "::error title=step_time regression::"
-        "all cases with optimizer adam: +3.1 %25 (+2.8 to +3.4 %25); it explains 6 more"
+        "all cases with optimizer adam: +3.1 %25 (+2.8 to +3.4 %25); it explains 6 more regressions"
     )
     assert sum(line.startswith("::error") for line in lines) == 1
 

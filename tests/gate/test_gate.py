@@ -223,7 +223,7 @@ def test_a_gate_that_is_interrupted_says_how_to_go_on_and_leaves_neither_a_verdi
         (("--baseline", "rev:nowhere", "--candidate", "dir:."), 2, "nowhere"),
         ((*ARMS, "--metric", "speed"), 2, "--metric has 'speed'"),
         ((*ARMS, "--budget", "soon"), 2, "--budget is 'soon'"),
-        ((*ARMS, "--budget", "45s"), 2, "fewer than 7 can show no regression of any size; allowed: --budget "),
+        ((*ARMS, "--budget", "45s"), 2, "but showing a regression of any size takes 7; allowed: --budget "),
         ((*ARMS, "--margin", "1%"), 2, "--margin is 1%"),
         ((*ARMS, "--profile", "none"), 2, "profile 'none' is not in"),
         ((*ARMS, "-k", "nothing"), 2, "no case of profile"),

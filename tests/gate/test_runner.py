@@ -172,7 +172,7 @@ def test_a_gate_whose_cases_all_fail_in_the_baseline_ends_with_12(gated):
     verdict = gated(FakeSides(fails={(0, case.id): reason for case in CASES}))
     assert verdict.cases == ()
     assert verdict.exit_code == 12
-    assert sentence(verdict) == f"not comparable: no case was compared; 4 of 4: baseline: {reason}"
+    assert sentence(verdict) == f"not comparable: no case was compared; the reason for 4 of 4: baseline: {reason}"
 
 
 def test_a_worker_that_is_ended_from_outside_costs_its_case_one_block(gated):
@@ -321,7 +321,7 @@ def test_a_gate_whose_blocks_take_too_long_to_show_anything_says_what_would_do_a
     verdict = gated(FakeSides(slower={FIRST: 0.5}, before_block=clock.before_block), clock, budget_s=70.0)
     assert len(list(read_gate(tmp_path / "gate").of("comparison"))) == 1
     assert verdict.exit_code == 11
-    assert "can show no regression of any size; allowed: --budget" in sentence(verdict)
+    assert "but showing a regression of any size takes 7; allowed: --budget" in sentence(verdict)
     assert asdict(build_verdict(read_gate(tmp_path / "gate"))) == asdict(verdict)
 
 
@@ -333,7 +333,7 @@ def test_how_many_blocks_fit_and_what_they_can_find_is_said_before_the_first_one
     first = next(place for place, text in enumerate(said) if text.startswith("block 1"))
     assert "blocks of all cases fit in the" in said[first - 1]
     assert "they find a slowdown of " in said[first - 1]
-    assert said[first - 1].endswith("where blocks vary by 0.6 %, as is usual")
+    assert said[first - 1].endswith("if blocks vary by 0.6 %, as is assumed before the first block")
     assert "as measured" in said[first + 4]
 
 

@@ -109,8 +109,8 @@ def too_few(costs: Costs, cases: int, budget_s: float, limits: Thresholds, names
     most = math.floor((budget_s - costs.fixed_s - blocks * costs.start_s) / (costs.once_s + blocks * costs.case_s))
     fewer = f", or at most {most:,} case{'s' * (most != 1)} (-k)" if 0 < most < cases else ""
     return (
-        f"{cases:,} case{'s' * (cases != 1)} in {brief(budget_s)} leave time for about {fit} blocks, and fewer than "
-        f"{fewest} can show no regression of any size; allowed: --budget {brief(needed_s)} or more{fewer}"
+        f"{brief(budget_s)} are enough for about {fit} blocks of {cases:,} case{'s' * (cases != 1)}, but showing a "
+        f"regression of any size takes {fewest}; allowed: --budget {brief(needed_s)} or more{fewer}"
     )
 
 

@@ -116,7 +116,7 @@ def dependence_alarm(gate: GateRecord, procedure: Procedure) -> str:
         return ""
     return (
         f"each block resembles the one before it: correlation {resemblance.correlation:+.2f} over "
-        f"{procedure.blocks} blocks, which independent blocks reach in {100 * DEPENDENCE_LEVEL:g} % of gates"
+        f"{procedure.blocks} blocks, which independent blocks reach in at most {100 * DEPENDENCE_LEVEL:g} % of gates"
     )
 
 
@@ -129,7 +129,8 @@ def too_few(gate: GateRecord, procedure: Procedure) -> str:
         return ""
     costs = forecast.measured(gate) or forecast.estimated(planned.rows, bool(gate.readings), "expected")
     reason = forecast.too_few(costs, len(planned.rows), planned.budget_s, planned.limits, names)
-    return reason or f"{procedure.blocks} blocks fitted in the time, and fewer than {fewest} can show no regression"
+    fit = f"the time was enough for {procedure.blocks} blocks"
+    return reason or f"{fit}, but showing a regression of any size takes {fewest}"
 
 
 def left_out_of(gate: GateRecord, failed: Mapping[str, PairResult]) -> list[LeftOut]:

@@ -45,7 +45,7 @@ def errors(verdict: GateVerdict) -> list[tuple[str, str]]:
     titled = []
     for label, culprit in culprits(verdict):
         explained = explanations.count(culprit.name)
-        more = f"; it explains {explained:,} more" if explained else ""
+        more = f"; it explains {explained:,} more regression{'s' * (explained != 1)}" if explained else ""
         measured = explanation(replace(culprit, explained_by=""))
         titled.append((f"{culprit.metric} regression", f"{label}: {with_interval(culprit)}{measured}{more}"))
     return titled + [("case fails", f"{case.name}: {case.reason}") for case in failures(verdict)]

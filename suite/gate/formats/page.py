@@ -171,6 +171,6 @@ def how_to_read(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
         ("regression", f"shown to be slower by more than the tolerance of {tolerance}"),
         ("improvement", f"shown to be faster by more than {tolerance}"),
         ("no change", f"a slowdown of the margin, {margin}, is ruled out"),
-        ("inconclusive", "neither was shown; the text gives the bound, or what disturbed the measurement"),
+        ("inconclusive", "none of these three was shown; the text gives the bound, or the disturbance"),
         ("blocks", "pairs of fresh processes, one of each side, that gave a ratio"),
     )

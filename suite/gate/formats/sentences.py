@@ -216,7 +216,8 @@ def not_comparable(verdict: GateVerdict) -> str:
     """The most frequent reason why no case was compared."""
     reasons = by_reason(verdict.left_out)
     most = max(reasons, key=lambda reason: len(reasons[reason]), default="")
-    return f"no case was compared{f'; {len(reasons[most])} of {len(verdict.left_out)}: {most}' if most else ''}"
+    share = f"; the reason for {len(reasons[most])} of {len(verdict.left_out)}: {most}" if most else ""
+    return f"no case was compared{share}"
 
 
 def identical(_verdict: GateVerdict) -> str:
