@@ -41,7 +41,7 @@ def lines_of(advice: Advice, limits: Sequence[Limit]) -> Iterator[str]:
     else:
         yield f"fastest for {work}{bounds}: {described(advice.chosen.candidate)}"
         if advice.chosen.within == "perhaps":
-            yield "  its interval includes a limit: perhaps it is outside"
+            yield "  its interval includes a limit, so it may be outside"
         if advice.as_good:
             named = ", ".join(option.candidate.case.id for option in advice.as_good[:SHOWN])
             more = f" and {len(advice.as_good) - SHOWN} more" if len(advice.as_good) > SHOWN else ""
@@ -107,11 +107,12 @@ def table(advice: Advice, limits: Sequence[Limit]) -> Iterator[str]:
         head = ("case", *(f"{NAMES[one.name]} ({one.better} is better)" for one in metrics))
         head = (*head, *(["limits"] if limits else []), "on the front")
         yield from aligned([head, *(cells(option, metrics, limits) for option in rows[:SHOWN])], {0})
-        yield f"read: {', '.join(advice.group.sources.values())}; intervals: 95 %"
+        yield f"sources: {', '.join(advice.group.sources.values())}; intervals: 95 %"
     hidden = len(advice.options) - len(rows[:SHOWN])
     if hidden:
         why = "not on the front, or outside a limit" if limits else "not on the front"
-        yield f"not shown: {count(hidden, 'case')} {why if len(rows) <= SHOWN else 'of all'}; --format json has all"
+        reason = f" {why}" if len(rows) <= SHOWN else ""
+        yield f"not shown: {count(hidden, 'case')}{reason}; --format json has all"
 
 
 def is_shown(option: Option, limits: Sequence[Limit]) -> bool:

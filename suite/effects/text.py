@@ -23,7 +23,7 @@ SHOWN = 10
 ALL = "`stepmark effects RECORD --format json` has all"
 HEAD = ("effect of", "against", "change", "interval", "pairs", "smallest to largest", "networks to come")
 INTERACTIONS = ("interaction of", "with", "change", "interval", "sets of 4")
-SHARES = ("share of variance", "share", "degrees of freedom")
+SHARES = ("term", "share of variance", "degrees of freedom")
 PREDICTED = ("predicted, not measured", "value", "interval")
 
 
@@ -134,10 +134,13 @@ def interaction_notes(study: Study) -> Iterator[str]:
     """How to read the interactions, and how many are not shown."""
     clear = clear_interactions(study)
     if clear:
-        yield "change: how much larger the effect of the first level is, if the second level applies"
+        yield (
+            "change: how much larger the effect of the first level is with the second level than with the level after "
+            '"against"'
+        )
     hidden, open_ones = len(clear[SHOWN:]), sum(not is_clear(one) for one in study.interactions)
     others = [f"{count(hidden, 'smaller interaction')}"] if hidden else []
-    others += [f"{count(open_ones, 'interaction')} whose interval includes none"] if open_ones else []
+    others += [f"{count(open_ones, 'interaction')} whose interval includes zero"] if open_ones else []
     if others:
         yield f"not shown: {', '.join(others)}; {ALL}"
 
@@ -224,8 +227,8 @@ def prediction_notes(study: Study) -> Iterator[str]:
     if found.found:
         terms = ", ".join(map(wording.term, found.terms))
         yield (
-            f"{count(len(found.found), 'case')} predicted from {terms}; 95 % intervals that the other cases predict "
-            f"held {found.held} of {found.checked} measured cases"
+            f"{count(len(found.found), 'case')} predicted from {terms}; check: {found.held} of {found.checked} "
+            "measured cases are in the 95 % interval that the other cases predict"
         )
     if found.reason:
         yield f"no case is predicted: {found.reason}"

@@ -90,15 +90,23 @@ def noise(ranked: Sequence[CaseFigures]) -> str:
     if not ranked:
         return "No case was measured, so the noise of the machine is unknown."
     disturbed = [one for one in ranked if any(issue.kind in EXTERNAL_KINDS for issue in one.issues)]
-    of = f"{len(ranked):,} measured {'case' if len(ranked) == 1 else 'cases'}"
-    outside = f"{len(disturbed):,} of {of} {'was' if len(disturbed) == 1 else 'were'} disturbed from outside"
-    first = outside if disturbed else f"none of {of} was disturbed from outside"
     steady = sum(not one.issues for one in ranked)
     kinds = Counter(issue.kind for one in ranked for issue in one.issues)
     tally = f" ({', '.join(f'{kind} {number}' for kind, number in kinds.items())})" if kinds else ""
-    number = {0: "none", len(ranked): "all" if len(ranked) > 1 else "it"}.get(steady, f"{steady:,}")
-    text = f"{first}, and {number} {'is' if steady < 2 else 'are'} steady{tally}{trust(ranked)}."
+    text = f"{counts(len(ranked), len(disturbed), steady)}{tally}{trust(ranked)}."
     return f"{text[0].upper()}{text[1:]}"
+
+
+def counts(measured: int, disturbed: int, steady: int) -> str:
+    """How many of the measured cases were disturbed, and how many are steady."""
+    if measured == 1:
+        was, is_ = "was" if disturbed else "was not", "is" if steady else "is not"
+        return f"the measured case {was} disturbed from outside, and it {is_} steady"
+    number, verb = {0: "none", measured: "all"}.get(steady, f"{steady:,}"), "is" if steady < 2 else "are"
+    return (
+        f"{f'{disturbed:,}' if disturbed else 'none'} of {measured:,} measured cases "
+        f"{'was' if disturbed < 2 else 'were'} disturbed from outside, and {number} {verb} steady"
+    )
 
 
 def trust(ranked: Sequence[CaseFigures]) -> str:

@@ -86,6 +86,11 @@ def test_the_third_sentence_says_how_many_cases_are_steady_and_what_an_interval_
     assert "so two cases that differ by less than " in third
 
 
+def test_the_sentence_about_a_single_case_does_not_count_it():
+    (_, _, third) = overview(made_runs.run([made_runs.measured(Case("seed_cnn", "adam", "cpu"), 0.001)])).sentences
+    assert third.startswith("The measured case was not disturbed from outside, and it is steady; its interval is ±")
+
+
 def test_without_a_measured_case_no_sentence_claims_anything():
     run = made_runs.run([RunRecord(Case("seed_cnn", "adam", "cuda"), "skipped", "no CUDA device is visible")])
     found = overview(run)
