@@ -17,6 +17,8 @@ from suite.records.factors import FACTORS
 
 SHOWN = 10
 """Cases that the table of a group has, at most; JSON has all."""
+SIDE_OUTSIDE = {"lower": "above", "higher": "below"}
+"""Better values of a metric -> the side of its limit that is outside."""
 NAMES = {
     "step_time": "step time",
     "peak_memory": "peak memory",
@@ -88,15 +90,16 @@ def exclusions(advice: Advice) -> Iterator[str]:
     """The number of cases that each limit excludes, and the nearest case."""
     cases = len(advice.options)
     for one in advice.exclusions:
-        lacking = f", and {one.unknown} have no {NAMES[one.limit.metric.name]}" if one.unknown else ""
+        verb = "has" if one.unknown == 1 else "have"
+        lacking = f", and {one.unknown} {verb} no {NAMES[one.limit.metric.name]}" if one.unknown else ""
         yield f"  {one.limit.text()} excludes {one.outside} of {count(cases, 'case')}{lacking}"
     if advice.nearest is not None:
         missed = [
-            f"{units.percent(excess)} of the {NAMES[limit.metric.name]}"
+            f"{NAMES[limit.metric.name]} {units.percent(excess)} {SIDE_OUTSIDE[limit.metric.better]} the limit"
             for limit in (one.limit for one in advice.exclusions)
             if (excess := limit.middle_excess(advice.nearest.candidate)) > 0
         ]
-        yield f"  nearest: {described(advice.nearest.candidate)}; outside by {' and '.join(missed)}"
+        yield f"  nearest: {described(advice.nearest.candidate)}: {' and '.join(missed)}"
 
 
 def table(advice: Advice, limits: Sequence[Limit]) -> Iterator[str]:

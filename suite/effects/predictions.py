@@ -82,7 +82,9 @@ def predictions(
     design = design_of(values)
     cells = math.prod(map(len, design.levels.values()))
     if cells > MOST_COMBINATIONS:
-        return Predictions(reason=f"{cells:,} combinations of levels are too many; allowed: {MOST_COMBINATIONS:,}")
+        return Predictions(
+            reason=f"{cells:,} combinations of levels are too many; allowed: up to {MOST_COMBINATIONS:,}"
+        )
     wanted, unknown = left_out(run, values, design, selects)
     if not wanted:
         return Predictions(unknown=unknown)

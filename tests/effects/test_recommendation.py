@@ -147,7 +147,7 @@ def test_without_a_case_each_limit_says_how_many_it_excludes_and_the_nearest_is_
         "no case for train, batch size 64, image size 28 within --max-time 11.00 ms, --max-memory 550.0 MiB",
         "  --max-time 11.00 ms excludes 3 of 4 cases",
         "  --max-memory 550.0 MiB excludes 1 of 4 cases",
-        "  nearest: middle-sgd-cpu, step time 12.00 ms, peak memory 500.0 MiB; outside by 9.1 % of the step time",
+        "  nearest: middle-sgd-cpu, step time 12.00 ms, peak memory 500.0 MiB: step time 9.1 % above the limit",
     ]
 
 
