@@ -9,7 +9,7 @@ from suite.analysis import change_text
 from suite.analysis.change import Change
 from suite.analysis.magnitude import bounds_in_words, magnitude
 from suite.analysis.thresholds import Thresholds
-from suite.comparison.changes import FEWEST
+from suite.comparison.changes import FEWEST, PASS_LEVEL
 from suite.comparison.formats import common_change
 from suite.comparison.pairing import Pairing
 from suite.comparison.superiority import in_words
@@ -113,6 +113,10 @@ def how_to_read(limits: Thresholds) -> tuple[tuple[str, str], ...]:
     return (
         ("change", "candidate / baseline - 1, without the change that all cases share; lower is better"),
         ("interval", f"the intervals of all cases contain their true changes in {joint}"),
+        (
+            "ruled out",
+            f"larger slowdowns are, at {100 - 100 * PASS_LEVEL:g} % for each case alone; the interval is joint",
+        ),
         ("size", bounds_in_words(limits)),
         (
             "slower steps",

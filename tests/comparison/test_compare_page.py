@@ -140,6 +140,7 @@ def test_the_plot_has_a_row_for_each_case_a_title_and_a_line_to_read(parsed):
     assert f"of {SLOW}" in parsed.words("step-time")
     assert "How to read this" in parsed.words("step-time")
     assert "small: up to 5 %" in parsed.words("step-time")
+    assert "ruled out larger slowdowns are, at 95 % for each case alone" in parsed.words("step-time")
 
 
 def test_a_changed_case_says_in_how_many_pairs_its_steps_are_slower(parsed):

@@ -322,7 +322,7 @@ def test_the_table_says_how_it_was_measured():
         "noise: 1.2 %",
         "discarded: 2.0 % of the pairs, because of interference",
         "interference: other processes used 0.012 cores in the median block, 1.3 cores in the worst; ",
-        "the CPU quota throttled 0 % in the median block, 25 % in the worst",
+        "the CPU quota throttled 0 % of the time in the median block, 25 % of the time in the worst",
         "control: no alarm",
         "machine: AMD EPYC 7B13, 2 cores",
     ):
@@ -800,3 +800,7 @@ def test_every_format_and_the_exit_code_say_the_same(name):
 @settings(max_examples=20)
 def test_every_format_and_the_exit_code_say_the_same_of_any_verdict(verdict):
     agree(verdict)
+
+
+def test_the_page_of_a_single_case_that_was_not_compared_counts_it_in_the_singular():
+    assert "0 of 1 case was compared, in 24 pairs of fresh processes." in written("page", made.nothing())

@@ -16,8 +16,8 @@ MODES = {"concurrent": "at the same time on separate cores", "alternating": "in 
 
 INTERFERENCE = {
     "others_cores": ("other processes used", 1.0, " cores"),
-    "stolen_share": ("the hypervisor took", 100.0, " %"),
-    "throttled_share": ("the CPU quota throttled", 100.0, " %"),
+    "stolen_share": ("the hypervisor took", 100.0, " % of the time"),
+    "throttled_share": ("the CPU quota throttled", 100.0, " % of the time"),
 }
 """Metric of interference -> its description, and the factor and unit of its values."""
 

@@ -108,7 +108,8 @@ def coverage(verdict: GateVerdict) -> str:
     every = compared | {case.name for case in verdict.left_out} | set(verdict.failed)
     pairs = "pair" if verdict.blocks == 1 else "pairs"
     blocks = f", in {verdict.blocks:,} {pairs} of fresh processes" if verdict.blocks else ""
-    return f"{len(compared):,} of {len(every):,} {'case' if len(every) == 1 else 'cases'} were compared{blocks}."
+    cases = "case was" if len(every) == 1 else "cases were"
+    return f"{len(compared):,} of {len(every):,} {cases} compared{blocks}."
 
 
 def of_times(verdict: GateVerdict, cases: list[GateChange]) -> Table | None:
@@ -166,11 +167,11 @@ def how_to_read(verdict: GateVerdict) -> tuple[tuple[str, str], ...]:
     tolerance, margin = (units.percent_as_given(one) for one in (verdict.limits.tolerance, verdict.limits.margin))
     return (
         ("change", "candidate / baseline - 1, from steps that both sides took in the same seconds; lower is better"),
-        ("interval", "covers the change of this case in 95 of 100 gates"),
+        ("interval", "contains the true change of this case in 95 of 100 gates"),
         ("size", bounds_in_words(verdict.limits)),
         ("regression", f"shown to be slower by more than the tolerance of {tolerance}"),
         ("improvement", f"shown to be faster by more than {tolerance}"),
         ("no change", f"a slowdown of the margin, {margin}, is ruled out"),
-        ("inconclusive", "none of these three was shown; the text gives the bound, or the disturbance"),
+        ("inconclusive", "none of these three was shown; the verdict gives the bound, or the reason"),
         ("blocks", "pairs of fresh processes, one of each side, that gave a ratio"),
     )
