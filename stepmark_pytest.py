@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import glob
 import importlib
 import importlib.util
 import inspect
@@ -58,8 +59,16 @@ def names_cases(config: pytest.Config, args: list[str]) -> bool:
     words = [word for word in (*args, *config.known_args_namespace.file_or_dir) if not word.startswith("-")]
     paths = [path for word in words if is_there(path := here / word.partition("::")[0])]
     if not paths and here == config.rootpath:
-        paths = [path for word in config.getini("testpaths") for path in here.glob(word)]
+        paths = [here / found for word in config.getini("testpaths") for found in found_by(word, here)]
     return any(path.resolve().is_relative_to(CASES_FOLDER) for path in paths)
+
+
+def found_by(pattern: str, here: Path) -> list[str]:
+    """Paths that a pattern of `testpaths` finds, as pytest looks for them.
+
+    `Path.glob` refuses absolute ones, and a dot in Python 3.11.
+    """
+    return glob.glob(pattern, root_dir=here, recursive=True)  # noqa: PTH207 - see above
 
 
 def is_there(path: Path) -> bool:

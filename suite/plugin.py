@@ -51,6 +51,8 @@ COLLECTED = pytest.StashKey[tuple[str, ...]]()
 """Ids of the cases as collected: `--order-seed` gives the same order if another plug-in shuffles the tests."""
 REPLAYS = pytest.StashKey[frozenset[str]]()
 """Names of the tests that replay cases."""
+NO_CASE = None
+"""Parameter of a test without cases, which is removed again."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -110,7 +112,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if is_ours(metafunc.definition):
         learning = metafunc.definition.get_closest_marker(LEARNING) is not None
         ids = [case.id for case in bench_of(metafunc.config).cases.values() if (case.mode == LEARN) == learning]
-        metafunc.parametrize("case_id", ids, ids=ids)
+        metafunc.parametrize("case_id", ids or [NO_CASE], ids=ids or ["none"])  # an empty list may be an error
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -129,7 +131,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_empty(item: pytest.Item) -> bool:
-    """Whether an item is pytest's placeholder for a test without cases."""
+    """Whether an item stands for a test without cases."""
     return replays(item) and not isinstance(item.callspec.params["case_id"], str)  # type: ignore[attr-defined]
 
 

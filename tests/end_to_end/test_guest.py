@@ -287,3 +287,30 @@ def test_a_run_loads_what_it_needs_where_pytest_loads_no_plugins_of_the_environm
 
 def test_a_run_keeps_a_configuration_that_is_asked_for() -> None:
     assert pytest_line(["--rootdir=here"], CASES_FOLDER.parent)[2:] == [str(CASES_FOLDER), "--rootdir=here"]
+
+
+@pytest.mark.parametrize("where", [".", "{folder}/tests", "no_such_folder", "./tests"])
+def test_a_session_begins_whatever_folders_its_configuration_names(tmp_path: Path, where: str) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text("def test_it():\n    pass\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\ntestpaths = {where.format(folder=tmp_path)}\n")
+    done = pytest_in(tmp_path)
+    assert done.code == 0, done.out + done.err
+    assert "1 passed" in done.out
+
+
+def test_cases_are_found_where_an_empty_list_of_parameters_is_an_error(tmp_path: Path) -> None:
+    """A profile without learning cases leaves the test of those without a parameter."""
+    arguments = (
+        "-o",
+        "empty_parameter_set_mark=fail_at_collect",
+        str(CASES_FOLDER),
+        "--profile",
+        "smoke",
+        "--co",
+        "-q",
+    )
+    done = pytest_in(tmp_path, *arguments)
+    assert done.code == 0, done.out + done.err
+    assert "test_training_step[seed_cnn-sgd_momentum-cpu-b16]" in done.out
+    assert "test_learning" not in done.out
