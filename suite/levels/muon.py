@@ -44,11 +44,19 @@ class MuonWithAdamW(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Update all weights from their gradients."""
         loss = closure() if closure else None
+        self._follow_schedule()
         for weights, matrix in self._hidden:
             matrix.grad = None if weights.grad is None else as_matrix(weights.grad)
         for part in self._parts:
             part.step()
         return loss
+
+    def _follow_schedule(self) -> None:
+        """Scale the rates of both parts as a schedule has scaled that of the whole."""
+        share = self.param_groups[0]["lr"] / self.defaults["lr"]
+        for part in self._parts:
+            for group in part.param_groups:
+                group["lr"] = share * part.defaults["lr"]
 
 
 def as_matrix(weights: Tensor) -> Tensor:

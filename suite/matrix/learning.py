@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from suite.records import DEFAULT_INPUT, LEARN, Case
+from suite.records import DEFAULT_INPUT, DEFAULT_SCHEDULE, LEARN, Case
 from suite.registry import EXECUTIONS, OPTIMIZERS, TASKS, TUNINGS
+
+RATE_AT_FIRST = ("rprop",)
+"""Families of optimizers whose learning rate is the size of their first step; later ones adapt by themselves.
+
+Source: PyTorch, `torch.optim.Rprop`, algorithm.
+"""
 
 
 def refusal_to_learn(case: Case) -> str:
@@ -20,6 +26,10 @@ def refusal_to_learn(case: Case) -> str:
         return f"a batch of {case.batch_size} is more than the {count} {noun} of the training set"
     if full_batch and case.batch_size < count:
         return f"{case.optimizer} takes all {count} {noun} at each step, not {case.batch_size}"
+    if case.schedule != DEFAULT_SCHEDULE and OPTIMIZERS[case.optimizer].attributes["family"] in RATE_AT_FIRST:
+        return (
+            f"{case.optimizer} uses its learning rate in its first step alone, so that {case.schedule} would do nothing"
+        )
     if case.input != DEFAULT_INPUT:
         return f"learning cases have the {noun} as input, not {case.input}"
     return refusal_of_levels(case)

@@ -16,12 +16,19 @@ from suite.matrix.refusals import refusal
 from suite.measuring.modes import LearningStep
 from suite.records import Case, Measurement, RunPlan, Series, StepmarkError, Visit
 from suite.records.store import read_run
-from suite.registry import SCHEDULES, load_levels
+from suite.registry import OPTIMIZERS, SCHEDULES, load_levels
 from suite.runner.learning_visit import LearningVisit
 from tests.fakes.fake_workers import FakeWorkers
 
 load_levels()
 SMALL = {"batch_size": 64, "image_size": 8, "mode": "learn"}
+
+
+def learner(optimizer: str) -> Case:
+    """A case of an optimizer whose learning rate falls to 0."""
+    return Case("mlp_d2w128", optimizer, "cpu", schedule="cosine", **SMALL)
+
+
 PROFILE = """
 [learn]
 plugins = ["my_levels"]
@@ -122,12 +129,46 @@ def test_a_step_follows_its_schedule():
         assert step.optimizer.param_groups[0]["lr"] == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if not refusal(learner(name))])
+def test_the_weights_of_every_optimizer_rest_where_a_schedule_has_brought_its_rate_to_0(name):
+    torch.manual_seed(0)
+    network, inputs = (
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4), torch.nn.Linear(4, 4)),
+        torch.rand(8, 4),
+    )
+    optimizer = OPTIMIZERS[name].build(network.parameters())
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        found = (network(inputs) - 1.0).square().mean()
+        found.backward()
+        return found
+
+    def moved(steps: int) -> bool:
+        before = [weights.detach().clone() for weights in network.parameters()]
+        for _ in range(steps):
+            loss()
+            optimizer.step(loss)
+        return not all(map(torch.equal, before, network.parameters()))
+
+    assert moved(2)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    moved(1)  # ASGD computes the rate of a step in the one before
+    assert not moved(2)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({}, ""),
         ({"optimizer": "gradient_descent", "batch_size": 1437}, ""),
         ({"optimizer": "gradient_descent"}, "gradient_descent takes all 1437 digits at each step, not 64"),
+        ({"optimizer": "rprop"}, ""),
+        (
+            {"optimizer": "rprop", "schedule": "cosine"},
+            "rprop uses its learning rate in its first step alone, so that cosine would do nothing",
+        ),
         ({"batch_size": 2000}, "a batch of 2000 is more than the 1437 digits of the training set"),
         ({"input": "loader_w0"}, "learning cases have the digits as input, not loader_w0"),
         ({"tuning": "compile"}, "compile runs warm-up steps, which would train the network before the first epoch"),
