@@ -18,6 +18,7 @@ from suite.contracts.phase_hook import CopyTime, PhaseHook
 from suite.contracts.placement import Placement
 from suite.contracts.probes import DATA_WAIT, DATA_WAIT_OF_DEVICE, QUEUE_TIME, Probe, QueueTimeCounter
 from suite.machine.affinity import affinity_cores
+from suite.measuring.snapshot import seed_random
 from suite.records import INFER, Case, Series
 from suite.registry import EXECUTIONS, INPUTS, STRUCTURES, TASKS, TUNINGS
 
@@ -83,8 +84,8 @@ class Step:
         self._stack.__exit__(kind, error, at)
 
     def _make(self) -> None:
-        """Make the network, from torch's seed."""
-        torch.manual_seed(self.case.seed)
+        """Make the network, from the seed of its case."""
+        seed_random(self.case.seed)
         network = self.task.make_network(STRUCTURES[self.case.structure].build)
         network.train(self.case.mode != INFER)
         self.module = network.to(memory_format=self.tuning.memory_format())
