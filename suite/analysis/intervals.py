@@ -47,6 +47,8 @@ SWEEPS = 30
 """Rounds of least squares that separate windows from cases, at most."""
 SETTLED = 1e-6
 """Change of a window's level, of a log, from which another round of least squares gains nothing."""
+WIDEST = math.log(1e200)
+"""Log of the factor to which an interval reaches, at most: its ends are finite, however far rounds differ."""
 MEDIAN_OVER_MEAN = {1: 1.0, 2: 1.0, 3: 1.346, 4: 1.193, 5: 1.434, 6: 1.288}
 """Variance of the median of so many normal values over that of their mean; pi / 2 for many."""
 
@@ -293,6 +295,6 @@ def interval(case: Visits, variance_of_visit: float, degrees: float, between: fl
     apart = between / (between + case.scatter)
     of_median = 1 + (MEDIAN_OVER_MEAN.get(visits, math.pi / 2) - 1) * apart
     error = MedianError(variance_of_visit * of_median * sum([weight**2 for weight in case.weights]), degrees)
-    factor = math.exp(student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(error.variance))
+    factor = math.exp(min(WIDEST, student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(error.variance)))
     middle = case.known.median
     return Estimate(middle, middle / factor, middle * factor, case.known.rounds), error

@@ -45,6 +45,8 @@ def curves(measurement: Measurement) -> list[Curve]:
         warm, counted = here.stop, there.stop
         step_s = first_s[here] + later_s[there]
         accuracy = first_accuracy[here] + later_accuracy[there]
+        if not accuracy or len(accuracy) != len(step_s):  # a visit without an epoch, or a warm-up without its accuracy
+            continue
         seconds = tuple(accumulate(value * visit.steps_per_round for value in step_s))
         steps = tuple(visit.steps_per_round * epoch for epoch in range(1, len(accuracy) + 1))
         found.append(Curve(steps, seconds, accuracy))

@@ -207,7 +207,7 @@ def find_allocator_cost(measurement: Measurement) -> Issue | None:
         measurement.instrument_values("steady_allocator_step_time"),
     )
     faults, few = (measurement.instrument_values(f"{which}_allocator_faults") for which in ("usual", "steady"))
-    if not usual or not steady or median(faults) < median(few) + MANY_FAULTS:
+    if not (usual and steady and faults and few) or median(faults) < median(few) + MANY_FAULTS:
         return None
     ratio = median(one / other for one, other in zip(usual, steady, strict=True))
     if ratio < SLOWER:

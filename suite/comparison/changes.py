@@ -30,6 +30,8 @@ INTERVAL = 1.96
 """Standard errors from the middle of an interval of 95 % to either end."""
 PASS_LEVEL = 0.05
 """Chance to call a case unchanged that is slower by the margin."""
+LARGEST_LOG = 700.0
+"""Logs above it have no ratio that a float can hold."""
 FEW_DEGREES = 10
 """Degrees of freedom of `BETWEEN_RUNS`: about the number of pairs of runs that it comes from."""
 
@@ -203,10 +205,10 @@ def judge(pairs: Sequence[Pair], left_out: tuple[tuple[str, str], ...], limits: 
     reach = student_quantile(0.975, degrees) * shift_error
     return Comparison(
         cases=tuple(sorted(changes, key=lambda case: -case.change)),
-        shift=math.expm1(shift),
-        shift_low=math.expm1(shift - reach),
-        shift_high=math.expm1(shift + reach),
-        noise=math.expm1(noise),
+        shift=relative(shift),
+        shift_low=relative(shift - reach),
+        shift_high=relative(shift + reach),
+        noise=relative(noise),
         left_out=left_out,
     )
 
@@ -220,6 +222,11 @@ def noise_between(residuals: Sequence[float], errors: Sequence[float]) -> tuple[
     return math.sqrt(max(0.0, spread**2 - median(errors) ** 2)), spread
 
 
+def relative(log: float) -> float:
+    """The relative change of a log; as large as a float may be, at most."""
+    return math.expm1(min(log, LARGEST_LOG))
+
+
 def judge_case(
     pair: Pair, shift: float, error: float, joint_quantile: float, single_quantile: float, limits: Thresholds
 ) -> CaseChange:
@@ -229,7 +236,7 @@ def judge_case(
     """
     change = pair.log_ratio - shift
     low, high = change - joint_quantile * error, change + joint_quantile * error
-    ruled_out = math.expm1(change + single_quantile * error)
+    ruled_out = relative(change + single_quantile * error)
     verdict: ChangeVerdict = "inconclusive"
     if not pair.disturbed:
         if low > math.log1p(limits.tolerance):
@@ -243,9 +250,9 @@ def judge_case(
         metric=STEP_TIME,
         unit="s",
         verdict=verdict,
-        change=math.expm1(change),
-        low=math.expm1(low),
-        high=math.expm1(high),
+        change=relative(change),
+        low=relative(low),
+        high=relative(high),
         ruled_out=ruled_out,
         baseline_median=pair.baseline.median,
         candidate_median=pair.candidate.median,

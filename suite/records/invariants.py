@@ -13,9 +13,16 @@ from suite.units import SCALES
 
 LARGEST = 1e100
 """A square of a sum of larger numbers need not be finite; nothing that is measured comes near."""
-DIVISORS = (STEP_TIME, "watched_step_time", "bare_step_time", "ceiling_flops", "ceiling_bandwidth")
+MOST = 2**63 - 1
+"""The largest size of a case: columns of tables for other programs hold no larger whole number."""
+DIVISORS = (
+    *(STEP_TIME, "watched_step_time", "bare_step_time", "ceiling_flops", "ceiling_bandwidth"),
+    *("usual_allocator_step_time", "steady_allocator_step_time"),
+)
 """Metrics by which others are divided."""
-TIMELINES = "timeline_"
+ALLOCATORS = tuple(f"{which}_allocator_{what}" for which in ("usual", "steady") for what in ("step_time", "faults"))
+TIMELINES = ("sample_time", "cores_used", "resident_memory")
+"""Metrics of an instrument that have as many readings each."""
 MAY_BE_UNKNOWN = ("allocator", "priority")
 """Groups of the environment that older records lack, or have as null."""
 
@@ -90,6 +97,9 @@ def check_case(case: Case, where: str) -> None:
         raise WrongValue(f"mode of {where} is {case.mode!r}; allowed: {', '.join(MODES)}.")
     for name in ("batch_size", "image_size", "epochs"):
         check_at_least(getattr(case, name), 1, f"{name} of {where}")
+    for name in ("batch_size", "image_size", "epochs", "seed"):
+        if abs(getattr(case, name)) > MOST:
+            raise WrongValue(f"{name} of {where} is {getattr(case, name)!r}; allowed: a number up to {MOST}.")
 
 
 def check_record(record: RunRecord, where: str) -> None:
@@ -124,7 +134,8 @@ def check_measurement(found: Measurement, where: str) -> None:
             check_at_least(turn, 0, f"a turn of {where}")
         check_at_least(visit.warmup_rounds, 0, f"warmup_rounds of {where}")
         check_at_least(visit.steps_per_round, 1, f"steps_per_round of {where}")
-        check_at_least(visit.seconds, 0, f"seconds of {where}")
+        for name in ("index", "started_s", "seconds", "first_turn"):
+            check_at_least(getattr(visit, name), 0, f"{name} of {where}")
     rounds, warmed = sum(visit.rounds for visit in found.visits), sum(visit.warmup_rounds for visit in found.visits)
     for one in found.series:
         check_length(one, rounds, where, "counted round")
@@ -140,11 +151,15 @@ def check_measurement(found: Measurement, where: str) -> None:
             check_divisor(one, where)
     check_complete(found.series, where)
     check_complete(found.warmup, f"the warm-up of {where}")
-    timelines = {len(one.values) for one in found.surveyed if one.metric.name.startswith(TIMELINES)}
-    if len(timelines) > 1:
-        raise WrongValue(
-            f"the timelines of {where} have {min(timelines)} to {max(timelines)} values; allowed: as many each."
-        )
+    check_equal_lengths(found.surveyed, TIMELINES, f"timelines of {where}")
+    check_equal_lengths(found.surveyed, ALLOCATORS, f"readings of the allocators of {where}")
+
+
+def check_equal_lengths(found: Sequence[Series], names: Sequence[str], where: str) -> None:
+    """Refuse series of several lengths whose values belong together."""
+    lengths = {len(one.values) for one in found if one.metric.name in names}
+    if len(lengths) > 1:
+        raise WrongValue(f"the {where} have {min(lengths)} to {max(lengths)} values; allowed: as many each.")
 
 
 def check_length(series: Series, count: int, where: str, of_what: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ LONGEST_TEXT = 2**18
 """Characters of a text in a line: more than an environment variable may have, and no page or table shows more."""
 DEEPEST = 32
 """Objects and lists within each other; a record has six, and more than some hundred exhaust a reader's stack."""
+INFINITE = "a number beyond 1e308; allowed: smaller ones"
 NO_LOCKS = "this file system has no locks: make sure yourself that nothing else writes to {folder}"
 
 NUMBERS = (int, float)
@@ -152,7 +154,7 @@ def read_lines(file: Path) -> tuple[list[Line], list[str]]:
 
 
 def excess_of(line: Line) -> str:
-    """A text that is too long or objects that lie too deep, in words; empty without."""
+    """A text that is too long, objects too deep, a number too large; empty without."""
     waiting: list[tuple[Any, int]] = [(line, 1)]
     while waiting:
         value, depth = waiting.pop()
@@ -160,10 +162,14 @@ def excess_of(line: Line) -> str:
             return f"a text of {len(value):,} characters; allowed: up to {LONGEST_TEXT:,}"
         if isinstance(value, dict | list) and depth > DEEPEST:
             return f"more than {DEEPEST} objects or lists within each other; allowed: fewer"
+        if isinstance(value, float) and math.isinf(value):
+            return INFINITE
         if isinstance(value, dict):
             waiting += [(inner, depth + 1) for pair in value.items() for inner in pair]
-        elif isinstance(value, list) and not all(type(inner) in NUMBERS for inner in value):  # rounds may be a million
+        elif isinstance(value, list) and not all(type(inner) in NUMBERS for inner in value):
             waiting += [(inner, depth + 1) for inner in value]
+        elif isinstance(value, list) and (math.inf in value or -math.inf in value):  # rounds may be a million
+            return INFINITE
     return ""
 
 

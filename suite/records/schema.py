@@ -25,7 +25,7 @@ DETAILS: dict[tuple[str, str], Schema] = {
     ("WorkerSettings", "threads"): FROM_ONE,
     ("WorkerSettings", "case_timeout"): FROM_ZERO,
     ("Visit", "turns"): {"items": {"type": "integer", "minimum": 0}},
-    **{("Visit", name): FROM_ZERO for name in ("warmup_rounds", "seconds")},
+    **{("Visit", name): FROM_ZERO for name in ("index", "warmup_rounds", "started_s", "seconds", "first_turn")},
     ("Visit", "steps_per_round"): FROM_ONE,
     ("Header", "run_id"): {"description": "Start and profile of the run, the name of its folder."},
     ("Header", "started_at"): {"description": TIME},

@@ -218,9 +218,9 @@ def timelines(figures: CaseFigures) -> list[Any]:
     found = [
         timeline(one)
         for name, one in surveyed.items()
-        if is_timeline(name) and len(one.values) == len(at_s) and all(map(math.isfinite, one.values))
+        if at_s and is_timeline(name) and len(one.values) == len(at_s) and all(map(math.isfinite, one.values))
     ]
-    return [points(at_s), found] if at_s and found else []
+    return [points(at_s), found] if found else []
 
 
 def timeline(series: Series) -> list[Any]:

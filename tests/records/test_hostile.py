@@ -46,13 +46,16 @@ HOSTILE = (
     "=cmd|' /C calc'!A0",
 )
 """Texts for a browser, a terminal, XML, Markdown, OpenMetrics, a file system, a template and a spreadsheet."""
+BEYOND = "1e999 without quotes"
+"""A number of JSON that no float can hold."""
 INSTALLED = [name for name in FORMATS if name not in EXTRAS or find_spec(EXTRAS[name])]
 
 
 def stored(folder: Path, lines: list[Any]) -> Path:
     """A record with these lines."""
     folder.mkdir(exist_ok=True)
-    (folder / RECORD_NAME).write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    text = "".join(f"{json.dumps(line)}\n" for line in lines).replace(f'"{BEYOND}"', "1e999")
+    (folder / RECORD_NAME).write_text(text, encoding="utf-8")
     return folder
 
 
@@ -65,6 +68,20 @@ def with_value(number: int, *way: Any) -> list[Any]:
         holder = holder[step]
     holder[last] = value
     return lines
+
+
+def of_size(batch_size: int) -> list[Any]:
+    """The golden lines with another batch size of a case, in its id, too."""
+    lines = with_value(1, "case", "batch_size", batch_size)
+    lines[1]["id"] = f"{lines[1]['id']}-b{batch_size}"
+    return lines
+
+
+def with_readings(**readings: list[float]) -> list[Any]:
+    """The golden lines with readings of instruments of a case."""
+    metric = {"unit": "s", "better": "lower", "description": ""}
+    found = [{"metric": {"name": name, **metric}, "values": values} for name, values in readings.items()]
+    return with_value(1, "surveyed", found)
 
 
 def nested(depth: int) -> Any:
@@ -90,6 +107,24 @@ REFUSED: dict[str, tuple[Callable[[], list[Any]], str]] = {
     "an infinity": (lambda: with_value(1, "visits", 0, "seconds", float("inf")), "line 2 has the number Infinity, "),
     "a negative step time": (lambda: with_value(1, "series", 0, "values", 0, -0.5), "-0.5; allowed: a number above 0."),
     "a negative duration": (lambda: with_value(1, "visits", 0, "seconds", -1.0), "-1.0; allowed: a number from 0."),
+    "an infinity in other words": (
+        lambda: with_value(0, "environment", "machine", "x", BEYOND),
+        "line 1 has a number beyond ",
+    ),
+    "an infinity in a list": (
+        lambda: with_value(1, "attributes", "x", [1.0, BEYOND]),
+        "line 2 has a number beyond 1e308",
+    ),
+    "a visit before the run": (
+        lambda: with_value(1, "visits", 0, "started_s", -1.0),
+        "-1.0; allowed: a number from 0.",
+    ),
+    "a turn before the first": (lambda: with_value(1, "visits", 0, "first_turn", -1), "-1; allowed: a number from 0."),
+    "a batch of more than a table holds": (lambda: of_size(2**63), "allowed: a number up to 9223372036854775807."),
+    "readings that were taken in turns, of which one is missing": (
+        lambda: with_readings(usual_allocator_step_time=[0.1, 0.1], steady_allocator_step_time=[0.1]),
+        "have 1 to 2 values; allowed: as many each.",
+    ),
     "a newer schema": (lambda: with_value(0, "schema", 99), "has record schema 99; this version of stepmark reads"),
     "an unknown unit": (lambda: with_value(1, "series", 0, "metric", "unit", "<b>"), "is '<b>'; allowed: s, B, "),
     "the levels of another case": (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
@@ -105,6 +106,12 @@ def cores_of(figures: CaseFigures, usable: int) -> int:
     """Devices, or cores of the ranks' threads; `usable` ones of a node, 0: unknown."""
     execution = figures.record.attributes["execution"]
     if on_devices(figures):
-        return int(execution.get("devices") or 1)
-    threads = ranks_of(figures) * int(execution.get("threads_per_rank") or 1)
-    return min(threads, usable * int(execution.get("nodes") or 1)) if usable else threads
+        return count_in(execution, "devices")
+    threads = ranks_of(figures) * count_in(execution, "threads_per_rank")
+    return min(threads, usable * count_in(execution, "nodes")) if usable else threads
+
+
+def count_in(attributes: Mapping[str, Any], name: str) -> int:
+    """A count among attributes; 1 if there is none."""
+    found = attributes.get(name)
+    return found if type(found) is int and found > 0 else 1

@@ -89,7 +89,7 @@ def mean_cores(figures: CaseFigures) -> float | None:
         readings(figures, "cores_used"),
         readings(figures, "sample_time"),
     )
-    if not used or len(used) != len(at_s):
+    if not used or len(used) != len(at_s) or at_s[-1] <= 0:
         return None
     lasted_s = [after - before for before, after in pairwise((0.0, *at_s))]
     return sum(cores * seconds for cores, seconds in zip(used, lasted_s, strict=True)) / at_s[-1]
