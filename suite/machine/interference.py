@@ -19,7 +19,7 @@ from suite.machine import torchrun
 from suite.machine.affinity import allowed_cores
 from suite.machine.cgroups import throttled_s
 from suite.machine.containers import OWN
-from suite.machine.procfs import PROC, Process, all_processes, split_by_ancestor
+from suite.machine.procfs import PROC, Process, all_processes, split_by_ancestor, times_of_cores
 from suite.machine.readings import optional
 from suite.records import Metric, Series
 
@@ -168,8 +168,8 @@ def is_linux() -> bool:
 @optional
 def core_times() -> tuple[float, float, float] | None:
     """Seconds of the allowed cores: all, the used ones, and those given to others."""
-    every = psutil.cpu_times(percpu=True)
-    cores = [every[core] for core in allowed_cores() if core < len(every)]
+    every = times_of_cores()
+    cores = [every[core] for core in allowed_cores() if core in every]
     if not cores:
         return None
     total_s = sum(sum(one) - one.guest - one.guest_nice for one in cores)  # guests count as user too
@@ -199,7 +199,7 @@ def difference(before: CounterSnapshot, after: CounterSnapshot) -> Interference:
     return Interference(
         others_cores=share(remainder(busy_s, own_s), passed_s),
         stolen=None if total_s is None else share(growth(before.stolen_s, after.stolen_s), max(total_s, 1e-9)),
-        throttled=share(growth(before.throttled_s, after.throttled_s), passed_s),
+        throttled=at_most_all(share(growth(before.throttled_s, after.throttled_s), passed_s)),
         cpu_pressure=share(growth(before.cpu_waited_s, after.cpu_waited_s), passed_s),
         memory_pressure=share(growth(before.memory_waited_s, after.memory_waited_s), passed_s),
         heat_events=growth(before.heat_events, after.heat_events),
@@ -225,6 +225,14 @@ def remainder(whole: float | None, part: float | None) -> float | None:
 def share(spent_s: float | None, passed_s: float) -> float | None:
     """A counter's growth over the time that passed; None where it is unknown."""
     return None if spent_s is None else spent_s / passed_s
+
+
+def at_most_all(found: float | None) -> float | None:
+    """A share that is a sum over cores, as part of the time: 1.0 at most.
+
+    The kernel counts the time of each core on which a group was throttled.
+    """
+    return None if found is None else min(found, 1.0)
 
 
 def neighbours(

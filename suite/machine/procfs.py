@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from suite.machine.readings import known, known_or, optional, optional_or, positive
 
@@ -13,6 +17,8 @@ TICKS = known("procfs.ticks", lambda: positive(os.sysconf("SC_CLK_TCK"))) or 100
 """Of the kernel's clock in a second; every Linux of these years says 100."""
 PAGE_BYTES = known("procfs.page_bytes", lambda: positive(os.sysconf("SC_PAGE_SIZE"))) or 4096
 READ_BYTES = 1 << 16
+CORE = re.compile(r"cpu(\d+) ")
+"""Beginning of the line about a core in `stat`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,19 @@ def read_file(path: str) -> str:
 def list_dir(folder: Path | str) -> list[str]:
     """Names in a folder, without a `Path` for each, which would be slower."""
     return os.listdir(folder)  # noqa: PTH208
+
+
+def times_of_cores() -> dict[int, Any]:
+    """Times of each core since the machine started, by its number.
+
+    psutil gives them in the order of the kernel's lines, which leave out cores that are offline.
+
+    Raises:
+        ValueError: a core went on- or offline between the two readings.
+    """
+    lines = (PROC / "stat").read_text().splitlines()
+    numbers = [int(found[1]) for line in lines if (found := CORE.match(line))]
+    return dict(zip(numbers, psutil.cpu_times(percpu=True), strict=True))
 
 
 @optional

@@ -21,7 +21,7 @@ import psutil
 
 from suite.machine import nvml
 from suite.machine.child import fork_child
-from suite.machine.procfs import descendants, read_process
+from suite.machine.procfs import descendants, read_process, times_of_cores
 from suite.machine.readings import optional, optional_or
 
 INTERVAL_S = 0.1
@@ -37,7 +37,7 @@ class Sample:
 
     Attributes:
         at_s: when, by the monotonic clock (`time.perf_counter`).
-        cpu_s: time on cores of all processes looked at, since they started.
+        cpu_s: time on cores of all processes looked at, since they started, and of their ended children.
         resident_bytes: their resident sets added up; pages that several share count for each.
         devices: readings of each NVIDIA device (`nvml.READINGS`, and the memory that these processes hold); empty if
             none was asked for, or is there.
@@ -179,11 +179,15 @@ class ProcessTree:
         self._devices = devices
 
     def look(self) -> Sample:
-        """CPU time and memory of all of them now. Ended ones do not count."""
+        """CPU time and memory of all of them now.
+
+        An ended process has no memory; its CPU time stays with the parent that has waited for it.
+        """
         now_s, members = time.perf_counter(), self._members()
         found = [one for one in map(read_process, members) if one]
         seen = [{**nvml.read(device), "own_memory_bytes": nvml.memory_of(device, members)} for device in self._devices]
-        return Sample(now_s, sum(one.cpu_s for one in found), sum(one.resident_bytes for one in found), seen)
+        spent_s, resident_bytes = (one.cpu_s + one.reaped_s for one in found), (one.resident_bytes for one in found)
+        return Sample(now_s, sum(spent_s), sum(resident_bytes), seen)
 
     def totals(self) -> Totals:
         """Counters that are read twice, not at each interval."""
@@ -231,9 +235,14 @@ def storage_of(pid: int) -> Pair:
 
 @optional
 def busy_s() -> list[float]:
-    """Busy seconds of each core, without idle time, waits for storage and steal."""
+    """Busy seconds of each core, without idle time, waits for storage and steal.
+
+    A core's number is its place; one that is offline was never busy.
+    """
     unused = ("idle", "iowait", "steal", "guest", "guest_nice")  # guests count as user too
-    return [sum(one) - sum(getattr(one, name) for name in unused) for one in psutil.cpu_times(percpu=True)]
+    every = times_of_cores()
+    spent_s = {core: sum(one) - sum(getattr(one, name) for name in unused) for core, one in every.items()}
+    return [spent_s.get(core, 0.0) for core in range(1 + max(spent_s))]
 
 
 @optional
@@ -242,5 +251,15 @@ def package_j(folder: Path = POWERCAP) -> float | None:
 
     Source: Linux, Documentation/power/powercap/powercap.rst.
     """
-    drawn_uj = [int(file.read_text()) for file in folder.glob("intel-rapl:?/energy_uj")]
+    domains = [domain for domain in folder.glob("intel-rapl:*") if is_package(domain)]
+    drawn_uj = [int((domain / "energy_uj").read_text()) for domain in domains]
     return sum(drawn_uj) / 1e6 if drawn_uj else None
+
+
+def is_package(domain: Path) -> bool:
+    """Whether a domain of power is a whole package.
+
+    Others are a part of one (`intel-rapl:0:1`), or the whole platform (`psys`), in which packages are counted again.
+    """
+    name = domain / "name"
+    return domain.name.count(":") == 1 and (not name.exists() or name.read_text().startswith("package"))

@@ -5,9 +5,10 @@ import sys
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 
-from suite.machine import containers, interference, procfs
+from suite.machine import containers, interference, procfs, sampler
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import Interference, difference, read_counters
 from suite.records import Case, WorkerSettings
@@ -139,6 +140,27 @@ def test_shares_are_of_the_time_that_passed():
     assert (found.heat_events, found.clock_hz) == (3, 2.5e9)
     assert found.others_faults == pytest.approx(400)
     assert found.busiest == ""
+
+
+def test_a_quota_throttles_a_process_for_no_more_than_the_whole_time():
+    """The kernel counts the time of each core."""
+    before = read_counters()
+    after = replace(before, at_s=before.at_s + 2, throttled_s=before.throttled_s + 7.0)
+    assert difference(before, after).throttled == 1.0
+
+
+def test_cores_keep_their_numbers_where_others_are_offline(monkeypatch, tmp_path):
+    """As without the second thread of each core: the kernel lists cores 0 and 2 alone."""
+    second = "cpu2 9000 0 1000 0 0 0 0 500 0 0"
+    (tmp_path / "stat").write_text(f"cpu 0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 700 0 0 0 0 0 0\n{second}\nintr 1\n")
+    for module in (interference, procfs):
+        monkeypatch.setattr(module, "PROC", tmp_path)
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    monkeypatch.setattr(interference, "allowed_cores", lambda: [2])
+    assert interference.core_times() == pytest.approx([ticks / procfs.TICKS for ticks in (10_500, 10_000, 500)])
+    monkeypatch.setattr(interference, "allowed_cores", lambda: [0, 1])
+    assert interference.core_times() == pytest.approx([ticks / procfs.TICKS for ticks in (700, 0, 0)])
+    assert sampler.busy_s() == pytest.approx([ticks / procfs.TICKS for ticks in (0, 0, 10_000)])
 
 
 def test_a_machine_without_the_kernel_s_files_has_no_readings(monkeypatch, tmp_path):

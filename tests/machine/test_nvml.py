@@ -119,6 +119,11 @@ def test_without_a_counter_they_come_from_power_over_time(library):
     assert found["energy_of_step"] == [pytest.approx(200.0 * 0.2 / 4)]
 
 
+def test_a_counter_that_began_anew_is_as_good_as_none(library):
+    found = answer(library, SERIES, ENERGIES="[100.0, 0.5, 2.0]")
+    assert found["energy_of_step"] == [pytest.approx(200.0 * 0.2 / 4)]
+
+
 MEMORY = """
 from suite.machine.sampler import Sampler
 from suite.measuring.instruments.utilization import device_memory

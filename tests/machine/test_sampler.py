@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from suite.machine.cgroups import ROOT, cpu_quota, groups, memory_limit
-from suite.machine.sampler import Observation, Sample, Totals, package_j
+from suite.machine.sampler import Observation, Sample, Sampler, Totals, package_j
 from suite.measuring.instruments.utilization import host_energy
 from tests.conftest import PROJECT
 
@@ -153,6 +154,27 @@ def test_energy_of_the_processors_is_the_sum_of_their_packages(tmp_path):
         (folder / "energy_uj").write_text(f"{drawn_uj}\n")
         (folder / f"intel-rapl:{number}:0" / "energy_uj").write_text("77\n")
     assert package_j(tmp_path) == 3.5
+
+
+def test_energy_of_the_platform_is_none_of_a_package_of_processors(tmp_path):
+    """A portable machine has a domain of all that it draws, in which the package is counted again."""
+    for number, name, drawn_uj in ((0, "package-0", 1_500_000), (1, "psys", 9_000_000), (10, "package-1", 500_000)):
+        folder = tmp_path / f"intel-rapl:{number}"
+        folder.mkdir()
+        (folder / "name").write_text(f"{name}\n")
+        (folder / "energy_uj").write_text(f"{drawn_uj}\n")
+    assert package_j(tmp_path) == 2.0
+
+
+def test_time_of_a_child_that_has_ended_is_not_taken_back():
+    busy = [sys.executable, "-c", "import time\nwhile time.process_time() < 0.4: pass"]
+    with Sampler(0.05) as sampler:
+        sampler.go()
+        subprocess.run(busy, check=True)
+        samples = sampler.stop().samples
+    spent_s = [after.cpu_s - before.cpu_s for before, after in pairwise(samples)]
+    assert sum(spent_s) >= 0.3
+    assert min(spent_s) >= -0.05, "a tick or two of the kernel's clock"
 
 
 def test_energy_of_the_host_is_left_out_where_its_counter_began_anew():

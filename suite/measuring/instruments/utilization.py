@@ -39,7 +39,10 @@ FORCED = Metric("forced_switches", "count", "lower", "Context switches in one st
 READ = Metric("storage_read", "B", "lower", "Bytes read from storage in one step.")
 WRITTEN = Metric("storage_written", "B", "lower", "Bytes written to storage in one step.")
 THROTTLED = Metric(
-    "throttled_time", "s", "lower", "Time in one step for which the quota of the container held processes back."
+    "throttled_time",
+    "s",
+    "lower",
+    "Time in one step for which the quota of the container held processes back, that of all cores added up.",
 )
 
 
@@ -272,10 +275,10 @@ def device_memory(before: Sample, samples: Sequence[Sample], devices: Sequence[i
 def energy_j(samples: Sequence[Sample], index: int) -> float | None:
     """Energy of a device from the first sample to the last; None if it is unknown.
 
-    By its counter, else its power over time.
+    By its counter, else its power over time, also if the counter began anew.
     """
     first, last = samples[0].devices[index]["energy_j"], samples[-1].devices[index]["energy_j"]
-    if first is not None and last is not None:
+    if first is not None and last is not None and last >= first:
         return last - first
     energy = 0.0
     for before, after in pairwise(samples):
