@@ -15,6 +15,7 @@ from suite.machine.readings import optional, optional_or, positive
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 ROOT = Path("/sys/fs/cgroup")
+LIMITS = ("memory.max", "memory.high", "memory.limit_in_bytes")
 UNLIMITED_BYTES = 1 << 60
 """Version 1 says of a group without a limit that it has a very large one."""
 
@@ -88,6 +89,29 @@ def limit_of(folder: Path, name: str) -> int | None:
     """Bytes in one file of a group; None where it sets no limit."""
     limits = [positive(int(word)) for word in read_words(folder, name) if word != "max"]
     return min((limit for limit in limits if limit < UNLIMITED_BYTES), default=None)
+
+
+def memory_room() -> int | None:
+    """Bytes that this process may still take; None where no group has a limit."""
+    rooms = (room_in(folder) for folder in groups("memory"))
+    return min((room for room in rooms if room is not None), default=None)
+
+
+@optional
+def room_in(folder: Path) -> int | None:
+    """Bytes below the limits of one group; None where it sets no limit.
+
+    All that runs in it counts, less the pages of files that the kernel gives up first. Above `memory.high` the kernel
+    slows a group.
+    """
+    limits = [limit for name in LIMITS if (limit := limit_of(folder, name)) is not None]
+    if not limits:
+        return None
+    used = [*read_words(folder, "memory.current"), *read_words(folder, "memory.usage_in_bytes"), "0"]
+    said = read_words(folder, "memory.stat")
+    counts = dict(zip(said[::2], said[1::2], strict=False))
+    spare = int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
+    return max(0, min(limits) - max(0, int(used[0]) - spare))
 
 
 @optional

@@ -10,13 +10,16 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 
 import psutil
 
 from suite.machine import affinity, torchrun
 from suite.machine.cgroups import cpu_quota
-from suite.machine.readings import known, positive
+from suite.machine.readings import known, optional, positive
 
+CPUS = Path("/sys/devices/system/cpu")
+SIBLINGS = "topology/thread_siblings_list"
 TRUE = "true"
 WISHES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables by which a user asks for a number of threads.
@@ -38,8 +41,20 @@ def granted_cores() -> int:
 def default_threads() -> int:
     """Default threads of torch: one for each physical core, within all limits."""
     granted = granted_cores()
-    physical = known("environment.cores_physical", partial(cores_of, logical=False))
+    physical = physical_cores() or known("environment.cores_physical", partial(cores_of, logical=False))
     return min(granted, physical or granted, *wishes(), *openmp_limits().values())
+
+
+@optional
+def physical_cores() -> int:
+    """Physical cores among those that this process may use; None if unknown.
+
+    Both threads of one may be granted, and no other.
+
+    Source: Linux, Documentation/admin-guide/cputopology.rst, `thread_siblings_list`, an older name of `core_cpus_list`.
+    """
+    granted = affinity.allowed_cores()
+    return positive(len({(CPUS / f"cpu{core}" / SIBLINGS).read_text().strip() for core in granted}))
 
 
 def cores_of(*, logical: bool) -> int | None:

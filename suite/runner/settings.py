@@ -10,7 +10,7 @@ from typing import Any
 
 from suite.configuration.values import NOTHING, Configuration, naming_places, parsed, texts_of
 from suite.machine import device_facts
-from suite.machine.cgroups import memory_limit
+from suite.machine.cgroups import memory_limit, memory_room
 from suite.machine.readings import known
 from suite.machine.threads import default_threads
 from suite.matrix.profiles import OWN_PROFILES, Profile, load_profile, profile_of, with_structures
@@ -141,7 +141,7 @@ def workers_in_memory() -> int:
 
     The plan's default if memory is unknown.
     """
-    limits = (known("environment.memory_available_bytes", available_bytes), memory_limit())
+    limits = (known("environment.memory_available_bytes", available_bytes), memory_limit(), memory_room())
     known_bytes = [limit for limit in limits if limit is not None]
     return max(1, min(MOST_INTERLEAVED, min(known_bytes) // WORKER_BYTES)) if known_bytes else RunPlan().abreast
 

@@ -125,7 +125,7 @@ def test_files_of_any_content_give_unknown_or_a_number_of_sense(content):
             patch.setattr(cgroups, "MEMBERSHIP", root / "cgroup")
             patch.setattr(cgroups, "groups", lambda _: iter([root / "group"]))
             numbers = [interference.waited_s("cpu"), interference.faults(), cgroups.cpu_quota(), cgroups.memory_limit()]
-            numbers += [cgroups.throttled_s(), cgroups.oom_kills(), sampler.package_j(root)]
+            numbers += [cgroups.throttled_s(), cgroups.oom_kills(), cgroups.memory_room(), sampler.package_j(root)]
             assert procfs.read_process(1) is None
             cgroups.lines_of_membership()
     assert all(one is None or math.isfinite(one) for one in numbers)

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from suite.machine import affinity
+from suite.machine import threads as machine_threads
 from suite.machine.affinity import allowed_cores
 from suite.machine.threads import default_threads, granted_cores, refusal
 from tests.conftest import Desk
@@ -72,6 +74,18 @@ def test_a_variable_that_limits_nothing_leaves_the_default(variables):
 @pytest.mark.skipif(len(allowed_cores()) < 2, reason="needs two cores")
 def test_the_default_keeps_to_the_cores_that_the_process_was_given():
     assert default("taskset", "-c", str(allowed_cores()[-1])) == 1
+
+
+@pytest.mark.parametrize(("siblings", "threads"), [(("0-1", "0-1", "2-3", "2-3"), 2), (("0", "1", "2", "3"), 4)])
+def test_both_threads_of_a_core_are_one_thread_of_torch(monkeypatch, tmp_path, siblings, threads):
+    for core, text in enumerate(siblings):
+        (tmp_path / f"cpu{core}" / "topology").mkdir(parents=True)
+        (tmp_path / f"cpu{core}" / "topology" / "thread_siblings_list").write_text(f"{text}\n")
+    monkeypatch.setattr(machine_threads, "CPUS", tmp_path)
+    monkeypatch.setattr(affinity, "allowed_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(machine_threads, "cpu_quota", lambda: None)
+    monkeypatch.setattr(machine_threads, "cores_of", lambda **_: 64)
+    assert default_threads() == threads
 
 
 def test_the_default_keeps_to_a_quota(control_group):  # noqa: F811 - the fixture
