@@ -10,21 +10,37 @@ import re
 from collections.abc import Mapping
 
 PREFIXES = (
-    *("OMP_", "KMP_", "GOMP_", "LIBOMP_", "MKL_", "ONEDNN_", "DNNL_", "OPENBLAS_", "BLIS_", "NUMEXPR_", "TBB_"),
+    *(
+        "OMP_",
+        "KMP_",
+        "GOMP_",
+        "LIBOMP_",
+        "MKL_",
+        "MKLDNN_",
+        "ONEDNN_",
+        "DNNL_",
+        "OPENBLAS_",
+        "BLIS_",
+        "NUMEXPR_",
+        "TBB_",
+    ),
     *("ATEN_", "C10_", "TORCH_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "PYTORCH_", "TRITON_", "CUDA_", "CUBLAS_"),
     *("CUBLASLT_", "CUDNN_", "NCCL_", "GLOO_", "NVIDIA_", "HIP_", "ROCR_", "MIOPEN_", "HSA_", "AMD_", "ROCBLAS_"),
-    *("HIPBLASLT_", "RCCL_", "ZE_", "ZES_", "SYCL_", "ONEAPI_", "UR_", "NEO", "IGC_", "MTL_"),
+    *("HIPBLASLT_", "RCCL_", "ZE_", "ZES_", "SYCL_", "ONEAPI_", "UR_", "NEO", "IGC_", "MTL_", "KINETO_"),
     *("MALLOC_", "TCMALLOC_", "MIMALLOC_", "JE_", "COVERAGE_PROCESS_"),
 )
 """Beginnings of names that torch, the libraries below it, allocators and coverage read."""
 NAMES = (
     *("GLIBC_TUNABLES", "LD_PRELOAD", "LD_AUDIT", "LD_BIND_NOW", "LD_LIBRARY_PATH", "_RJEM_MALLOC_CONF"),
     *("PYTHONMALLOC", "PYTHONDEVMODE", "PYTHONOPTIMIZE", "PYTHONHASHSEED", "PYTHONTRACEMALLOC", "PYTHON_GIL"),
-    *("PYTHON_JIT", "PYTHONPERFSUPPORT"),
+    *("PYTHON_JIT", "PYTHONPERFSUPPORT", "PYTHON_PERF_JIT_SUPPORT", "PYTHON_CPU_COUNT"),
+    *("LRU_CACHE_CAPACITY", "THP_MEM_ALLOC_ENABLE", "DISABLE_ADDMM_CUDA_LT", "HEAPPROFILE", "CPUPROFILE"),
+    *("CUDA_INJECTION64_PATH", "NVTX_INJECTION64_PATH", "HSA_OVERRIDE_GFX_VERSION"),
+    *("NCCL_CONF_FILE", "NCCL_GRAPH_FILE", "NCCL_TOPO_FILE"),
 )
-"""Variables of glibc, its loader and Python."""
+"""Variables of glibc, its loader and Python; of torch and oneDNN, of profilers, and of places that change a step."""
 PLACES = re.compile(
-    r".*_(HOME|PATH|DIR|VERSION|ROOT|CACHE|ARCH_LIST|FILE|BUILD_ID|PRODUCT_NAME)|NVIDIA_(REQUIRE_.*|DRIVER_CAPABILITIES)"
+    r".*_(HOME|PATH|DIR|VERSION|ROOT|ARCH_LIST|FILE|BUILD_ID|PRODUCT_NAME)|NVIDIA_(REQUIRE_.*|DRIVER_CAPABILITIES)"
 )
 """Variables for a place, or for an image's version; versions of packages are recorded elsewhere."""
 SECRETS = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH")
