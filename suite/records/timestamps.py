@@ -10,6 +10,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def seconds_since(moment: str) -> float:
+    """Seconds from a moment of `now` until the present; 0 if it is none, or to come."""
+    try:
+        then = datetime.fromisoformat(moment)
+    except ValueError:
+        return 0.0
+    return max(0.0, (datetime.now(UTC) - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds())
+
+
 def for_file_name(moment: str) -> str:
     """A moment of `now` for the name of a file: `2026-01-02T03-04-05`.
 

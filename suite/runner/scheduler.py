@@ -37,6 +37,7 @@ class Scheduler:
         visited: visits of an interrupted run by case id, which are not repeated.
         look: reads the machine's counters.
         instruments: names of those that measure each case after it is timed.
+        begun_s: seconds since the start of the run, if it was interrupted and goes on.
     """
 
     def __init__(
@@ -46,13 +47,14 @@ class Scheduler:
         visited: Mapping[str, list[VisitResult]] | None = None,
         look: Callable[[], CounterSnapshot | None] = interference.read_counters,
         instruments: Sequence[str] = (),
+        begun_s: float = 0.0,
     ) -> None:
         self._plan = plan
         self._look = look
         self._instruments = instruments
         self._workers = workers
         self._visited = {case_id: list(visits) for case_id, visits in (visited or {}).items()}
-        self._origin_s = monotonic()
+        self._origin_s = monotonic() - begun_s
 
     def run(self, cases: Iterable[Case]) -> Iterator[Event]:
         """Make all missing visits to `cases`; each pass has another order."""

@@ -6,7 +6,7 @@ Each outcome is on disk before the next case begins.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,11 +16,11 @@ from suite.matrix.profiles import OWN_PROFILES
 from suite.matrix.refusals import refusal
 from suite.measuring.instruments import instruments_of
 from suite.provenance import environment
-from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError
+from suite.records import Case, Footer, Header, Run, RunRecord, StepmarkError, VisitResult
 from suite.records.atomic_files import fresh_folder
 from suite.records.compatibility import CODE, NOT_CODE, TO_RESUME, differences, not_known
 from suite.records.store import RunWriter, check_free, read_run, read_visits
-from suite.records.timestamps import for_file_name, now
+from suite.records.timestamps import for_file_name, now, seconds_since
 from suite.runner.events import CaseDone, Event, VisitDone
 from suite.runner.launcher import Launcher
 from suite.runner.scheduler import Scheduler
@@ -61,7 +61,8 @@ class RunSession:
             raise
         visited = read_visits(self.folder) if settings.resume else None
         names = instruments_of(settings.plan, settings.workers)
-        self._scheduler = Scheduler(settings.plan, self._launcher, visited, instruments=names)
+        begun_s = begun_before(settings.resume, visited or {}) if settings.resume else 0.0
+        self._scheduler = Scheduler(settings.plan, self._launcher, visited, instruments=names, begun_s=begun_s)
 
     @property
     def folder(self) -> Path:
@@ -162,6 +163,20 @@ class RunSession:
         """End every process and close the files."""
         self._launcher.close()
         self._writer.close()
+
+
+def begun_before(run: Run, visited: Mapping[str, Sequence[VisitResult]]) -> float:
+    """Seconds since the start of an interrupted run, by the clock of the machine.
+
+    At least those until the end of its last visit: a clock may have been set back.
+
+    Args:
+        run: as it was read.
+        visited: visits to cases that it has not finished, by case id.
+    """
+    visits = [visit for record in run.cases if record.measurement for visit in record.measurement.visits]
+    visits += [one.visit for found in visited.values() for one in found if one.visit]
+    return max([seconds_since(run.header.started_at), *(visit.started_s + visit.seconds for visit in visits)])
 
 
 def selection_of(settings: Settings) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from suite.machine.interference import read_counters
 from suite.measuring.instruments import instruments_of
-from suite.records import Case, RunPlan, RunRecord, StepmarkError, VisitResult, WorkerSettings
+from suite.records import Case, Header, Run, RunPlan, RunRecord, StepmarkError, VisitResult, WorkerSettings
+from suite.records.timestamps import now
 from suite.runner.events import CaseDone, Event, VisitDone
 from suite.runner.scheduler import Scheduler, assemble, groups, order
+from suite.runner.session import begun_before
 from suite.runner.worker_handle import WorkerFailed, WorkerLost
 from tests.fakes.fake_workers import FakeWorkers
 
@@ -53,6 +55,17 @@ def test_a_pass_is_over_before_the_next_begins():
     run(workers)
     passes = [worker for _, worker in workers.of("fork")]
     assert passes == sorted(passes)
+
+
+def test_a_run_that_goes_on_counts_its_seconds_from_its_first_start():
+    """Else a page would show the visits of both parts at the same time."""
+    first = records(list(Scheduler(PLAN, FakeWorkers()).run(CASES[:2])))
+    ends = [one.started_s + one.seconds for record in first.values() for one in record.measurement.visits]
+    header = Header("a", now(), PLAN, WorkerSettings(), (), {}, {})
+    begun_s = begun_before(Run(header, tuple(first.values()), None), {})
+    assert begun_s >= max(ends)
+    second = records(list(Scheduler(PLAN, FakeWorkers(), begun_s=begun_s).run(CASES[2:4])))
+    assert min(one.started_s for record in second.values() for one in record.measurement.visits) >= max(ends)
 
 
 def test_each_pass_has_another_order_and_the_same_seed_gives_the_same_orders():
