@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from statistics import median
+from statistics import fmean, median
 
 from suite.analysis.drift import drift_factors, kept_of
 from suite.analysis.estimates import Estimate, Kept, MedianError, kept_rounds, median_of_ordered, throughput
@@ -18,6 +18,9 @@ from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.run_validity import issues_of_run
 from suite.records import DEFAULT_TASK, Case, Measurement, Metric, RunRecord
 from suite.records.selected import whole_of
+
+PROCESS_COUNTERS = ("minor_faults", "major_faults", "involuntary_switches")
+"""Counts of the kernel for the whole process; every step has some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +148,26 @@ def metric_values(figures: CaseFigures) -> Iterator[tuple[Metric, list[float]]]:
     """Each metric of a case with the values that its figure is the median of.
 
     Values of the kept rounds, one for each visit, or an instrument's readings. `FINAL_METRICS` have the last value of
-    each visit.
+    each visit, and counts that most rounds lack have their mean.
     """
     measurement = figures.measurement
     for one in measurement.series:
-        is_final = one.metric.name in FINAL_METRICS
-        yield one.metric, final_values(measurement, one.metric.name) if is_final else figures.kept(one.metric.name)
+        name = one.metric.name
+        if name in FINAL_METRICS:
+            yield one.metric, final_values(measurement, name)
+        else:
+            kept = figures.kept(name)
+            yield one.metric, [fmean(kept)] if kept and is_rare(one.metric) else kept
     for one in (*measurement.per_visit, *measurement.surveyed):
         yield one.metric, list(one.values)
+
+
+def is_rare(metric: Metric) -> bool:
+    """Whether a metric counts what most rounds lack, so that their median says 0.
+
+    Those of the process are not rare: their median is that of an undisturbed round.
+    """
+    return metric.unit == "count" and metric.name not in PROCESS_COUNTERS
 
 
 def case_figures(

@@ -86,9 +86,9 @@ def table_of(run: Run) -> CaseTable:
 
     Only measured cases have figures. The rounds of a case that failed later stay in the record. A figure is the median
     over the kept rounds, over the visits, or over the readings of an instrument. `learning_curves.FINAL_METRICS` have
-    their last value instead. `validity` is `steady`, or the kinds of issues (`suite.analysis.validity`). The last
-    column is the step time without the machine's drift, from which differences between cases are computed (decision
-    38).
+    their last value instead, and counts that most rounds lack, such as skipped steps,
+    their mean. `validity` is `steady`, or the kinds of issues (`suite.analysis.validity`). The last column is the step
+    time without the machine's drift, from which differences between cases are computed (decision 38).
     """
     known = figures_of(run.cases)
     figures = {case_id: one for case_id, one in known.items() if one.is_measured}

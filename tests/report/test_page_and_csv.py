@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from suite import report, units
+from suite.analysis.case_figures import figures_of
 from suite.exports.csv_table import render
-from suite.records import Run
+from suite.records import Metric, Run, Series
+from suite.report.case_details import case_details
 from suite.report.data import DIGITS, columns
 from suite.report.facts import Facts
+from suite.report.views.other_metrics import worth_showing
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import quick_run
 from tests.report.test_instrument_section import surveyed
@@ -83,3 +86,24 @@ def test_every_figure_of_the_scripts_is_that_of_the_csv_file(made: Run, rows: di
         column = found[key] if isinstance(found[key], list) else [found[key]] * len(facts.ranked)
         wanted = [float(f"{float(rows[one.case.id][name]):.{DIGITS - 1}e}") for one in facts.ranked]
         assert column == wanted, key
+
+
+def test_counts_that_most_rounds_lack_are_means_in_the_page_and_in_the_csv_file():
+    """Three of 60 rounds left their optimizer's step out: a median would say that none was skipped."""
+    skipped = Metric("skipped_steps", "count", "lower", "Optimizer steps left out.")
+    run = quick_run()
+    first = run.cases[0]
+    assert first.measurement is not None
+    values = tuple(float(place % 20 == 7) for place in range(len(first.measurement.values("step_time"))))
+    series = (*first.measurement.series, Series(skipped, values))
+    made = replace(run, cases=(replace(first, measurement=replace(first.measurement, series=series)), *run.cases[1:]))
+    kept = figures_of(made.cases)[first.case.id].kept("skipped_steps")
+    wanted = sum(kept) / len(kept)
+    assert 0.0 < wanted < 0.1
+    (row,) = (row for row in csv.DictReader(io.StringIO(render(made))) if row["id"] == first.case.id)
+    assert float(row["skipped_steps"]) == pytest.approx(wanted)
+    facts = Facts(made)
+    place = facts.place[first.case.id]
+    assert worth_showing(facts.ranked[place])[skipped] == units.text(wanted, "count")
+    titles = {title: cells for title, _, cells in case_details(facts.ranked)["metrics"]}
+    assert titles["Skipped steps (lower is better)"][place] == units.text(wanted, "count")

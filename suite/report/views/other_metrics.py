@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean, median
 
 from suite import units
-from suite.analysis.case_figures import CaseFigures
+from suite.analysis.case_figures import CaseFigures, is_rare
 from suite.analysis.learning_curves import FINAL_METRICS
 from suite.records import Metric, Series
 from suite.report.facts import Facts
@@ -75,7 +75,7 @@ def worth_showing(figures: CaseFigures) -> dict[Metric, str]:
 def typical(figures: CaseFigures, series: Series) -> float:
     """Median over the kept rounds; the mean of counts, since most rounds have none."""
     values = figures.kept(series.metric.name)
-    return fmean(values) if series.metric.unit == "count" else median(values)
+    return fmean(values) if is_rare(series.metric) else median(values)
 
 
 def is_worth_showing(metric: Metric, value: float, figures: CaseFigures) -> bool:
