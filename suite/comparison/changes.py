@@ -32,6 +32,8 @@ PASS_LEVEL = 0.05
 """Chance to call a case unchanged that is slower by the margin."""
 LARGEST_LOG = 700.0
 """Logs above it have no ratio that a float can hold."""
+LEAST_LOG = 34.0
+"""Logs below its negative have a change that is -1 to a float; a step time without such a change is divided by 0."""
 FEW_DEGREES = 10
 """Degrees of freedom of `BETWEEN_RUNS`: about the number of pairs of runs that it comes from."""
 
@@ -223,8 +225,8 @@ def noise_between(residuals: Sequence[float], errors: Sequence[float]) -> tuple[
 
 
 def relative(log: float) -> float:
-    """The relative change of a log; as large as a float may be, at most."""
-    return math.expm1(min(log, LARGEST_LOG))
+    """The relative change of a log: as large as a float may be at most, and above -1."""
+    return math.expm1(max(-LEAST_LOG, min(log, LARGEST_LOG)))
 
 
 def judge_case(

@@ -11,14 +11,16 @@ import pytest
 
 from suite.analysis.thresholds import Thresholds, thresholds_of
 from suite.cli import main
+from suite.comparison import page
 from suite.comparison.changes import BETWEEN_RUNS, FEWEST, Comparison, compare
 from suite.comparison.formats import as_json, as_table, exit_code
+from suite.comparison.pairing import pair_up
 from suite.machine.interference import Interference
 from suite.measuring.instruments.allocator import STEADY_FAULTS, STEADY_TIME, USUAL_FAULTS, USUAL_TIME
 from suite.records import Case, Metric, Run, RunRecord, Series, StepmarkError
 from suite.records.store import RunWriter
 from tests.conftest import TESTS
-from tests.fakes.made_runs import measured, run
+from tests.fakes.made_runs import measured, measurement, run, visit
 
 CASES = [
     Case(structure, optimizer, "cpu")
@@ -286,3 +288,15 @@ def test_percentages_are_read_with_and_without_their_sign():
     assert thresholds_of("1", "5%", "0.5 %") == Thresholds(0.01, 0.05, 0.005)
     with pytest.raises(StepmarkError, match="above 0"):
         thresholds_of("-1", "5", "1")
+
+
+def test_step_times_that_differ_by_any_factor_are_compared_with_finite_numbers():
+    """Nobody measures such rounds, but a damaged record may have them."""
+    slow, fast = (run([measured(case, step_s) for case in CASES[:FEWEST]]) for step_s in (1e90, 1e-90))
+    rounds = [step_s for step_s in (1e-95, 1e95, 1e-95) for _ in range(20)]
+    torn = run([replace(slow.cases[0], measurement=measurement(rounds, [visit(at, (10, 10)) for at in range(3)]))])
+    for pair in ((slow, fast), (fast, slow), (torn, slow), (slow, torn)):
+        text = as_json(compare(*pair, LIMITS), LIMITS)
+        assert "Infinity" not in text
+        assert "NaN" not in text
+        assert page.render(pair_up(pair, LIMITS, 0.05), LIMITS)

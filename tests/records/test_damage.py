@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from suite import report
 from suite.analysis.thresholds import thresholds_of
-from suite.comparison import formats
+from suite.comparison import formats, page
 from suite.comparison.changes import compare
+from suite.comparison.pairing import pair_up
 from suite.exports.formats import FORMATS, export
 from suite.gate.record.store import GateWriter, read_gate
 from suite.records import Run, StepmarkError
@@ -183,3 +184,68 @@ def suppress_sentence() -> Iterator[None]:
         yield
     except StepmarkError as error:
         sentence(error)
+
+
+def metric(name: str, unit: str, values: list[float]) -> dict[str, Any]:
+    """A series of an instrument."""
+    return {"metric": {"name": name, "unit": unit, "better": "lower", "description": ""}, "values": values}
+
+
+def without_accuracy_of_the_first_epoch(lines: list[dict[str, Any]]) -> None:
+    lines[5]["warmup"] = [one for one in lines[5]["warmup"] if one["metric"]["name"] != "accuracy"]
+
+
+def with_a_visit_without_epochs(lines: list[dict[str, Any]]) -> None:
+    learnt = lines[5]
+    learnt["visits"].append({**learnt["visits"][0], "index": 9, "turns": [], "warmup_rounds": 0})
+    for one in learnt["per_visit"]:
+        one["values"].append(one["values"][0])
+
+
+def with_rounds_that_lie_far_apart(lines: list[dict[str, Any]]) -> None:
+    for line in lines[1:3]:
+        for one in line["series"]:
+            if one["metric"]["name"] == "step_time":
+                count = sum(line["visits"][0]["turns"])
+                one["values"] = [1e-95 if place < count else 1e95 for place in range(len(one["values"]))]
+
+
+def with_odd_counts_of_ranks(lines: list[dict[str, Any]]) -> None:
+    for line, ranks in zip(lines[1:3], (1, 2), strict=True):
+        line["case"] = {**lines[1]["case"], "execution": f"distributed_r{ranks}"}
+        line["id"] = f"seed_cnn-sgd_momentum-distributed_r{ranks}"
+        odd = {"threads_per_rank": [], "nodes": "two", "devices": -1}
+        line["attributes"]["execution"] = {"device": "cpu", "ranks": ranks, **odd}
+
+
+def with_half_of_the_readings_of_allocators(lines: list[dict[str, Any]]) -> None:
+    lines[1]["surveyed"] = [metric(f"{which}_allocator_step_time", "s", [0.1]) for which in ("usual", "steady")]
+
+
+def with_samples_that_took_no_time(lines: list[dict[str, Any]]) -> None:
+    names = {"sample_time": "s", "cores_used": "1", "resident_memory": "B"}
+    lines[1]["surveyed"] = [metric(name, unit, [0.0, 0.0]) for name, unit in names.items()]
+    lines[2]["surveyed"] = [metric(name, unit, []) for name, unit in names.items()]
+    for line in lines[1:3]:
+        line["surveyed"].append(metric("utilization", "ratio", [0.5]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        without_accuracy_of_the_first_epoch,
+        with_a_visit_without_epochs,
+        with_rounds_that_lie_far_apart,
+        with_odd_counts_of_ranks,
+        with_half_of_the_readings_of_allocators,
+        with_samples_that_took_no_time,
+    ],
+)
+def test_every_command_reads_a_record_whose_parts_do_not_fit(tmp_path: Path, damage: Any) -> None:
+    lines = deepcopy(LINES[5])
+    damage(lines)
+    (tmp_path / RECORD_NAME).write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    run = read_run(tmp_path)
+    use(run)
+    limits = thresholds_of("1%", "5%", "1%")
+    assert page.render(pair_up([run, read_run(GOLDEN / "record_schema_5")], limits, 0.05), limits)
