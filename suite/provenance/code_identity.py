@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, all_suffixes
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, ModuleSpec, PathFinder, all_suffixes
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,10 @@ MOST_FILES = 20_000
 """Most modules of a folder without git that are hashed; a folder with more is no project."""
 CODE = tuple(suffix for suffix in all_suffixes() if suffix not in BYTECODE_SUFFIXES)
 """Ends of the names of files that Python imports as they are written."""
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+"""Files and folders at the top of an environment, which is no code of the project that it lies in."""
+SKIPPED = "S"
+"""Tag of a file of which a sparse checkout, or the user, says that it is not in the work tree."""
 
 
 def of_checkout(folder: Path) -> dict[str, Any]:
@@ -47,18 +51,91 @@ def of_checkout(folder: Path) -> dict[str, Any]:
 
 
 def changed_files(top: Path) -> tuple[list[str], list[str]]:
-    """Files that differ from the commit: tracked ones, and untracked modules.
+    """Files that differ from the commit: tracked ones, and other modules.
 
-    Paths start at the top of the checkout.
+    Paths start at the top of the checkout; that of a repository within it ends with `/`.
 
-    Ignored files are no difference. Neither are other untracked files: results are among them.
+    Ignored files are no difference, except compiled modules next to others. Neither are other untracked files: results
+    are among them.
 
     Raises:
         GitFailed: git refused.
     """
     known = raw(top, "diff", "HEAD", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
     new = raw(top, "ls-files", "--others", "--exclude-standard", "-z")
-    return names(known), [name for name in names(new) if name.endswith((*CODE, LOCK))]
+    tracked = dict.fromkeys([*names(known), *hidden_changes(top)])
+    return list(tracked), [name for name in names(new) if name.endswith((*CODE, LOCK, "/"))] + built_modules(top)
+
+
+def hidden_changes(top: Path) -> list[str]:
+    """Changed files that git was asked not to look at.
+
+    `git update-index --assume-unchanged` and `--skip-worktree` ask for it.
+
+    A file that a sparse checkout leaves out is no change.
+
+    Raises:
+        GitFailed: git refused.
+
+    Source: git-ls-files(1), the tags of `-v`.
+    """
+    tagged = [(line[:1], line[2:]) for line in names(raw(top, "ls-files", "-v", "-z"))]
+    flagged = {name: tag for tag, name in tagged if tag == SKIPPED or tag.islower()}
+    there = [name for name in flagged if (top / name).is_file() and not (top / name).is_symlink()]
+    gone = [name for name, tag in flagged.items() if tag.upper() != SKIPPED and not os.path.lexists(top / name)]
+    if not there:
+        return gone
+    now = git(top, "hash-object", "--", *there).splitlines()
+    committed = dict(blob_of(entry) for entry in names(raw(top, "ls-tree", "-r", "-z", "HEAD", "--", *there)))
+    return gone + [name for name, blob in zip(there, now, strict=True) if committed.get(name) != blob]
+
+
+def blob_of(entry: str) -> tuple[str, str]:
+    """Path and hash of a file, from a line of `git ls-tree`."""
+    about, _, name = entry.partition("\t")
+    return name, about.split()[-1]
+
+
+def built_modules(top: Path) -> list[str]:
+    """Compiled modules that git ignores, from builds in place.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    ignored = raw(top, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+    return [name for name in names(ignored) if name.endswith(tuple(EXTENSION_SUFFIXES))]
+
+
+def ignored_code(folder: Path) -> bool:
+    """Whether git ignores a module of a folder, which its commit then lacks.
+
+    Environments and the gate's own folder are no code of it.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    listed = names(raw(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "-z"))
+    foreign: dict[Path, bool] = {folder: False}
+    return any(name.endswith(CODE) and not is_foreign((folder / name).parent, foreign) for name in listed)
+
+
+def is_foreign(folder: Path, known: dict[Path, bool]) -> bool:
+    """Whether a folder is in an environment or a hidden folder; `known` grows."""
+    if folder not in known:
+        own = folder.name.startswith((".", "__")) or any((folder / mark).exists() for mark in ENVIRONMENT_MARKS)
+        known[folder] = own or is_foreign(folder.parent, known)
+    return known[folder]
+
+
+def is_known(folder: Path) -> bool:
+    """Whether the repository of a folder has a file of it that it does not ignore.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    if Path(git(folder, "rev-parse", "--show-toplevel")).resolve() == folder.resolve():
+        return True
+    return bool(raw(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", "."))
 
 
 def of_folder(folder: Path) -> str | None:
@@ -96,7 +173,7 @@ def hash_of(top: Path, files: Sequence[str]) -> str | None:
         return None
     total = hashlib.sha256()
     for name in sorted(files):
-        total.update(os.fsencode(name) + b"\0" + content_mark(top / name).encode() + b"\0")
+        total.update(os.fsencode(f"{name}\0{content_mark(top / name)}\0"))
     return total.hexdigest()
 
 

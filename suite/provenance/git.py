@@ -52,14 +52,14 @@ class GitRefused(GitFailed):
 
 
 def git(folder: Path, *arguments: str, guarded: bool = False) -> str:
-    """The stripped output of a git command in a folder.
+    """The output of a git command in a folder, without its last line break.
 
     One that may take long is `guarded`: it ends with this process.
 
     Raises:
         NoGit, NoRepository, NoRevision, GitRefused: which of these it is.
     """
-    return raw(folder, *arguments, guarded=guarded).decode(errors="surrogateescape").strip()
+    return raw(folder, *arguments, guarded=guarded).decode(errors="surrogateescape").removesuffix("\n")
 
 
 def raw(folder: Path, *arguments: str, guarded: bool = False) -> bytes:

@@ -47,6 +47,46 @@ def test_every_change_of_code_is_another_hash_and_taking_it_back_is_the_first_on
     assert diff(own) is None
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_change_that_git_was_asked_not_to_see_is_another_hash(flag, own):
+    git(own, "update-index", flag, "mine.py")
+    assert diff(own) is None
+    seen = set()
+    for text in ("A = 2\n", "A = 3\n"):
+        write(own, {"mine.py": text})
+        assert code_identity.of_checkout(own)["dirty"]
+        seen.add(diff(own))
+    assert len(seen - {None}) == 2
+
+
+def test_files_that_a_sparse_checkout_leaves_out_are_no_change(own):
+    git(own, "sparse-checkout", "set", "--no-cone", "/pack/")
+    assert not (own / "mine.py").exists()
+    assert diff(own) is None
+
+
+def test_compiled_modules_next_to_others_and_repositories_within_one_are_code(own):
+    write(own, {".gitignore": "*.so\nbuild/\n"})
+    git(own, "add", ".gitignore")
+    git(own, "commit", "--quiet", "--message", "built")
+    write(own, {"build/pack/_fast.so": "elsewhere"})
+    seen = [diff(own)]
+    for text in ("one", "two"):
+        write(own, {"pack/_fast.so": text})
+        seen.append(diff(own))
+    repository(own / "nested", {"net.py": "A = 1\n"})
+    seen.append(diff(own))
+    write(own / "nested", {"net.py": "A = 2\n"})
+    seen.append(diff(own))
+    assert seen[0] is None
+    assert len(set(seen)) == len(seen)
+
+
+def test_a_link_to_a_name_that_is_no_utf_8_is_another_hash(own):
+    (own / "link.py").symlink_to(os.fsdecode(b"\xff.py"))
+    assert diff(own) is not None
+
+
 def test_a_users_own_settings_of_git_change_no_hash(own, monkeypatch):
     write(own, {"mine.py": "A = 2\n", "ümlaut name.py": ""})
     before = diff(own)

@@ -76,3 +76,9 @@ def test_no_hook_of_the_users_runs_and_the_index_is_left_alone(own, tmp_path):
     assert (own / ".git" / "index").read_bytes() == before
     assert not (tmp_path / "ran").exists()
     assert plain_git(tmp_path / "there", "rev-parse", "HEAD") == plain_git(own, "rev-parse", "HEAD~1")
+
+
+@pytest.mark.parametrize("name", ["own ", " own", "own\n", "own\nmore"])
+def test_a_folder_may_have_spaces_and_line_breaks_at_the_ends_of_its_name(name, tmp_path):
+    folder = repository(tmp_path / name, {"a.txt": "1\n"})
+    assert git.git(folder, "rev-parse", "--show-toplevel") == str(folder)

@@ -127,7 +127,9 @@ def refuse_no_code(folder: Path) -> None:
 
 def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
     """An arm with the current code and interpreter."""
-    has, state = interpreters.surroundings(Origin().python, projects_of(top)), checkouts.state_of(here, is_named=False)
+    has = interpreters.surroundings(Origin().python, projects_of(top))
+    place = top if top is not None and code_identity.is_known(here) else here
+    state = checkouts.state_of(place, is_named=False)
     roots = code_ownership.roots_of(top, None, (), has["free"])
     origin = Origin(variables=arm.variables, watched=code_ownership.watched(roots, top, Origin().suite, has))
     return Arm(arm, origin, facts_of(arm, state, origin, has), state.tree)

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.gate.arms.checkout_contents import FORCE, complete
+from suite.gate.arms.checkout_contents import FORCE, complete, is_work_tree
 from suite.provenance import code_identity
-from suite.provenance.git import GitFailed, NoRevision, commit, git
+from suite.provenance.git import GitFailed, GitRefused, NoRevision, commit, git
 from suite.records import StepmarkError, file_locks
 from suite.records.atomic_files import cannot_write, write_whole
 
@@ -30,7 +30,7 @@ class State:
 
     Attributes:
         revision: hash of the commit; None if git gives none.
-        tree: hash of the commit's tree; None if files differ from it.
+        tree: hash of the folder in the commit; None if files differ from it, or git ignores any of its modules.
         dirty: whether files differ from the commit, new ones included.
         diff_sha256: hash of the differences (`code_identity`); of all modules if git does not track the folder.
         reason: why git gives no commit.
@@ -53,16 +53,21 @@ def top_of(folder: Path) -> Path | None:
 def state_of(folder: Path, *, is_named: bool = True) -> State:
     """The state of a folder; untracked files that git does not ignore make it dirty.
 
+    git says nothing of a folder that it ignores, so the state of that is the one of a folder without git.
+
     Args:
         folder: of the arm.
         is_named: whether the user named it. A folder that the user did not name need not be a project, so its modules
             are not searched for.
     """
     identity = code_identity.of_checkout(folder)
+    if identity["revision"] is not None and not code_identity.is_known(folder):
+        identity = {"revision": None, "reason": f"the repository that {folder} is in ignores it"}
     if identity["revision"] is None:
         return State(diff_sha256=code_identity.of_folder(folder) if is_named else None, reason=identity["reason"])
-    dirty = bool(differences(folder, "normal"))
-    tree = None if dirty else git(folder, "rev-parse", "HEAD^{tree}")
+    dirty = bool(differences(folder, "normal")) or identity["dirty"]
+    is_commit = not dirty and identity["diff_sha256"] is None and not code_identity.ignored_code(folder)
+    tree = git(folder, "rev-parse", "HEAD:./") if is_commit else None
     return State(identity["revision"], tree, dirty, identity["diff_sha256"])
 
 
@@ -108,8 +113,9 @@ def check_out(revision: str, here: Path) -> Path:
     except GitFailed as failed:
         raise StepmarkError(f"revision {revision!r} cannot be found: {failed}.") from failed
     folder = kept(top) / "checkouts" / sha[:SHORT]
+    mark = unfinished(folder)
     with alone(folder.parent):
-        if not folder.is_dir() or unfinished(folder).exists():
+        if not folder.is_dir() or mark.exists():
             add(top, revision, sha, folder)
         elif not holds(folder, sha):
             raise StepmarkError(
@@ -120,7 +126,9 @@ def check_out(revision: str, here: Path) -> Path:
             complete(top, folder, revision)
         except StepmarkError:
             shutil.rmtree(folder)  # so that the next gate makes it again, with what the user fetches
+            mark.unlink(missing_ok=True)
             raise
+        mark.unlink(missing_ok=True)
     return folder
 
 
@@ -143,7 +151,7 @@ def is_shallow(top: Path) -> bool:
 
 
 def add(top: Path, revision: str, sha: str, folder: Path) -> None:
-    """Make a checkout.
+    """Make a checkout, which counts as unfinished until its submodules are there.
 
     The files decide whether it succeeded, not git's exit status: git may fail for another reason, such as a hook.
 
@@ -161,7 +169,6 @@ def add(top: Path, revision: str, sha: str, folder: Path) -> None:
             mark.unlink()
             fetch = f"; `git lfs fetch origin {sha[:SHORT]}` fetches its files" if "lfs" in str(failed) else ""
             raise StepmarkError(f"{revision} cannot be checked out to {folder}: {failed}{fetch}.") from failed
-    mark.unlink()
 
 
 def unfinished(folder: Path) -> Path:
@@ -170,9 +177,17 @@ def unfinished(folder: Path) -> Path:
 
 
 def holds(folder: Path, sha: str) -> bool:
-    """Whether a checkout is at a commit, with every tracked file unchanged."""
+    """Whether a folder is a checkout at a commit, with every tracked file unchanged.
+
+    Raises:
+        StepmarkError: git refuses to read it, such as that of another user.
+    """
     try:
-        return commit(folder) == sha and not differences(folder, "no")
+        return commit(folder) == sha and is_work_tree(folder) and not differences(folder, "no")
+    except GitRefused as failed:
+        raise StepmarkError(
+            f"the checkout {folder} cannot be read: {failed}; remove the folder, and the gate makes it again."
+        ) from failed
     except GitFailed:
         return False
 
