@@ -21,6 +21,7 @@ class Origin:
         path: folders in which modules are searched, that of `suite` among them; empty for those of this process.
         variables: of the environment, added to those of this process.
         watched: what `import_witness` is to know of this side's checkout; None where nobody watches what is loaded.
+        start: folder in which the zygote starts; None for that of this process.
         container: in which the zygote runs; None for this machine. All paths are then those inside, and the environment
             is the image's.
     """
@@ -30,6 +31,7 @@ class Origin:
     path: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     watched: Mapping[str, Any] | None = None
+    start: Path | None = None
     container: Container | None = None
 
 

@@ -120,7 +120,7 @@ class Launcher:
         )
         if origin.container is not None:
             return InContainer(origin.container, origin.suite, arguments, variables, output)
-        return Here(self._program(), arguments, variables, self._watch.open_files, output)
+        return Here(self._program(), arguments, variables, self._watch.open_files, output, origin.start)
 
     def _program(self) -> list[str]:
         """The command line of the zygote, without its arguments."""

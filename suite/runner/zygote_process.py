@@ -90,6 +90,7 @@ class Here:
         variables: of its environment.
         open_files: numbers of the files that it has to have open.
         output: file for what it prints.
+        start: folder in which it starts; None for that of this process.
 
     Raises:
         OSError: the interpreter does not start.
@@ -102,6 +103,7 @@ class Here:
         variables: Mapping[str, str],
         open_files: Sequence[int],
         output: IO[bytes],
+        start: Path | None = None,
     ) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
@@ -114,6 +116,7 @@ class Here:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
+                    cwd=start,
                 )
             except OSError:
                 ours.close()

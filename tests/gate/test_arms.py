@@ -1,6 +1,8 @@
 """Arms: from what a user writes to code, interpreter, levels and variables that can be started."""
 
+import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -94,6 +96,7 @@ def test_an_arm_puts_its_levels_in_the_place_of_a_cases_own():
         ("env:=1", "'=1'"),
         ("env:A B=1", "'A B'"),
         ("env:A=1,env:A=2", "once"),
+        ("env:OMP_NUM_THREADS=1", "--threads"),
     ],
 )
 def test_an_arm_of_another_form_is_refused_with_what_is_allowed(text, found):
@@ -227,6 +230,38 @@ def test_a_checkout_that_was_removed_is_made_anew(repository):
     assert make_ready(parse("rev:first"), repository, repository / "bench").origin == side.origin
 
 
+def test_a_checkout_that_was_interrupted_at_its_submodules_is_made_anew(repository, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkouts, "complete", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            make_ready(parse("rev:first"), repository, repository / "bench")
+    (half,) = (repository / ".stepmark" / "checkouts").glob("*/bench/mine.py")
+    half.unlink()
+    side = make_ready(parse("rev:first"), repository, repository / "bench")
+    assert Path(side.origin.path[1], "mine.py").read_text() == "WIDTH = 1\n"
+    assert not list((repository / ".stepmark" / "checkouts").glob("*.unfinished"))
+
+
+def test_a_folder_in_the_place_of_a_checkout_is_not_taken_for_the_commit_around_it(repository):
+    folder = repository / ".stepmark" / "checkouts" / git(repository, "rev-parse", "HEAD")[:12]
+    folder.mkdir(parents=True)
+    with pytest.raises(StepmarkError, match="was changed; allowed: the files of its commit"):
+        make_ready(parse("rev:HEAD"), repository, repository / "bench")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives a folder to another user")
+def test_a_checkout_of_another_user_is_refused_with_git_s_reason(repository, monkeypatch):
+    side = make_ready(parse("rev:first"), repository, repository / "bench")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    os.chown(side.origin.path[0], 4321, 4321)
+    with pytest.raises(StepmarkError, match=r"cannot be read: git refused: detected dubious ownership .* allows it"):
+        make_ready(parse("rev:first"), repository, repository / "bench")
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(StepmarkError, match="there is no folder"):
         make_ready(parse(f"dir:{tmp_path / 'gone'}"), tmp_path, tmp_path)
@@ -309,6 +344,96 @@ def test_the_same_commit_twice_is_the_same_code_and_a_changed_file_is_not(reposi
     assert same()
     (repository / "bench" / "new.py").write_text("")
     assert not same()
+
+
+def both(repository, *texts):
+    with contextlib.chdir(repository):
+        return tuple(make_ready(parse(text), repository, repository / "bench") for text in texts)
+
+
+def test_folders_within_one_repository_are_the_code_in_them_and_not_its_commit(repository):
+    """Tracked ones, and a revision that the user unpacked into a folder that git ignores."""
+    repositories.write(
+        repository, {"old/net.py": "A = 1\n", "new/net.py": "A = 2\n", "same/net.py": "A = 1\n", ".gitignore": "out/\n"}
+    )
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "three versions")
+    assert not have_same_code(both(repository, "dir:old", "dir:new"))
+    assert not have_same_code(both(repository, "dir:old", "dir:."))
+    assert have_same_code(both(repository, "dir:old", "dir:same"))
+    repositories.write(repository, {"out/old/bench/mine.py": "WIDTH = 1\n"})
+    unpacked, here = both(repository, "dir:out/old", "dir:.")
+    assert not have_same_code((unpacked, here))
+    assert unpacked.facts["reason"] == f"the repository that {repository / 'out' / 'old'} is in ignores it"
+    before = {"baseline": unpacked.facts, "candidate": here.facts}
+    repositories.write(repository, {"out/old/bench/mine.py": "WIDTH = 3\n"})
+    unpacked, here = both(repository, "dir:out/old", "dir:.")
+    assert changed(before, {"baseline": unpacked.facts, "candidate": here.facts}), "another code is not gone on with"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_change_that_git_was_asked_not_to_see_is_other_code(flag, repository):
+    assert have_same_code(both(repository, "rev:HEAD", "dir:."))
+    git(repository, "update-index", flag, "bench/mine.py")
+    assert have_same_code(both(repository, "rev:HEAD", "dir:."))
+    repositories.write(repository, {"bench/mine.py": "WIDTH = 3\n"})
+    assert git(repository, "status", "--porcelain") == ""
+    assert not have_same_code(both(repository, "rev:HEAD", "dir:."))
+
+
+@pytest.mark.parametrize("name", ["bench/_fast.so", "bench/_version.py", "build/fast.py"])
+def test_a_module_that_git_ignores_is_not_the_commit_s_code(name, repository, tmp_path):
+    repositories.write(repository, {".gitignore": "*.so\n_version.py\nbuild/\n.venv/\n"})
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "ignored")
+    repositories.write(repository, {".venv/pyvenv.cfg": "", ".venv/lib/python3/site-packages/torch.py": ""})
+    git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "other"))
+    assert have_same_code(both(repository, "dir:.", "dir:../other"))
+    repositories.write(repository, {name: "one"})
+    repositories.write(tmp_path / "other", {name: "two"})
+    assert not have_same_code(both(repository, "dir:.", "dir:../other"))
+
+
+def test_each_side_starts_in_its_checkout_where_the_user_is(repository, monkeypatch):
+    """Files that a step reads by relative paths are the side's, too."""
+    git(repository, "mv", "bench", "newer")
+    git(repository, "commit", "--quiet", "--message", "moved")
+    for folder, there in (("newer", "."), (".", ".")):
+        monkeypatch.chdir(repository / folder)
+        baseline = make_ready(parse("rev:first"), Path.cwd(), repository / "newer")
+        assert baseline.origin.start == Path(baseline.origin.path[0]) / there
+    monkeypatch.chdir(repository / "newer")
+    candidate = make_ready(parse("dir:."), repository / "newer", repository / "newer")
+    assert candidate.origin.start == repository / "newer"
+
+
+def test_the_sides_build_extensions_of_one_name_in_different_folders(repository, monkeypatch):
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", "/users")
+
+    def folder_of(text):
+        (side,) = both(repository, text)
+        return side.origin.variables.get("TORCH_EXTENSIONS_DIR")
+
+    built = [folder_of(text) for text in ("rev:first", "rev:HEAD", "env:CXXFLAGS=-O0", "env:CXXFLAGS=-O3")]
+    assert len(set(built)) == 4
+    assert built[0].startswith(str(repository / ".stepmark" / "extensions"))
+    assert built == [folder_of(text) for text in ("rev:first", "rev:HEAD", "env:CXXFLAGS=-O0", "env:CXXFLAGS=-O3")]
+    assert folder_of("dir:.") is None, "the work tree has the user's, in which it may be built already"
+    assert folder_of("rev:first,env:TORCH_EXTENSIONS_DIR=/own") == "/own"
+
+
+@pytest.mark.parametrize("code", ["", "rev:first,"])
+def test_a_search_path_of_an_arm_replaces_the_user_s(code, repository, monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "users"))
+    monkeypatch.syspath_prepend(tmp_path / "users")
+    plain = make_ready(parse(code + "env:A=1"), repository, repository / "bench").origin
+    assert str(tmp_path / "users") in (plain.path or sys.path)
+    side = make_ready(parse(f"{code}env:PYTHONPATH={tmp_path / 'arms'}:near"), repository, repository / "bench").origin
+    start = side.start or repository
+    found = [side.path.index(str(folder)) for folder in (tmp_path / "arms", start / "near")]
+    assert found == sorted(found)
+    assert max(found) < side.path.index(str(Path(pytest.__file__).parents[1]))
+    assert str(tmp_path / "users") not in side.path
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from suite.gate.arms import checkouts, code_ownership, images, interpreters
+from suite.gate.arms import checkouts, code_ownership, images, interpreters, projects, side_variables
 from suite.gate.arms.spec import ArmSpec, Checkout, Code, Here, Image, Revision
 from suite.gate.record.values import SIDES
 from suite.provenance import code_identity
@@ -102,18 +103,29 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
     has = interpreters.surroundings(python, projects_of(top))
     roots = code_ownership.roots_of(top, folder, (*has["path"], *has["roots"]), has["free"])
     territory = code_ownership.territory_of(roots, folder, suite, has)
+    start = side_variables.start_of(here, top, folder)
     last = [] if has_code else [str(suite.parent)]  # an installed Stepmark lies next to the packages of its interpreter
     not_ours = {str(path) for path in (top, here, profile_folder) if path}
-    rest = [path for path in code_ownership.moved_path(territory, has) if path not in not_ours]
-    origin = Origin(
-        interpreters.path_of(python),
-        suite,
-        tuple(dict.fromkeys((str(folder), *moved, *rest, *last))),
-        code_ownership.moved_variables(territory, {**interpreters.variables_for(python), **arm.variables}),
-        code_ownership.watched(roots, folder, suite, has),
-    )
+    found = side_variables.kept_path([*has["path"], *has["roots"]], arm.variables)
+    rest = [path for path in code_ownership.moved_path(territory, found) if path not in not_ours]
+    path = (str(folder), *moved, *side_variables.searched(arm.variables, start), *rest, *last)
+    variables = {**interpreters.variables_for(python), **variables_of(arm, folder, top)}
+    variables = side_variables.moved_variables(territory, variables)
+    watched = code_ownership.watched(roots, folder, suite, has)
+    origin = Origin(interpreters.path_of(python), suite, tuple(dict.fromkeys(path)), variables, watched, start)
     state = checkouts.state_of(folder)
     return Arm(arm, origin, facts_of(arm, state, origin, has, note), state.tree)
+
+
+def variables_of(arm: ArmSpec, folder: Path, top: Path | None) -> dict[str, str]:
+    """The variables of an arm, and its folder for extensions.
+
+    The work tree has the user's folder.
+    """
+    if folder == top and arm.python is None and not arm.variables:
+        return {}
+    root = folder.parents[1] / "extensions" if isinstance(arm.code, Revision) else None
+    return side_variables.with_extensions(arm.variables, folder, arm.python or "", root)
 
 
 def refuse_no_code(folder: Path) -> None:
@@ -131,14 +143,21 @@ def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
     place = top if top is not None and code_identity.is_known(here) else here
     state = checkouts.state_of(place, is_named=False)
     roots = code_ownership.roots_of(top, None, (), has["free"])
-    origin = Origin(variables=arm.variables, watched=code_ownership.watched(roots, top, Origin().suite, has))
+    named = side_variables.searched(arm.variables, here)
+    origin = Origin(
+        path=(*named, *side_variables.kept_path(sys.path, arm.variables)) if named else (),
+        variables=side_variables.with_extensions(arm.variables, here, "") if arm.variables else {},
+        watched=code_ownership.watched(roots, top, Origin().suite, has),
+    )
     return Arm(arm, origin, facts_of(arm, state, origin, has), state.tree)
 
 
 def of_image(arm: ArmSpec, image: Image) -> Arm:
     """An arm with an image's code and interpreter; raises as `make_ready` does."""
     found = images.find(image.name)
-    origin = Origin(found.python, found.suite, found.path, arm.variables, container=found.container)
+    named = side_variables.searched(arm.variables, Path("/"))
+    path = (*found.path[:1], *named, *found.path[1:])
+    origin = Origin(found.python, found.suite, path, arm.variables, container=found.container)
     known = {name: found.commit.get(name) for name in ("revision", "dirty", "diff_sha256")}
     state = checkouts.State(**known, reason=None if found.commit else "the image does not name its commit")
     facts = facts_of(arm, state, origin, {"software": {"python": found.version, "packages_sha256": None}})
@@ -148,7 +167,7 @@ def of_image(arm: ArmSpec, image: Image) -> Arm:
 
 def projects_of(top: Path | None) -> list[str]:
     """Names of the distributions that a repository builds; none without one."""
-    return code_ownership.projects_of(top) if top else []
+    return list(projects.projects_of(top)) if top else []
 
 
 def folder_of(code: Code, here: Path, top: Path | None) -> Path:

@@ -6,24 +6,22 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from suite.gate.arms.checkouts import top_of
+from suite.gate.arms.projects import copy_of
 from suite.provenance import code_identity
 from suite.provenance.git import GitFailed, commit, git
 from suite.runner.import_witness import Territory, is_within
-
-SEARCHED = "PYTHONPATH"
 
 
 def roots_of(top: Path | None, folder: Path | None, places: Iterable[str], free: Sequence[str]) -> tuple[str, ...]:
     """Real paths of all checkouts of the repository.
 
-    They are its work trees, the arm's folder, and clones on the interpreter's search path.
+    They are its work trees, the arm's folder, and clones and copies on the interpreter's search path.
 
     Args:
         top: of the repository; None if there is none.
@@ -35,14 +33,20 @@ def roots_of(top: Path | None, folder: Path | None, places: Iterable[str], free:
     if top is not None:
         with suppress(GitFailed):
             roots += work_trees(top)
-        known = Territory(roots, "", free, ())
         for place in places:
+            known = Territory(roots, "", free, ())
             real = known.real(place)
             if not is_within(real, free) and not known.owner(real) and os.path.isdir(real):
-                other = top_of(Path(real))
-                if other is not None and have_history_in_common(top, other):
+                other = other_checkout(top, Path(real))
+                if other is not None:
                     roots.append(os.path.realpath(other))
     return tuple(dict.fromkeys(roots))
+
+
+def other_checkout(top: Path, place: Path) -> Path | None:
+    """The clone or copy of a repository that a folder is in; None if it is in neither."""
+    other = top_of(place)
+    return other if other is not None and have_history_in_common(top, other) else copy_of(top, place)
 
 
 def work_trees(top: Path) -> list[str]:
@@ -57,22 +61,22 @@ def work_trees(top: Path) -> list[str]:
 
 
 def have_history_in_common(first: Path, second: Path) -> bool:
-    """Whether one repository contains the other's commit, so that they are clones."""
+    """Whether two repositories are clones, by commits that both have.
+
+    Each clone may have commits that the other does not have.
+    """
     for one, other in ((first, second), (second, first)):
         with suppress(GitFailed):
             commit(one, commit(other))
             return True
+    with suppress(GitFailed):
+        return not first_commits(first).isdisjoint(first_commits(second))
     return False
 
 
-def projects_of(folder: Path) -> list[str]:
-    """Names of a checkout's distributions, by its tracked `pyproject.toml` files."""
-    names: list[str] = []
-    with suppress(GitFailed):
-        for file in git(folder, "ls-files", "-z", "*pyproject.toml").split("\0"):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                names.append(str(tomllib.loads((folder / file).read_text(encoding="utf-8"))["project"]["name"]))
-    return names
+def first_commits(top: Path) -> set[str]:
+    """The commits without a parent."""
+    return set(git(top, "rev-list", "--max-parents=0", "HEAD").split())
 
 
 def territory_of(roots: Sequence[str], own: Path | None, suite: Path, has: Mapping[str, Any]) -> Territory:
@@ -105,20 +109,9 @@ def is_ours(source: str, known: Territory) -> bool:
     return not os.path.isabs(source) or known.owner(source) != ""
 
 
-def moved_path(territory: Territory, has: Mapping[str, Any]) -> list[str]:
+def moved_path(territory: Territory, path: Iterable[str]) -> list[str]:
     """The interpreter's search path, moved to the side's checkout."""
-    return [territory.moved(path) if os.path.isdir(path) else path for path in (*has["path"], *has["roots"])]
-
-
-def moved_variables(territory: Territory, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an arm, with the user's `PYTHONPATH` moved to its checkout.
-
-    Processes that a step starts search that path.
-    """
-    own = os.environ.get(SEARCHED)
-    if not own or SEARCHED in variables:
-        return dict(variables)
-    return {**variables, SEARCHED: os.pathsep.join(territory.moved(path) for path in own.split(os.pathsep) if path)}
+    return [territory.moved(entry) if os.path.isdir(entry) else entry for entry in path]
 
 
 def own_plugins(plugins: Iterable[str], watched: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def path_of(python: str) -> str:
         raise StepmarkError(
             f"there is no interpreter {python!r}; allowed: the path of one that has torch; correct python:."
         )
-    return path
+    return str(Path.cwd() / path)  # a side may start in another folder
 
 
 def surroundings(python: str, projects: Sequence[str] = ()) -> dict[str, Any]:

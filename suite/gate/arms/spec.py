@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from suite.machine.threads import WISHES
 from suite.options import ARM_PARTS
 from suite.records import Case, StepmarkError
 from suite.records.factors import FACTORS
@@ -107,6 +108,11 @@ def parse(text: str) -> ArmSpec:
         if not VARIABLE.fullmatch(name):
             raise StepmarkError(
                 f"arm {text!r}: {name!r} is not a variable's name; allowed: letters, digits and _, no digit first."
+            )
+        if name in WISHES:
+            raise StepmarkError(
+                f"arm {text!r}: {name} has no effect on workers, whose threads --threads sets; allowed: another "
+                "variable, or a level such as set:tuning=one_thread."
             )
     for factor in levels:
         if factor not in SETTABLE:
