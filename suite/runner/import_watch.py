@@ -25,23 +25,24 @@ class Watch:
 
     def __init__(self, watched: Mapping[str, Any] | None) -> None:
         self._watched = watched
-        self._seen: IO[bytes] | None = None
+        self._files: tuple[IO[bytes], ...] = ()
 
     @property
     def open_files(self) -> list[int]:
-        """Numbers of the files that the process has to have open."""
+        """Numbers of the process's open files: of strays, and of all that it loaded."""
         if self._watched is None:
             return []
-        if self._seen is None:
-            self._seen = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        return [self._seen.fileno()]
+        if not self._files:
+            self._files = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        return [file.fileno() for file in self._files]
 
     @property
     def command(self) -> list[str]:
         """The words before the program in the interpreter's command line."""
         if self._watched is None:
             return []
-        return [str(WITNESS), json.dumps({**self._watched, "report": self.open_files[0]})]
+        report, loaded = self.open_files
+        return [str(WITNESS), json.dumps({**self._watched, "report": report, "loaded": loaded})]
 
     def refuse_strays(self) -> None:
         """Check that all that was loaded of the repository is this side's own.
@@ -49,9 +50,9 @@ class Watch:
         Raises:
             NotComparableError: a module comes from another checkout; the sentence names it and its file.
         """
-        if self._seen is None or self._watched is None:
+        if not self._files or self._watched is None:
             return
-        lines = os.pread(self._seen.fileno(), MOST_SEEN, 0).splitlines()
+        lines = os.pread(self._files[0].fileno(), MOST_SEEN, 0).splitlines()
         if lines:
             module, file = json.loads(lines[0])
             raise NotComparableError(
@@ -60,7 +61,16 @@ class Watch:
                 "(`pip install -e`) from a folder that git keeps, or build in that checkout what git does not keep."
             )
 
+    def loaded_files(self) -> list[Path]:
+        """Files of the side's checkout from which modules were loaded so far."""
+        if not self._files:
+            return []
+        fd = self._files[1].fileno()
+        names = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\0")
+        return [Path(os.fsdecode(name)) for name in dict.fromkeys(names) if name]
+
     def close(self) -> None:
         """Forget what was seen."""
-        if self._seen is not None:
-            self._seen.close()
+        for file in self._files:
+            file.close()
+        self._files = ()

@@ -13,6 +13,7 @@ not watched: code that is run without a module, as by `exec`; processes that a w
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import hashlib
 import importlib.util
@@ -99,12 +100,17 @@ class Witness:
     Args:
         territory: of this side.
         say: is called with a module's name and its file, where it is only to be had from another checkout.
+        note: is called once with each file of this side's checkout from which a module is loaded.
     """
 
-    def __init__(self, territory: Territory, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, territory: Territory, say: Callable[[str, str], None], note: Callable[[str], object] = str
+    ) -> None:
         self._territory = territory
         self._say = say
+        self._note = note
         self._seen: set[str] = {"__main__"}
+        self._noted: set[str] = set()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -115,6 +121,7 @@ class Witness:
             if self.is_stray(spec):
                 stray = stray or spec
             elif stray is None or spec.origin is not None:  # folders without code stand back behind a stray module
+                self._note_own(spec.origin)
                 return spec
         if stray is not None:
             self._say(name, files_of(stray)[0])
@@ -138,17 +145,43 @@ class Witness:
         for name in [name for name in list(sys.modules) if name not in self._seen]:
             self._seen.add(name)
             file = getattr(sys.modules.get(name), "__dict__", {}).get("__file__")
-            if isinstance(file, str) and self._territory.is_stray(file):
+            if not isinstance(file, str):
+                continue
+            self._note_own(file)
+            if self._territory.is_stray(file):
                 self._say(name, file)
+
+    def _note_own(self, file: str | None) -> None:
+        """Note a file once, if it is in this side's checkout, outside of environments."""
+        own, real = self._territory.own, self._territory.real(file) if file and os.path.isabs(file) else ""
+        if real in self._noted or not own or not is_within(real, [own]) or is_within(real, [sys.prefix]):
+            return
+        if not set(real.split(os.sep)) & set(INSTALLED):
+            self._noted.add(real)
+            self._note(real)
 
     def made(self, make: Callable[[ModuleSpec], ModuleType]) -> Callable[[ModuleSpec], ModuleType]:
         """`module_from_spec` that reports a module from another checkout's file."""
 
         @functools.wraps(make)
         def watched(spec: ModuleSpec) -> ModuleType:
+            self._note_own(spec.origin)
             if self.is_stray(spec):
                 self._say(spec.name, files_of(spec)[0])
             return make(spec)
+
+        return watched
+
+    def opened(self, open_library: Callable[..., int]) -> Callable[..., int]:
+        """`dlopen` of `ctypes` and `torch.ops` that reports a library of another checkout."""
+
+        @functools.wraps(open_library)
+        def watched(name: str | None, *mode: int) -> int:
+            path = os.fsdecode(name) if name else ""
+            is_ours = os.sep in path and not is_within(self._territory.real(path), [sys.prefix, sys.base_prefix])
+            if is_ours and os.path.exists(path) and self._territory.is_stray(path):
+                self._say(os.path.basename(path), path)
+            return open_library(name, *mode)
 
         return watched
 
@@ -262,20 +295,27 @@ def watch(settings: dict[str, Any]) -> None:
     """Watch this process and its forks, and write to the report's file.
 
     Args:
-        settings: `roots`, `own`, `free`, `copies` of the territory; `report`, the number of the file.
+        settings: `roots`, `own`, `free`, `copies` of the territory; `report` and `loaded`, the numbers of the files.
     """
     territory = Territory(settings["roots"], settings["own"], settings["free"], settings["copies"])
     report = settings["report"]
-    os.set_inheritable(report, False)
+    loaded = settings.get("loaded", report)
+    for file in (report, loaded):
+        os.set_inheritable(file, False)
 
     def say(name: str, file: str) -> None:
         os.write(report, json.dumps([name, file]).encode() + b"\n")
 
+    def note(file: str) -> None:
+        if loaded != report:
+            os.write(loaded, os.fsencode(file) + b"\0")
+
     move_finders(territory)
-    witness = Witness(territory, say)
+    witness = Witness(territory, say, note)
     witness.look()
     sys.meta_path.insert(0, witness)
     importlib.util.module_from_spec = witness.made(importlib.util.module_from_spec)  # type: ignore[assignment]
+    ctypes._dlopen = witness.opened(ctypes._dlopen)  # type: ignore[attr-defined]
     os.register_at_fork(before=witness.look)
 
 

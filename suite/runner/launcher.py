@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import tempfile
+from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 
 from suite.machine import temp_dirs, threads
@@ -127,11 +128,12 @@ class Launcher:
         return [self._origin.python, "-P", *self._watch.command, str(self._origin.suite / "zygote.py")]
 
     def refuse_strays(self) -> None:
-        """Check that all modules of the repository are this side's own.
-
-        Raises as `import_watch` does.
-        """
+        """Check that modules of the repository are this side's; raises as `import_watch`."""
         self._watch.refuse_strays()
+
+    def loaded_files(self) -> list[Path]:
+        """Files of the side's checkout from which modules were loaded."""
+        return self._watch.loaded_files()
 
     def _await_ready(self, *, last_attempt: bool) -> None:
         if self._stderr is None or self._zygote is None:  # it is ready

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from suite.analysis.thresholds import Thresholds
@@ -71,6 +72,9 @@ class FakeSides:
         self.before_block(self.blocks)
         return FakeLauncher(self, 0, kind, chance), FakeLauncher(self, 1, kind, chance)
 
+    def refuse_changed(self, launchers: object, kind: Kind = "comparison") -> None:
+        pass
+
 
 @dataclass
 class FakeLauncher:
@@ -95,6 +99,9 @@ class FakeLauncher:
 
     def refuse_strays(self) -> None:
         pass
+
+    def loaded_files(self) -> list[Path]:
+        return []
 
     def start_worker(self, case: Case) -> "FakeSideWorker":
         self.sides.events.append(f"{self.kind} {self.place} {case.id}")

@@ -1,6 +1,8 @@
 """Each side of a gate runs the code of its checkout; the gate refuses a side that does not."""
 
+import _ctypes
 import json
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -10,7 +12,18 @@ import pytest
 
 from suite.runner.import_watch import WITNESS
 from suite.runner.import_witness import Territory
-from tests.fakes.layouts import EXTRA, INSEPARABLE, SEPARABLE, SETUPTOOLS, SLOWER, Laid, Layout, environment, laid
+from tests.fakes.layouts import (
+    EXTRA,
+    INSEPARABLE,
+    PROFILE,
+    SEPARABLE,
+    SETUPTOOLS,
+    SLOWER,
+    Laid,
+    Layout,
+    environment,
+    laid,
+)
 from tests.fakes.repositories import git, repository, write
 
 LOADED = """
@@ -124,6 +137,46 @@ def test_a_package_that_is_installed_from_another_checkout_of_the_repository_is_
     assert loaded(own, "mynet", tmp_path) == [(EXTRA[0], ""), (8, "")]
 
 
+def test_a_clone_with_commits_that_only_it_has_is_a_checkout_of_the_repository(tmp_path):
+    top = repository(tmp_path / "own", *map(Layout().state, EXTRA))
+    git(tmp_path, "clone", "--quiet", str(top), str(tmp_path / "other"))
+    for folder, extra in ((top, 8), (tmp_path / "other", 9)):
+        repository(folder, Layout().state(extra))
+    own = Laid(top, environment(tmp_path / "environment", tmp_path / "other" / "src"), "")
+    assert loaded(own, "mynet", tmp_path) == [(EXTRA[1], ""), (8, "")]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", '[project]\nname = "My_Net"\n'),
+        ("pyproject.toml", '[tool.poetry]\nname = "my.net"\n'),
+        ("setup.cfg", "[metadata]\nname = my-net\n"),
+        ("setup.py", 'from setuptools import setup\nif __name__ == "__main__":\n    setup(name="my-net")\n'),
+        ("packages/x/pyproject.toml", '[project]\nname = "my-net"\n'),
+    ],
+    ids=["project", "Poetry", "setup.cfg", "setup.py", "monorepo"],
+)
+def test_a_copy_of_the_project_without_a_repository_is_neither_sides_code(file, text, tmp_path):
+    """As an image has it in place, while its checkout is mounted elsewhere."""
+    source = Path(file).parent / "src"
+    layout = Layout(str(source / "mynet" / "__init__.py"), more={file: text})
+    top = repository(tmp_path / "own", *map(layout.state, EXTRA))
+    write(tmp_path / "image", layout.state(9))
+    own = Laid(top, environment(tmp_path / "environment", tmp_path / "image" / source), "")
+    assert loaded(own, "mynet", tmp_path) == [(extra, "") for extra in EXTRA]
+
+
+def test_a_package_that_only_a_copy_of_the_project_has_is_refused_with_its_file(tmp_path):
+    described = {"pyproject.toml": '[project]\nname = "mynet"\n'}
+    top = repository(tmp_path / "own", {**described, "a.txt": "1"}, {**described, "a.txt": "2"})
+    write(tmp_path / "image", Layout(more=described).state(9))
+    file = tmp_path / "image" / "src" / "mynet" / "__init__.py"
+    own = Laid(top, environment(tmp_path / "environment", tmp_path / "image" / "src"), "")
+    (top / "bench").mkdir()
+    assert loaded(own, "mynet", tmp_path, "rev:HEAD~1", "rev:HEAD") == [(9, str(file))] * 2
+
+
 def test_arms_of_two_plain_folders_do_not_load_each_others_code(tmp_path):
     for name, extra in (("one", 1), ("two", 2)):
         write(tmp_path / name, Layout("mynet/__init__.py").state(extra))
@@ -132,7 +185,7 @@ def test_arms_of_two_plain_folders_do_not_load_each_others_code(tmp_path):
 
 
 WAYS = """
-import importlib.util, os, sys
+import ctypes, importlib.util, os, sys
 sys.path[:0] = [sys.argv[1]]
 import early
 def by_file(name):
@@ -150,15 +203,17 @@ try:
 except ModuleNotFoundError:
     pass
 import inner.part
+ctypes.CDLL(f"{sys.argv[1]}/library.so")
 """
 
 
 def test_a_module_of_another_checkout_is_seen_whenever_and_however_it_is_loaded(tmp_path):
-    """Early, in a fork, from a file's path, by hand; a package of folders alone; not one that is in no checkout."""
+    """Early, in a fork, from a file's path, by hand; folders alone; a library; not one that is in no checkout."""
     other, own = tmp_path / "other", tmp_path / "own"
     modules = ("early", "late", "by_file", "by_hand", "inner/part")
     write(other, {f"{name}.py": "" for name in modules})
     write(own, {"program.py": WAYS})
+    shutil.copy(_ctypes.__file__, other / "library.so")
     with (tmp_path / "seen").open("w+b") as seen:
         free = [str(other / "site-packages")]
         watched = {"roots": [str(other)], "own": str(own), "free": free, "copies": [], "report": seen.fileno()}
@@ -166,7 +221,7 @@ def test_a_module_of_another_checkout_is_seen_whenever_and_however_it_is_loaded(
         subprocess.run(command, check=True, pass_fds=[seen.fileno()])
         seen.seek(0)
         names = [json.loads(line)[0] for line in seen.read().splitlines()]
-    assert set(names) == {"early", "late", "by_file", "by_hand", "inner", "inner.part"}
+    assert set(names) == {"early", "late", "by_file", "by_hand", "inner", "inner.part", "library.so"}
 
 
 def test_the_deepest_checkout_decides_whose_a_file_is(tmp_path):
@@ -254,3 +309,45 @@ def test_a_gate_of_a_package_that_no_commit_keeps_apart_ends_with_12_and_the_mod
     done = own.gate("--baseline", "rev:HEAD~1", "--candidate", "dir:.", "--metric", "step_time", "--budget", "2m")
     assert done.returncode == 12, done.stdout + done.stderr
     assert "module 'mynet' comes from " in done.stderr
+
+
+RELATIVE = """
+import _ctypes
+import json
+import shutil
+from torch import nn
+from suite.registry import STRUCTURES
+
+@STRUCTURES.register("mine", depth=1)
+def mine(num_classes, image_size):
+    with open("bench/layers.json") as file:
+        more = [nn.Linear(64, 64) for _ in range(json.load(file))]
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size * image_size, 64), *more, nn.Linear(64, num_classes))
+"""
+
+
+@pytest.mark.slow
+def test_a_side_reads_the_files_of_its_checkout_by_relative_paths(tmp_path):
+    states = [
+        {"bench/layers.json": number, "bench/my_levels.py": RELATIVE, "bench/profiles.toml": PROFILE} for number in "06"
+    ]
+    own = Laid(repository(tmp_path / "own", *states), environment(tmp_path / "environment"), "")
+    done = own.gate("--baseline", "rev:HEAD~1", "--metric", "allocations", "--out", "out")
+    assert done.returncode == 10, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_gate_whose_code_changes_while_it_measures_ends_with_12_and_the_file(tmp_path):
+    """Blocks of two codes would make one verdict. Here the candidate's network changes its module."""
+    layout = Layout(search="src")
+    later = layout.state(EXTRA[1])
+    later[layout.package] = later[layout.package].replace("nn\n", "nn\n    open(__file__, 'a').write('#')\n", 1)
+    own = Laid(
+        repository(tmp_path / "own", layout.state(EXTRA[0]), later), environment(tmp_path / "environment"), "src"
+    )
+    done = own.gate("--baseline", "rev:HEAD~1", "--metric", "allocations", "--out", "out")
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert f"{own.top / layout.package} of the candidate changed while it was measured" in done.stderr
+    assert '"kind": "memory"' not in (own.top / "out" / "gate.jsonl").read_text(), (
+        "what was measured with it is not kept"
+    )

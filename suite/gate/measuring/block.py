@@ -18,12 +18,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 
 from suite.gate.arms.arm import Arm
 from suite.gate.arms.code_ownership import own_plugins
+from suite.gate.measuring.loaded_code import LoadedCode
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
 from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
@@ -63,12 +64,14 @@ class GateSetup:
 
     Attributes:
         lacking: plug-ins that the baseline does not have.
+        loaded: the code that the sides have loaded so far, in all blocks.
     """
 
     sides: tuple[Arm, Arm]
     workers: WorkerSettings
     plugins: tuple[str, ...]
     lacking: tuple[str, ...] = ()
+    loaded: LoadedCode = field(default_factory=LoadedCode)
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[Launcher, Launcher]:
         """Make the launchers of both sides for one block; they are not started."""
@@ -89,6 +92,11 @@ class GateSetup:
         there = tuple(one for one in self.plugins if place or one not in self.lacking)
         return own_plugins(there, self.sides[place].origin.watched)
 
+    def refuse_changed(self, launchers: Sequence[SideLauncher], kind: Kind = "comparison") -> None:
+        """Check that the sides load the code of earlier blocks; raises as `LoadedCode`."""
+        for place, launcher in enumerate(launchers):
+            self.loaded.refuse_changed(launcher.loaded_files(), place, kind)
+
     def _launcher(self, place: int, hash_seed: str, chance: random.Random) -> Launcher:
         side = self.sides[place]
         padding = "x" * chance.randrange(PADDING)
@@ -106,7 +114,7 @@ def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], fl
 
     Raises:
         StepmarkError: a side does not start.
-        NotComparableError: a side has loaded code of another checkout.
+        NotComparableError: a side has loaded code of another checkout, or its code has changed.
     """
     chance = random.Random(f"{order.seed} {order.index}")  # noqa: S311 - an order
     started_s = clock_s()
@@ -124,6 +132,7 @@ def measure_block(setting: BothSides, order: BlockPlan, clock_s: Callable[[], fl
         }
         after = read_counters()
         refuse_strays(launchers, order.kind)
+        setting.refuse_changed(launchers, order.kind)
     interference = difference(before, after) if before and after else None
     surroundings = interference.series() if interference else ()
     return BlockResult(order.index, order.kind, clock_s() - started_s, results, surroundings)

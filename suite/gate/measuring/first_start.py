@@ -68,6 +68,7 @@ def first_start(setting: GateSetup, seed: int) -> tuple[GateSetup, Started]:
         for launcher in launchers:
             stack.enter_context(launcher)
         start(launchers, 0)
+        setting.refuse_changed(launchers)
         lacking = {**absent, **{names[one]: reason for one, reason in baseline.not_loaded.items()}}
         facts = environment.facts(
             setting.workers, seed, baseline.torch, baseline.priority, baseline.allocator, setting.plugins

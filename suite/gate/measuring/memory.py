@@ -23,7 +23,7 @@ def measure_memory(
     """Measure the memory of each case in fresh processes, both sides at once.
 
     Raises:
-        StepmarkError: a side does not start, or has loaded code of another checkout.
+        StepmarkError: a side does not start, has loaded code of another checkout, or its code has changed.
     """
     chance = random.Random(f"{seed} memory {index}")  # noqa: S311 - an order
     started_s = clock_s()
@@ -48,4 +48,5 @@ def measure_memory(
                 for worker in workers:
                     worker.end()
         refuse_strays(launchers)
-    return Reading(index, clock_s() - started_s, by_row)
+        setting.refuse_changed(launchers)
+    return Reading(index, clock_s() - started_s, by_row, failed)

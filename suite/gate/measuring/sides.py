@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -63,6 +65,10 @@ class SideLauncher(Protocol):
         """Raise if the side has loaded code of another checkout."""
         ...
 
+    def loaded_files(self) -> list[Path]:
+        """Files of the side's checkout from which modules were loaded so far."""
+        ...
+
     def start_worker(self, case: Case) -> SideWorker:
         """Fork a worker that makes the step of `case`."""
         ...
@@ -82,4 +88,8 @@ class BothSides(Protocol):
 
     def launchers(self, kind: Kind, chance: random.Random) -> tuple[SideLauncher, SideLauncher]:
         """Make the launchers of both sides for one block; they are not started."""
+        ...
+
+    def refuse_changed(self, launchers: Sequence[SideLauncher], kind: Kind = "comparison") -> None:
+        """Raise if the code that the sides have loaded is not that of earlier blocks."""
         ...
