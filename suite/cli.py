@@ -199,6 +199,7 @@ def gate(options: argparse.Namespace) -> int:
     """Measure both arms, log after each block, write the verdict's files and print it."""
     from suite.frontend.gate_command import open_gate, resumable
     from suite.gate import output
+    from suite.gate.deciding.verdict_builder import build_verdict
     from suite.gate.measuring import machine_lock
     from suite.gate.runner import GateRunner
 
@@ -209,13 +210,16 @@ def gate(options: argparse.Namespace) -> int:
     with writer, resumable(writer.folder):
         if writer.note:
             warn(writer.note)
-        log(f"{len(planned.rows)} cases, up to {planned.budget_s:.0f} s, in {writer.folder}")
-        lock = partial(machine_lock.turn, log, warn)
-        verdict = GateRunner(begun.setup, begun.record, writer, log, lock).run()
-    if wants_redaction(options.private):
-        verdict = without_names(verdict, names_of(planned.environment))
-    for text in output.write(verdict, writer.folder, warn):
-        print(text)
+        if begun.setup is None:  # it was killed before it had written its verdict
+            verdict = build_verdict(begun.record)
+        else:
+            log(f"{len(planned.rows)} cases, up to {planned.budget_s:.0f} s, in {writer.folder}")
+            lock = partial(machine_lock.turn, log, warn)
+            verdict = GateRunner(begun.setup, begun.record, writer, log, lock).run()
+        if wants_redaction(options.private):
+            verdict = without_names(verdict, names_of(planned.environment))
+        for text in output.write(verdict, writer.folder, warn):
+            print(text)
     return verdict.exit_code
 
 

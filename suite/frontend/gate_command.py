@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from suite.configuration.files import configuration_here
-from suite.gate import planning
+from suite.gate import output, planning
 from suite.gate.options import options_of
 from suite.gate.planning import OpenGate
 from suite.options import GATE_OPTIONS, given_options, refuse_with_resume
@@ -28,7 +28,8 @@ def open_gate(options: argparse.Namespace) -> OpenGate:
         return planning.begin(wanted, options.out)
     refuse_with_resume(f"--{name}" for name in given)
     refuse_with_resume(flag for flag, value in others.items() if value is not None)
-    return planning.resume(options.resume)
+    place = options.resume if options.resume.is_dir() else options.resume.parent
+    return planning.resume(options.resume, has_verdict=all((place / name).is_file() for name in output.FILES))
 
 
 @contextmanager

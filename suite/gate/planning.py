@@ -18,7 +18,7 @@ from suite.gate.deciding.attribution import levels_of
 from suite.gate.measuring.block import GateSetup, can_be_concurrent
 from suite.gate.measuring.first_start import first_start, without_lacking
 from suite.gate.options import GateOptions
-from suite.gate.record.store import GateWriter, read_gate
+from suite.gate.record.store import RECORD_NAME, GateWriter, read_gate
 from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
 from suite.machine import device_facts
 from suite.matrix.cases import choice_of
@@ -39,9 +39,13 @@ SAME = "both arms run the same case with the same code"
 
 @dataclass(frozen=True, slots=True)
 class OpenGate:
-    """A gate that can be measured: its arms, its record so far, and the open file."""
+    """A gate that can be measured: its arms, its record so far, and the open file.
 
-    setup: GateSetup
+    Attributes:
+        setup: the arms and how workers run; None for a gate that is complete.
+    """
+
+    setup: GateSetup | None
     record: GateRecord
     writer: GateWriter
 
@@ -184,25 +188,42 @@ def selection_of(profile: Profile) -> dict[str, Any]:
     return {"profile": profile.name, "profiles_file": str(profile.file), **words}
 
 
-def resume(folder: Path) -> OpenGate:
+def resume(folder: Path, *, has_verdict: bool = True) -> OpenGate:
     """Go on with a gate that was interrupted.
+
+    Args:
+        folder: of the gate, or its record.
+        has_verdict: whether the files of a verdict are there. Without them, a complete gate needs only these.
 
     Raises:
         StepmarkError: it is over, another process still writes it, or code, machine or software are not what they were.
     """
-    place = folder if folder.is_dir() else folder.parent
+    place = place_of(folder)
     read_gate(folder)
     writer = GateWriter(place)
     try:
         record = read_gate(folder)  # read again: nobody else writes it now
-        if record.finished:
+        if record.finished and has_verdict:
             raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
+        if record.finished:
+            return OpenGate(None, record, writer)
         setting = as_planned(folder, record.planned)
         writer.resumed(now())
     except BaseException:  # an interruption, too
         writer.close()
         raise
     return OpenGate(setting, record, writer)
+
+
+def place_of(folder: Path) -> Path:
+    """The folder of a gate, or of its record.
+
+    Raises:
+        StepmarkError: it is another file, whose blocks would go on in the record next to it.
+    """
+    if folder.is_file() and folder.name != RECORD_NAME:
+        raise StepmarkError(f"{folder} is a file; allowed after --resume: a gate's folder, or the {RECORD_NAME} in it.")
+    return folder if folder.is_dir() else folder.parent
 
 
 def as_planned(folder: Path, planned: GatePlan) -> GateSetup:

@@ -217,8 +217,6 @@ class GateRunner:
         looks = self._procedure.looks
         if kind == "comparison":
             add_to(self._procedure, block)
-        for row in failures([block]):
-            self._procedure.drop(row)
         what = "control block" if kind == "control" else f"block {self._procedure.blocks}"
         looked = f", look {self._procedure.looks}" if self._procedure.looks > looks else ""
         self._show(f"{what}{looked}: {self._state()}")
@@ -273,6 +271,8 @@ class GateRunner:
     def _keep(self, block: BlockResult) -> None:
         self._writer.block(block)
         self.gate.add(block)
+        for row in failures([block]):
+            self._procedure.drop(row)
 
     def _state(self) -> str:
         """How many cases are decided and open, and how many blocks are still to come."""

@@ -126,7 +126,8 @@ class FakeSideWorker:
     asked: int = 0
 
     def wait_ready(self) -> None:
-        reason = self.launcher.sides.fails.get((self.launcher.place, self.case.id))
+        side = self.launcher.place if self.launcher.kind in COMPARING else 0
+        reason = self.launcher.sides.fails.get((side, self.case.id))
         if reason:
             raise WorkerFailed(reason)
 
@@ -151,6 +152,7 @@ class FakeSideWorker:
         return self.rounds()
 
     def instrument_series(self) -> tuple[Series, ...]:
+        self.wait_ready()
         place = (self.launcher.place, self.case.id)
         peak = 100e6 + self.launcher.sides.memory.get(place, 0.0) + self.launcher.chance.gauss(0, 0.1e6)
         told = {"memory_before_made": 50e6, "memory_peak_steady": 50e6 + peak, "allocations": 40.0}

@@ -10,11 +10,13 @@ from time import monotonic
 
 import pytest
 
+from suite.cli import main
 from suite.gate.deciding.control_blocks import EARLY
 from suite.gate.deciding.effect_sizes import BLOCKS
 from suite.gate.deciding.verdict_builder import build_verdict
 from suite.gate.formats import render, table
 from suite.gate.formats.sentences import sentence
+from suite.gate.measuring.block import of_side
 from suite.gate.record.store import RECORD_NAME, GateWriter, read_gate
 from suite.gate.record.values import GateRecord
 from suite.gate.runner import GateRunner
@@ -160,6 +162,53 @@ def test_a_case_that_fails_in_the_candidate_alone_ends_with_1_and_its_reason(gat
     assert verdict.exit_code == 1
 
 
+def test_a_case_that_fails_in_the_candidate_ends_a_gate_of_memory_alone_with_1(gated, tmp_path):
+    verdict = gated(FakeSides(fails={(1, FIRST): "RuntimeError: no memory"}), metrics=("peak_memory",))
+    assert (verdict.failed, verdict.exit_code) == ((FIRST,), 1)
+    assert [(one.name, one.side, one.reason) for one in verdict.left_out] == [
+        (FIRST, "candidate", "RuntimeError: no memory")
+    ]
+    assert asdict(build_verdict(read_gate(tmp_path / "gate"))) == asdict(verdict)
+
+
+def test_a_gate_that_was_killed_before_its_verdict_was_written_writes_it_when_it_is_resumed(gated, tmp_path, capsys):
+    verdict = gated(FakeSides(slower={FIRST: 0.05}))
+    folder = tmp_path / "gate"
+    measured = (folder / RECORD_NAME).read_bytes()
+    assert main(["gate", "--resume", str(folder)]) == verdict.exit_code == 10
+    assert FIRST in capsys.readouterr().out
+    assert json.loads((folder / "verdict.json").read_text())["exit_code"] == 10
+    assert (folder / RECORD_NAME).read_bytes() == measured
+    assert main(["gate", "--resume", str(folder)]) == 2
+    assert "nothing to resume" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_record_is_not_continued_in_the_record_next_to_it(gated, tmp_path, capsys):
+    gated(FakeSides())
+    folder = tmp_path / "gate"
+    copy = folder / "copy.jsonl"
+    copy.write_text((folder / RECORD_NAME).read_text().splitlines(keepends=True)[0])
+    before = (folder / RECORD_NAME).read_bytes()
+    assert main(["gate", "--resume", str(copy)]) == 2
+    assert f"{copy} is a file; allowed after --resume: a gate's folder, or the gate.jsonl" in capsys.readouterr().err
+    assert (folder / RECORD_NAME).read_bytes() == before
+
+
+def test_a_baseline_that_fails_as_the_second_of_two_is_not_taken_for_the_candidate(gated):
+    """The first block chooses how to measure, baseline against baseline."""
+    failures = {(0, 1, FIRST): WorkerFailed("RuntimeError: now and then")}
+    verdict = gated(FakeSides(raises=failures), metrics=("step_time",), rows=ROWS[:1], levels={})
+    assert (verdict.failed, verdict.exit_code) == ((), 12)
+    assert [one.side for one in verdict.left_out] == ["baseline"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"), [("comparison", "candidate"), ("size", "candidate"), ("control", "baseline")]
+)
+def test_a_side_that_does_not_start_is_named_by_the_arm_that_it_has_in_that_block(kind, named):
+    assert str(of_side(StepmarkError("broken."), 1, kind)) == f"the {named} cannot be measured: broken."
+
+
 def test_a_case_that_fails_in_the_baseline_is_left_out(gated):
     verdict = gated(FakeSides(fails={(0, FIRST): "StepmarkError: structure 'new' is not known"}))
     assert verdict.failed == ()
@@ -187,8 +236,8 @@ def test_a_worker_that_is_ended_from_outside_costs_its_case_one_block(gated):
 @pytest.mark.parametrize("error", ["PartnerLost", "OtherGone"], ids=["", "in older revisions"])
 def test_the_side_that_failed_is_named_and_not_the_one_that_missed_it(gated, error):
     missed = WorkerFailed(f"{error}: the other worker of the pair has ended")
-    sides = FakeSides(raises={(block, 0, FIRST): missed for block in range(20)})
-    sides.raises.update({(block, 1, FIRST): WorkerFailed("ValueError: mine") for block in range(20)})
+    sides = FakeSides(raises={(block, 0, FIRST): missed for block in range(1, 20)})
+    sides.raises.update({(block, 1, FIRST): WorkerFailed("ValueError: mine") for block in range(1, 20)})
     verdict = gated(sides)
     assert [(one.side, one.reason) for one in verdict.left_out] == [("candidate", "ValueError: mine")]
 

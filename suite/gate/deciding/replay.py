@@ -11,6 +11,7 @@ from suite.gate.deciding import control_blocks
 from suite.gate.deciding.attribution import EVERY
 from suite.gate.deciding.procedure import Procedure
 from suite.gate.record.values import BlockResult, GateRecord, PairResult
+from suite.gate.verdict import STEP_TIME
 
 
 def again_of(gate: GateRecord, name: str) -> list[float]:
@@ -44,12 +45,28 @@ def suspected(gate: GateRecord, procedure: Procedure) -> list[control_blocks.Sus
 
 
 def failures(blocks: Sequence[BlockResult]) -> dict[str, PairResult]:
-    """First failure of each row that failed, without those of killed workers."""
+    """First failure of each row that failed, without those of killed workers.
+
+    A block for the size of a change comes after its verdict, and takes nothing back.
+    """
     failed: dict[str, PairResult] = {}
-    for block in blocks:
+    for block in (one for one in blocks if one.kind != "size"):
         for row, pair in block.pairs.items():
             if pair.side and not pair.lost:
                 failed.setdefault(row, pair)
+    return failed
+
+
+def all_failures(gate: GateRecord) -> dict[str, PairResult]:
+    """First failure of each row that failed in a block.
+
+    A gate without step times has no blocks that would show a failure; there, those of its readings count.
+    """
+    failed = failures(gate.blocks)
+    if STEP_TIME not in gate.planned.metrics:
+        for reading in gate.readings:
+            for row, (side, reason) in reading.failed.items():
+                failed.setdefault(row, PairResult(reason=reason, side=side))
     return failed
 
 

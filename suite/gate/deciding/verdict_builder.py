@@ -16,7 +16,7 @@ from suite.gate.deciding.effect_sizes import sizes
 from suite.gate.deciding.memory_verdicts import of_memory
 from suite.gate.deciding.mode_choice import modes_of
 from suite.gate.deciding.procedure import CONFIDENCE, Effect, Procedure
-from suite.gate.deciding.replay import again_of, failures, replayed, suspected
+from suite.gate.deciding.replay import again_of, all_failures, replayed, suspected
 from suite.gate.deciding.statistics import spending
 from suite.gate.deciding.statistics.multiplicity import benjamini_hochberg, holm
 from suite.gate.deciding.statistics.serial_dependence import Resemblance
@@ -51,7 +51,7 @@ def build_verdict(gate: GateRecord, procedure: Procedure | None = None) -> GateV
     planned = gate.planned
     procedure, modes = procedure or replayed(gate), modes_of(gate)
     known = procedure.known() if procedure.blocks else {}
-    failed = failures(gate.blocks)
+    failed = all_failures(gate)
     culprits = procedure.attribute(known) if known else {}
     explanations = {**(procedure.attribute(known, "improvement") if known else {}), **culprits}
     sized = sizes(gate, procedure, known, modes) if known else {}

@@ -27,7 +27,7 @@ from suite.gate.arms.code_ownership import own_plugins
 from suite.gate.measuring.loaded_code import LoadedCode
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
-from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult
+from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult, Side
 from suite.gate.verdict import Mode
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
@@ -167,7 +167,12 @@ def refuse_strays(launchers: tuple[SideLauncher, SideLauncher], kind: Kind = "co
 
 def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
     """The error, with the name of its side."""
-    return type(error)(f"the {SIDES[place] if kind == 'comparison' else SIDES[0]} cannot be measured: {error}")
+    return type(error)(f"the {side_at(place, kind)} cannot be measured: {error}")
+
+
+def side_at(place: int, kind: Kind) -> Side:
+    """The side whose worker has a place in a block: blocks of a control have the baseline twice."""
+    return SIDES[place if kind in COMPARING else 0]
 
 
 def measure_pair(
@@ -190,7 +195,7 @@ def measure_pair(
         halves = halves_of(threads_of(row.baseline, threads), chance)
         return PairResult(measure((workers[0], workers[1]), mode, order.case_seconds, halves, chance))
     except OneFailed as failed:
-        return PairResult(reason=str(failed), side=SIDES[failed.place], lost=failed.lost)
+        return PairResult(reason=str(failed), side=side_at(failed.place, order.kind), lost=failed.lost)
     finally:
         for worker in workers.values():
             worker.end()

@@ -12,7 +12,7 @@ from suite.analysis.exact_metrics import exact_metrics
 from suite.gate.measuring.block import refuse_strays, start
 from suite.gate.measuring.pair import OneFailed, answer
 from suite.gate.measuring.sides import BothSides, SideWorker
-from suite.gate.record.values import CasePair, Reading
+from suite.gate.record.values import SIDES, CasePair, Reading, Side
 
 SURVEY = "memory"
 
@@ -28,6 +28,7 @@ def measure_memory(
     chance = random.Random(f"{seed} memory {index}")  # noqa: S311 - an order
     started_s = clock_s()
     by_row: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
+    failed: dict[str, tuple[Side, str]] = {}
     with ExitStack() as stack:
         launchers = setting.launchers("comparison", chance)
         for launcher in launchers:
@@ -42,8 +43,9 @@ def measure_memory(
                 series = [answer(place, worker.instrument_series) for place, worker in enumerate(workers)]
                 baseline, candidate = map(exact_metrics, series)
                 by_row[row.id] = (baseline, candidate)
-            except OneFailed:
-                continue  # the blocks report the reason
+            except OneFailed as error:
+                if not error.lost:
+                    failed[row.id] = (SIDES[error.place], str(error))
             finally:
                 for worker in workers:
                     worker.end()

@@ -251,6 +251,6 @@ def result_of(line: Any, where: str) -> PairResult:
 def reading_of(line: dict[str, Any]) -> Reading:
     """A reading of memory from its line; raises `WrongValue` where the line is none."""
     where = f"reading {line['index']}"
-    reading = convert(Reading, part(line, needed=("index", "seconds", "found")), where)
+    reading = convert(Reading, part(line, needed=("index", "seconds", "found"), later=("failed",)), where)
     check_finite(reading, where)
     return reading

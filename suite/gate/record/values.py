@@ -113,11 +113,13 @@ class Reading:
         index: from 0.
         seconds: that it took.
         found: by row, what was read of the baseline and of the candidate, by metric, in base units.
+        failed: by row, the side that could not be read, and why.
     """
 
     index: int
     seconds: float
     found: dict[str, tuple[dict[str, int | float], dict[str, int | float]]]
+    failed: dict[str, tuple[Side, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
