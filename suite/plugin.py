@@ -28,7 +28,7 @@ from suite.errors import ExitCode
 from suite.frontend import plugin_conflicts
 from suite.frontend.pytest_session import Bench, bench_for, from_here, summary_lines
 from suite.frontend.replay_clock import replay_clock
-from suite.frontend.signals import Terminated, as_interruptions
+from suite.frontend.signals import as_interruptions, exit_code_of
 from suite.machine import torchrun
 from suite.options import OPTIONS, add_options, given_options
 from suite.provenance.installation import CASES_FOLDER
@@ -153,8 +153,8 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
             with one_sentence():
                 measure_passes(session.config, bench, [bench.cases[case_id] for case_id in ids])
             return (yield)
-    except Terminated as error:
-        bench.signal_code = error.exit_code
+    except KeyboardInterrupt as error:
+        bench.signal_code = exit_code_of(error)
         raise
 
 
@@ -260,9 +260,11 @@ def outcome_of(case: Case, config: pytest.Config) -> RunRecord:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End every process, then write footer and page."""
     bench = session.config.stash.get(BENCH, None)
-    if bench is None or bench.run is None:
+    if bench is None:
         return
     session.exitstatus = bench.signal_code or session.exitstatus
+    if bench.run is None:  # interrupted while its first process started
+        return
     with one_sentence(), bench.run as run:
         bench.is_complete = run.finish()
     bench.page = attempted(lambda: from_here(report.write_beside(run.folder / "record.jsonl")))

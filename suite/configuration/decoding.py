@@ -145,4 +145,6 @@ def text_of(table: Table, key: str, option: Option, value: Any) -> str:
     except ValueError:
         allowed = option.kind.allowed if option.kind else ""
         raise StepmarkError(f"{table.place(key)} is {value!r}; allowed: {allowed}.") from None
+    if "\0" in text:
+        raise StepmarkError(f"{table.place(key)} is {value!r}; allowed: a text without null characters.")
     return str(table.file.parent / text) if option.is_path else text

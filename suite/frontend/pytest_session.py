@@ -11,7 +11,7 @@ from suite.analysis.settings_in_effect import unmet_settings
 from suite.matrix.cases import cases_of, matrix_of
 from suite.matrix.selection import shard
 from suite.provenance.installation import CASES_FOLDER
-from suite.records import Case
+from suite.records import Case, Run, StepmarkError
 from suite.records.failure_reason import NOT_MADE, attempted
 from suite.records.store import read_run
 from suite.runner.session import RunSession
@@ -46,16 +46,31 @@ def bench_for(settings: Settings, records: Path) -> Bench:
     Args:
         settings: as resolved.
         records: as `Bench` has it.
+
+    Raises:
+        StepmarkError: the profile no longer has a case that an interrupted run still owes.
     """
     if settings.resume is not None:
         planned = set(settings.resume.header.planned)
         cases = [case for case in matrix_of(settings.profile) if case.id in planned]
+        refuse_vanished(settings, settings.resume, cases)
     else:
         cases = cases_of(settings.profile)
         if settings.shard is not None:
             cases = shard(cases, settings.shard)
         settings = fitted_to_devices(settings, cases)
     return Bench(settings, {case.id: case for case in cases}, records)
+
+
+def refuse_vanished(settings: Settings, run: Run, cases: list[Case]) -> None:
+    """Raise if a planned case without an outcome is not among these."""
+    known = {case.id for case in (*cases, *(record.case for record in run.cases))}
+    vanished = [case_id for case_id in run.header.planned if case_id not in known]
+    if vanished:
+        raise StepmarkError(
+            f"{settings.folder} cannot be resumed: profile {settings.profile.name!r} no longer has "
+            f"{len(vanished)} of its cases, such as {vanished[0]}; restore the profile, or start a new run."
+        )
 
 
 def summary_lines(bench: Bench, run: RunSession, *, has_colours: bool) -> Iterator[str]:
@@ -66,9 +81,10 @@ def summary_lines(bench: Bench, run: RunSession, *, has_colours: bool) -> Iterat
     yield f"record  {from_here(run.folder / 'record.jsonl')}"
     yield f"report  {bench.page}"
     yield from (f"note    {text}" for text in unmet_settings(run.environment))
+    if run.changed:
+        yield f"note    the code changed or was committed during the run ({'; '.join(run.changed)}); measure again"
     if not bench.is_complete:
-        missing = len(run.cases) - len(run.outcomes)
-        yield f"interrupted: {missing} cases have no outcome; continue with: {resume_command(run.folder)}"
+        yield f"interrupted: {len(run.missing)} cases have no outcome; continue with: {resume_command(run.folder)}"
 
 
 def results(folder: Path, *, has_colours: bool) -> Iterator[str]:

@@ -55,8 +55,7 @@ def facts(
         "machine": machine(),
         "software": software(torch),
         "container": container(),
-        "commit": commit(),
-        "plugins": code_identity.of_plugins(plugins),
+        **code(plugins),
         "threads": {
             "torch": workers.threads,
             **{name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
@@ -144,6 +143,11 @@ def container() -> dict[str, Any]:
 def kind_by_mark() -> str | None:
     """The kind of container whose mark is there."""
     return next((name for mark, name in CONTAINER_MARKS.items() if Path(mark).exists()), None)
+
+
+def code(plugins: Iterable[str]) -> dict[str, Any]:
+    """Facts that identify the measured code: its commit and changes, and its plug-ins."""
+    return {"commit": commit(), "plugins": code_identity.of_plugins(plugins)}
 
 
 def commit() -> dict[str, Any]:

@@ -43,8 +43,11 @@ class RunSession:
 
     def __init__(self, settings: Settings, cases: Iterable[Case], root: Path) -> None:
         self.cases = {case.id: case for case in cases}
+        self.planned = settings.resume.header.planned if settings.resume else tuple(self.cases)
         self.outcomes: dict[str, RunRecord] = {}
-        self._launcher = Launcher(settings.workers, settings.profile.plugins)
+        self.changed: list[str] = []
+        self._plugins = settings.profile.plugins
+        self._launcher = Launcher(settings.workers, self._plugins)
         if not settings.resume:
             check_free(settings.folder or root)
         reopened = self._reopened(settings) if settings.resume else None
@@ -75,22 +78,20 @@ class RunSession:
         return self._writer.note
 
     def _facts(self, settings: Settings) -> dict[str, Any]:
-        launcher, plugins = self._launcher, settings.profile.plugins
+        launcher = self._launcher
         return environment.facts(
             settings.workers,
             settings.plan.order_seed,
             launcher.torch,
             launcher.priority,
             launcher.allocator,
-            plugins,
+            self._plugins,
         )
 
     def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
         started = now()
         run_id = f"{for_file_name(started)}-{settings.profile.name}"
-        header = Header(
-            run_id, started, settings.plan, settings.workers, tuple(self.cases), selection_of(settings), facts
-        )
+        header = Header(run_id, started, settings.plan, settings.workers, self.planned, selection_of(settings), facts)
         if settings.folder is not None:
             return RunWriter.create(settings.folder, header)
         with fresh_folder(root / run_id) as folder:
@@ -150,12 +151,19 @@ class RunSession:
         self.outcomes[record.case.id] = record
         return record
 
+    @property
+    def missing(self) -> list[str]:
+        """Planned cases without an outcome; `-k` may select fewer of a resumed run."""
+        return [case_id for case_id in self.planned if case_id not in self.outcomes]
+
     def finish(self) -> bool:
         """Write the footer if every planned case has an outcome; whether it was written."""
-        if any(case_id not in self.outcomes for case_id in self.cases):
+        if self.missing:
             return False
         counts = Counter(record.outcome for record in self.outcomes.values())
-        after = {"load_after": environment.load(), "not_read": dict(NOTES)}
+        self.changed = differences(self.environment, environment.code(self._plugins), CODE, ignore=NOT_CODE)
+        after: dict[str, Any] = {"load_after": environment.load(), "not_read": dict(NOTES)}
+        after |= {"code_changed": self.changed} if self.changed else {}
         self._writer.finish(Footer(now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after))
         return True
 

@@ -88,6 +88,7 @@ def test_a_key_without_a_letter_is_answered_with_the_nearest_known_one(command):
         ("passes = 2.5\n", "passes of /project/stepmark.toml is 2.5; allowed: a whole number."),
         ("case_seconds = inf\n", "case_seconds of /project/stepmark.toml is inf; allowed: a number of seconds "),
         ('case_seconds = "1"\n', "case_seconds of /project/stepmark.toml is '1'; allowed: a number."),
+        ('records = "a\\u0000"\n', f"records of {FILE} is 'a\\x00'; allowed: a text without null characters."),
         ('allocator = "fast"\n', "allocator of /project/stepmark.toml is 'fast'; allowed: steady, default."),
         ("profile = 3\n", "profile of /project/stepmark.toml is 3; allowed: a text."),
         ("[gate]\nbudget = 07:32:00\n", "gate.budget of /project/stepmark.toml is datetime.time(7, 32); allowed: "),

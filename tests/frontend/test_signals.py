@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,24 @@ def test_a_run_that_a_job_ends_is_resumable_and_leaves_no_process_and_no_file(de
     resumed = desk.run("--resume", "here")
     assert resumed.code == 0, resumed.out + resumed.err
     assert read_run(desk.folder / "here").missing == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("begun", [True, False], ids=["measuring", "starting"])
+def test_a_run_that_ctrl_c_interrupts_ends_with_130_and_not_as_wrong_usage(desk: Desk, begun: bool) -> None:
+    words = ("--profile", "tiny", "--record", "here", "--case-seconds", "5", "--target-precision", "0.001")
+    with subprocess.Popen(
+        desk.command(*words, command="stepmark run"),
+        cwd=desk.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # what starts in the background ignores it
+    ) as running:
+        record = desk.folder / "here" / "record.jsonl"
+        awaited(lambda: record.exists() and record.stat().st_size > 0 if begun else processes_below(running.pid))
+        running.send_signal(signal.SIGINT)
+        assert running.wait(timeout=60) == 130
+    assert not begun or read_run(desk.folder / "here").footer is None
 
 
 @pytest.mark.slow
