@@ -171,7 +171,7 @@ def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
 
 
 def side_at(place: int, kind: Kind) -> Side:
-    """The side whose worker has a place in a block: blocks of a control have the baseline twice."""
+    """The side at a place in a block; a control block has the baseline twice."""
     return SIDES[place if kind in COMPARING else 0]
 
 
