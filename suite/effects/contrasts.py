@@ -48,16 +48,52 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class Contrast:
+    """A weighted sum of responses, and the source of its interval.
+
+    An effect has its interval at once; each of its pairs, which may be thousands, has one when it is asked for.
+
+    Attributes:
+        middle: the sum itself.
+        variance: sum of the cases' variances; None where no replicate shows the noise.
+        spread: sum of each case's variance over the root of its degrees of freedom.
+    """
+
+    middle: float
+    variance: float | None = None
+    spread: float = 0.0
+
+    @property
+    def size(self) -> Size:
+        """The sum with the interval of Student's t.
+
+        Variances of cases were pooled, and so are not independent. Degrees of freedom are those of fully dependent
+        variances: the fewest possible.
+        """
+        if self.variance is None:
+            return Size(self.middle)
+        degrees = (self.variance / self.spread) ** 2 if self.variance else 1.0
+        reach = student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(self.variance)
+        return Size(self.middle, self.middle - reach, self.middle + reach)
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """The two sides of one context: mostly one case each.
 
     Attributes:
         ids, against_ids: cases with the level, and with the level that it is compared with.
+        contrast: the difference of both sides.
     """
 
     ids: tuple[str, ...]
     against_ids: tuple[str, ...]
-    size: Size
+    contrast: Contrast
+
+    @property
+    def size(self) -> Size:
+        """The difference with its interval."""
+        return self.contrast.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,44 +139,27 @@ class Interaction:
     contexts: int
 
 
-def contrast(values: Sequence[Value], weights: Mapping[int, float]) -> Size:
-    """Weighted sum of responses, with the interval of Student's t.
-
-    Variances of cases were pooled, and so are not independent. Degrees of freedom are those of fully dependent
-    variances: the fewest possible.
-    """
+def contrast(values: Sequence[Value], weights: Mapping[int, float]) -> Contrast:
+    """Weighted sum of responses, by the places of the cases."""
     middle = math.fsum([weight * values[place].response for place, weight in weights.items()])
     shares, spreads = [], []
     for place, weight in weights.items():
         error = values[place].error
         if error is None:
-            return Size(middle)
+            return Contrast(middle)
         share = weight**2 * error.variance
         shares.append(share)
         spreads.append(share / math.sqrt(error.degrees))
-    return interval(middle, math.fsum(shares), math.fsum(spreads))
+    return Contrast(middle, math.fsum(shares), math.fsum(spreads))
 
 
-def difference(one: Value, other: Value) -> Size:
+def difference(one: Value, other: Value) -> Contrast:
     """The contrast of two cases."""
     middle, mine, theirs = one.response - other.response, one.error, other.error
     if mine is None or theirs is None:
-        return Size(middle)
+        return Contrast(middle)
     spread = mine.variance / math.sqrt(mine.degrees) + theirs.variance / math.sqrt(theirs.degrees)
-    return interval(middle, mine.variance + theirs.variance, spread)
-
-
-def interval(middle: float, variance: float, spread: float) -> Size:
-    """A contrast with its interval.
-
-    Args:
-        middle: the contrast itself.
-        variance: sum of the cases' variances.
-        spread: sum of each case's variance over the root of its degrees of freedom.
-    """
-    degrees = (variance / spread) ** 2 if variance else 1.0
-    reach = student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(variance)
-    return Size(middle, middle - reach, middle + reach)
+    return Contrast(middle, mine.variance + theirs.variance, spread)
 
 
 def cells_of(values: Sequence[Value], dimensions: tuple[Dimension, ...]) -> Cells:
@@ -181,19 +200,22 @@ def effect(
     pairs = []
     by_network: dict[str, list[float]] = defaultdict(list)
     for with_level, without in sides:
-        own = side_weights(with_level, 1.0) | side_weights(without, -1.0)
-        is_simple = len(own) == 2
-        size = difference(values[with_level[0]], values[without[0]]) if is_simple else contrast(values, own)
-        pair = Pair(ids_of(values, with_level), ids_of(values, without), size)
+        if len(with_level) == len(without) == 1:
+            one, other = values[with_level[0]], values[without[0]]
+            pair = Pair((one.case.id,), (other.case.id,), difference(one, other))
+            weights[with_level[0]], weights[without[0]] = 1 / len(sides), -1 / len(sides)
+        else:
+            own = side_weights(with_level, 1.0) | side_weights(without, -1.0)
+            pair = Pair(ids_of(values, with_level), ids_of(values, without), contrast(values, own))
+            weights |= {place: weight / len(sides) for place, weight in own.items()}
         pairs.append(pair)
-        by_network[values[with_level[0]].case.structure].append(pair.size.middle)
-        weights |= {place: weight / len(sides) for place, weight in own.items()}
+        by_network[values[with_level[0]].case.structure].append(pair.contrast.middle)
     has_networks = dimension.factor not in NETWORKS
     return Effect(
         dimension=dimension.name,
         level=levels[0],
         against=levels[1],
-        size=contrast(values, weights),
+        size=contrast(values, weights).size,
         networks=over_networks([fmean(found) for found in by_network.values()]) if has_networks else None,
         networks_count=len(by_network) if has_networks else 0,
         pairs=tuple(sorted(pairs, key=lambda pair: pair.ids)),
@@ -246,7 +268,7 @@ def interactions(values: Sequence[Value], one: Dimension, other: Dimension) -> I
                     dimensions=(one.name, other.name),
                     levels=(level, other_level),
                     against=(first[0], second[0]),
-                    size=contrast(values, weights),
+                    size=contrast(values, weights).size,
                     contexts=len(whole),
                 )
 

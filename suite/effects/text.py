@@ -105,7 +105,7 @@ def once(found: Iterable[T], key: Callable[[T], object]) -> list[T]:
 
 def cells(metric: MetricKind, effect: Effect) -> tuple[str, ...]:
     """One row of the table of effects."""
-    sizes = [pair.size.middle for pair in effect.pairs]
+    sizes = [pair.contrast.middle for pair in effect.pairs]
     return (
         wording.level(effect.dimension, effect.level),
         str(effect.against),
