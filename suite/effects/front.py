@@ -56,9 +56,11 @@ def minima(costs: Floats) -> list[int]:
     Whatever a case dominates, one of these dominates as well, so that 10,000 cases are compared with some dozens.
     """
     found: list[int] = []
-    for place in np.lexsort(costs.T[::-1]):
-        if not np.any(np.all(costs[found] <= costs[place], axis=1)):
-            found.append(int(place))
+    left = np.lexsort(costs.T[::-1])
+    while left.size:
+        first, others = left[0], left[1:]
+        found.append(int(first))
+        left = others[~np.all(costs[first] <= costs[others], axis=1)]
     return found
 
 
