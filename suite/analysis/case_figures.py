@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from statistics import fmean, median
 
 from suite.analysis.drift import drift_factors, kept_of
@@ -16,7 +15,7 @@ from suite.analysis.intervals import estimates_and_errors
 from suite.analysis.issue import Issue
 from suite.analysis.learning_curves import FINAL_METRICS, final_values
 from suite.analysis.run_validity import issues_of_run
-from suite.records import DEFAULT_TASK, Case, Measurement, Metric, RunRecord
+from suite.records import DEFAULT_TASK, Case, Measurement, Metric, RunRecord, Stop
 from suite.records.selected import whole_of
 
 PROCESS_COUNTERS = ("minor_faults", "major_faults", "involuntary_switches")
@@ -83,9 +82,9 @@ class CaseFigures:
         """Visits whose step time still moved when the warm-up's time ran out."""
         return sum(not visit.steady for visit in self.measurement.visits)
 
-    def stopped_by(self, reason: str) -> int:
+    def stopped_by(self, reason: Stop) -> int:
         """Visits that ended for `reason`: `precision`, `time` or `epochs`."""
-        return sum(visit.stopped_by == reason for visit in self.measurement.visits)
+        return [visit.stopped_by for visit in self.measurement.visits].count(reason)
 
     def kept(self, metric: str = "step_time") -> list[float]:
         """Kept rounds of a metric, in the order in which they were taken."""
@@ -187,7 +186,7 @@ def case_figures(
         throughput=throughput(measurement, record.case.batch_size, chosen.turns) or 0.0,
         cpu_time_s=median_of(chosen, "cpu_time"),
         minor_faults=median_of(chosen, "minor_faults"),
-        visit_medians_s=medians_by_visit(measurement, chosen.turns),
+        visit_medians_s=[median_of_ordered(visit) if visit else None for visit in chosen.visits],
         peak_memory_bytes=peak_memory(measurement),
         issues=tuple(issues),
     )
@@ -203,18 +202,6 @@ def median_of(chosen: Kept, metric: str) -> float | None:
     """Median of a metric in the kept rounds; None if it was not measured."""
     values = chosen.values(metric)
     return median(values) if values else None
-
-
-def medians_by_visit(measurement: Measurement, turns: Sequence[Sequence[float]]) -> list[float | None]:
-    """Median of each visit's kept rounds, `turns`; None for a visit without any."""
-    medians: list[float | None] = []
-    start = 0
-    for visit in measurement.visits:
-        end = start + len(visit.turns)
-        values = sorted(chain.from_iterable(turns[start:end]))
-        medians.append(median_of_ordered(values) if values else None)
-        start = end
-    return medians
 
 
 def examples_noun(cases: Iterable[Case]) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, chain, compress, pairwise
+from itertools import accumulate, chain, compress, islice, pairwise
 from statistics import median
 from typing import TypeVar
 
@@ -26,11 +26,8 @@ STEADY_WITHIN = 0.05
 DISTURBED_SHARE = 0.05
 """Share of a round's time on cores that its threads spent queueing behind other processes, above which the round
 counts as disturbed. An idle machine shows 0.1 to 1 %, one competing process 10 % and more (docs/results.md)."""
-
 ENOUGH_UNDISTURBED = 0.2
 """Share of a case's rounds that must be quiet for the disturbed ones to be set aside; below it all rounds count."""
-
-
 MOST_DEGREES = 200
 """Degrees of freedom from which Student's t hardly differs from the next: its quantile changes by less than 1e-4."""
 
@@ -112,7 +109,8 @@ class Kept:
         disturbed: rounds whose threads queued behind other processes; None where that was not recorded.
         turns: step times of the rounds that count, by turn, in seconds.
         middles: median of each turn; None for a turn without such a round.
-        ordered: step times of all turns, in ascending order.
+        visits: step times of each visit, in ascending order.
+        ordered: step times of all visits, in ascending order.
     """
 
     measurement: Measurement
@@ -120,6 +118,7 @@ class Kept:
     disturbed: int | None
     turns: list[list[float]]
     middles: list[float | None]
+    visits: list[list[float]]
     ordered: list[float]
 
     @classmethod
@@ -130,16 +129,18 @@ class Kept:
 
     def scaled(self, factors: Sequence[float]) -> Kept:
         """The same rounds, with step times multiplied by the factor of their turn."""
-        pairs = zip(self.turns, factors, strict=True)
-        turns = [[value * factor for value in turn] for turn, factor in pairs]
+        turns = [[value * factor for value in turn] for turn, factor in zip(self.turns, factors, strict=True)]
         return self._with_turns(self.measurement, self.mask, self.disturbed, turns)
 
     @classmethod
     def _with_turns(
         cls, measurement: Measurement, mask: list[bool], disturbed: int | None, turns: list[list[float]]
     ) -> Kept:
-        middles = [median_of_ordered(sorted(turn)) if turn else None for turn in turns]
-        return cls(measurement, mask, disturbed, turns, middles, sorted(chain.from_iterable(turns)))
+        ordered = list(map(sorted, turns))
+        middles = [median_of_ordered(turn) if turn else None for turn in ordered]
+        left = iter(ordered)
+        visits = [sorted(chain.from_iterable(islice(left, len(visit.turns)))) for visit in measurement.visits]
+        return cls(measurement, mask, disturbed, turns, middles, visits, sorted(chain.from_iterable(visits)))
 
     def values(self, metric: str) -> list[float]:
         """Values of a metric in the rounds that count, in order; none if not taken."""

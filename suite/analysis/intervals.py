@@ -17,7 +17,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from statistics import fmean, variance
 
 from suite.analysis.estimates import (
@@ -121,20 +121,19 @@ def estimates_and_errors(
 
 def split_by_visit(kept: Kept) -> Visits:
     """A case split into its visits; all its rounds are above 0."""
-    parts: list[list[float]] = []
+    shares: list[float] = []
+    ordered: list[list[float]] = []
     windows: list[Window] = []
-    start = 0
-    for visit in kept.measurement.visits:
-        end = start + len(visit.turns)
-        logs = list(map(math.log, chain.from_iterable(kept.turns[start:end])))
-        start = end
-        if logs:
-            parts.append(logs)
+    turns = iter(kept.turns)
+    for visit, values in zip(kept.measurement.visits, kept.visits, strict=True):
+        in_time = list(chain.from_iterable(islice(turns, len(visit.turns))))
+        if values:
+            shares.append(share_variance(in_time, median_of_ordered(values)))
+            ordered.append(list(map(math.log, values)))
             windows.append((visit.index, visit.started_s))
     rounds, middle = len(kept.ordered), median_of_ordered(kept.ordered)
-    ordered = [sorted(part) for part in parts]
-    weights = [len(part) / rounds for part in parts]
-    within, scatter = within_visits(parts, ordered)
+    weights = [len(part) / rounds for part in ordered]
+    within, scatter = within_visits(ordered, shares)
     known = Estimate(middle, middle, middle, rounds)
     return Visits(known, weights, deviations(ordered, weights), windows, within, scatter)
 
@@ -153,21 +152,21 @@ def deviations(ordered: Sequence[Sequence[float]], weights: Sequence[float]) -> 
     return [(middle - one) * (1 - weight) / weight for one, weight in zip(without, weights, strict=True)]
 
 
-def within_visits(parts: Sequence[Sequence[float]], ordered: Sequence[Sequence[float]]) -> tuple[float, float]:
+def within_visits(ordered: Sequence[Sequence[float]], shares: Sequence[float]) -> tuple[float, float]:
     """Variance of a visit's median by its own rounds, and of single rounds about it.
 
     Args:
-        parts: logs of each visit, in the order of time.
-        ordered: the same in ascending order.
+        ordered: logs of each visit, in ascending order.
+        shares: variance of the share of rounds below the median of each.
 
     Source: Woodruff 1952, as `suite.analysis.estimates.estimate`, with consecutive parts of the visit as groups.
     """
-    middles = [median_of_ordered(part) for part in ordered]
     about: list[float] = []
-    for part, middle in zip(ordered, middles, strict=True):
+    for part in ordered:
+        middle = median_of_ordered(part)
         about += [value - middle for value in part]
     about.sort()
-    reach = math.sqrt(fmean([share_variance(part, middle) for part, middle in zip(parts, middles, strict=True)]))
+    reach = math.sqrt(fmean(shares))
     half = (quantile(about, 0.5 + reach) - quantile(about, 0.5 - reach)) / 2
     return max(half**2, SMALLEST), fmean([value * value for value in about])
 
