@@ -13,11 +13,13 @@ from suite.records import DEFAULT_MODE, Run
 from suite.report.provenance import command
 
 if TYPE_CHECKING:
+    from suite.effects.candidates import Group
     from suite.effects.contrasts import Effect
     from suite.effects.recommendation import Advice
     from suite.effects.study import Study
     from suite.effects.values import Values
     from suite.overview import Overview
+    from suite.records.factors import Level
 
 DETAILED_CASES = 800
 """Measured cases up to which each has its command and attributes on the page; beyond, one pattern of the command stands
@@ -39,6 +41,7 @@ class Facts:
     run: Run
     record_path: str = ""
     _studies: dict[str, tuple[Study | None, str]] = field(default_factory=dict, repr=False, compare=False)
+    _advice: dict[tuple[Level, ...], Advice] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def figures(self) -> dict[str, CaseFigures]:
@@ -75,12 +78,20 @@ class Facts:
         return self._studies[metric]
 
     @cached_property
-    def choices(self) -> list[Advice]:
-        """Groups of measured cases that do the same work, each with its Pareto front."""
+    def groups(self) -> list[Group]:
+        """Groups of measured cases that do the same work."""
         from suite.effects.candidates import groups_of
-        from suite.effects.recommendation import advice
 
-        return [advice(group, ()) for group in groups_of(self.run, figures=self.figures)] if self.ranked else []
+        return groups_of(self.run, figures=self.figures) if self.ranked else []
+
+    def advice(self, group: Group) -> Advice:
+        """The choice in one of the groups, with its Pareto front."""
+        work = tuple(group.work.values())
+        if work not in self._advice:
+            from suite.effects.recommendation import advice  # numpy loads only where a view shows a front
+
+            self._advice[work] = advice(group, ())
+        return self._advice[work]
 
     @cached_property
     def overview(self) -> Overview:

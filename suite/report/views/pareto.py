@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite.effects.advice_text import NAMES, price, value_text, work_of
-from suite.effects.candidates import Candidate
+from suite.effects.candidates import Candidate, Group
 from suite.effects.recommendation import Advice, Option
 from suite.effects.values import METRICS, MetricKind
 from suite.effects.wording import count
@@ -81,7 +81,7 @@ def view(facts: Facts) -> View | None:
             "fronts": fronts,
             "groups": [columns(one, front, facts) for one, front in zip(shown, fronts, strict=True)],
             "metrics": [{"metric": metric.name, "unit": metric.unit} for metric in metrics],
-            "left_out": left_out(facts.choices, shown),
+            "left_out": left_out(facts.groups, [one.group for one in shown]),
         },
         charts=tuple(chart(metric, shown, fronts) for metric in metrics),
     )
@@ -89,8 +89,8 @@ def view(facts: Facts) -> View | None:
 
 def rivals_of(facts: Facts) -> list[Advice]:
     """Groups of cases with two metrics; the one with the most cases first."""
-    found = [one for one in facts.choices if len(one.group.metrics) > 1 and len(one.options) > 1]
-    return sorted(found, key=lambda one: -len(one.options))[:MOST_GROUPS]
+    found = [one for one in facts.groups if len(one.metrics) > 1 and len(one.candidates) > 1]
+    return [facts.advice(one) for one in sorted(found, key=lambda one: -len(one.candidates))[:MOST_GROUPS]]
 
 
 def metrics_of(groups: Sequence[Advice]) -> list[MetricKind]:
@@ -104,12 +104,12 @@ def number_of(one: Advice, metric: MetricKind) -> int:
     return sum(metric.name in option.candidate.known for option in one.options)
 
 
-def left_out(found: Sequence[Advice], shown: Sequence[Advice]) -> str:
+def left_out(found: Sequence[Group], shown: Sequence[Group]) -> str:
     """The sentence about groups without a table; empty if there are none."""
-    others = [one for one in found if one not in shown]
+    others = [one for one in found if not any(one is other for other in shown)]
     if not others:
         return ""
-    cases = sum(len(one.options) for one in others)
+    cases = sum(len(one.candidates) for one in others)
     return (
         f"Not shown: {count(cases, 'case')} in {count(len(others), 'group')} of other work, which are smaller or have "
         "step times alone. The command `stepmark recommend` has all."
