@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,15 @@ class Tab:
         """The value of a JavaScript expression; `stepmark` in it is `page` of our scripts."""
         return self.page.evaluate(expression)
 
+    def restyled(self, change: str) -> int:
+        """Elements whose style the browser computes until two frames after a change of the document."""
+        driven = self.page.context.browser
+        driven.start_tracing(page=self.page, categories=["devtools.timeline"])
+        self.page.evaluate(f"() => {{ {change}; }}")
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        events = json.loads(driven.stop_tracing())["traceEvents"]
+        return sum(one["args"].get("elementCount", 0) for one in events if one["name"] == "UpdateLayoutTree")
+
     def wait(self, selector: str) -> None:
         """Wait until an element is visible. The page's policy refuses to wait for an expression."""
         self.page.locator(selector).first.wait_for(timeout=PATIENCE_MS)
@@ -48,7 +58,7 @@ class Tab:
     def shown_ids(self) -> list[str]:
         """Ids of the rows of the ranked table that are not hidden, in their order."""
         found: list[str] = self.value(
-            """[...document.querySelectorAll("#ranked tbody tr:not([hidden])")]
+            """[...document.querySelectorAll("#ranked tbody:not([hidden]) tr:not([hidden])")]
             .map((row) => (row.cells[1].querySelector("summary") ?? row.cells[1]).textContent)"""
         )
         return found

@@ -14,7 +14,7 @@ from suite.records import Case
 from suite.report.data import columns
 from suite.report.facts import Facts
 from tests.conftest import TESTS
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, browser
 from tests.fakes.made_runs import large_run, measured, quick_run, run
 from tests.report.test_instrument_section import surveyed
 
@@ -324,6 +324,33 @@ def test_many_cases_are_listed_in_part_until_all_are_asked_for(chromium: Browser
         tab.page.get_by_role("button", name="Show all").click()
         assert len(tab.shown_ids()) == 1600
         assert tab.console == []
+
+
+@pytest.mark.slow
+def test_a_filter_finds_cases_beyond_those_that_are_shown_at_first(chromium: Browser, tmp_path: Path) -> None:
+    made = large_run(600)
+    with chromium.open(written(tmp_path, made)) as tab:
+        first, last = tab.shown_ids()[0], Facts(made).ranked[-1].case.id
+        tab.page.locator("#words").fill(last)
+        assert tab.shown_ids() == [last]
+        tab.page.locator("#words").fill("")
+        assert (len(tab.shown_ids()), tab.shown_ids()[0]) == (500, first)
+        tab.page.locator("#ranked thead").get_by_role("button", name="Step time").click()
+        assert (len(tab.shown_ids()), last in tab.shown_ids(), first in tab.shown_ids()) == (500, True, False)
+        assert tab.console == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    ["document.querySelector('#ranked tbody').rows[3].insertCell()", "document.getElementById('refusal').append('!')"],
+    ids=["a cell that comes", "a filter that needs another line"],
+)
+def test_a_small_change_does_not_style_the_whole_table_again(chromium: Browser, tmp_path: Path, change: str) -> None:
+    with chromium.open(written(tmp_path, large_run(100))) as tab:
+        undrawn = tab.page.locator(".chart:not(:has(svg, canvas))")
+        undrawn.first.wait_for(state="detached", timeout=PATIENCE_MS)  # Vega adds a style sheet
+        assert tab.restyled(change) < 100, "100 rows have 1,400 cells"
 
 
 @pytest.mark.slow

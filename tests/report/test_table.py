@@ -3,11 +3,13 @@
 import pytest
 
 from suite import report
-from suite.report.table import Column, table
+from suite.report.table import Column, Drawing, Folded, table
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import quick_run, run
 from tests.report.test_instrument_section import surveyed
 from tests.report.test_scaling import shared
+
+HOSTILE = '<script>"x"</script>'
 
 
 def test_header_and_cell_of_a_column_come_from_one_entry():
@@ -18,6 +20,21 @@ def test_header_and_cell_of_a_column_come_from_one_entry():
 def test_rows_that_do_not_fit_are_counted():
     made = table("Numbers", [Column("Number", (), lambda row: row)], [1.0, 2.0, 3.0], most=2)
     assert (made.rows, made.hidden) == ((("1.00",), ("2.00",)), 1)
+
+
+def test_rows_beyond_the_first_ones_are_a_second_group():
+    numbers = [Column("Number", (), lambda row: row)]
+    assert table("Numbers", numbers, [1.0, 2.0, 3.0], first=2).groups == ((("1.00",), ("2.00",)), (("3.00",),))
+    assert table("Numbers", numbers, [1.0, 2.0], first=2).groups == ((("1.00",), ("2.00",)),)
+
+
+@pytest.mark.parametrize("cell", [HOSTILE, Drawing((HOSTILE,), HOSTILE, HOSTILE), Folded(HOSTILE, HOSTILE, HOSTILE)])
+def test_every_text_of_a_cell_is_escaped(cell):
+    made = table("Texts", [Column("Text", (), lambda _: cell)], [None])
+    [text] = made.html(made.rows)
+    assert "&lt;script&gt;" in text
+    assert "<script>" not in text
+    assert '"x"' not in text
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ root.classList.remove("starting"); // from here on, rows that are not shown are 
 const byId = (id) => document.getElementById(id);
 const json = (id) => JSON.parse(byId(id).textContent);
 const table = byId("ranked");
-const rows = table ? [...table.tBodies[0].rows] : []; // as ranked, whatever is sorted or hidden
+const rows = table ? [...table.tBodies].flatMap((body) => [...body.rows]) : []; // as ranked, whatever is sorted or hidden
 const nameOf = (row) => row.firstElementChild.nextElementSibling; // `cells` makes a list for each row
 const idOf = (row) => (nameOf(row).querySelector("summary") ?? nameOf(row)).textContent;
 const columns = table ? json("columns") : {};
 const everything = new Set(rows.keys());
 const state = { matching: everything, brushed: null, origin: null, shown: everything, watchers: [] };
-const number = (value) => value.toLocaleString("en");
+const { format: number } = new Intl.NumberFormat("en");
 
 function allCases() {
   const found = rows.map((row, index) => ({ id: idOf(row), rank: index + 1, outcome: "measured" }));

@@ -10,8 +10,16 @@ const COMPARISONS = {
   "=": (found, wanted) => Math.abs(found - wanted) <= grammar.close * wanted,
 };
 const refuse = (sentence) => { throw new Error(sentence); };
-const split = (one, factor) => (one[factor] == null ? [] : factor === "verdict" ? one[factor].split(", ") : [one[factor]]);
-const levelsOf = (one, factor) => split(one, factor).map((level) => String(level).replaceAll(" ", "_").toLowerCase());
+const wordsOf = new Map(); // factor -> level of a case -> the words by which the filter knows it
+function levelsOf(one, factor) {
+  const known = wordsOf.get(factor) ?? wordsOf.set(factor, new Map()).get(factor);
+  return known.get(one[factor]) ?? known.set(one[factor], split(one[factor], factor)).get(one[factor]);
+}
+
+function split(level, factor) {
+  const levels = level == null ? [] : factor === "verdict" ? level.split(", ") : [level];
+  return levels.map((each) => String(each).replaceAll(" ", "_").toLowerCase());
+}
 
 function like(text, pattern) { // `*` in the pattern is any text
   const [first, ...others] = pattern.split("*");
@@ -96,7 +104,8 @@ const boxes = [];
 
 function countLevels(fails) {
   for (const { factor, name, indices, box, count } of boxes) {
-    count.textContent = number(indices.filter((index) => fails[index].every((test) => test.factor === factor)).length);
+    const left = tests.length ? indices.filter((index) => fails[index].every((test) => test.factor === factor)) : indices;
+    count.textContent = number(left.length);
     const about = tests.filter((test) => test.factor === factor);
     box.checked = about.length > 0 && about.every((test) => test.patterns.some((pattern) => like(name, pattern)));
   }
@@ -110,7 +119,10 @@ function chooseLevels(factor) {
 if (table) {
   byId("filter").hidden = false;
   const bar = () => (getComputedStyle(byId("filter")).position === "sticky" ? byId("filter").offsetHeight : 0);
-  new ResizeObserver(() => root.style.setProperty("--bar", `${bar()}px`)).observe(byId("filter"));
+  new ResizeObserver(() => {
+    root.style.scrollPaddingTop = `calc(${bar()}px + 1rem)`; // not a variable of the root, which would style all again
+    table.tHead.style.top = `${bar()}px`;
+  }).observe(byId("filter"));
   const make = (tag, ...inside) => { const made = document.createElement(tag); made.append(...inside); return made; };
   for (const factor of grammar.factors) {
     const found = new Map();

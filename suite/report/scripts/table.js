@@ -1,5 +1,5 @@
 // The ranked table: sort, rows that are shown, and copying a row.
-const FIRST_ROWS = 500; // rows shown until asked for more, since layout takes a second for each 1,000; as in table.css
+const FIRST_ROWS = table?.tBodies[0].rows.length; // rows shown until asked for more: the first group of the table
 let limit = FIRST_ROWS;
 
 function sort(header, descending) {
@@ -8,7 +8,9 @@ function sort(header, descending) {
   const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en") : a - b) * (descending ? -1 : 1);
   const keyed = rows.map((row, index) => [valueOf(index), row]);
   keyed.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : compare(a, b)));
-  table.tBodies[0].append(...keyed.map(([, row]) => row));
+  const sorted = keyed.map(([, row]) => row);
+  table.tBodies[0].append(...sorted.slice(0, FIRST_ROWS));
+  table.tBodies[1]?.append(...sorted.slice(FIRST_ROWS));
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", descending ? "descending" : "ascending");
   showRows();
@@ -23,7 +25,11 @@ function makeSortable(header) {
 function showRows() {
   const shown = new Set([...state.shown].map((index) => rows[index]));
   let seen = 0;
-  for (const row of table.tBodies[0].rows) if (!(row.hidden = !(shown.has(row) && ++seen <= limit))) linkId(nameOf(row));
+  for (const body of table.tBodies) {
+    body.hidden = seen >= limit; // as a whole, which costs less than each of its rows
+    if (body.hidden) continue;
+    for (const row of body.rows) if (!(row.hidden = !(shown.has(row) && ++seen <= limit))) linkId(nameOf(row));
+  }
   count(rows.length, state.matching.size, shown.size, Math.min(shown.size, limit));
 }
 

@@ -19,6 +19,8 @@ from suite.report.table import DIGITS, HIGHER, LOWER, Column, Drawing, Folded, t
 from suite.report.view import View
 
 STOPS: tuple[Stop, ...] = get_args(Stop)
+FIRST_ROWS = 500
+"""Rows that the page's script shows until asked for more: layout takes half a second for them."""
 FIRST_EXTRA = 8
 """Columns that a window of 1,280 pixels has room for; the others are one click away. ranking.css has their places."""
 
@@ -51,7 +53,7 @@ def view(facts: Facts) -> View:
         navigation="Ranking",
         template="ranking.html.j2",
         values={
-            "table": table("Ranked table", shown, rows),
+            "table": table("Ranked table", shown, rows, first=FIRST_ROWS),
             "extra": [column.title for column in shown[FIRST_EXTRA:]],
             "confidence": CONFIDENCE,
             "nothing": facts.nothing,
