@@ -6,12 +6,14 @@ import base64
 import math
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.machine.user_account import missing_variables
+from suite.records.factors import Level
 from suite.report.svg import is_logarithmic
 
 PALETTE = ("#0072b2", "#d95f02", "#554bff", "#28a57d", "#8c5f82", "#19a0be")
@@ -36,8 +38,13 @@ def names(ranked: Sequence[CaseFigures], factor: str) -> list[str]:
 
     An order that does not depend on what is shown keeps every level's place and colour.
     """
-    found = dict.fromkeys(str(getattr(one.case, factor)) for one in ranked)
+    found = dict.fromkeys(map(str, map(level_of(factor), ranked)))
     return list(found) if factor == "structure" else sorted(found)
+
+
+def level_of(factor: str) -> Callable[[CaseFigures], Level]:
+    """A function that gives a case's level of a factor."""
+    return attrgetter(f"record.case.{factor}")
 
 
 def by_structure(ranked: Sequence[CaseFigures]) -> dict[str, Any]:

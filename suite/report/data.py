@@ -20,7 +20,8 @@ from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import final_values
 from suite.analysis.validity import label
 from suite.records import filters
-from suite.records.factors import FACTORS
+from suite.records.factors import NAMES
+from suite.report.charts import level_of
 from suite.report.facts import Facts
 from suite.report.instruments import added_by_step, has_memory, kept_memory
 from suite.report.views.utilization import achieved, has_roofline, roof
@@ -103,7 +104,7 @@ def columns(facts: Facts) -> dict[str, Any]:
 
     A level is an index into `levels`. A column whose entries are all equal is that entry alone.
     """
-    of_factors = {factor.name: [factor.level_of(one.case) for one in facts.ranked] for factor in FACTORS}
+    of_factors = {name: list(map(level_of(name), facts.ranked)) for name in NAMES}
     named: dict[str, list[Any]] = {**of_factors, "verdict": [label(one.issues) for one in facts.ranked]}
     levels = {name: list(dict.fromkeys(found)) for name, found in named.items()}
     places = {name: {level: place for place, level in enumerate(found)} for name, found in levels.items()}
@@ -125,7 +126,7 @@ def compact(column: Sequence[float | None]) -> Sequence[float | None] | float | 
 
 def grammar() -> dict[str, Any]:
     """Names and units that the page's filter reads, as `suite.records.filters` does."""
-    used = {unit for _, unit in filters.METRICS.values()}
+    used = dict.fromkeys(unit for _, unit in filters.METRICS.values())
     return {
         "factors": filters.FACTORS,
         "aliases": filters.ALIASES,

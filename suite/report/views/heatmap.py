@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.effects.wording import count
 from suite.records import Case, Run
-from suite.records.factors import FACTORS
+from suite.records.factors import FACTORS, NAMES, Level
 from suite.report.facts import Facts
 from suite.report.view import View
 
@@ -22,6 +23,8 @@ MOST_CELLS = 2_000
 MOST_MAPS = 40
 DIGITS = 3
 AXES = ("structure", "optimizer")
+OTHERS = attrgetter("seed", *(name for name in NAMES if name not in AXES))
+"""Levels that the cases of a map share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +157,13 @@ Outcome = tuple[Case, str, str]
 
 def slices_of(run: Run) -> dict[str, list[Outcome]]:
     """Cases with an outcome, by the words for their other levels."""
+    names: dict[tuple[Level, ...], str] = {}
     slices: dict[str, list[Outcome]] = {}
     for record in run.cases:
-        slices.setdefault(name_of(record.case), []).append((record.case, record.outcome, record.reason))
+        levels = OTHERS(record.case)
+        if levels not in names:
+            names[levels] = name_of(record.case)
+        slices.setdefault(names[levels], []).append((record.case, record.outcome, record.reason))
     return slices
 
 

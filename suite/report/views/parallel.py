@@ -12,6 +12,7 @@ from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.effects.wording import count
 from suite.records.factors import NAMES
+from suite.report.charts import level_of
 from suite.report.facts import Facts
 from suite.report.parallel_chart import MOST_LINES, TOP, axes_of, specification
 from suite.report.table import Column, Table, table
@@ -91,8 +92,8 @@ def levels_of(ranked: Sequence[CaseFigures]) -> list[Level]:
     top = math.ceil(TOP * len(ranked))
     found = []
     for factor in NAMES:
-        among_all = Counter(str(getattr(one.case, factor)) for one in ranked)
-        among_top = Counter(str(getattr(one.case, factor)) for one in ranked[:top])
+        levels = [str(level) for level in map(level_of(factor), ranked)]
+        among_all, among_top = Counter(levels), Counter(levels[:top])
         if len(among_all) > 1:
             found += [Level(factor, name, among_top[name], of, top, len(ranked)) for name, of in among_all.items()]
     found = [one for one in found if one.among_top > 1 and one.excess >= LEAST_EXCESS]
