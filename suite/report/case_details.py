@@ -89,9 +89,9 @@ def attributes(ranked: Sequence[CaseFigures]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for key in keys:
         found = [one.record.attributes.get(key) for one in ranked]
-        written = {repr(value): value for value in found}
-        text_of = {name: attribute_text(value) for name, value in written.items()}
-        texts = [text_of[repr(value)] for value in found]
+        written = list(map(repr, found))
+        text_of = {name: attribute_text(value) for name, value in dict(zip(written, found, strict=True)).items()}
+        texts = [text_of[name] for name in written]
         levels = {text: place for place, text in enumerate(dict.fromkeys(filter(None, texts)))}
         columns[readable(str(key)).capitalize()] = {
             "texts": list(levels),

@@ -77,7 +77,7 @@ def spark_path(ordered: Sequence[float]) -> str:
     """Outline of the histogram of ordered values, as relative steps."""
     counts = histogram(ordered)
     tallest = max(counts)
-    heights = [max(round(SPARK_HEIGHT_PX * count / tallest), 1 if count else 0) for count in counts]
+    heights = [max(round(SPARK_HEIGHT_PX * count / tallest), 1) if count else 0 for count in counts]
     path, before, width = f"M0 {SPARK_HEIGHT_PX}", 0, 0
     for height, after in zip(heights, (*heights[1:], None), strict=True):
         width += SPARK_BAR_PX
