@@ -13,7 +13,7 @@ from suite.matrix.selection import shard
 from suite.provenance.installation import CASES_FOLDER
 from suite.records import Case, Run, StepmarkError
 from suite.records.failure_reason import NOT_MADE, attempted
-from suite.records.store import read_run
+from suite.records.store import RunWriter, read_run
 from suite.runner.session import RunSession
 from suite.runner.settings import Settings, fitted_to_devices
 
@@ -66,11 +66,12 @@ def refuse_vanished(settings: Settings, run: Run, cases: list[Case]) -> None:
     """Raise if a planned case without an outcome is not among these."""
     known = {case.id for case in (*cases, *(record.case for record in run.cases))}
     vanished = [case_id for case_id in run.header.planned if case_id not in known]
-    if vanished:
-        raise StepmarkError(
-            f"{settings.folder} cannot be resumed: profile {settings.profile.name!r} no longer has "
-            f"{len(vanished)} of its cases, such as {vanished[0]}; restore the profile, or start a new run."
-        )
+    if vanished and settings.folder:
+        with RunWriter.reopen(settings.folder):  # another process that still writes the run is the first reason
+            raise StepmarkError(
+                f"{settings.folder} cannot be resumed: profile {settings.profile.name!r} no longer has "
+                f"{len(vanished)} of its cases, such as {vanished[0]}; restore the profile, or start a new run."
+            )
 
 
 def summary_lines(bench: Bench, run: RunSession, *, has_colours: bool) -> Iterator[str]:
