@@ -26,8 +26,6 @@ PLANNED = 4
 COMPLETE = GOLDEN / "record_schema_5"
 GONE_WITHIN_S = 5.0
 """Seconds within which nothing of a killed process may be left."""
-LONGEST_DELAY_S = 5.0
-"""A run of the profile takes about as long once its record is begun; a kill that comes too late does not count."""
 
 
 def zygotes_of(pytest_pid: int) -> list[int]:
@@ -60,8 +58,7 @@ def kill_one(running: subprocess.Popen[bytes], record: Path, target: str, delay_
         The processes that pytest had by then; None where the run was over before anything could be killed.
     """
     deadline = time.monotonic() + 180
-    while not record.exists() and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
+    await_record(running, record, deadline)
     time.sleep(delay_s)
     while running.poll() is None and time.monotonic() < deadline + delay_s:
         below = processes_below(running.pid)
@@ -70,6 +67,27 @@ def kill_one(running: subprocess.Popen[bytes], record: Path, target: str, delay_
                 os.kill(victim, signal.SIGKILL)
                 return below
     return None
+
+
+def await_record(running: subprocess.Popen[bytes], record: Path, deadline: float) -> None:
+    """Wait until a run has begun its record, or has ended."""
+    while not record.exists() and running.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def length_s(desk: Desk, folder: str, surveys: str) -> float:
+    """Seconds from the beginning of a record to the end of its run, which nobody kills."""
+    running = start(desk, folder, "pytest", surveys)
+    await_record(running, desk.folder / folder / "record.jsonl", time.monotonic() + 180)
+    begun = time.monotonic()
+    assert running.wait(timeout=600) == 0
+    return time.monotonic() - begun
+
+
+def start(desk: Desk, folder: str, target: str, surveys: str) -> subprocess.Popen[bytes]:
+    """Start a run that measures one case at a time, so that some are finished while others are not."""
+    own = ("--profile", "tiny", "--passes", "2", "--record", folder, "--abreast", "1", "--surveys", surveys)
+    return desk.start(*own, command="stepmark run" if target == "stepmark run" else "pytest")
 
 
 def assert_gone(pids: list[int], folder: Path) -> None:
@@ -88,12 +106,8 @@ def began_in(folder: Path) -> list[int]:
 
 
 def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str = "none") -> int | None:
-    """Kill once, then check every promise; how many cases had been finished, None where the kill came too late.
-
-    One case is measured at a time, so that some are finished while others are not.
-    """
-    own = ("--profile", "tiny", "--passes", "2", "--record", folder, "--abreast", "1", "--surveys", surveys)
-    running = desk.start(*own, command="stepmark run" if target == "stepmark run" else "pytest")
+    """Kill once, then check every promise; how many cases had been finished, None where the kill came too late."""
+    running = start(desk, folder, target, surveys)
     below = kill_one(running, desk.folder / folder / "record.jsonl", target, delay_s)
     code = running.wait(timeout=600)
     if below is None:
@@ -215,11 +229,13 @@ def zygote_process(pytest_pid: int) -> int:
 @pytest.mark.nightly
 def test_fifty_kills_at_random_moments_lose_nothing(desk: Desk, temporary: Path) -> None:
     chosen = random.Random(SEED)
+    longest_s = {surveys: length_s(desk, f"whole-{surveys}", surveys) for surveys in ("all", "none")}
     finished: dict[str, list[int]] = {target: [] for target in TARGETS}
     for number in range(4 * RANDOM_KILLS):
         target = list(TARGETS)[number % len(TARGETS)]
-        delay_s = chosen.uniform(0, LONGEST_DELAY_S)
-        found = survive(desk, f"run{number}", target, delay_s, surveys=chosen.choice(["all", "none"]))
+        surveys = chosen.choice(list(longest_s))
+        delay_s = chosen.uniform(0, longest_s[surveys])
+        found = survive(desk, f"run{number}", target, delay_s, surveys)
         print(f"{target} after {delay_s:.2f} s: {'too late' if found is None else f'{found} of {PLANNED} finished'}")
         if found is not None:
             finished[target].append(found)
