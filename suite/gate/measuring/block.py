@@ -27,7 +27,7 @@ from suite.gate.arms.code_ownership import own_plugins
 from suite.gate.measuring.loaded_code import LoadedCode
 from suite.gate.measuring.pair import Halves, OneFailed, answer, measure
 from suite.gate.measuring.sides import BothSides, SideLauncher, SideWorker
-from suite.gate.record.values import COMPARING, SIDES, BlockResult, CasePair, Kind, PairResult, Side
+from suite.gate.record.values import COMPARING, BlockResult, CasePair, Kind, PairResult, side_at
 from suite.gate.verdict import Mode
 from suite.machine.affinity import allowed_cores
 from suite.machine.interference import difference, read_counters
@@ -168,11 +168,6 @@ def refuse_strays(launchers: tuple[SideLauncher, SideLauncher], kind: Kind = "co
 def of_side(error: StepmarkError, place: int, kind: Kind) -> StepmarkError:
     """The error, with the name of its side."""
     return type(error)(f"the {side_at(place, kind)} cannot be measured: {error}")
-
-
-def side_at(place: int, kind: Kind) -> Side:
-    """The side at a place in a block; a control block has the baseline twice."""
-    return SIDES[place if kind in COMPARING else 0]
 
 
 def measure_pair(

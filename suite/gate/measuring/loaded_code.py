@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from suite.gate.record.values import COMPARING, SIDES, Kind
+from suite.gate.record.values import Kind, side_at
 from suite.provenance import code_identity
 from suite.records import NotComparableError
 
@@ -33,10 +33,11 @@ class LoadedCode:
             NotComparableError: one of them has changed since it was first seen.
         """
         for file in files:
-            if self._now(file) != self._hashes.setdefault(file, self._now(file)):
-                side = SIDES[place if kind in COMPARING else 0]
+            now = self._now(file)
+            if now != self._hashes.setdefault(file, now):
                 raise NotComparableError(
-                    f"{file} of the {side} changed while it was measured; allowed: the code with which the gate began; "
+                    f"{file} of the {side_at(place, kind)} changed while it was measured; "
+                    "allowed: the code with which the gate began; "
                     "restore it and continue with --resume, or start a new gate."
                 )
 

@@ -24,6 +24,11 @@ Side = Literal["", "baseline", "candidate"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 
 
+def side_at(place: int, kind: Kind) -> Side:
+    """The side at a place in a block; a control block has the baseline twice."""
+    return SIDES[place if kind in COMPARING else 0]
+
+
 @dataclass(frozen=True, slots=True)
 class CasePair:
     """A case as either arm runs it.
