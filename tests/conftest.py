@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
     config.addinivalue_line("filterwarnings", "ignore:Benchmarks are automatically disabled")  # under pytest-xdist
     os.environ.pop("PYTEST_XDIST_WORKER", None)  # sessions of pytest that tests start are no workers of this one
+    for option in [name for name in os.environ if name.startswith("STEPMARK_")]:
+        del os.environ[option]  # what the caller measures with is nothing to the tests
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,11 +15,11 @@ from tests.docker.this_machine import Podman
 def engine() -> Iterator[Podman]:
     """Podman with a storage that is removed afterwards; a test that needs it is skipped where no container starts.
 
-    Where `STEPMARK_TEST_CONTAINERS=1` promises containers, such a test fails instead.
+    Where `CONTAINERS_MUST_START=1` promises containers, such a test fails instead.
     """
     with this_machine.podman() as found:
         if isinstance(found, str):
-            missing = pytest.fail if os.environ.get("STEPMARK_TEST_CONTAINERS") == "1" else pytest.skip
+            missing = pytest.fail if os.environ.get("CONTAINERS_MUST_START") == "1" else pytest.skip
             missing(f"no container starts here: {found}")
         yield found
 
