@@ -21,7 +21,9 @@ from suite.gate.options import GateOptions
 from suite.gate.record.store import RECORD_NAME, GateWriter, read_gate
 from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
 from suite.machine import device_facts
+from suite.machine.inherited_state import kept_state
 from suite.matrix.cases import choice_of
+from suite.matrix.designs import Choice
 from suite.matrix.profiles import Profile, load_profile, with_structures
 from suite.matrix.refusals import refusal
 from suite.matrix.selection import selector
@@ -57,7 +59,7 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
         StepmarkError: an arm cannot be made ready or does not start, or the folder cannot be written.
         NotComparableError: the arms have no case in common that runs here.
     """
-    choice = choice_of(wanted.profile)
+    choice = chosen(wanted.profile)
     selects = selector(wanted.expression)
     sides = made_ready(wanted.baseline, wanted.candidate, wanted.profile)
     setting = GateSetup(sides, wanted.workers, wanted.profile.plugins)
@@ -86,6 +88,16 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
         identical=not rows,
     )
     return OpenGate(setting, GateRecord(planned), opened(folder, planned, wanted.records))
+
+
+def chosen(profile: Profile) -> Choice:
+    """The cases of a profile.
+
+    Its plug-ins are the candidate's code. What they set in this process when it imports them reaches no side: each
+    imports its own.
+    """
+    with kept_state():
+        return choice_of(profile)
 
 
 def refuse_none(rows: Sequence[CasePair], left_out: Mapping[str, str], wanted: GateOptions) -> None:
@@ -236,7 +248,7 @@ def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     configuration = configuration_here() if has_plugins else NOTHING
     profile = load_profile(selection["profile"], Path(selection["profiles_file"]), configuration, "gate")
     profile = with_structures(profile, selection.get("structures", ()))
-    choice_of(profile)  # registers the levels of its plug-ins
+    chosen(profile)  # registers the levels of its plug-ins
     baseline, candidate = (parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)
     setting = GateSetup(sides, planned.workers, profile.plugins)

@@ -48,7 +48,11 @@ def make_both_ready(baseline: ArmSpec, candidate: ArmSpec, here: Path, profile_f
         StepmarkError: one of them is an image and the other is not, or is another engine's; or as in `make_ready`.
     """
     refuse_one_image(baseline, candidate)
-    sides = make_ready(baseline, here, profile_folder), make_ready(candidate, here, profile_folder)
+    places = place_of(baseline, here), place_of(candidate, here)
+    sides = (
+        make_ready(baseline, here, profile_folder, places[1]),
+        make_ready(candidate, here, profile_folder, places[0]),
+    )
     if isinstance(baseline.code, Image):
         engines = [side.origin.container.engine for side in sides if side.origin.container]
         if len(set(engines)) > 1:
@@ -76,13 +80,22 @@ def refuse_one_image(baseline: ArmSpec, candidate: ArmSpec) -> None:
         )
 
 
-def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
+def place_of(arm: ArmSpec, here: Path) -> Path | None:
+    """The folder with an arm's code, if it is there before the arm is made ready."""
+    if isinstance(arm.code, Checkout) and arm.code.folder:
+        path = Path(arm.code.folder).resolve()
+        return path if path.is_dir() else None
+    return (checkouts.top_of(here) or here) if isinstance(arm.code, Here | Checkout) else None
+
+
+def make_ready(arm: ArmSpec, here: Path, profile_folder: Path, other: Path | None = None) -> Arm:
     """Check out the arm's revision, make an environment for its lock, find its code.
 
     Args:
         arm: the parsed text.
         here: a folder within the repository of revisions.
         profile_folder: folder of the profile's plug-ins; if the repository contains it, the arm loads its own copy.
+        other: folder of the other arm; None if unknown.
 
     Raises:
         StepmarkError: revision, folder, interpreter, image or code does not exist, or the environment cannot be made.
@@ -92,28 +105,52 @@ def make_ready(arm: ArmSpec, here: Path, profile_folder: Path) -> Arm:
         return of_image(arm, arm.code)
     top = checkouts.top_of(here)
     if isinstance(arm.code, Here) and arm.python is None:
-        return as_here(arm, here, top)
+        return as_here(arm, here, top, other)
     folder = folder_of(arm.code, here, top)
     python, note = (arm.python, "") if arm.python else interpreters.of_checkout(folder, top)
-    moved = [str(checkouts.moved(place, top, folder)) for place in (profile_folder, here)]
     has_code = (folder / "suite" / "zygote.py").is_file()
     if isinstance(arm.code, Checkout) and python == Origin().python and not has_code:
         refuse_no_code(folder)
+    return of_folder(arm, folder, python, note, (here, profile_folder), (top, other))
+
+
+def of_folder(
+    arm: ArmSpec,
+    folder: Path,
+    python: str,
+    note: str,
+    begun: tuple[Path, Path],
+    others: tuple[Path | None, Path | None],
+) -> Arm:
+    """An arm with the code in a folder; raises as `make_ready` does.
+
+    Args:
+        arm: the parsed text.
+        folder: with its code.
+        python: its interpreter.
+        note: a remark on the choice of that.
+        begun: the current folder and that of the profile's plug-ins.
+        others: the current repository and the folder of the other arm; None if there is none.
+    """
+    top, here = others[0], begun[0]
+    has_code = (folder / "suite" / "zygote.py").is_file()
     suite = folder / "suite" if has_code else Origin().suite
-    has = interpreters.surroundings(python, projects_of(top))
-    roots = code_ownership.roots_of(top, folder, (*has["path"], *has["roots"]), has["free"])
-    territory = code_ownership.territory_of(roots, folder, suite, has)
+    own = code_ownership.checkout_around(folder, others)
+    has = interpreters.surroundings(python, projects_of(own, *others))
+    roots = code_ownership.roots_of((own, *others), (*has["path"], *has["roots"]), has["free"])
+    territory = code_ownership.territory_of(roots, own, suite, has)
     start = side_variables.start_of(here, top, folder)
     last = [] if has_code else [str(suite.parent)]  # an installed Stepmark lies next to the packages of its interpreter
-    not_ours = {str(path) for path in (top, here, profile_folder) if path}
+    not_ours = {str(path) for path in (top, *begun) if path}
     found = side_variables.kept_path([*has["path"], *has["roots"]], arm.variables)
     rest = [path for path in code_ownership.moved_path(territory, found) if path not in not_ours]
-    path = (str(folder), *moved, *side_variables.searched(arm.variables, start), *rest, *last)
+    first = [str(folder), *(str(checkouts.moved(place, top, folder)) for place in reversed(begun))]
+    path = (*first, *side_variables.searched(arm.variables, start), *rest, *last)
     variables = {**interpreters.variables_for(python), **variables_of(arm, folder, top)}
     variables = side_variables.moved_variables(territory, variables)
-    watched = code_ownership.watched(roots, folder, suite, has)
+    watched = code_ownership.watched(roots, own, suite, has)
     origin = Origin(interpreters.path_of(python), suite, tuple(dict.fromkeys(path)), variables, watched, start)
-    state = checkouts.state_of(folder)
+    state = checkouts.state_of(own)
     return Arm(arm, origin, facts_of(arm, state, origin, has, note), state.tree)
 
 
@@ -137,17 +174,18 @@ def refuse_no_code(folder: Path) -> None:
         )
 
 
-def as_here(arm: ArmSpec, here: Path, top: Path | None) -> Arm:
-    """An arm with the current code and interpreter."""
-    has = interpreters.surroundings(Origin().python, projects_of(top))
+def as_here(arm: ArmSpec, here: Path, top: Path | None, other: Path | None) -> Arm:
+    """An arm with the current code and interpreter; arguments as in `make_ready`."""
+    own = top or here
+    has = interpreters.surroundings(Origin().python, projects_of(own, other))
     place = top if top is not None and code_identity.is_known(here) else here
     state = checkouts.state_of(place, is_named=False)
-    roots = code_ownership.roots_of(top, None, (), has["free"])
+    roots = code_ownership.roots_of((own, other), (), has["free"])
     named = side_variables.searched(arm.variables, here)
     origin = Origin(
         path=(*named, *side_variables.kept_path(sys.path, arm.variables)) if named else (),
         variables=side_variables.with_extensions(arm.variables, here, "") if arm.variables else {},
-        watched=code_ownership.watched(roots, top, Origin().suite, has),
+        watched=code_ownership.watched(roots, own, Origin().suite, has),
     )
     return Arm(arm, origin, facts_of(arm, state, origin, has), state.tree)
 
@@ -165,9 +203,10 @@ def of_image(arm: ArmSpec, image: Image) -> Arm:
     return Arm(arm, origin, {**facts, "image": {**found.facts, "name": image.name, "config_digest": digest}}, digest)
 
 
-def projects_of(top: Path | None) -> list[str]:
-    """Names of the distributions that a repository builds; none without one."""
-    return list(projects.projects_of(top)) if top else []
+def projects_of(*folders: Path | None) -> list[str]:
+    """Names of the distributions that checkouts build."""
+    known = dict.fromkeys(folder for folder in folders if folder)
+    return list(dict.fromkeys(name for folder in known for name in projects.projects_of(folder)))
 
 
 def folder_of(code: Code, here: Path, top: Path | None) -> Path:

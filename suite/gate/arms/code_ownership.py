@@ -18,33 +18,50 @@ from suite.provenance.git import GitFailed, commit, git
 from suite.runner.import_witness import Territory, is_within
 
 
-def roots_of(top: Path | None, folder: Path | None, places: Iterable[str], free: Sequence[str]) -> tuple[str, ...]:
-    """Real paths of all checkouts of the repository.
+def checkout_around(folder: Path, others: Iterable[Path | None]) -> Path:
+    """The checkout around an arm's folder; the folder itself if both arms are in it.
 
-    They are its work trees, the arm's folder, and clones and copies on the interpreter's search path.
+    A subfolder may need modules of other folders.
 
     Args:
-        top: of the repository; None if there is none.
-        folder: of the arm; None if it names none.
+        folder: of the arm.
+        others: folders that are not the arm's.
+    """
+    top = top_of(folder)
+    if top is None or not code_identity.is_known(folder):
+        return folder
+    elsewhere = {os.path.realpath(top_of(other) or other) for other in others if other is not None}
+    return folder if os.path.realpath(top) in elsewhere else top
+
+
+def roots_of(folders: Iterable[Path | None], places: Iterable[str], free: Sequence[str]) -> tuple[str, ...]:
+    """Real paths of all checkouts of the code that is compared.
+
+    They are the arms' folders, all work trees of their repositories, and clones and copies of these on the
+    interpreter's search path.
+
+    Args:
+        folders: of the repository and the arms, as far as they exist.
         places: folders in which the interpreter searches modules.
         free: folders of the interpreter's library and packages.
     """
-    roots = [os.path.realpath(path) for path in (top, folder) if path]
-    if top is not None:
+    bases = list(dict.fromkeys(folder for folder in folders if folder))
+    roots = [os.path.realpath(base) for base in bases]
+    tops = list(dict.fromkeys(top_of(base) or base for base in bases))
+    for top in tops:
         with suppress(GitFailed):
             roots += work_trees(top)
-        for place in places:
-            known = Territory(roots, "", free, ())
-            real = known.real(place)
-            if not is_within(real, free) and not known.owner(real) and os.path.isdir(real):
-                other = other_checkout(top, Path(real))
-                if other is not None:
-                    roots.append(os.path.realpath(other))
+    for place in places:
+        known = Territory(roots, "", free, ())
+        real = known.real(place)
+        if not is_within(real, free) and not known.owner(real) and os.path.isdir(real):
+            found = (other_checkout(top, Path(real)) for top in tops)
+            roots += [os.path.realpath(other) for other in found if other is not None]
     return tuple(dict.fromkeys(roots))
 
 
 def other_checkout(top: Path, place: Path) -> Path | None:
-    """The clone or copy of a repository that a folder is in; None if it is in neither."""
+    """The clone or copy of a checkout that a folder is in; None if it is in neither."""
     other = top_of(place)
     return other if other is not None and have_history_in_common(top, other) else copy_of(top, place)
 

@@ -21,14 +21,19 @@ FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 
 
 def projects_of(top: Path) -> dict[str, Path]:
-    """Names of a checkout's distributions -> their folders, by tracked files."""
+    """Names of a checkout's distributions -> their folders.
+
+    By tracked files; without git, by those of the top folder.
+    """
     found: dict[str, Path] = {}
-    with suppress(GitFailed):
+    try:
         listed = git(top, "ls-files", "-z", "--", *(f"*{name}" for name in FILES)).split("\0")
         folders = dict.fromkeys(Path(file).parent for file in listed if Path(file).name in FILES)
         for folder in folders:
             for name in names_in(top / folder):
                 found.setdefault(name, folder)
+    except GitFailed:
+        found = dict.fromkeys(names_in(top), Path())
     return found
 
 
