@@ -47,9 +47,11 @@ class FakeSides:
         off: (block of any kind from 0, side, case id) -> relative slowdown of that worker, as a neighbour may bring.
         raises: (block of any kind from 0, side, case id) -> what its worker raises when it is asked for rounds.
         fails: (side, case id) -> why its worker cannot make the step.
+        killed: (reading of memory from 0, side, case id) of each worker that is killed while it reads memory.
         memory: (side, case id) -> bytes of the peak above 100 MB; a number's own noise is 0.1 %.
         reads: (side, case id) -> values that its step reads; None where its code does not count them.
         before_block: called with the block's number before it is measured.
+        readings: (side, case id) -> last reading of its memory.
         requests: all rounds that workers were asked for, in order.
     """
 
@@ -59,6 +61,8 @@ class FakeSides:
     off: dict[tuple[int, int, str], float] = field(default_factory=dict)
     raises: dict[tuple[int, int, str], WorkerFailed] = field(default_factory=dict)
     fails: dict[tuple[int, str], str] = field(default_factory=dict)
+    killed: set[tuple[int, int, str]] = field(default_factory=set)
+    readings: dict[tuple[int, str], int] = field(default_factory=dict)
     memory: dict[tuple[int, str], float] = field(default_factory=dict)
     reads: dict[tuple[int, str], int | None] = field(default_factory=dict)
     before_block: Callable[[int], None] = lambda _: None
@@ -154,9 +158,13 @@ class FakeSideWorker:
     def instrument_series(self) -> tuple[Series, ...]:
         self.wait_ready()
         place = (self.launcher.place, self.case.id)
-        peak = 100e6 + self.launcher.sides.memory.get(place, 0.0) + self.launcher.chance.gauss(0, 0.1e6)
+        sides = self.launcher.sides
+        reading = sides.readings[place] = sides.readings.get(place, -1) + 1
+        if (reading, *place) in sides.killed:
+            raise lost()
+        peak = 100e6 + sides.memory.get(place, 0.0) + self.launcher.chance.gauss(0, 0.1e6)
         told = {"memory_before_made": 50e6, "memory_peak_steady": 50e6 + peak, "allocations": 40.0}
-        reads = self.launcher.sides.reads.get(place, 0)
+        reads = sides.reads.get(place, 0)
         told |= {} if reads is None else {"host_reads": reads}
         return tuple(Series(Metric(name, "B", "lower", "Made."), (value,)) for name, value in told.items())
 

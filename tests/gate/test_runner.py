@@ -299,6 +299,22 @@ def test_memory_alone_can_be_gated(gated, tmp_path):
     assert verdict.exit_code == 10
 
 
+@pytest.mark.parametrize("metrics", [("peak_memory",), ("step_time", "peak_memory")])
+def test_a_case_whose_worker_is_killed_in_every_reading_of_memory_is_inconclusive(metrics, gated):
+    """By the kernel for want of memory, say, which the candidate takes more of."""
+    killed = {(reading, 1, FIRST) for reading in range(3)}
+    verdict = gated(FakeSides(killed=killed), metrics=metrics)
+    assert of(verdict, "peak_memory") == {row.id: "inconclusive" if row.id == FIRST else "no change" for row in ROWS}
+    assert verdict.exit_code == 11
+    assert "a worker was killed in each of 3 readings" in render(verdict, "table")
+
+
+def test_a_case_whose_worker_is_killed_in_one_reading_of_memory_is_read_again(gated):
+    verdict = gated(FakeSides(killed={(0, 1, FIRST)}), metrics=("peak_memory",))
+    assert of(verdict, "peak_memory") == dict.fromkeys((row.id for row in ROWS), "no change")
+    assert verdict.exit_code == 0
+
+
 def test_a_machine_that_favours_one_side_voids_all_step_times(gated):
     verdict = gated(FakeSides(second_place=0.05), budget_s=3600.0)
     assert "differs from itself by +5." in verdict.control_alarm

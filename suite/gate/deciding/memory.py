@@ -19,8 +19,20 @@ READINGS = 3
 def suspects(
     rows: Sequence[CasePair], readings: Sequence[Reading], metrics: Sequence[str], tolerance: float
 ) -> list[CasePair]:
-    """Rows whose memory differs by more than the tolerance in every reading so far."""
-    return [row for row in rows if any(direction_of(readings, row.id, metric, tolerance) for metric in metrics)]
+    """Rows to read again.
+
+    Their memory differs by more than the tolerance in every reading so far, or a worker was killed in each.
+    """
+    return [
+        row
+        for row in rows
+        if is_lost(readings, row.id) or any(direction_of(readings, row.id, metric, tolerance) for metric in metrics)
+    ]
+
+
+def is_lost(readings: Sequence[Reading], row: str) -> bool:
+    """Whether a worker of a row was killed in each reading."""
+    return not any(row in reading.found or row in reading.failed for reading in readings)
 
 
 def columns(readings: Sequence[Reading], row: str, metric: str) -> tuple[list[float], list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 
 from suite.analysis.exact_metrics import METRICS, growth, tolerance_of
@@ -25,9 +26,39 @@ def of_memory(gate: GateRecord, failed: set[str]) -> tuple[list[GateChange], lis
             before, after = memory.columns(gate.readings, row.id, metric)
             if before:
                 judged.append(memory_judged(gate, row, metric, before, after))
+            elif reason := why_open(gate, row.id):
+                judged.append(not_judged(row, metric, reason))
             else:
                 unread.append(LeftOut(row.id, f"{metric} could not be read"))
     return judged, unread
+
+
+def why_open(gate: GateRecord, name: str) -> str:
+    """Why the lack of a row's readings may be the candidate's fault; empty if not."""
+    failed = [reading.failed[name] for reading in gate.readings if name in reading.failed]
+    if not failed:
+        return f"a worker was killed in each of {len(gate.readings)} readings"
+    side, reason = failed[0]
+    return f"the candidate's memory could not be read: {reason}" if side == "candidate" else ""
+
+
+def not_judged(row: CasePair, metric: str, reason: str) -> GateChange:
+    """A row without any reading, which is no evidence that its memory is the same."""
+    return GateChange(
+        name=row.id,
+        candidate=row.candidate.id if row.candidate.id != row.baseline.id else "",
+        metric=metric,
+        unit=METRICS[metric],
+        verdict="inconclusive",
+        change=math.nan,
+        low=math.nan,
+        high=math.nan,
+        ruled_out=math.inf,
+        blocks=0,
+        baseline_median=None,
+        candidate_median=None,
+        reason=reason,
+    )
 
 
 def memory_judged(gate: GateRecord, row: CasePair, metric: str, before: list[float], after: list[float]) -> GateChange:
