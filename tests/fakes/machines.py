@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from suite.contracts.probes import STEP_TIME
 from suite.records import Case, Measurement, RunRecord, Series, Visit
@@ -37,7 +37,7 @@ def wander(scale_s: float, deviation: float) -> Speed:
         keep = math.exp(-TICK_S / scale_s)
         steps = source.normal(0.0, deviation * math.sqrt(1 - keep**2), count)
         steps[0] = source.normal(0.0, deviation)
-        return np.asarray(lfilter([1.0], [1.0, -keep], steps))
+        return np.fromiter(accumulate(steps, lambda before, step: keep * before + step), float, count)
 
     return speeds
 

@@ -14,7 +14,13 @@ from tests.conftest import PROJECT
 
 ASKED = "from suite.machine.allocators import in_effect; print(in_effect())"
 GIVES_BACK = "glibc.malloc.mmap_threshold=65536:glibc.malloc.mmap_max=65536:glibc.malloc.trim_threshold=131072"
-OTHERS = [path for name in ("jemalloc", "mimalloc", "tcmalloc") for path in Path("/usr/lib").rglob(f"lib{name}.so.*")]
+FOLDERS = ("lib*", "lib*/*-linux-gnu")
+OTHERS = [
+    path
+    for name in ("jemalloc", "mimalloc", "tcmalloc")
+    for folder in FOLDERS
+    for path in Path("/usr").glob(f"{folder}/lib{name}.so.*")
+]
 
 
 def in_effect(variables: dict[str, str]) -> str:
