@@ -13,6 +13,7 @@ import json
 import sys
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -112,40 +113,123 @@ class Hashed:
         return f"sha256:{self.hash.hexdigest()}"
 
 
+def blobs(stream: BinaryIO) -> Iterator[tuple[str, bytes | BufferedReader]]:
+    """Names of an archive's members, with the text of each JSON file, and each layer to be read at once."""
+    with tarfile.open(fileobj=stream, mode="r|*", bufsize=BLOCK) as archive:
+        for member in archive:
+            if member.issym() and member.name.endswith(".tar"):  # Docker links a layer that occurs twice
+                yield member.name, b"link " + member.linkname.encode()
+            elif member.isfile():
+                blob = cast("BufferedReader", archive.extractfile(member))
+                if blob.peek(1)[:1] in (b"{", b"["):
+                    yield member.name, blob.read(LARGEST_JSON)
+                elif member.size >= tarfile.BLOCKSIZE or is_compressed(blob):
+                    yield member.name, blob
+
+
+def is_compressed(blob: BufferedReader) -> bool:
+    """Whether gzip wrote a blob."""
+    return blob.peek(2)[:2] == b"\x1f\x8b"
+
+
+def unpacked(blob: BufferedReader) -> BinaryIO:
+    """A layer's archive, which may be compressed."""
+    return cast("BinaryIO", gzip.GzipFile(fileobj=blob)) if is_compressed(blob) else blob
+
+
+@contextmanager
+def of_an_image() -> Iterator[None]:
+    """Say in one sentence that an archive is no image."""
+    try:
+        yield
+    except (tarfile.TarError, KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
+        raise NotAnImage(f"the archive is no image that `docker save` writes, nor one of OCI: {error!r}.") from error
+
+
 def read(stream: BinaryIO) -> Image:
-    """The image in an archive of `docker save`, `podman save` or `buildah push docker-archive:`.
+    """The image in an archive of `docker save`, `podman save` or `buildah push`, in Docker's format or OCI's.
 
     Raises:
         NotAnImage: it is something else.
     """
     texts: dict[str, bytes] = {}
     layers: dict[str, Layer] = {}
-    try:
-        with tarfile.open(fileobj=stream, mode="r|*", bufsize=BLOCK) as archive:
-            for member in archive:
-                if member.issym() and member.name.endswith(".tar"):  # Docker links a layer that occurs twice
-                    texts[member.name] = b"link " + member.linkname.encode()
-                elif member.isfile():
-                    blob = cast("BinaryIO", archive.extractfile(member))
-                    if blob.peek(1)[:1] in (b"{", b"["):  # type: ignore[attr-defined]
-                        texts[member.name] = blob.read(LARGEST_JSON)
-                    elif member.size >= tarfile.BLOCKSIZE:
-                        layers[member.name] = layer_of(blob)
+    with of_an_image():
+        for name, blob in blobs(stream):
+            if isinstance(blob, bytes):
+                texts[name] = blob
+            else:
+                layers[name] = layer_of(blob)
         return assembled(texts, layers)
-    except (tarfile.TarError, KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
-        raise NotAnImage(f"the archive is no image that `docker save` writes: {error!r}.") from error
+
+
+def config_digest(stream: BinaryIO) -> str:
+    """The digest of the configuration of an archive's image.
+
+    Raises:
+        NotAnImage: it is something else.
+    """
+    with of_an_image():
+        texts = {name: blob for name, blob in blobs(stream) if isinstance(blob, bytes)}
+        return f"sha256:{hashlib.sha256(texts[named(texts)[0]]).hexdigest()}"
+
+
+def file_in(stream: BinaryIO, path: str) -> bytes | None:
+    """The content of a file of an archive's image; None if the image has no such file, or it is a hard link.
+
+    Raises:
+        NotAnImage: the archive is something else.
+    """
+    texts: dict[str, bytes] = {}
+    found: dict[str, bytes] = {}
+    with of_an_image():
+        for name, blob in blobs(stream):
+            if isinstance(blob, bytes):
+                texts[name] = blob
+            elif (content := content_in(blob, path)) is not None:
+                found[name] = content
+        return next((found[name] for name in reversed(named(texts)[1]) if name in found), None)
+
+
+def content_in(blob: BufferedReader, path: str) -> bytes | None:
+    """The content of a file in a layer; None if the layer has no such file."""
+    with tarfile.open(fileobj=unpacked(blob), mode="r|", bufsize=BLOCK) as archive:
+        for member in archive:
+            if path_of(member) == path and member.isreg():
+                return cast("BufferedReader", archive.extractfile(member)).read()
+    return None
+
+
+def path_of(member: tarfile.TarInfo) -> str:
+    """The path of a layer's member; a point for the root."""
+    return member.name.removeprefix("./").strip("/") or "."
 
 
 def assembled(texts: dict[str, bytes], layers: dict[str, Layer]) -> Image:
     """The image of an archive's manifest, configuration and layers."""
-    manifest = json.loads(texts["manifest.json"])[0]
-    config = texts[manifest["Config"]]
-    stack = [layers[resolved(name, texts)] for name in manifest["Layers"]]
+    name, names = named(texts)
+    config, stack = texts[name], [layers[one] for one in names]
     found = tuple(layer.diff_id for layer in stack)
     settings = json.loads(config)
     if list(found) != settings["rootfs"]["diff_ids"]:
         raise NotAnImage("the archive's layers are not those that its configuration names.")
     return Image(f"sha256:{hashlib.sha256(config).hexdigest()}", settings, found, flattened(stack))
+
+
+def named(texts: dict[str, bytes]) -> tuple[str, list[str]]:
+    """Names of the configuration and of the layers, the lowest first, in an archive of either format."""
+    if "manifest.json" in texts:
+        manifest = json.loads(texts["manifest.json"])[0]
+        return manifest["Config"], [resolved(name, texts) for name in manifest["Layers"]]
+    found = json.loads(texts["index.json"])
+    while "manifests" in found:  # an index may contain another one
+        found = json.loads(texts[blob_name(found["manifests"][0])])
+    return blob_name(found["config"]), [blob_name(layer) for layer in found["layers"]]
+
+
+def blob_name(descriptor: dict[str, Any]) -> str:
+    """The name of what a descriptor of OCI points to."""
+    return "blobs/" + str(descriptor["digest"]).replace(":", "/")
 
 
 def resolved(name: str, texts: dict[str, bytes]) -> str:
@@ -154,10 +238,9 @@ def resolved(name: str, texts: dict[str, bytes]) -> str:
     return link.removeprefix(b"link ").decode().removeprefix("../") if link else name
 
 
-def layer_of(blob: BinaryIO) -> Layer:
+def layer_of(blob: BufferedReader) -> Layer:
     """A layer of an archive that may be compressed."""
-    is_compressed = blob.peek(2)[:2] == b"\x1f\x8b"  # type: ignore[attr-defined]
-    reader = Hashed(cast("BinaryIO", gzip.GzipFile(fileobj=blob)) if is_compressed else blob)
+    reader = Hashed(unpacked(blob))
     layer = Layer()
     with tarfile.open(fileobj=cast("BinaryIO", reader), mode="r|", bufsize=BLOCK) as archive:
         for member in archive:
@@ -168,7 +251,7 @@ def layer_of(blob: BinaryIO) -> Layer:
 
 def add(layer: Layer, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
     """Add a member of a layer's archive to the layer."""
-    path = member.name.removeprefix("./").strip("/") or "."
+    path = path_of(member)
     above, _, name = path.rpartition("/")
     if name == OPAQUE:
         layer.emptied.add(above)

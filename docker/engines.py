@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
+
+import contents
 
 NAMES = ("buildah", "podman", "docker")
 """Engines in the order of preference: the first builds images whose digests repeat."""
@@ -20,6 +23,12 @@ RUNNING = ("podman", "docker")
 TO_GET_ONE = "on Debian, `apt-get install buildah podman` brings two"
 ISOLATION = "BUILDAH_ISOLATION"
 """Variable of buildah and podman: `oci` starts containers, `chroot` does not."""
+BUILDKIT = re.compile(r"^\s*BuildKit(?: version)?:\s*v?(\d+)\.(\d+)", re.IGNORECASE | re.MULTILINE)
+"""The version of Docker's builder, as `docker buildx inspect` writes it."""
+REWRITING = (0, 13)
+"""The first BuildKit that sets the times of files."""
+CONTAINERD = "io.containerd.snapshotter"
+"""Docker's storage where containerd keeps its images. No other one takes an archive of OCI from the builder."""
 
 
 class ImageError(Exception):
@@ -34,16 +43,18 @@ class Engine:
         name: one of `NAMES`.
         program: its path.
         version: as it says.
+        rewrites: whether it is a Docker whose builder sets the times of files: `rewrites_times`.
     """
 
     name: str
     program: str
     version: str
+    rewrites: bool = False
 
     @property
     def repeats(self) -> bool:
-        """Whether its builds repeat digests. Docker's builder does not; its contents repeat."""
-        return self.name != "docker"
+        """Whether its builds repeat digests. An older Docker repeats contents alone."""
+        return self.name != "docker" or self.rewrites
 
     def build(self, context: Path, recipe: Path, tag: str, arguments: dict[str, str], timestamp: int) -> None:
         """Build an image from scratch, without a network, and tag it.
@@ -58,16 +69,33 @@ class Engine:
         Raises:
             ImageError: the engine failed; its messages are on standard error.
         """
-        kept_off = isolated(self.repeats)
+        kept_off = isolated(has_choice=self.name != "docker")
         words = ["--no-cache", *kept_off.words, "--tag", tag, "--file", str(recipe)]
         words += [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
-        if self.repeats:
+        before = [*kept_off.before, self.program]
+        if self.name != "docker":
             words += ["--format", "oci", "--timestamp", str(timestamp), "--identity-label=false", "--layers=false"]
             words += ["--pull-never" if self.name == "buildah" else "--pull=never"]
             self.pull(arguments.get("BASE", ""))
-        command = [*kept_off.before, self.program, "build", *words, str(context)]
-        done = subprocess.run(command, stdout=sys.stderr, env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
-        if done.returncode:
+            self.built(tag, *before, "build", *words, str(context))
+        elif self.rewrites:
+            with tempfile.TemporaryDirectory(dir=context.parent) as name:
+                archive = f"{name}/image.tar"
+                words += ["--build-arg", f"SOURCE_DATE_EPOCH={timestamp}", "--provenance=false", "--sbom=false"]
+                words += ["--output", f"type=oci,dest={archive},rewrite-timestamp=true"]
+                self.built(tag, *before, "buildx", "build", *words, str(context))
+                self.said("load", "--input", archive)
+        else:
+            self.built(tag, *before, "build", *words, str(context))
+
+    def built(self, tag: str, *command: str) -> None:
+        """Run the command that builds an image.
+
+        Raises:
+            ImageError: it failed.
+        """
+        variables = {**os.environ, "DOCKER_BUILDKIT": "1"}
+        if subprocess.run(command, stdout=sys.stderr, env=variables, check=False).returncode:
             raise ImageError(f"{self.name} could not build {tag}; its message stands above.")
 
     def pull(self, base: str) -> None:
@@ -103,7 +131,13 @@ class Engine:
         return self.succeeds(*words)
 
     def config_digest(self, tag: str) -> str:
-        """The digest of an image's configuration, which is the id that these engines give it."""
+        """The digest of an image's configuration: the id that engines give an image, except a Docker with containerd.
+
+        That one gives it the digest of its manifest.
+        """
+        if self.rewrites:
+            with self.archive(tag) as stream:
+                return contents.config_digest(stream)
         if self.name == "buildah":
             found = self.said("inspect", "--type", "image", "--format", "{{.FromImageID}}", tag)
         else:
@@ -114,7 +148,8 @@ class Engine:
         """The digest of an image's manifest as the engine keeps it; empty where it says none."""
         if self.name == "buildah":
             return self.said("inspect", "--type", "image", "--format", "{{.FromImageDigest}}", tag)
-        return self.said("image", "inspect", "--format", "{{.Digest}}", tag) if self.name == "podman" else ""
+        said = {"podman": "{{.Digest}}", "docker": "{{.Id}}" if self.rewrites else ""}[self.name]
+        return self.said("image", "inspect", "--format", said, tag) if said else ""
 
     @contextmanager
     def archive(self, tag: str) -> Iterator[BinaryIO]:
@@ -189,7 +224,8 @@ def find(wanted: str = "", names: Sequence[str] = NAMES) -> Engine:
         found = shutil.which(program)
         version = version_of(found) if found else None
         if found and version:
-            return Engine(Path(program).name, found, version)
+            name = Path(program).name
+            return Engine(name, found, version, rewrites=name == "docker" and rewrites_times(found))
         reasons.append(f"{program} {'does not answer' if found else 'is not installed'}")
     raise ImageError(f"there is no container engine here: {', '.join(reasons)}; {TO_GET_ONE}.")
 
@@ -201,6 +237,22 @@ def version_of(program: str) -> str | None:
     done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
     found = re.search(r"\d+\.\d+[.\w+~-]*", done.stdout)
     return found[0] if done.returncode == 0 and found else None
+
+
+def rewrites_times(program: str) -> bool:
+    """Whether a Docker's builder gives all files the time of the image: BuildKit 0.13 or later does.
+
+    Docker loads what it writes, an archive of OCI, where containerd keeps the images.
+
+    Source: BuildKit, docs/build-repro.md; Docker, "containerd image store".
+    """
+    store = subprocess.run(
+        [program, "info", "--format", "{{.DriverStatus}}"], capture_output=True, text=True, check=False
+    )
+    builder = subprocess.run([program, "buildx", "inspect"], capture_output=True, text=True, check=False)
+    found = BUILDKIT.search(builder.stdout)
+    is_new = found is not None and (int(found[1]), int(found[2])) >= REWRITING
+    return is_new and CONTAINERD in store.stdout
 
 
 def show(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -44,6 +45,26 @@ def saved(*layers: Sequence[tuple[tarfile.TarInfo, bytes]], created: str = "then
     manifest = json.dumps([{"Config": "config.json", "Layers": names}]).encode()
     files = [*zip(names, packs, strict=True), ("config.json", config), ("manifest.json", manifest)]
     return packed([member(name, text) for name, text in files])
+
+
+def in_oci_format(*layers: Sequence[tuple[tarfile.TarInfo, bytes]], is_nested: bool = False) -> bytes:
+    """An image as BuildKit's `type=oci` writes it, with compressed layers."""
+    packs = [packed(layer) for layer in layers]
+    ids = [f"sha256:{hashlib.sha256(pack).hexdigest()}" for pack in packs]
+    blobs: dict[str, bytes] = {}
+
+    def kept(blob: bytes) -> dict[str, str]:
+        name = hashlib.sha256(blob).hexdigest()
+        blobs[f"blobs/sha256/{name}"] = blob
+        return {"digest": f"sha256:{name}"}
+
+    described = [kept(gzip.compress(pack, mtime=0)) for pack in packs]
+    config = kept(json.dumps({"created": "then", "rootfs": {"diff_ids": ids}}).encode())
+    index = {"manifests": [kept(json.dumps({"config": config, "layers": described}).encode())]}
+    if is_nested:
+        index = {"manifests": [kept(json.dumps(index).encode())]}
+    files = {**blobs, "index.json": json.dumps(index).encode(), "oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
+    return packed([member(name, text) for name, text in files.items()])
 
 
 def image(*layers: Sequence[tuple[tarfile.TarInfo, bytes]], **fields: str) -> contents.Image:
@@ -115,6 +136,27 @@ def test_a_layer_removes_files_and_empties_folders_of_lower_ones():
 
 def test_a_root_named_by_a_point_is_no_different_path():
     assert set(image([member("./", type=tarfile.DIRTYPE), member("./a", b"1")]).files) == {".", "a"}
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_an_archive_of_oci_has_the_same_digests_and_files_as_one_of_docker(is_nested):
+    layers = [member("etc", type=tarfile.DIRTYPE), member("etc/name", b"a")], [member("etc/name", b"b")]
+    assert contents.read(io.BytesIO(in_oci_format(*layers, is_nested=is_nested))) == image(*layers)
+
+
+def test_the_digest_of_a_configuration_is_read_without_the_layers():
+    layers = [member("a", b"1")], [member("b", b"2")]
+    assert contents.config_digest(io.BytesIO(saved(*layers))) == image(*layers).config
+    assert contents.config_digest(io.BytesIO(in_oci_format(*layers))) == image(*layers).config
+    with pytest.raises(contents.NotAnImage):
+        contents.config_digest(io.BytesIO(packed([])))
+
+
+@pytest.mark.parametrize("made", [saved, in_oci_format])
+def test_a_file_is_that_of_the_highest_layer_that_has_it(made):
+    archive = made([member("./a", b"low"), member("b", b"1")], [member("a", b"high")], [member("c", b"2")])
+    found = {path: contents.file_in(io.BytesIO(archive), path) for path in ("a", "b", "none")}
+    assert found == {"a": b"high", "b": b"1", "none": None}
 
 
 @pytest.mark.parametrize("text", [b"", b"no archive", packed([member("file", b"1")]), saved([])[:700]])
