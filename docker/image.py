@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import contents
@@ -27,11 +29,14 @@ import make as base_of_debian
 NAME = "localhost/stepmark"
 MOST_LINES = 40
 """Differing files that are printed."""
+VIEWER = "diffoscope"
+"""Program that shows how two files differ, where it is installed."""
 SAME = """\
 The same means: equal digests of the configuration and of each layer (diffID). The digest of the manifest may differ,
 since compression is not promised to repeat."""
 EQUAL = """\
-{name} cannot repeat digests, so contents are compared: path, kind, mode, owner, size and hash of each file."""
+{name} repeats digests only with BuildKit 0.13 or later and containerd's store. So contents are compared: path, kind,
+mode, owner, size and hash of each file."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,19 +148,46 @@ def verify(options: argparse.Namespace) -> int:
     """Build an image twice and compare; 0 if both are the same."""
     wanted, engine = wanted_by(options), find(options.engine)
     show(engine)
+    tags = [f"{NAME}:verify-{os.getpid()}-{number}" for number in (1, 2)]
+    viewer = shutil.which(VIEWER)
     images, manifests = [], []
-    for number, place in ((1, "first"), (2, "another/place")):
-        with tempfile.TemporaryDirectory(dir=made(BUILD)) as name:
-            context, tag = Path(name) / place / "context", f"{NAME}:verify-{os.getpid()}-{number}"
-            context.parent.mkdir(parents=True)
-            print(f"build {number}   {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} in {context}", flush=True)
-            build_in(context, engine, wanted, tag)
+    with ExitStack() as stack:
+        for number, (tag, place) in enumerate(zip(tags, ("first", "another/place"), strict=True), 1):
+            with tempfile.TemporaryDirectory(dir=made(BUILD)) as name, ExitStack() as early:
+                (stack if viewer else early).callback(engine.remove, tag)  # a viewer reads the images again
+                context = Path(name) / place / "context"
+                context.parent.mkdir(parents=True)
+                print(f"build {number}   {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} in {context}", flush=True)
+                build_in(context, engine, wanted, tag)
+                with engine.archive(tag) as stream:
+                    images.append(contents.read(stream))
+                manifests.append(engine.manifest_digest(tag))
+            time.sleep(1.1)  # so that the second build writes other times, to the second
+        code = judged(engine, images[0], images[1], manifests)
+        path = next(in_both(images[0], images[1]), None)
+        if viewer and path and code:
+            view(viewer, engine, tags, path)
+    return code
+
+
+def in_both(first: contents.Image, second: contents.Image) -> Iterator[str]:
+    """Paths of files that both images have, with different content."""
+    for path, entry in sorted(first.files.items()):
+        other = second.files.get(path)
+        if other and entry.kind == other.kind == "file" and entry.content != other.content:
+            yield path
+
+
+def view(viewer: str, engine: Engine, tags: Sequence[str], path: str) -> None:
+    """Print what diffoscope says of a file that differs."""
+    with tempfile.TemporaryDirectory() as name:
+        names = ["first", "second"]
+        for place, tag in zip(names, tags, strict=True):
             with engine.archive(tag) as stream:
-                images.append(contents.read(stream))
-            manifests.append(engine.manifest_digest(tag))
-            engine.remove(tag)
-        time.sleep(1.1)  # so that the second build writes other times, to the second
-    return judged(engine, images[0], images[1], manifests)
+                (Path(name) / place).write_bytes(contents.file_in(stream, path) or b"")
+        done = subprocess.run([viewer, *names], cwd=name, capture_output=True, text=True, errors="replace", check=False)
+    lines = (done.stdout or done.stderr).splitlines()
+    print(f"{VIEWER} of {path}:", *lines[:MOST_LINES], sep="\n")
 
 
 def judged(engine: Engine, first: contents.Image, second: contents.Image, manifests: Sequence[str]) -> int:

@@ -24,7 +24,8 @@ import wheelhouse
 from tests.conftest import PROJECT
 from tests.docker import SCRIPTS
 
-BASE = "localhost/stepmark-base:tests"
+BASE = f"localhost/stepmark-base:tests-{os.getpid()}"
+"""Another session of tests may use the same storage."""
 ENGINES = [name for name in ("buildah", "mmdebstrap") if shutil.which(name) is None]
 builds = pytest.mark.skipif(
     bool(ENGINES) or os.getuid() != 0,
@@ -209,10 +210,19 @@ def test_a_file_with_the_time_of_the_build_is_named(base, tmp_path):
         "ARG BASE\nFROM ${BASE} AS build\nRUN mkdir -p /out/etc && date +%s > /out/etc/built\n"
         "FROM ${BASE}\nCOPY --from=build /out/ /\n"
     )
-    done = call("verify", *options(base), "--recipe", str(recipe))
+    viewer = tmp_path / "diffoscope"
+    viewer.write_text('#!/bin/sh\nexec diff "$@"\n')
+    viewer.chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = call("verify", *options(base), "--recipe", str(recipe), **variables)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "etc/built: content " in done.stdout
     assert "different: 1 of " in done.stdout
+    shown = done.stdout.partition("diffoscope of etc/built:\n")[2].splitlines()
+    times = [int(line[2:]) for line in shown if line[:2] in ("< ", "> ")]
+    assert len(times) == 2
+    assert times[0] < times[1]
+    assert "localhost/stepmark:verify-" not in engines.find("buildah").said("images", "--format", "{{.Name}}:{{.Tag}}")
 
 
 @builds
