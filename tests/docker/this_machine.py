@@ -32,6 +32,8 @@ ENGINES = ("", *(f'[engine]\nruntime = "{runtime}"\n{BARE}' for runtime in ("cru
 CHANGES = ("ENV PATH=/opt/stepmark/bin:/usr/bin:/bin", "ENV HOME=/tmp", "USER 10001:10001", "WORKDIR /stepmark")
 PYTHON = Path(sys.executable).resolve()
 """This interpreter, and not the link to it in an environment."""
+COMMAND = "#!/opt/stepmark/bin/python\nimport sys\nfrom suite.cli import main\nsys.exit(main())\n"
+"""The program `stepmark`, as pip installs it."""
 PLACES = [path for path in dict.fromkeys(sys.path) if Path(path).name in ("site-packages", "dist-packages")]
 MINE = {"mine.py": MY_LEVELS.read_text(), "mine.toml": PROFILES.replace("my_levels", "mine")}
 
@@ -100,6 +102,7 @@ def fill(target: tarfile.TarFile, variant: str, changed: Mapping[str, str | None
         add_folder(target, name)
     add_link(target, "opt/stepmark/bin/python", str(PYTHON))
     add_file(target, "opt/stepmark/pyvenv.cfg", f"home = {PYTHON.parent}\n")
+    add_file(target, "opt/stepmark/bin/stepmark", COMMAND, mode=0o755)
     add_file(target, f"{prefix}/this_machine.pth", "\n".join(["/stepmark", *PLACES]) + "\n")
 
 
@@ -117,10 +120,10 @@ def add_link(target: tarfile.TarFile, name: str, to: str) -> None:
     target.addfile(member)
 
 
-def add_file(target: tarfile.TarFile, name: str, text: str) -> None:
+def add_file(target: tarfile.TarFile, name: str, text: str, mode: int = 0o644) -> None:
     """Add a file that everybody may read."""
     member = tarfile.TarInfo(name)
-    member.size = len(text.encode())
+    member.size, member.mode = len(text.encode()), mode
     target.addfile(member, io.BytesIO(text.encode()))
 
 
