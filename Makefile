@@ -153,7 +153,7 @@ bench-image: ## measure PROFILE in the image: no network, read-only root; CORES=
 image-test: ## the fast tests that measure and report, in the image of VARIANT=test: no network, read-only root
 	@$(CHECK_PYTHON)
 	$(IMAGE) run $(IMAGE_OPTIONS) --variant test $(IMAGE_LIMITS) -- env HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis \
-		python -m pytest $(INSIDE) -m 'not slow and not nightly' -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
+		python -m pytest $(INSIDE) -n $(SIDE) --dist worksteal -m 'not slow and not nightly' -p no:cacheprovider $(if $(K),-k '$(K)') $(ARGS)
 
 licences: $(READY) ## the packages of the image VARIANT, with their licences
 	$(BIN)/python docker/licences.py $(VARIANT)
