@@ -77,6 +77,7 @@ MAY_NEED = {
     "effects.front": {"numpy"},
     "effects.linear_model": {"numpy"},
     "effects.predictions": {"numpy"},
+    "effects.responses": {"numpy"},
     "effects.separation": {"numpy"},
     "gate.deciding": {"numpy", "scipy"},
     "gate.record.paired_rounds": {"numpy"},

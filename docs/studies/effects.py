@@ -33,9 +33,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from suite.effects.contrasts import Size
 from suite.effects.linear_model import Fit
 from suite.effects.separation import design_of, responses_of, separation
+from suite.effects.sizes import Size
 from suite.effects.study import Study, study
 from suite.records import Run
 from suite.records.store import RunWriter, read_run

@@ -4,6 +4,8 @@ The room reads records: no torch, no HTML.
 
 values.py           a run -> a value of the metric for each measured case, with its error
 dimensions.py       factors, and attributes of their levels, by which cases differ
+sizes.py            a difference of responses with its interval
+responses.py        weighted sums of the responses of many cases; needs numpy
 contrasts.py        matched cases -> main effects and two-way interactions
 linear_model.py     terms of factors -> a model by least squares; needs numpy
 separation.py       terms -> shares of variance, and terms that the cases cannot separate

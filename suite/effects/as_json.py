@@ -7,8 +7,9 @@ import math
 from typing import Any
 
 from suite.effects import wording
-from suite.effects.contrasts import Effect, Interaction, Size
+from suite.effects.contrasts import Effect, Interaction
 from suite.effects.separation import Separation
+from suite.effects.sizes import Size
 from suite.effects.study import Study
 from suite.effects.values import MetricKind
 

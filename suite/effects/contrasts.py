@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean, stdev
 
 from suite.analysis.estimates import CONFIDENCE, student_between
-from suite.effects.dimensions import Dimension, contexts, varied
+from suite.effects.dimensions import Dimension, contexts, records_of, varied
+from suite.effects.responses import Responses, Weights
+from suite.effects.sizes import Contrast, Size
 from suite.effects.values import Value
 from suite.records.factors import Level
 
@@ -32,49 +35,8 @@ NETWORKS = ("structure", "task")
 
 Cells = dict[Hashable, dict[Hashable, list[int]]]
 """Context -> level -> places of its cases."""
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A difference of responses with its interval at 95 %.
-
-    Attributes:
-        low, high: None where no replicate shows the noise.
-    """
-
-    middle: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Contrast:
-    """A weighted sum of responses, and the source of its interval.
-
-    An effect has its interval at once; each of its pairs, which may be thousands, has one when it is asked for.
-
-    Attributes:
-        middle: the sum itself.
-        variance: sum of the cases' variances; None where no replicate shows the noise.
-        spread: sum of each case's variance over the root of its degrees of freedom.
-    """
-
-    middle: float
-    variance: float | None = None
-    spread: float = 0.0
-
-    @property
-    def size(self) -> Size:
-        """The sum with the interval of Student's t.
-
-        Variances of cases were pooled, and so are not independent. Degrees of freedom are those of fully dependent
-        variances: the fewest possible.
-        """
-        if self.variance is None:
-            return Size(self.middle)
-        degrees = (self.variance / self.spread) ** 2 if self.variance else 1.0
-        reach = student_between((1 + CONFIDENCE) / 2, degrees) * math.sqrt(self.variance)
-        return Size(self.middle, self.middle - reach, self.middle + reach)
+Sides = tuple[Sequence[int], Sequence[int]]
+"""Places of the cases of one context with a level, and with the level that it is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +58,39 @@ class Pair:
         return self.contrast.size
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Matched:
+    """Cases of two levels, matched by their contexts; equal if their pairs are."""
+
+    values: Sequence[Value]
+    responses: Responses
+    sides: Sequence[Sides]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Matched) and self.pairs() == other.pairs()
+
+    def __hash__(self) -> int:
+        return hash(self.pairs())
+
+    def weights(self) -> Weights:
+        """Weights of the difference of both sides, context by context."""
+        return Weights.of_means(chain.from_iterable([((one, 1.0), (other, -1.0)) for one, other in self.sides]))
+
+    def middles(self) -> list[float]:
+        """The difference of both sides, context by context."""
+        return self.responses.sums(self.weights(), groups=2)
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """The two sides of each context, by the ids of the first."""
+        found = (self.pair(*sides) for sides in self.sides)
+        return tuple(sorted(found, key=lambda pair: pair.ids))
+
+    def pair(self, with_level: Sequence[int], without: Sequence[int]) -> Pair:
+        """The two sides of one context."""
+        difference = self.responses.contrast(Weights.of_means([(with_level, 1.0), (without, -1.0)]))
+        return Pair(ids_of(self.values, with_level), ids_of(self.values, without), difference)
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """A level against another, in otherwise equal cases.
@@ -105,7 +100,7 @@ class Effect:
         networks: mean over the networks; its interval is about networks to come, drawn as those measured were. None
             for fewer than `FEWEST_NETWORKS`, and for effects of networks.
         networks_count: networks among the pairs.
-        pairs: none where the effect comes from the additive model.
+        matched: None where the effect comes from the additive model.
         cases: that it was estimated from.
     """
 
@@ -115,13 +110,28 @@ class Effect:
     size: Size
     networks: Size | None
     networks_count: int
-    pairs: tuple[Pair, ...]
+    matched: Matched | None
     cases: int
 
     @property
     def is_matched(self) -> bool:
         """Whether pairs of cases show it, without a model."""
-        return bool(self.pairs)
+        return self.matched is not None
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs of cases that show it: made when they are asked for, since they may be thousands."""
+        return self.matched.pairs() if self.matched else ()
+
+    @property
+    def pairs_count(self) -> int:
+        """Number of the pairs."""
+        return len(self.matched.sides) if self.matched else 0
+
+    @property
+    def shown_by(self) -> frozenset[tuple[tuple[int, ...], ...]]:
+        """Places of the cases of each pair; equal where the same pairs show two effects."""
+        return frozenset(tuple(map(tuple, sides)) for sides in (self.matched.sides if self.matched else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,37 +149,14 @@ class Interaction:
     contexts: int
 
 
-def contrast(values: Sequence[Value], weights: Mapping[int, float]) -> Contrast:
-    """Weighted sum of responses, by the places of the cases."""
-    middle = math.fsum([weight * values[place].response for place, weight in weights.items()])
-    shares, spreads = [], []
-    for place, weight in weights.items():
-        error = values[place].error
-        if error is None:
-            return Contrast(middle)
-        share = weight**2 * error.variance
-        shares.append(share)
-        spreads.append(share / math.sqrt(error.degrees))
-    return Contrast(middle, math.fsum(shares), math.fsum(spreads))
-
-
-def difference(one: Value, other: Value) -> Contrast:
-    """The contrast of two cases."""
-    middle, mine, theirs = one.response - other.response, one.error, other.error
-    if mine is None or theirs is None:
-        return Contrast(middle)
-    spread = mine.variance / math.sqrt(mine.degrees) + theirs.variance / math.sqrt(theirs.degrees)
-    return Contrast(middle, mine.variance + theirs.variance, spread)
-
-
 def cells_of(values: Sequence[Value], dimensions: tuple[Dimension, ...]) -> Cells:
     """Places of the cases by context and by levels of the dimensions."""
     cells: Cells = defaultdict(lambda: defaultdict(list))
-    context_of = contexts(dimensions)
-    for place, value in enumerate(values):
-        levels = tuple([dimension.level_of(value.record) for dimension in dimensions])
-        if None not in levels:
-            cells[context_of(value.record)][levels].append(place)
+    records = records_of(values)
+    levels = zip(*(dimension.levels_of(records) for dimension in dimensions), strict=True)
+    for place, (context, found) in enumerate(zip(contexts(records, dimensions), levels, strict=True)):
+        if None not in found:
+            cells[context][found].append(place)
     return cells
 
 
@@ -179,53 +166,33 @@ def main_effects(values: Sequence[Value], dimension: Dimension) -> Iterator[Effe
     That is the first level of all, unless the cases with it are not measured, or differ in more. A level that only
     comes later has no effect.
     """
-    levels = varied(values, dimension)
+    levels, responses = varied(values, dimension), Responses.of(values)
     cells = list(cells_of(values, (dimension,)).values())
     for place, level in enumerate(levels):
         for against in levels[:place]:
             sides = [(cell[level,], cell[against,]) for cell in cells if (level,) in cell and (against,) in cell]
             if sides:
-                yield effect(values, dimension, (level, against), sides)
+                yield effect(dimension, (level, against), Matched(values, responses, sides))
                 break
 
 
-def effect(
-    values: Sequence[Value],
-    dimension: Dimension,
-    levels: tuple[Level, Level],
-    sides: Sequence[tuple[list[int], list[int]]],
-) -> Effect:
-    """The mean over matched sides: places of cases with each of the levels."""
-    weights: dict[int, float] = {}
-    pairs = []
+def effect(dimension: Dimension, levels: tuple[Level, Level], matched: Matched) -> Effect:
+    """The mean over matched cases."""
+    weights = matched.weights()
     by_network: dict[str, list[float]] = defaultdict(list)
-    for with_level, without in sides:
-        if len(with_level) == len(without) == 1:
-            one, other = values[with_level[0]], values[without[0]]
-            pair = Pair((one.case.id,), (other.case.id,), difference(one, other))
-            weights[with_level[0]], weights[without[0]] = 1 / len(sides), -1 / len(sides)
-        else:
-            own = side_weights(with_level, 1.0) | side_weights(without, -1.0)
-            pair = Pair(ids_of(values, with_level), ids_of(values, without), contrast(values, own))
-            weights |= {place: weight / len(sides) for place, weight in own.items()}
-        pairs.append(pair)
-        by_network[values[with_level[0]].case.structure].append(pair.contrast.middle)
+    for (with_level, _), middle in zip(matched.sides, matched.responses.sums(weights, groups=2), strict=True):
+        by_network[matched.values[with_level[0]].case.structure].append(middle)
     has_networks = dimension.factor not in NETWORKS
     return Effect(
         dimension=dimension.name,
         level=levels[0],
         against=levels[1],
-        size=contrast(values, weights).size,
+        size=matched.responses.contrast(weights.divided(len(matched.sides))).size,
         networks=over_networks([fmean(found) for found in by_network.values()]) if has_networks else None,
         networks_count=len(by_network) if has_networks else 0,
-        pairs=tuple(sorted(pairs, key=lambda pair: pair.ids)),
-        cases=len(weights),
+        matched=matched,
+        cases=len(weights.places),
     )
-
-
-def side_weights(places: Sequence[int], sign: float) -> dict[int, float]:
-    """Weights of the mean of some cases."""
-    return {place: sign / len(places) for place in places}
 
 
 def ids_of(values: Sequence[Value], places: Sequence[int]) -> tuple[str, ...]:
@@ -248,7 +215,7 @@ def over_networks(means: Sequence[float]) -> Size | None:
 
 def interactions(values: Sequence[Value], one: Dimension, other: Dimension) -> Iterator[Interaction]:
     """Each pair of levels against the first levels, where all four cells are there."""
-    first, second = varied(values, one), varied(values, other)
+    first, second, responses = varied(values, one), varied(values, other), Responses.of(values)
     cells = list(cells_of(values, (one, other)).values())
     for level in first[1:]:
         for other_level in second[1:]:
@@ -260,15 +227,14 @@ def interactions(values: Sequence[Value], one: Dimension, other: Dimension) -> I
             }
             whole = [cell for cell in cells if corners.keys() <= cell.keys()]
             if whole:
-                weights: dict[int, float] = {}
-                for cell in whole:
-                    for corner, sign in corners.items():
-                        weights |= side_weights(cell[corner], sign / len(whole))
+                weights = Weights.of_means(
+                    (cell[corner], sign / len(whole)) for cell in whole for corner, sign in corners.items()
+                )
                 yield Interaction(
                     dimensions=(one.name, other.name),
                     levels=(level, other_level),
                     against=(first[0], second[0]),
-                    size=contrast(values, weights).size,
+                    size=responses.contrast(weights).size,
                     contexts=len(whole),
                 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -34,13 +34,12 @@ class Dimension:
         """`structure`, or `structure.depth`."""
         return f"{self.factor}.{self.attribute}" if self.attribute else self.factor
 
-    def level_of(self, record: RunRecord) -> Level | None:
-        """The level of a case; None where the record does not name it."""
+    def levels_of(self, records: Iterable[RunRecord]) -> list[Level | None]:
+        """The level of each case; None where its record does not name it."""
         if not self.attribute:
-            level: Level = getattr(record.case, self.factor)
-            return level
-        found = attributes_of(record, self.factor).get(self.attribute)
-        return found if type(found) in (str, int) else None
+            return list(map(attrgetter(f"case.{self.factor}"), records))
+        found = [attributes_of(record, self.factor).get(self.attribute) for record in records]
+        return [level if type(level) in (str, int) else None for level in found]
 
 
 ATTRIBUTES = (
@@ -63,9 +62,10 @@ def varied(values: Sequence[Value], dimension: Dimension) -> list[Level]:
     That is the factor's default, or the smallest number, or the first level of the matrix.
     """
     ranks: dict[Level, int] = {}
-    named = attrgetter(dimension.factor)
-    for (level, name), value in {(dimension.level_of(one.record), named(one.case)): one for one in values}.items():
-        if level is not None:
+    records = records_of(values)
+    pairs = zip(dimension.levels_of(records), Dimension(dimension.factor).levels_of(records), strict=True)
+    for (level, name), value in dict(zip(pairs, values, strict=True)).items():
+        if level is not None and name is not None:
             places = value.ranks.get(dimension.factor, {})
             place = places.get(name, len(places))
             ranks[level] = min(place, ranks.get(level, place))
@@ -77,16 +77,21 @@ def varied(values: Sequence[Value], dimension: Dimension) -> list[Level]:
     return sorted(levels, key=lambda level: level != default)
 
 
-def contexts(free: Sequence[Dimension]) -> Callable[[RunRecord], Hashable]:
-    """A function that gives everything in which matched cases agree.
+def records_of(values: Iterable[Value]) -> list[RunRecord]:
+    """The records of the cases."""
+    return list(map(attrgetter("record"), values))
+
+
+def contexts(records: Sequence[RunRecord], free: Sequence[Dimension]) -> list[Hashable]:
+    """For each case, everything in which cases that match it agree.
 
     That is all but the free dimensions. An attribute is free where all other attributes of the level agree. Where
     families of optimizers are free, only the implementation has to agree.
     """
     names = {one.factor: {other.attribute for other in free if other.factor == one.factor} for one in free}
     whole = attrgetter("seed", *(factor for factor in NAMES if factor not in names))
-    partly = [(factor, found) for factor, found in names.items() if "" not in found]
-    return lambda record: (whole(record.case), *(held(record, factor, found) for factor, found in partly))
+    partly = [[held(record, factor, found) for record in records] for factor, found in names.items() if "" not in found]
+    return list(zip(map(whole, map(attrgetter("case"), records)), *partly, strict=True))
 
 
 def held(record: RunRecord, factor: str, free: set[str]) -> Hashable:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.analysis.estimates import CONFIDENCE, student_between
-from suite.effects.contrasts import Size
+from suite.effects.sizes import Size
 from suite.records.factors import Level
 
 Floats = NDArray[np.float64]

@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from suite.effects.contrasts import Effect, Size
+from suite.effects.contrasts import Effect
 from suite.effects.dimensions import Dimension
 from suite.effects.linear_model import Design, Fit, Floats, Term
 from suite.effects.separation import Separation, design_of, responses_of
+from suite.effects.sizes import Size
 from suite.effects.values import Selects, Value
 from suite.records import Case, Run
 from suite.records.factors import NAMES, Level
@@ -196,7 +197,7 @@ def additive_effects(values: Sequence[Value], matched: Sequence[Effect]) -> list
         one, other = model.design.matrix(terms, [like(design, factor, each) for each in (level, against)])
         size = model.contrast(one - other)
         if size is not None:
-            made.append(Effect(Dimension(factor).name, level, against, size, None, 0, (), len(values)))
+            made.append(Effect(Dimension(factor).name, level, against, size, None, 0, None, len(values)))
     return made
 
 

@@ -65,7 +65,7 @@ def effects(study: Study) -> Iterator[str]:
 
 def shown_effects(study: Study) -> list[Effect]:
     """The effects without those of attributes that differ in the same cases as others."""
-    return once(study.effects, lambda effect: effect.pairs or effect)
+    return once(study.effects, lambda effect: effect.shown_by or effect)
 
 
 def effect_notes(study: Study) -> Iterator[str]:
@@ -105,13 +105,13 @@ def once(found: Iterable[T], key: Callable[[T], object]) -> list[T]:
 
 def cells(metric: MetricKind, effect: Effect) -> tuple[str, ...]:
     """One row of the table of effects."""
-    sizes = [pair.contrast.middle for pair in effect.pairs]
+    sizes = effect.matched.middles() if effect.matched else []
     return (
         wording.level(effect.dimension, effect.level),
         str(effect.against),
         wording.change(metric, effect.size.middle),
         wording.interval(metric, effect.size),
-        str(len(effect.pairs)) if effect.is_matched else "model",
+        str(effect.pairs_count) if effect.matched else "model",
         wording.between(metric, min(sizes), max(sizes)) if sizes else DASH,
         wording.interval(metric, effect.networks),
     )

@@ -133,7 +133,9 @@ def values_of(
     if not chosen:
         raise none_selected(len(measured))
     source, values = FINDERS[metric.name](measured, figures)
-    ranks = ranks_of(run) if values else {}
+    if not values:
+        raise no_value(name)
+    ranks = ranks_of(run)
     found: list[Value] = []
     left_out: list[tuple[str, str]] = []
     for case_id, record in chosen.items():
@@ -144,10 +146,7 @@ def values_of(
         else:
             found.append(Value(record, value, math.log(value) if metric.is_ratio else value, error, ranks))
     if not found:
-        raise StepmarkError(
-            f"no measured case of the record has a value of {name}; allowed: a metric that the record has; "
-            "`stepmark export RECORD --format csv` shows which."
-        )
+        raise no_value(name)
     return Values(metric, source, tuple(found), tuple(left_out))
 
 
@@ -156,6 +155,14 @@ def none_selected(measured: int) -> StepmarkError:
     return StepmarkError(
         f"{measured} cases of the record were measured, and none of them is selected; allowed: one or more; "
         "`stepmark export RECORD --format csv` lists the outcomes."
+    )
+
+
+def no_value(name: str) -> StepmarkError:
+    """The refusal of a record without a value of a metric that can be compared."""
+    return StepmarkError(
+        f"no measured case of the record has a value of {name}; allowed: a metric that the record has; "
+        "`stepmark export RECORD --format csv` shows which."
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from suite import units
-from suite.effects.contrasts import Size
 from suite.effects.linear_model import Term
+from suite.effects.sizes import Size
 from suite.effects.values import MetricKind
 from suite.records.factors import Level
 

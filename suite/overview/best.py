@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from suite.analysis.case_figures import CaseFigures
 from suite.effects.candidates import SAME_WORK
@@ -12,6 +13,8 @@ from suite.records.factors import FACTORS, Level
 
 MOST = 8
 """Rows of a first table, at most: more would not be read at a glance."""
+WORK = attrgetter(*(f"record.case.{name}" for name in SAME_WORK))
+"""The levels that say what a step of a case does."""
 DEFAULTS = {factor.name: factor.default for factor in FACTORS if factor.default is not None}
 
 
@@ -26,16 +29,11 @@ def same_work(ranked: Sequence[CaseFigures]) -> list[CaseFigures]:
 
     Work is `effects.candidates.SAME_WORK`: a step of 16 images is no rival of one of 64.
     """
-    default: tuple[Level | None, ...] = tuple(DEFAULTS[name] for name in SAME_WORK)
-    counts = Counter(work_of(one.case) for one in ranked)
-    if default not in counts and counts:
-        default = counts.most_common(1)[0][0]
-    return [one for one in ranked if work_of(one.case) == default]
-
-
-def work_of(case: Case) -> tuple[Level | None, ...]:
-    """The levels that say what a step does."""
-    return tuple(getattr(case, name) for name in SAME_WORK)
+    chosen: tuple[Level | None, ...] = tuple(DEFAULTS[name] for name in SAME_WORK)
+    works = list(map(WORK, ranked))
+    if chosen not in works and works:
+        chosen = Counter(works).most_common(1)[0][0]
+    return [one for one, work in zip(ranked, works, strict=True) if work == chosen]
 
 
 def best_of_structures(ranked: Sequence[CaseFigures]) -> tuple[tuple[CaseFigures, ...], int]:

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.effects.candidates import SLACK
-from suite.effects.contrasts import Effect, Size, main_effects
+from suite.effects.contrasts import Effect, main_effects
 from suite.effects.dimensions import DIMENSIONS, varied
+from suite.effects.sizes import Size
 from suite.effects.values import METRICS, MetricKind, Values, values_of
 from suite.effects.wording import as_change, count
 from suite.records import Case, Run, StepmarkError
@@ -85,7 +86,7 @@ def findings(run: Run, effects: Callable[[str], tuple[Values, tuple[Effect, ...]
         known = effects(name)
         if known is not None:
             metric = METRICS[name]
-            chosen = largest((one for one in once(known[1]) if is_clear(metric, one)), most)
+            chosen = largest(once(one for one in known[1] if is_clear(metric, one)), most)
             found += [Finding(sentence(metric, one), name, filter_of(one, measured), one) for one in chosen]
     return tuple(found)
 
@@ -94,9 +95,9 @@ def once(found: Iterable[Effect]) -> Iterator[Effect]:
     """The first of the effects that the same pairs show: no attribute of a factor."""
     seen = set()
     for one in found:
-        ids = tuple([(pair.ids, pair.against_ids) for pair in one.pairs])
-        if ids and ids not in seen:
-            seen.add(ids)
+        pairs = one.shown_by
+        if pairs and pairs not in seen:
+            seen.add(pairs)
             yield one
 
 
@@ -145,7 +146,7 @@ def extent(effect: Effect) -> str:
     """The networks or pairs of cases that an effect was found in."""
     if effect.networks_count > 1:
         return f"over {count(effect.networks_count, 'network')}"
-    return f"in {count(len(effect.pairs), 'pair', 'pairs')} of cases"
+    return f"in {count(effect.pairs_count, 'pair', 'pairs')} of cases"
 
 
 def percent(metric: MetricKind, size: Size) -> str:

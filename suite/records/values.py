@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from suite.records.factors import (
@@ -218,17 +219,17 @@ class Measurement:
 
     def by_visit(self, metric: str) -> list[tuple[float, ...]]:
         """The counted rounds of `metric`, split by visit; empty if not taken."""
-        return self._split(metric, [visit.rounds for visit in self.visits])
+        return self._split(metric, (visit.rounds for visit in self.visits))
 
     def by_turn(self, metric: str) -> list[tuple[float, ...]]:
         """The counted rounds of `metric`, split by turn; empty if not taken."""
-        return self._split(metric, [rounds for visit in self.visits for rounds in visit.turns])
+        return self._split(metric, (rounds for visit in self.visits for rounds in visit.turns))
 
-    def _split(self, metric: str, lengths: list[int]) -> list[tuple[float, ...]]:
+    def _split(self, metric: str, lengths: Iterable[int]) -> list[tuple[float, ...]]:
         values = self.values(metric)
         if not values:
             return []
-        return [values[end - length : end] for end, length in zip(accumulate(lengths), lengths, strict=True)]
+        return [values[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
 
 
 @dataclass(frozen=True, slots=True)

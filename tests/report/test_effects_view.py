@@ -6,7 +6,7 @@ import pytest
 
 from suite import report, units
 from suite.effects import text
-from suite.effects.contrasts import Size
+from suite.effects.sizes import Size
 from suite.effects.study import study
 from suite.effects.values import METRICS
 from suite.records import Case

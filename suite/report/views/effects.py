@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from suite import units
 from suite.effects import text, wording
-from suite.effects.contrasts import Effect, Interaction, Size
+from suite.effects.contrasts import Effect, Interaction
 from suite.effects.separation import Separation, Share
+from suite.effects.sizes import Size
 from suite.effects.study import Study, place_of
 from suite.effects.values import METRICS, MetricKind
 from suite.effects.wording import count
