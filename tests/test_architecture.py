@@ -69,6 +69,7 @@ MAY_NEED = {
     "report.data": {"numpy"},
     "report.files": {"markupsafe"},
     "report.page": {"markupsafe"},
+    "report.svg": {"numpy"},
     "report.table": {"markupsafe"},
     "doctor": {"psutil", "pynvml"},
     "frontend.result_table": {"rich"},

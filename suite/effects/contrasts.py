@@ -120,7 +120,7 @@ class Effect:
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        """The pairs of cases that show it: made when they are asked for, since they may be thousands."""
+        """Pairs of cases that show it, made when they are asked for."""
         return self.matched.pairs() if self.matched else ()
 
     @property

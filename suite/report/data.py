@@ -8,23 +8,18 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from suite import units
-from suite.analysis.case_figures import CaseFigures
-from suite.analysis.learning_curves import final_values
 from suite.analysis.validity import label
 from suite.records import filters
 from suite.records.factors import NAMES
 from suite.report.charts import level_of
 from suite.report.facts import Facts
-from suite.report.instruments import added_by_step, has_memory, kept_memory
-from suite.report.views.utilization import achieved, has_roofline, roof
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,67 +32,6 @@ SKETCH_STEP = 2e-4
 AT_ONCE = 1_000
 """Cases whose quantiles are computed at once: some 5 MB."""
 
-Figure = Callable[[CaseFigures], float | None]
-
-
-def instrument(*names: str) -> Figure:
-    """Median readings of the first of these metrics that a case has."""
-
-    def find(figures: CaseFigures) -> float | None:
-        for name in names:
-            if found := figures.measurement.instrument_values(name):
-                return median(found)
-        return None
-
-    return find
-
-
-def final_accuracy(figures: CaseFigures) -> float | None:
-    """Median over the seeds of the last accuracy; None without learning."""
-    found = final_values(figures.measurement, "accuracy")
-    return median(found) if found else None
-
-
-def of_rounds(metric: str) -> Figure:
-    """Median of a metric over the kept rounds."""
-
-    def find(figures: CaseFigures) -> float | None:
-        found = figures.kept(metric)
-        return median(found) if found else None
-
-    return find
-
-
-part_data_wait, data_wait = instrument("part_data_wait"), of_rounds("data_wait")
-
-
-def of_roof(figures: CaseFigures) -> float | None:
-    """Share of the roof that a step achieves; None where operations were not counted."""
-    return achieved(figures) / roof(figures) if has_roofline(figures) else None
-
-
-METRICS: dict[str, Figure] = {
-    "step_time": lambda one: one.step_time.median,
-    "low": lambda one: one.step_time.low,
-    "high": lambda one: one.step_time.high,
-    "precision": lambda one: one.step_time.precision,
-    "rounds": lambda one: one.step_time.rounds,
-    "throughput": lambda one: one.throughput,
-    "peak_memory": lambda one: one.peak_memory_bytes,
-    "energy": instrument("energy_of_step", "host_energy_of_step"),
-    "accuracy": final_accuracy,
-    "of_roof": of_roof,
-    "cpu_time": lambda one: one.cpu_time_s,
-    "data_wait": lambda one: part_data_wait(one) or data_wait(one),
-    "minor_faults": lambda one: one.minor_faults,
-    "forward": instrument("part_forward"),
-    "backward": instrument("part_backward"),
-    "optimizer_step": instrument("part_update"),
-    "memory_kept": lambda one: kept_memory(one) if has_memory(one) else None,
-    "memory_added": lambda one: added_by_step(one) if has_memory(one) else None,
-}
-"""Key of a metric -> its figure, in base units; None where the case lacks it. The keys stand in `page.cases`."""
-
 
 def columns(facts: Facts) -> dict[str, Any]:
     """Levels and metrics of the cases by key.
@@ -109,7 +43,7 @@ def columns(facts: Facts) -> dict[str, Any]:
     levels = {name: list(dict.fromkeys(found)) for name, found in named.items()}
     places = {name: {level: place for place, level in enumerate(found)} for name, found in levels.items()}
     indices = {name: [places[name][level] for level in found] for name, found in named.items()}
-    metrics = {name: list(map(rounded, map(figure, facts.ranked))) for name, figure in METRICS.items()}
+    metrics = {name: list(map(rounded, found)) for name, found in facts.columns.items()}
     numbers: dict[str, Sequence[float | None]] = {**indices, **metrics}
     return {"levels": levels, **{name: compact(found) for name, found in numbers.items()}}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from suite.analysis.case_figures import CaseFigures, figures_of
 from suite.errors import StepmarkError
 from suite.records import DEFAULT_MODE, Run
+from suite.report.metrics import METRICS
 from suite.report.provenance import command
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Facts:
         """
         measured = (one for one in self.figures.values() if one.is_measured)
         return tuple(sorted(measured, key=lambda one: (one.step_time.median, one.case.id)))
+
+    @cached_property
+    def columns(self) -> dict[str, list[float | None]]:
+        """Figures of the measured cases by metric, in the order of `ranked`."""
+        return {name: list(map(figure, self.ranked)) for name, figure in METRICS.items()}
 
     @cached_property
     def place(self) -> dict[str, int]:

@@ -16,7 +16,7 @@ from suite import units
 from suite.analysis.case_figures import CaseFigures
 from suite.records.factors import NAMES
 from suite.report.charts import INK, PALETTE, altair, names, without_schema
-from suite.report.data import METRICS
+from suite.report.facts import Facts
 
 AXES_OF_METRICS = {
     "step_time": ("step time", "s", "lower is better"),
@@ -58,10 +58,10 @@ class Axis:
     levels: tuple[str, ...] = ()
 
 
-def axes_of(ranked: Sequence[CaseFigures]) -> list[Axis]:
+def axes_of(facts: Facts) -> list[Axis]:
     """An axis for each factor and each metric by which the cases differ."""
-    factors = [found for name in NAMES if (found := factor_axis(ranked, name)) is not None]
-    metrics = [found for name in AXES_OF_METRICS if (found := metric_axis(ranked, name)) is not None]
+    factors = [found for name in NAMES if (found := factor_axis(facts.ranked, name)) is not None]
+    metrics = [found for name in AXES_OF_METRICS if (found := metric_axis(facts.columns[name], name)) is not None]
     return [*factors, *metrics]
 
 
@@ -79,9 +79,9 @@ def factor_axis(ranked: Sequence[CaseFigures], name: str) -> Axis | None:
     return Axis(name, name.replace("_", " "), place, labels, levels=tuple(levels))
 
 
-def metric_axis(ranked: Sequence[CaseFigures], name: str) -> Axis | None:
+def metric_axis(values: Sequence[float | None], name: str) -> Axis | None:
     """The axis of a metric; None if fewer than two cases have values that differ."""
-    found = [value for one in ranked if (value := METRICS[name](one)) is not None and 0 < value < math.inf]
+    found = [value for value in values if value is not None and 0 < value < math.inf]
     low, high = min(found, default=0.0), max(found, default=0.0)
     if not 0 < low < high:
         return None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING
 
-from suite.analysis.estimates import Estimate, quantile
+import numpy as np
+
+from suite.analysis.estimates import Estimate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SPARK_BARS = 16
 SPARK_BAR_PX = 4
@@ -61,23 +66,51 @@ def interval_path(estimate: Estimate, scale: Scale) -> str:
     return f"M{low} {INTERVAL_MIDDLE_PX}H{max(high, low + 1)}M{middle} 1v{2 * INTERVAL_MIDDLE_PX - 2}"
 
 
-def histogram(ordered: Sequence[float]) -> list[int]:
-    """How many of the ordered values fall into each bar; one bar where all are equal."""
-    low, high = ordered[0], quantile(ordered, SPARK_SHARE)
-    if high <= low:
-        return [len(ordered)]
-    counts, width, beyond = [0] * SPARK_BARS, high - low, bisect_left(ordered, high)
-    for bar in [int((value - low) / width * (SPARK_BARS - 1)) for value in ordered[:beyond]]:
-        counts[bar] += 1
-    counts[-1] += len(ordered) - beyond
-    return counts
+def histograms(cases: Sequence[Sequence[float]]) -> NDArray[np.int64]:
+    """How many of the ordered values of each case fall into each bar (cases, bars).
+
+    The first bar has all values where nearly all are equal.
+    """
+    lengths = np.array(list(map(len, cases)))
+    values, starts = np.fromiter(chain.from_iterable(cases), float, lengths.sum()), np.cumsum(lengths) - lengths
+    low, high = values[starts], quantiles(values, starts, lengths, SPARK_SHARE)
+    case, width = np.repeat(np.arange(len(cases)), lengths), np.where(high > low, high - low, 1.0)
+    bars = ((values - low[case]) / width[case] * (SPARK_BARS - 1)).astype(np.int64)
+    bars[values >= high[case]] = SPARK_BARS - 1
+    bars[(high <= low)[case]] = 0
+    found = np.bincount(case * SPARK_BARS + bars, minlength=len(cases) * SPARK_BARS)
+    return found.reshape(len(cases), SPARK_BARS)
 
 
-def spark_path(ordered: Sequence[float]) -> str:
-    """Outline of the histogram of ordered values, as relative steps."""
-    counts = histogram(ordered)
-    tallest = max(counts)
-    heights = [max(round(SPARK_HEIGHT_PX * count / tallest), 1) if count else 0 for count in counts]
+def quantiles(
+    values: NDArray[np.float64], starts: NDArray[np.int64], lengths: NDArray[np.int64], share: float
+) -> NDArray[np.float64]:
+    """The quantile of each case, as `suite.analysis.estimates.quantile` (cases).
+
+    Args:
+        values: ordered ones of all cases, one case after the other.
+        starts: the place of the first value of each case.
+        lengths: values of each case, at least one.
+        share: of the values below the quantile.
+    """
+    position = share * (lengths - 1)
+    below = np.floor(position).astype(np.int64)
+    low, high = values[starts + below], values[starts + np.minimum(below + 1, lengths - 1)]
+    return low + (high - low) * (position - below)
+
+
+def spark_paths(cases: Sequence[Sequence[float]]) -> list[str]:
+    """Outlines of the histograms of ordered values, one for each case."""
+    if not cases:
+        return []
+    counts = histograms(cases)
+    heights = np.rint(SPARK_HEIGHT_PX * counts / counts.max(axis=1, keepdims=True)).astype(np.int64)
+    rows = np.where(counts > 0, np.maximum(heights, 1), 0).tolist()
+    return [outline(row if any(row[1:]) else row[:1]) for row in rows]
+
+
+def outline(heights: Sequence[int]) -> str:
+    """Path around bars of these heights in pixels, as relative steps."""
     path, before, width = f"M0 {SPARK_HEIGHT_PX}", 0, 0
     for height, after in zip(heights, (*heights[1:], None), strict=True):
         width += SPARK_BAR_PX

@@ -63,8 +63,8 @@ class Column(Generic[RowT]):
         note: lines under the title: of what, per what, and which direction is better.
         value: the cell of a row; a number is in base units of `unit`, None leaves the cell empty.
         meaning: what the column is, in one line; a box above the table lists it.
-        sort: by what the page's script sorts the rows of cases: a key of `suite.report.data.METRICS`, `id`, `rank`, or
-            `text` for the cell's text; empty where it does not sort.
+        sort: by what the page's script sorts the rows of cases: a key of `suite.report.metrics.METRICS`, `id`, `rank`,
+            or `text` for the cell's text; empty where it does not sort.
         is_lesser: whether the column, of numbers, waits behind a check box where a window has no room for all.
         ends: texts at both ends of a scale that all drawings of the column share.
     """

@@ -13,13 +13,13 @@ from tests.report.test_pareto import choices
 
 
 def test_only_what_differs_has_an_axis():
-    axes = axes_of(Facts(choices((64, 256))).ranked)
+    axes = axes_of(Facts(choices((64, 256))))
     assert [one.key for one in axes] == ["optimizer", "batch_size", "step_time", "peak_memory"]
 
 
 def test_levels_stand_in_their_order_and_metrics_from_least_to_most():
-    ranked = Facts(choices((64, 256))).ranked
-    axes = {one.key: one for one in axes_of(ranked)}
+    facts = Facts(choices((64, 256)))
+    ranked, axes = facts.ranked, {one.key: one for one in axes_of(facts)}
     assert axes["batch_size"].labels == ((0.0, "64"), (1.0, "256"))
     assert axes["optimizer"].levels == ("adam", "lion", "muon", "sgd")
     assert axes["step_time"].low == ranked[0].step_time.median
@@ -29,7 +29,7 @@ def test_levels_stand_in_their_order_and_metrics_from_least_to_most():
 
 def test_only_some_of_many_levels_have_names():
     cases = [measured(Case(f"s{number}", "sgd", "cpu"), 0.01 + number / 1000) for number in range(30)]
-    axis = axes_of(Facts(run(cases)).ranked)[0]
+    axis = axes_of(Facts(run(cases)))[0]
     assert len(axis.levels) == 30
     assert len(axis.labels) == 10
 
@@ -60,7 +60,7 @@ def test_hostile_levels_stay_inside_the_expressions():
             [measured(Case(one, "sgd", "cpu", batch_size=size), 0.01 * size) for one in (name, "b") for size in (8, 16)]
         )
     )
-    place = axes_of(facts.ranked)[0].place
+    place = axes_of(facts)[0].place
     assert json.dumps(name)[1:-1] in place
     assert parallel.view(facts) is not None
 

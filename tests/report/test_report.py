@@ -382,15 +382,20 @@ def test_the_numbers_at_the_ticks_of_the_first_table_are_those_of_the_ticks(low,
 
 
 def test_a_sparkline_is_the_outline_of_its_histogram() -> None:
-    assert svg.spark_path([1.0]) == "M0 18v-18h4v18"
-    counts = svg.histogram([float(value) for value in range(100)])
+    assert svg.spark_paths([[1.0], [1.0, 2.0], [3.0, 3.0]]) == [
+        "M0 18v-18h4v18",
+        "M0 18v-18h4v18h56v-18h4v18",
+        "M0 18v-18h4v18",
+    ]
+    assert svg.spark_paths([]) == []
+    (counts,) = svg.histograms([[float(value) for value in range(100)]])
     assert sum(counts) == 100
     assert len(counts) == svg.SPARK_BARS
     assert min(counts) > 0
 
 
 def test_a_slow_round_is_stacked_in_the_last_bar() -> None:
-    counts = svg.histogram([1.0 + place / 100 for place in range(99)] + [1000.0])
+    (counts,) = svg.histograms([[1.0 + place / 100 for place in range(99)] + [1000.0]])
     assert counts[-1] == 5, "the slowest twentieth"
     assert max(counts) < 10
 

@@ -9,7 +9,7 @@ from suite.analysis.issue import BIMODAL
 from suite.analysis.modes import Mode, in_words, is_by_process, slower_by_visit, two_modes
 from suite.analysis.validity import turns_of_visits
 from suite.report.facts import Facts
-from suite.report.svg import spark_path
+from suite.report.svg import spark_paths
 from suite.report.table import LOWER, Column, Drawing, table
 from suite.report.view import View
 
@@ -72,7 +72,7 @@ def by_visit(one: Bimodal) -> str:
 
 COLUMNS: tuple[Column[Bimodal], ...] = (
     Column("Case", (), lambda one: one.figures.case.id, is_heading=True),
-    Column("Distribution", ("of the rounds",), lambda one: Drawing((spark_path(one.figures.rounds),))),
+    Column("Distribution", ("of the rounds",), lambda one: Drawing((*spark_paths([one.figures.rounds]),))),
     Column("Faster", ("step time,", LOWER), lambda one: one.modes[0].mean_s, "s"),
     Column("In", ("of the turns",), lambda one: one.modes[0].share, "ratio", digits=2),
     Column("Slower", ("step time,", LOWER), lambda one: one.modes[1].mean_s, "s"),

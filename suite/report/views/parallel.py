@@ -50,7 +50,7 @@ class Level:
 def view(facts: Facts) -> View | None:
     """The chart and the levels of the fastest cases; None for too few cases or axes."""
     ranked = facts.ranked
-    axes = axes_of(ranked) if len(ranked) >= FEWEST_CASES else []
+    axes = axes_of(facts) if len(ranked) >= FEWEST_CASES else []
     if len(axes) < FEWEST_AXES:
         return None
     levels = levels_of(ranked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -11,10 +11,9 @@ from suite.analysis.case_figures import CaseFigures, examples_noun
 from suite.analysis.estimates import CONFIDENCE
 from suite.analysis.validity import label
 from suite.records import Stop
-from suite.report import data
 from suite.report.facts import PLACEHOLDER, Facts
 from suite.report.provenance import in_one_line
-from suite.report.svg import Scale, interval_path, spark_path
+from suite.report.svg import Scale, interval_path, spark_paths
 from suite.report.table import DIGITS, HIGHER, LOWER, Column, Drawing, Folded, table
 from suite.report.view import View
 
@@ -27,24 +26,38 @@ FIRST_EXTRA = 8
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A measured case with its rank; with command and attributes if there is room."""
+    """A measured case with its rank; with command and attributes if there is room.
+
+    Attributes:
+        columns: figures of all ranked cases by metric.
+        distribution: path of the histogram of the kept rounds.
+    """
 
     rank: int
     figures: CaseFigures
+    columns: Mapping[str, Sequence[float | None]]
+    distribution: str
     command: str
     attributes: str
+
+    def figure(self, metric: str) -> float | None:
+        """The case's own figure of a metric."""
+        return self.columns[metric][self.rank - 1]
 
 
 def view(facts: Facts) -> View:
     """One row for each measured case, fastest first."""
+    distributions = spark_paths([one.rounds for one in facts.ranked])
     rows = [
         Ranked(
             rank,
             one,
+            facts.columns,
+            distribution,
             facts.command(one) if facts.has_details else "",
             in_one_line(one.record.attributes) if facts.has_details else "",
         )
-        for rank, one in enumerate(facts.ranked, 1)
+        for rank, (one, distribution) in enumerate(zip(facts.ranked, distributions, strict=True), 1)
     ]
     shown = columns(facts.ranked)
     return View(
@@ -100,11 +113,6 @@ def interval(figures: CaseFigures, scale: Scale) -> Drawing:
     return Drawing((interval_path(step_time, scale),), units.interval(step_time.low, step_time.high, "s"))
 
 
-def distribution(row: Ranked) -> Drawing:
-    """The histogram of the kept rounds."""
-    return Drawing((spark_path(row.figures.rounds),))
-
-
 def rounds(row: Ranked) -> str:
     """Kept rounds of those that were taken."""
     return f"{row.figures.step_time.rounds} / {row.figures.taken}"
@@ -125,12 +133,11 @@ def metric(
     *,
     is_descending: bool = False,
 ) -> Column[Ranked]:
-    """A metric of `suite.report.data`; a click on its header sorts by it."""
-    figure = data.METRICS[key]
+    """A metric of `suite.report.metrics`; a click on its header sorts by it."""
     return Column(
         title,
         note,
-        lambda row: units.text(figure(row.figures), unit, digits),
+        lambda row: units.text(row.figure(key), unit, digits),
         meaning=meaning,
         sort=key,
         is_descending=is_descending,
@@ -152,7 +159,7 @@ FIRST: tuple[Column[Ranked], ...] = (
 DISTRIBUTION: Column[Ranked] = Column(
     "Distribution",
     ("own scale each,", "narrower is better"),
-    distribution,
+    lambda row: Drawing((row.distribution,)),
     meaning="Histogram of the kept rounds, the fastest at the left; the last bar stacks the slowest twentieth.",
 )
 LAST: tuple[Column[Ranked], ...] = (
