@@ -37,6 +37,7 @@ class CaseFigures:
         cpu_time_s, minor_faults: medians of the kept rounds, per step; None where not recorded.
         visit_medians_s: medians of the kept rounds, one for each visit; None for a visit without any.
         peak_memory_bytes: the highest resident set in any phase; None where the instrument did not run.
+        readings: what instruments measured, by metric.
         issues: reasons to trust the figures less; none if the case is steady.
     """
 
@@ -53,6 +54,7 @@ class CaseFigures:
     minor_faults: float | None
     visit_medians_s: list[float | None]
     peak_memory_bytes: float | None
+    readings: Mapping[str, tuple[float, ...]]
     issues: tuple[Issue, ...]
 
     @property
@@ -188,6 +190,7 @@ def case_figures(
         minor_faults=median_of(chosen, "minor_faults"),
         visit_medians_s=[median_of_ordered(visit) if visit else None for visit in chosen.visits],
         peak_memory_bytes=peak_memory(measurement),
+        readings={one.metric.name: one.values for one in reversed(measurement.surveyed)},  # the first of a name counts
         issues=tuple(issues),
     )
 

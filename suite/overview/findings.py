@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
@@ -181,8 +182,9 @@ def filter_of(effect: Effect, measured: Sequence[Case]) -> str:
     shown, words = list(measured), []
     first = effect.dimension.partition(".")[0]
     for name in sorted(NAMES, key=lambda one: one != first):
-        levels = list(dict.fromkeys(getattr(case, name) for case in wanted))
-        if any(getattr(case, name) not in levels for case in shown):
+        level_of = attrgetter(name)
+        levels = dict.fromkeys(map(level_of, wanted))
+        if not levels.keys() >= set(map(level_of, shown)):
             words.append(f"{name}:{','.join(map(str, levels))}")
-            shown = [case for case in shown if getattr(case, name) in levels]
+            shown = [case for case in shown if level_of(case) in levels]
     return " ".join(words)

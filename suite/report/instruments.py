@@ -24,7 +24,7 @@ def rows_of(
 
 def readings(figures: CaseFigures, metric: str) -> tuple[float, ...]:
     """An instrument's readings of a metric; none without it."""
-    return figures.measurement.instrument_values(metric)
+    return figures.readings.get(metric, ())
 
 
 def median_of(figures: CaseFigures, metric: str) -> float | None:

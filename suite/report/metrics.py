@@ -7,7 +7,7 @@ from statistics import median
 
 from suite.analysis.case_figures import CaseFigures
 from suite.analysis.learning_curves import final_values
-from suite.report.instruments import added_by_step, has_memory, kept_memory
+from suite.report.instruments import added_by_step, has_memory, kept_memory, median_of
 from suite.report.roofline import achieved, has_roofline, roof
 
 Figure = Callable[[CaseFigures], float | None]
@@ -18,8 +18,8 @@ def instrument(*names: str) -> Figure:
 
     def find(figures: CaseFigures) -> float | None:
         for name in names:
-            if found := figures.measurement.instrument_values(name):
-                return median(found)
+            if (found := median_of(figures, name)) is not None:
+                return found
         return None
 
     return find

@@ -96,7 +96,8 @@ def quantiles(
     position = share * (lengths - 1)
     below = np.floor(position).astype(np.int64)
     low, high = values[starts + below], values[starts + np.minimum(below + 1, lengths - 1)]
-    return low + (high - low) * (position - below)
+    found: NDArray[np.float64] = low + (high - low) * (position - below)
+    return found
 
 
 def spark_paths(cases: Sequence[Sequence[float]]) -> list[str]:

@@ -140,5 +140,5 @@ def table(
     """A table of up to `most` rows, `first` of them in the first group."""
     rows = list(rows)
     shown = rows[:most]
-    cells = tuple(tuple(column.cell(row) for column in columns) for row in shown)
+    cells = tuple(zip(*(map(column.cell, shown) for column in columns), strict=True))
     return Table(name, tuple(columns), cells, len(rows) - len(shown), first)

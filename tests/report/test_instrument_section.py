@@ -138,8 +138,7 @@ def test_many_cores_are_summed_up_and_a_few_have_a_number_each():
 @pytest.mark.parametrize("way", ["process", "difference"])
 def test_memory_of_devices_names_the_driver_s_reading(way):
     facts = case()
-    told = Series(Metric(f"device_memory_by_{way}", "B", "lower", ""), (700.0 * MIB,))
-    with_it = replace(facts, measurement=replace(facts.measurement, surveyed=(*facts.measurement.surveyed, told)))
+    with_it = replace(facts, readings={**facts.readings, f"device_memory_by_{way}": (700.0 * MIB,)})
     assert only(tables(with_it).memory)[-1] == f"700 MiB by {way}"
 
 

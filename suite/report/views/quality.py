@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from suite import units
 from suite.analysis.case_figures import CaseFigures
@@ -69,7 +70,7 @@ def view(facts: Facts) -> View:
 
 def quality(run: Run, ranked: Sequence[CaseFigures]) -> Quality:
     """Issues, visits that ended early, disturbed rounds, passes that differ, warnings."""
-    rows = list(filter(deserves_remark, ranked))
+    rows = deserving_remark(ranked)
     columns = [one for one in COLUMNS if any(map(one.value, rows))]
     remarks = table("Cases to trust less", columns, rows)
     warnings = [
@@ -116,9 +117,10 @@ def points(ranked: Sequence[CaseFigures]) -> tuple[tuple[int, int, str], ...]:
     return tuple((count, of, text.format(**(OF_ONE if count == 1 else OF_MANY))) for count, of, text in found)
 
 
-def deserves_remark(figures: CaseFigures) -> bool:
-    """Whether any column of the table has something to report of a case."""
-    return any(column.value(figures) for column in COLUMNS if not column.is_heading)
+def deserving_remark(ranked: Sequence[CaseFigures]) -> list[CaseFigures]:
+    """The cases of which any column of the table has something to report."""
+    values = zip(*(map(column.value, ranked) for column in COLUMNS if not column.is_heading), strict=True)
+    return list(compress(ranked, map(any, values)))
 
 
 def of_visits(figures: CaseFigures, count: int) -> str:
