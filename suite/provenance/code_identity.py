@@ -22,6 +22,13 @@ MOST_FILES = 20_000
 """Most modules of a folder without git that are hashed; a folder with more is no project."""
 CODE = tuple(suffix for suffix in all_suffixes() if suffix not in BYTECODE_SUFFIXES)
 """Ends of the names of files that Python imports as they are written."""
+ALL_CODE = tuple(all_suffixes())
+"""The same with compiled files, which Python imports without their source."""
+SUBMODULE, LINK = "160000", "120000"
+"""Modes of git.
+
+Source: git, Documentation/gitformat-index.txt, "Index entry".
+"""
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 """Files and folders at the top of an environment, which is no code of the project that it lies in."""
 SKIPPED = "S"
@@ -63,7 +70,8 @@ def changed_files(top: Path) -> tuple[list[str], list[str]]:
     """
     known = raw(top, "diff", "HEAD", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
     new = raw(top, "ls-files", "--others", "--exclude-standard", "-z")
-    tracked = dict.fromkeys([*names(known), *hidden_changes(top)])
+    within = [name for name in submodules(top) if any(changed_files(top / name))]
+    tracked = dict.fromkeys([*names(known), *hidden_changes(top), *within])
     return list(tracked), [name for name in names(new) if name.endswith((*CODE, LOCK, "/"))] + built_modules(top)
 
 
@@ -96,6 +104,25 @@ def blob_of(entry: str) -> tuple[str, str]:
     return name, about.split()[-1]
 
 
+def submodules(top: Path) -> list[str]:
+    """Paths of the submodules that are checked out.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    return [name for name in tracked_as(SUBMODULE, top) if (top / name / ".git").exists()]
+
+
+def tracked_as(mode: str, folder: Path) -> list[str]:
+    """Paths of tracked files of a folder that have a mode of git.
+
+    Raises:
+        GitFailed: git refused.
+    """
+    entries = names(raw(folder, "ls-files", "--stage", "-z"))
+    return [entry.partition("\t")[2] for entry in entries if entry.startswith(f"{mode} ")]
+
+
 def built_modules(top: Path) -> list[str]:
     """Compiled modules that git ignores, from builds in place.
 
@@ -106,17 +133,30 @@ def built_modules(top: Path) -> list[str]:
     return [name for name in names(ignored) if name.endswith(tuple(EXTENSION_SUFFIXES))]
 
 
-def ignored_code(folder: Path) -> bool:
-    """Whether git ignores a module of a folder, which its commit then lacks.
+def has_more_code(folder: Path) -> bool:
+    """Whether a folder may run code or read files that its commit lacks.
 
-    Environments and the gate's own folder are no code of it.
+    git ignores a module of it, a repository in it, or a file next to its modules, or a link leads out of its
+    repository. Environments and the gate's own folder are no code of it.
 
     Raises:
         GitFailed: git refused.
     """
     listed = names(raw(folder, "ls-files", "--others", "--ignored", "--exclude-standard", "-z"))
+    known = names(raw(folder, "ls-files", "-z"))
+    packages = {os.path.dirname(name) for name in known if name.endswith(CODE)}  # noqa: PTH120 - texts of git
     foreign: dict[Path, bool] = {folder: False}
-    return any(name.endswith(CODE) and not is_foreign((folder / name).parent, foreign) for name in listed)
+    for name in listed:
+        path = folder / name
+        is_code = name.endswith((*ALL_CODE, "/")) or (
+            os.path.dirname(name) in packages and not path.name.startswith(".")  # noqa: PTH120
+        )
+        if is_code and not is_foreign(path.parent, foreign):
+            return True
+    top = Path(git(folder, "rev-parse", "--show-toplevel")).resolve()
+    if any(not (folder / name).resolve().is_relative_to(top) for name in tracked_as(LINK, folder)):
+        return True
+    return any(has_more_code(folder / name) for name in submodules(folder))
 
 
 def is_foreign(folder: Path, known: dict[Path, bool]) -> bool:

@@ -381,9 +381,11 @@ def test_a_change_that_git_was_asked_not_to_see_is_other_code(flag, repository):
     assert not have_same_code(both(repository, "rev:HEAD", "dir:."))
 
 
-@pytest.mark.parametrize("name", ["bench/_fast.so", "bench/_version.py", "build/fast.py"])
+@pytest.mark.parametrize(
+    "name", ["bench/_fast.so", "bench/_version.py", "build/fast.py", "bench/fast.pyc", "bench/sizes.json"]
+)
 def test_a_module_that_git_ignores_is_not_the_commit_s_code(name, repository, tmp_path):
-    repositories.write(repository, {".gitignore": "*.so\n_version.py\nbuild/\n.venv/\n"})
+    repositories.write(repository, {".gitignore": "*.so\n_version.py\nbuild/\n.venv/\n*.pyc\nsizes.json\n"})
     git(repository, "add", "--all")
     git(repository, "commit", "--quiet", "--message", "ignored")
     repositories.write(repository, {".venv/pyvenv.cfg": "", ".venv/lib/python3/site-packages/torch.py": ""})
@@ -392,6 +394,40 @@ def test_a_module_that_git_ignores_is_not_the_commit_s_code(name, repository, tm
     repositories.write(repository, {name: "one"})
     repositories.write(tmp_path / "other", {name: "two"})
     assert not have_same_code(both(repository, "dir:.", "dir:../other"))
+
+
+def test_a_repository_that_git_ignores_is_not_the_commit_s_code(repository, tmp_path):
+    repositories.write(repository, {".gitignore": "library/\n"})
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "ignored")
+    git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "other"))
+    assert have_same_code(both(repository, "dir:.", "dir:../other"))
+    repositories.repository(repository / "library", {"fast.py": "A = 1\n"})
+    repositories.repository(tmp_path / "other" / "library", {"fast.py": "A = 2\n"})
+    assert not have_same_code(both(repository, "dir:.", "dir:../other"))
+
+
+def test_a_link_out_of_the_repository_is_not_the_commit_s_code(repository, tmp_path):
+    (repository / "library").symlink_to("../../elsewhere")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "link")
+    (tmp_path / "deeper").mkdir()
+    git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "deeper" / "other"))
+    assert not have_same_code(both(repository, "dir:.", "dir:../deeper/other"))
+
+
+def test_a_change_within_a_submodule_that_git_does_not_show_is_other_code(repository, tmp_path):
+    """A module that its repository ignores, and a file that git was asked not to look at."""
+    library = repositories.repository(tmp_path / "library", {"fast.py": "A = 1\n", ".gitignore": "*.so\n"})
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "part")
+    git(repository, "commit", "--quiet", "--message", "submodule")
+    assert have_same_code(both(repository, "rev:HEAD", "dir:."))
+    repositories.write(repository, {"part/_fast.so": ""})
+    assert not have_same_code(both(repository, "rev:HEAD", "dir:."))
+    (repository / "part" / "_fast.so").unlink()
+    git(repository / "part", "update-index", "--assume-unchanged", "fast.py")
+    repositories.write(repository, {"part/fast.py": "A = 2\n"})
+    assert not have_same_code(both(repository, "rev:HEAD", "dir:."))
 
 
 def test_each_side_starts_in_its_checkout_where_the_user_is(repository, monkeypatch):

@@ -66,7 +66,7 @@ def state_of(folder: Path, *, is_named: bool = True) -> State:
     if identity["revision"] is None:
         return State(diff_sha256=code_identity.of_folder(folder) if is_named else None, reason=identity["reason"])
     dirty = bool(differences(folder, "normal")) or identity["dirty"]
-    is_commit = not dirty and identity["diff_sha256"] is None and not code_identity.ignored_code(folder)
+    is_commit = not dirty and identity["diff_sha256"] is None and not code_identity.has_more_code(folder)
     tree = git(folder, "rev-parse", "HEAD:./") if is_commit else None
     return State(identity["revision"], tree, dirty, identity["diff_sha256"])
 
