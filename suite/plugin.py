@@ -145,7 +145,8 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Measure all passes over the selected cases, then run the tests."""
     selected = set(map(case_id_of, session.items)) - {""}
     ids = [case_id for case_id in session.config.stash.get(COLLECTED, ()) if case_id in selected]
-    if not ids or session.testsfailed or replays_nothing(session.config):
+    is_over = session.testsfailed and not session.config.option.continue_on_collection_errors
+    if not ids or is_over or replays_nothing(session.config):
         return (yield)
     bench = bench_of(session.config)
     try:

@@ -17,6 +17,7 @@ from suite.gate.deciding import forecast
 from suite.gate.deciding.attribution import levels_of
 from suite.gate.measuring.block import GateSetup, can_be_concurrent
 from suite.gate.measuring.first_start import first_start, without_lacking
+from suite.gate.measuring.loaded_code import LoadedCode
 from suite.gate.options import GateOptions
 from suite.gate.record.store import RECORD_NAME, GateWriter, read_gate
 from suite.gate.record.values import SIDES, CasePair, GatePlan, GateRecord
@@ -87,7 +88,9 @@ def begin(wanted: GateOptions, folder: Path | None) -> OpenGate:
         environment=started.facts,
         identical=not rows,
     )
-    return OpenGate(setting, GateRecord(planned), opened(folder, planned, wanted.records))
+    writer = opened(folder, planned, wanted.records)
+    setting.loaded.keep_in(writer.loaded)
+    return OpenGate(setting, GateRecord(planned), writer)
 
 
 def chosen(profile: Profile) -> Choice:
@@ -219,8 +222,9 @@ def resume(folder: Path, *, has_verdict: bool = True) -> OpenGate:
             raise StepmarkError(f"{folder} is complete; there is nothing to resume.")
         if record.finished:
             return OpenGate(None, record, writer)
-        setting = as_planned(folder, record.planned)
+        setting = as_planned(folder, record)
         writer.resumed(now())
+        setting.loaded.keep_in(writer.loaded)
     except BaseException:  # an interruption, too
         writer.close()
         raise
@@ -238,12 +242,13 @@ def place_of(folder: Path) -> Path:
     return folder if folder.is_dir() else folder.parent
 
 
-def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
+def as_planned(folder: Path, record: GateRecord) -> GateSetup:
     """The arms and plan of an interrupted gate, made ready again.
 
     Raises:
         StepmarkError: code, machine or software are not what they were.
     """
+    planned = record.planned
     selection, has_plugins = planned.selection, planned.environment.get("plugins")
     configuration = configuration_here() if has_plugins else NOTHING
     profile = load_profile(selection["profile"], Path(selection["profiles_file"]), configuration, "gate")
@@ -251,7 +256,7 @@ def as_planned(folder: Path, planned: GatePlan) -> GateSetup:
     chosen(profile)  # registers the levels of its plug-ins
     baseline, candidate = (parse(planned.arms[who]["text"]) for who in SIDES)
     sides = made_ready(baseline, candidate, profile)
-    setting = GateSetup(sides, planned.workers, profile.plugins)
+    setting = GateSetup(sides, planned.workers, profile.plugins, loaded=LoadedCode(record.loaded))
     before = tuple(str(planned.arms[who].get("torch")) for who in SIDES)
     refuse_others(folder, arms.changed(planned.arms, arms.arms_now(sides, before, setting.plugins)))
     setting, started = first_start(setting, planned.seed)

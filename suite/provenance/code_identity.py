@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
-from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, ModuleSpec, PathFinder, all_suffixes
-from importlib.util import find_spec
+from collections.abc import Iterator, Sequence
+from importlib.machinery import BYTECODE_SUFFIXES, EXTENSION_SUFFIXES, all_suffixes
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -239,60 +237,3 @@ def of_file(path: Path) -> str | None:
 def of_lock(folder: Path) -> str | None:
     """Hash of the lock in a folder; None where there is none."""
     return of_file(folder / LOCK)
-
-
-def of_plugins(plugins: Iterable[str], path: Sequence[str] | None = None) -> dict[str, str | None]:
-    """Hash of the files of each plug-in: its module, or all in its package.
-
-    Args:
-        plugins: modules as a profile names them, or callables, as `suite.levels.callables` reads them. Nothing is
-            imported.
-        path: folders in which modules are searched; None for those of this process.
-
-    Returns:
-        By name; None where no file is found.
-    """
-    return {name_of(plugin): of_files(files_of(plugin, path)) for plugin in plugins}
-
-
-def name_of(plugin: str) -> str:
-    """The key of a plug-in: its module, or the option and level of a callable."""
-    level, equals, _ = plugin.partition("=")
-    return f"--structure {level}" if equals else plugin
-
-
-def files_of(plugin: str, path: Sequence[str] | None) -> list[Path]:
-    """Files of a module, or of all modules of a package, without importing it.
-
-    A callable has the files of its module, or its file.
-    """
-    module = plugin.partition("=")[2].rpartition(":")[0] or plugin
-    if module.endswith(".py"):
-        return [file for file in [Path(module)] if file.is_file()]
-    where, spec = path, None
-    parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
-        spec = find_module(".".join(parts[:depth]), where)
-        if spec is None:
-            return []
-        where = list(spec.submodule_search_locations or ())
-    if where:
-        return sorted(one for folder in where for one in Path(folder).rglob("*") if one.name.endswith(CODE))
-    return [Path(spec.origin)] if spec and spec.origin else []
-
-
-def find_module(module: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    """The location of a module, in these folders or on this process's path."""
-    if path is not None:
-        return PathFinder.find_spec(module, list(path))
-    with suppress(ValueError):  # a module that was made by hand
-        return find_spec(module)
-    return None
-
-
-def of_files(files: Sequence[Path]) -> str | None:
-    """Hash of files and of their paths from their common folder; None for no files."""
-    if not files:
-        return None
-    above = Path(os.path.commonpath([file.parent for file in files]))
-    return hash_of(above, [str(file.relative_to(above)) for file in files])

@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -21,7 +21,7 @@ from suite.machine.cgroups import cpu_quota, memory_limit
 from suite.machine.readings import NOTES, known, known_or, optional, positive
 from suite.machine.threads import cores_of, granted_cores
 from suite.machine.worker_environment import worker_environment
-from suite.provenance import code_identity, environment_variables, image
+from suite.provenance import code_identity, environment_variables, image, plugin_identity
 from suite.provenance.installation import IS_CHECKOUT
 from suite.records import WorkerSettings
 
@@ -147,7 +147,13 @@ def kind_by_mark() -> str | None:
 
 def code(plugins: Iterable[str]) -> dict[str, Any]:
     """Facts that identify the measured code: its commit and changes, and its plug-ins."""
-    return {"commit": commit(), "plugins": code_identity.of_plugins(plugins)}
+    return {"commit": commit(), "plugins": plugin_identity.of_plugins(plugins)}
+
+
+def code_of_run(plugins: Sequence[str]) -> dict[str, Any]:
+    """The same of a run, whose plug-ins import modules of their repositories."""
+    found = code(plugins)
+    return {**found, "plugins": {**found["plugins"], **plugin_identity.of_projects(plugins, PROJECT)}}
 
 
 def commit() -> dict[str, Any]:

@@ -48,26 +48,33 @@ class Watch:
         """Check that all that was loaded of the repository is this side's own.
 
         Raises:
-            NotComparableError: a module comes from another checkout; the sentence names it and its file.
+            NotComparableError: a module or file comes from another checkout; the sentence names it.
         """
         if not self._files or self._watched is None:
             return
         lines = os.pread(self._files[0].fileno(), MOST_SEEN, 0).splitlines()
         if lines:
             module, file = json.loads(lines[0])
+            own = self._watched["own"] or "the current folder"
+            if module == Path(file).name:
+                raise NotComparableError(
+                    f"{file} is used, which is not in the checkout that is measured ({own}); "
+                    "name it by a relative path, or by one that begins at the module's own file."
+                )
             raise NotComparableError(
-                f"module {module!r} comes from {file}, and not from the checkout that is measured "
-                f"({self._watched['own'] or 'the current folder'}); install its project in place "
-                "(`pip install -e`) from a folder that git keeps, or build in that checkout what git does not keep."
+                f"module {module!r} comes from {file}, and not from the checkout that is measured ({own}); install its "
+                "project in place (`pip install -e`) from a folder that git keeps, or build in that checkout what git "
+                "does not keep."
             )
 
-    def loaded_files(self) -> list[Path]:
-        """Files of the side's checkout from which modules were loaded so far."""
+    def loaded_files(self) -> list[tuple[Path, str]]:
+        """Files of modules in the side's checkout, with their hashes when loaded."""
         if not self._files:
             return []
         fd = self._files[1].fileno()
-        names = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\0")
-        return [Path(os.fsdecode(name)) for name in dict.fromkeys(names) if name]
+        noted = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\0")
+        pairs = (os.fsdecode(one).split(" ", 1) for one in dict.fromkeys(noted) if one)
+        return [(Path(file), contents) for contents, file in pairs]
 
     def close(self) -> None:
         """Forget what was seen."""

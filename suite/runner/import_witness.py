@@ -7,16 +7,20 @@ the package. It asks the other finders in turn and takes the first module that l
 checkout. Where a module is only to be had from another checkout, it writes that down, and the gate ends.
 
 watched: every import, also in forks, whenever it happens; modules made from a file's path; modules that were there
-    before, and at each fork.
-not watched: code that is run without a module, as by `exec`; processes that a worker starts anew.
+    before, and at each fork; code of files that is run without a module; files that Python's `open` reads; the same
+    in Python processes that a worker starts anew.
+not watched: files that a library reads without Python, and what programs other than Python do.
 """
 
 from __future__ import annotations
 
+import builtins
 import ctypes
+import fcntl
 import functools
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -25,7 +29,7 @@ import site
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader, SourcelessFileLoader
 from importlib.metadata import distributions
 from types import ModuleType
 from typing import Any
@@ -35,6 +39,12 @@ INSTALLED = ("site-packages", "dist-packages")
 """Folders in which packages are installed, wherever they are: those of an environment within a repository too."""
 SURROUNDINGS = "surroundings"
 """First argument with which it only says what the interpreter has."""
+SEARCHED, CHILDREN = "PYTHONPATH", os.path.join(os.path.dirname(os.path.abspath(__file__)), "watched_children")
+"""Variable by which a process that is started anew finds the module that watches it, and the folder of that module."""
+WATCHED = "STEPMARK_WATCHED"
+"""Variable with what that process is to know."""
+CODE = (".py", ".pyc")
+"""Ends of the names of files whose contents run, whoever reads them."""
 EDITABLE = "__editable__"
 """Beginning of the names of the modules by which setuptools finds what is installed in place."""
 
@@ -100,17 +110,18 @@ class Witness:
     Args:
         territory: of this side.
         say: is called with a module's name and its file, where it is only to be had from another checkout.
-        note: is called once with each file of this side's checkout from which a module is loaded.
+        note: is called once with each file of this side's checkout from which a module is loaded, and with its hash.
     """
 
     def __init__(
-        self, territory: Territory, say: Callable[[str, str], None], note: Callable[[str], object] = str
+        self, territory: Territory, say: Callable[[str, str], None], note: Callable[[str, str], object]
     ) -> None:
         self._territory = territory
         self._say = say
         self._note = note
         self._seen: set[str] = {"__main__"}
         self._noted: set[str] = set()
+        self._opened: set[Any] = set()
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -152,13 +163,19 @@ class Witness:
                 self._say(name, file)
 
     def _note_own(self, file: str | None) -> None:
-        """Note a file once, if it is in this side's checkout, outside of environments."""
+        """Note a file once, if it is in this side's checkout, outside of environments.
+
+        Of a module in an archive, that is the archive.
+        """
         own, real = self._territory.own, self._territory.real(file) if file and os.path.isabs(file) else ""
         if real in self._noted or not own or not is_within(real, [own]) or is_within(real, [sys.prefix]):
             return
         if not set(real.split(os.sep)) & set(INSTALLED):
             self._noted.add(real)
-            self._note(real)
+            while not os.path.exists(real) and real != own:
+                real = os.path.dirname(real)
+            if os.path.isfile(real):
+                self._note(real, hash_of(real))
 
     def made(self, make: Callable[[ModuleSpec], ModuleType]) -> Callable[[ModuleSpec], ModuleType]:
         """`module_from_spec` that reports a module from another checkout's file."""
@@ -184,6 +201,71 @@ class Witness:
             return open_library(name, *mode)
 
         return watched
+
+    def code_of(self, get_code: Callable[..., Any]) -> Callable[..., Any]:
+        """`get_code` of a loader that reports a file of another checkout."""
+
+        @functools.wraps(get_code)
+        def watched(loader: Any, name: str) -> Any:
+            self._look_at_code(name, loader.path)
+            return get_code(loader, name)
+
+        return watched
+
+    def _look_at_code(self, name: str, path: Any) -> None:
+        """Note or report a file whose code is about to run."""
+        if isinstance(path, str) and os.path.isabs(path):
+            self._note_own(path)
+            if self._territory.is_stray(path):
+                self._say(name, path)
+
+    def look_at_file(self, file: Any, mode: Any = "r") -> None:
+        """Report a file of another checkout that is opened for reading.
+
+        It is code, or this side's checkout has the same file with other contents.
+        """
+        if file in self._opened or not isinstance(mode, str) or set(mode) & set("wax+"):
+            return
+        self._opened.add(file)
+        path = os.path.abspath(os.fsdecode(file))
+        if not self._territory.is_stray(path) or not os.path.isfile(path):
+            return
+        own = self._territory.counterpart(path)
+        if path.endswith(CODE) or (os.path.isfile(own) and hash_of(own) != hash_of(path)):
+            self._say(os.path.basename(path), path)
+
+
+class Opener:
+    """`open` that lets a witness look at files that are read.
+
+    It is no function, so that it becomes no method of a class that keeps it.
+    """
+
+    def __init__(self, witness: Witness, original: Callable[..., Any]) -> None:
+        self._witness = witness
+        self._original = original
+        self.__doc__ = original.__doc__
+        self.__name__, self.__module__ = original.__name__, "io"
+
+    def __reduce__(self) -> str:
+        """A pickle names it, as it does the original."""
+        return self.__name__
+
+    def __call__(self, file: Any, *arguments: Any, **keywords: Any) -> Any:
+        """Open a file."""
+        if isinstance(file, str | bytes | os.PathLike):
+            mode = arguments[0] if arguments else keywords.get("mode", "r")
+            self._witness.look_at_file(os.fspath(file), mode)
+        return self._original(file, *arguments, **keywords)
+
+
+def hash_of(file: str) -> str:
+    """Hash of a file's contents; empty where it cannot be read."""
+    try:
+        with io.FileIO(file) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def files_of(spec: ModuleSpec) -> list[str]:
@@ -302,13 +384,14 @@ def watch(settings: dict[str, Any]) -> None:
     loaded = settings.get("loaded", report)
     for file in (report, loaded):
         os.set_inheritable(file, False)
+        fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
 
     def say(name: str, file: str) -> None:
         os.write(report, json.dumps([name, file]).encode() + b"\n")
 
-    def note(file: str) -> None:
+    def note(file: str, contents: str) -> None:
         if loaded != report:
-            os.write(loaded, os.fsencode(file) + b"\0")
+            os.write(loaded, os.fsencode(f"{contents} {file}\0"))
 
     move_finders(territory)
     witness = Witness(territory, say, note)
@@ -316,7 +399,35 @@ def watch(settings: dict[str, Any]) -> None:
     sys.meta_path.insert(0, witness)
     importlib.util.module_from_spec = witness.made(importlib.util.module_from_spec)  # type: ignore[assignment]
     ctypes._dlopen = witness.opened(ctypes._dlopen)  # type: ignore[attr-defined]
+    for loader in (SourceFileLoader, SourcelessFileLoader):
+        loader.get_code = witness.code_of(loader.get_code)  # type: ignore[method-assign]
+    io.open_code = Opener(witness, io.open_code)  # type: ignore[assignment]  # as `runpy.run_path` reads a file
+    builtins.open = io.open = Opener(witness, io.open)
     os.register_at_fork(before=witness.look)
+
+
+def watch_later_processes(settings: dict[str, Any]) -> None:
+    """Let the Python processes that this one starts be watched, too."""
+    files = {name: f"/proc/{os.getpid()}/fd/{settings[name]}" for name in ("report", "loaded") if name in settings}
+    os.environ[WATCHED] = json.dumps({**settings, **files})
+    os.environ[SEARCHED] = os.pathsep.join(filter(None, (CHILDREN, os.environ.get(SEARCHED))))
+
+
+def watch_child(settings: dict[str, Any]) -> None:
+    """Watch a process that was started anew, and move its search path.
+
+    Args:
+        settings: as `watch` has them, with paths of the files.
+    """
+    territory = Territory(settings["roots"], settings["own"], settings["free"], settings["copies"])
+    sys.path[:] = [territory.moved(place) if place else place for place in sys.path]
+    try:
+        files: dict[str, Any] = {
+            name: os.open(settings[name], os.O_WRONLY) for name in ("report", "loaded") if name in settings
+        }
+    except OSError:  # the worker has ended
+        return
+    watch({**settings, **files})
 
 
 def main() -> None:
@@ -324,7 +435,9 @@ def main() -> None:
     if sys.argv[1] == SURROUNDINGS:
         sys.stdout.write(json.dumps(surroundings(sys.argv[2:])))
         return
-    watch(json.loads(sys.argv[1]))
+    settings = json.loads(sys.argv[1])
+    watch(settings)
+    watch_later_processes(settings)
     del sys.argv[:2]
     runpy.run_path(sys.argv[0], run_name="__main__")
 

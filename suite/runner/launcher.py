@@ -131,8 +131,8 @@ class Launcher:
         """Check that modules of the repository are this side's; raises as `import_watch`."""
         self._watch.refuse_strays()
 
-    def loaded_files(self) -> list[Path]:
-        """Files of the side's checkout from which modules were loaded."""
+    def loaded_files(self) -> list[tuple[Path, str]]:
+        """Files of modules in the side's checkout, with their hashes when loaded."""
         return self._watch.loaded_files()
 
     def _await_ready(self, *, last_attempt: bool) -> None:

@@ -79,7 +79,7 @@ class RunSession:
 
     def _facts(self, settings: Settings) -> dict[str, Any]:
         launcher = self._launcher
-        return environment.facts(
+        facts = environment.facts(
             settings.workers,
             settings.plan.order_seed,
             launcher.torch,
@@ -87,6 +87,7 @@ class RunSession:
             launcher.allocator,
             self._plugins,
         )
+        return {**facts, **environment.code_of_run(self._plugins)}
 
     def _begin(self, settings: Settings, facts: dict[str, Any], root: Path) -> RunWriter:
         started = now()
@@ -161,7 +162,7 @@ class RunSession:
         if self.missing:
             return False
         counts = Counter(record.outcome for record in self.outcomes.values())
-        self.changed = differences(self.environment, environment.code(self._plugins), CODE, ignore=NOT_CODE)
+        self.changed = differences(self.environment, environment.code_of_run(self._plugins), CODE, ignore=NOT_CODE)
         after: dict[str, Any] = {"load_after": environment.load(), "not_read": dict(NOTES)}
         after |= {"code_changed": self.changed} if self.changed else {}
         self._writer.finish(Footer(now(), {name: counts[name] for name in ("measured", "skipped", "failed")}, after))

@@ -314,3 +314,29 @@ def test_cases_are_found_where_an_empty_list_of_parameters_is_an_error(tmp_path:
     assert done.code == 0, done.out + done.err
     assert "test_training_step[seed_cnn-sgd_momentum-cpu-b16]" in done.out
     assert "test_learning" not in done.out
+
+
+@pytest.mark.slow
+def test_cases_are_measured_beyond_errors_of_other_files_where_that_is_asked_for(desk):
+    (desk.folder / "test_broken.py").write_text("import nowhere\n")
+    done = desk.run(
+        *("--profile", "tiny", "-k", "tinier and adam or broken", "--record", "run", str(desk.folder)),
+        "--continue-on-collection-errors",
+    )
+    assert done.code == 1, done.out
+    (record,) = read_run(desk.folder / "run").cases
+    assert record.outcome == "measured"
+
+
+@pytest.mark.slow
+def test_a_run_whose_reader_closes_the_pipe_goes_on_to_its_end(desk):
+    line = desk.command("--profile", "tiny", "-k", "tinier", "--record", "run", "-v", command="stepmark run")
+    with subprocess.Popen(line, cwd=desk.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        said = running.stderr.read()
+    assert (running.returncode, said) == (0, b"")
+    run = read_run(desk.folder / "run")
+    assert run.footer is not None
+    assert [record.outcome for record in run.cases] == ["measured"] * 2
+    assert (desk.folder / "run" / "report.html").is_file()

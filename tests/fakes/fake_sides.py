@@ -104,7 +104,7 @@ class FakeLauncher:
     def refuse_strays(self) -> None:
         pass
 
-    def loaded_files(self) -> list[Path]:
+    def loaded_files(self) -> list[tuple[Path, str]]:
         return []
 
     def start_worker(self, case: Case) -> "FakeSideWorker":

@@ -5,12 +5,16 @@ import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from suite.runner.import_watch import WITNESS
+from suite.gate.measuring.loaded_code import LoadedCode
+from suite.provenance import code_identity
+from suite.records import NotComparableError
+from suite.runner.import_watch import WITNESS, Watch
 from suite.runner.import_witness import Territory
 from tests.fakes.layouts import (
     EXTRA,
@@ -185,7 +189,7 @@ def test_arms_of_two_plain_folders_do_not_load_each_others_code(tmp_path):
 
 
 WAYS = """
-import ctypes, importlib.util, os, sys
+import ctypes, importlib.machinery, importlib.util, json, os, pickle, runpy, subprocess, sys, types
 sys.path[:0] = [sys.argv[1]]
 import early
 def by_file(name):
@@ -204,24 +208,82 @@ except ModuleNotFoundError:
     pass
 import inner.part
 ctypes.CDLL(f"{sys.argv[1]}/library.so")
+loader = importlib.machinery.SourceFileLoader("by_loader", f"{sys.argv[1]}/by_loader.py")
+loader.exec_module(types.ModuleType("by_loader"))
+runpy.run_path(f"{sys.argv[1]}/by_path.py")
+exec(open(f"{sys.argv[1]}/by_text.py").read())
+for name in ("other", "same", "only"):
+    json.load(open(f"{sys.argv[1]}/{name}.json"))
+class Reader:
+    read = open
+Reader().read(f"{sys.argv[1]}/same.json").close()
+open(f"{sys.argv[1]}/log.json", "w").close()
+assert pickle.loads(pickle.dumps(open)) is open
+child = "import both, sitecustomize, sys; sys.path.append(sys.argv[1]); import by_child; print(both.A, sitecustomize.A)"
+found = os.pathsep.join((os.environ["PYTHONPATH"], sys.argv[1], sys.argv[2]))
+command = [sys.executable, "-c", child, sys.argv[1]]
+done = subprocess.run(command, env={**os.environ, "PYTHONPATH": found}, capture_output=True, text=True)
+assert done.stdout == "own environment's\\n", done.stdout + done.stderr
 """
 
 
 def test_a_module_of_another_checkout_is_seen_whenever_and_however_it_is_loaded(tmp_path):
-    """Early, in a fork, from a file's path, by hand; folders alone; a library; not one that is in no checkout."""
+    """Early, in a fork, in a process, from a path, by hand; folders alone; a library; code and data that are read.
+
+    Not one that is in no checkout, nor data that is the same in this side's checkout, or missing there.
+    """
     other, own = tmp_path / "other", tmp_path / "own"
-    modules = ("early", "late", "by_file", "by_hand", "inner/part")
+    modules = ("early", "late", "by_file", "by_hand", "inner/part", "by_loader", "by_path", "by_text", "by_child")
     write(other, {f"{name}.py": "" for name in modules})
-    write(own, {"program.py": WAYS})
+    write(tmp_path, {"other/both.py": "A = 'other'", "own/both.py": "A = 'own'"})
+    write(tmp_path, {"environment/sitecustomize.py": 'A = "environment\'s"'})
+    write(other, {"other.json": "1", "same.json": "1", "only.json": "1"})
+    write(own, {"program.py": WAYS, "other.json": "2", "same.json": "1", "log.json": "1"})
     shutil.copy(_ctypes.__file__, other / "library.so")
     with (tmp_path / "seen").open("w+b") as seen:
         free = [str(other / "site-packages")]
         watched = {"roots": [str(other)], "own": str(own), "free": free, "copies": [], "report": seen.fileno()}
         command = [sys.executable, "-P", str(WITNESS), json.dumps(watched), str(own / "program.py"), str(other)]
-        subprocess.run(command, check=True, pass_fds=[seen.fileno()])
+        subprocess.run([*command, str(tmp_path / "environment")], check=True, pass_fds=[seen.fileno()])
         seen.seek(0)
         names = [json.loads(line)[0] for line in seen.read().splitlines()]
-    assert set(names) == {"early", "late", "by_file", "by_hand", "inner", "inner.part", "library.so"}
+    used = {"library.so", "by_loader", "by_path.py", "by_text.py", "other.json", "by_child"}
+    assert set(names) == {"early", "late", "by_file", "by_hand", "inner", "inner.part", *used}
+
+
+def test_files_of_a_sides_modules_are_known_with_their_contents_at_import(tmp_path):
+    """Also an archive, and a file that changes as soon as it was imported."""
+    own = tmp_path / "own"
+    program = (
+        "import sys; sys.path += sys.argv[1:]; import changing, packed; open(changing.__file__, 'w').write('A = 2')"
+    )
+    write(own, {"program.py": program, "changing.py": "A = 1"})
+    with zipfile.ZipFile(own / "archive.zip", "w") as archive:
+        archive.writestr("packed.py", "")
+    before = code_identity.of_file(own / "changing.py")
+    watch = Watch({"roots": [], "own": str(own), "free": [], "copies": []})
+    command = [sys.executable, *watch.command, str(own / "program.py"), str(own), str(own / "archive.zip")]
+    subprocess.run(command, check=True, pass_fds=watch.open_files)
+    found = dict(watch.loaded_files())
+    watch.close()
+    assert found[own / "changing.py"] == before != code_identity.of_file(own / "changing.py")
+    assert found[own / "archive.zip"] == code_identity.of_file(own / "archive.zip")
+
+
+def test_code_that_changed_since_it_was_imported_or_since_the_gate_was_interrupted_is_refused(tmp_path):
+    file = tmp_path / "net.py"
+    kept: dict[str, str] = {}
+    file.write_text("A = 1")
+    loaded_code, was = LoadedCode(), str(code_identity.of_file(file))
+    loaded_code.refuse_changed([(file, was), (tmp_path / "gone.py", "removed")], 1, "comparison")
+    loaded_code.keep_in(kept.update)
+    assert kept == {str(file): was, str(tmp_path / "gone.py"): "removed"}
+    file.write_text("A = 2")
+    now = str(code_identity.of_file(file))
+    for code, seen in ((loaded_code, was), (LoadedCode(), was), (LoadedCode(kept), now)):
+        with pytest.raises(NotComparableError, match="changed while it was measured"):
+            code.refuse_changed([(file, seen)], 1, "comparison")
+    LoadedCode().refuse_changed([(file, now)], 1, "comparison")
 
 
 def test_the_deepest_checkout_decides_whose_a_file_is(tmp_path):

@@ -492,6 +492,13 @@ def test_the_header_of_a_gate_has_worker_settings_among_those_of_a_run_for_other
     assert read_gate(tmp_path).planned == wanted
 
 
+def test_hashes_of_loaded_modules_are_kept_for_a_gate_that_is_resumed(tmp_path):
+    with GateWriter.create(tmp_path, planned()) as writer:
+        writer.loaded({"/own/a.py": "1"})
+        writer.loaded({"/own/b.py": "2"})
+    assert read_gate(tmp_path).loaded == {"/own/a.py": "1", "/own/b.py": "2"}
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{}\n", '{"kind": "header", "schema": 99, "arms": {}}\n', '{"kind": "header", "schema": 1, "arms": {}}\n'],

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from suite.provenance import code_identity
+from suite.provenance import code_identity, environment, plugin_identity
+from suite.records.compatibility import CODE, NOT_CODE, differences
 from tests.fakes.repositories import git, repository, write
 
 
@@ -113,7 +114,7 @@ def test_a_plug_in_is_the_files_of_its_module_or_package(own):
     write(own, {"whole/__init__.py": "", "whole/part.py": "", "whole/data.json": "{}"})
 
     def now():
-        return code_identity.of_plugins(["mine", "whole", "pack.inner", "gone"], [str(own)])
+        return plugin_identity.of_plugins(["mine", "whole", "pack.inner", "gone"], [str(own)])
 
     before = now()
     assert before["gone"] is None
@@ -121,4 +122,18 @@ def test_a_plug_in_is_the_files_of_its_module_or_package(own):
     write(own, {"whole/part.py": "C = 1\n", "whole/data.json": "[]"})
     after = now()
     assert [name for name in before if before[name] != after[name]] == ["whole"]
-    assert code_identity.of_plugins(["tests.fakes.repositories"])["tests.fakes.repositories"] is not None
+    assert plugin_identity.of_plugins(["tests.fakes.repositories"])["tests.fakes.repositories"] is not None
+
+
+def test_a_library_next_to_a_plug_in_is_code_of_its_run(own, monkeypatch):
+    monkeypatch.syspath_prepend(own)
+
+    def changed():
+        return differences(before, environment.code_of_run(["mine"]), CODE, ignore=NOT_CODE)
+
+    before = environment.code_of_run(["mine"])
+    assert changed() == []
+    write(own, {"pack/inner.py": "B = 2\n"})
+    assert [text.partition(":")[0] for text in changed()] == ["plugins.project own"]
+    git(own, "commit", "--quiet", "--all", "--message", "another")
+    assert [text.partition(":")[0] for text in changed()] == ["plugins.project own"]

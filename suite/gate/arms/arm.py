@@ -11,7 +11,7 @@ from typing import Any
 from suite.gate.arms import checkouts, code_ownership, images, interpreters, projects, side_variables
 from suite.gate.arms.spec import ArmSpec, Checkout, Code, Here, Image, Revision
 from suite.gate.record.values import SIDES
-from suite.provenance import code_identity
+from suite.provenance import code_identity, plugin_identity
 from suite.records import StepmarkError
 from suite.records.compatibility import differences
 from suite.registry import REGISTRIES
@@ -274,7 +274,7 @@ def arms_now(sides: Sequence[Arm], torches: Sequence[str], plugins: Sequence[str
     by_side: dict[str, dict[str, Any]] = {}
     for side, arm, torch in zip(SIDES, sides, torches, strict=True):
         own = code_ownership.own_plugins(plugins, arm.origin.watched)
-        files = code_identity.of_plugins(() if arm.origin.container else own, arm.origin.path or None)
+        files = plugin_identity.of_plugins(() if arm.origin.container else own, arm.origin.path or None)
         by_side[side] = {**arm.facts, "torch": torch, IDENTITY: {**arm.facts[IDENTITY], "plugins": files}}
     return by_side
 

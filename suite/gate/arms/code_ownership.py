@@ -13,7 +13,7 @@ from typing import Any
 
 from suite.gate.arms.checkouts import top_of
 from suite.gate.arms.projects import copy_of
-from suite.provenance import code_identity
+from suite.provenance import code_identity, plugin_identity
 from suite.provenance.git import GitFailed, commit, git
 from suite.runner.import_witness import Territory, is_within
 
@@ -128,7 +128,7 @@ def is_ours(source: str, known: Territory) -> bool:
 
 def moved_path(territory: Territory, path: Iterable[str]) -> list[str]:
     """The interpreter's search path, moved to the side's checkout."""
-    return [territory.moved(entry) if os.path.isdir(entry) else entry for entry in path]
+    return [territory.moved(entry) if os.path.exists(entry) else entry for entry in path]
 
 
 def own_plugins(plugins: Iterable[str], watched: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def not_in_checkout(plugins: Iterable[str], path: Sequence[str], watched: Mappin
     if watched is None or not path:
         return {}
     territory = known_by(watched)
-    found = {plugin: code_identity.files_of(plugin, path) for plugin in plugins}
+    found = {plugin: plugin_identity.files_of(plugin, path) for plugin in plugins}
     return {
         plugin: f"plug-in {plugin!r} is not in its checkout"
         for plugin, files in found.items()

@@ -65,8 +65,8 @@ class SideLauncher(Protocol):
         """Raise if the side has loaded code of another checkout."""
         ...
 
-    def loaded_files(self) -> list[Path]:
-        """Files of the side's checkout from which modules were loaded so far."""
+    def loaded_files(self) -> list[tuple[Path, str]]:
+        """Files of modules in the side's checkout, with their hashes when loaded."""
         ...
 
     def start_worker(self, case: Case) -> SideWorker:

@@ -3,7 +3,7 @@
 Schema history:
     1  header (arms, limits, rows, levels, budget, plan, seed, environment), lines of kind `trial`, `control`,
        `recheck`, `comparison`, later also `size`, with all rounds of both sides, of kind `memory`, of kind `resumed`; a
-       footer.
+       footer. Lines of kind `loaded` have hashes of the modules' files; older gates have none.
 """
 
 from __future__ import annotations
@@ -88,6 +88,10 @@ class GateWriter:
         """Keep a reading of memory."""
         self._file.append({"kind": "memory", **asdict(reading)})
 
+    def loaded(self, files: dict[str, str]) -> None:
+        """Keep the hashes of files from which modules were loaded, by path."""
+        self._file.append({"kind": "loaded", "files": files})
+
     def resumed(self, at: str) -> None:
         """Keep when it was gone on with."""
         self._file.append({"kind": "resumed", "at": at})
@@ -119,6 +123,8 @@ def read_gate(path: Path) -> GateRecord:
                 gate.blocks.append(block_of(line))
             elif line.get("kind") == "memory":
                 gate.readings.append(reading_of(line))
+            elif line.get("kind") == "loaded":
+                gate.loaded.update(convert(dict[str, str], line["files"], "`files`"))
     return gate
 
 

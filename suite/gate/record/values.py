@@ -163,12 +163,14 @@ class GateRecord:
 
     Attributes:
         finished: whether it came to its end; else it was interrupted, or still runs.
+        loaded: hashes of files from which the sides have loaded modules, by path.
     """
 
     planned: GatePlan
     blocks: list[BlockResult] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     finished: bool = False
+    loaded: dict[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
