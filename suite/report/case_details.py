@@ -251,7 +251,7 @@ def anatomy(figures: CaseFigures) -> list[list[Any]]:
         for metric, name in PEAKS.items()
         if (value := median_of(figures, metric)) is not None
     ]
-    titled = (("Time of its phases (ms)", times), ("Peak of memory beyond imports (MiB)", peaks))
+    titled = (("Time of the phases (ms)", times), ("Peak of memory beyond imports (MiB)", peaks))
     return [[title, rows] for title, rows in titled if rows]
 
 

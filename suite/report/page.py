@@ -30,6 +30,7 @@ from suite.report.views import (
     skipped,
     structures,
     utilization,
+    why,
 )
 
 VIEWS: tuple[Callable[[Facts], View | None], ...] = (
@@ -46,6 +47,7 @@ VIEWS: tuple[Callable[[Facts], View | None], ...] = (
     scaling.view,
     modes.view,
     anatomy.view,
+    why.view,
     utilization.view,
     other_metrics.view,
     skipped.view,

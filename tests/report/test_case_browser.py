@@ -60,15 +60,22 @@ def test_a_link_to_a_case_opens_its_page_with_charts_and_every_figure(chromium: 
 def test_a_page_of_a_case_is_reached_by_keyboard_and_closing_it_leaves_the_filter(
     chromium: Browser, page: Path
 ) -> None:
-    with chromium.open(page, "#filter=resnet18", color_scheme="dark") as tab:
+    allowed = ["clipboard-read", "clipboard-write"]
+    with chromium.open(page, "#filter=resnet18", color_scheme="dark", permissions=allowed) as tab:
         link = tab.page.locator(f"#phases-table a[href='#case={CASE}']")
         link.focus()
         tab.page.keyboard.press("Enter")
         tab.wait(f"{SLOT('histogram')} svg")
         assert tab.value(SHOWN) == 5, "rows of other tables follow the filter"
         assert tab.violations() == []
+        tab.page.get_by_role("button", name="Copy as Markdown").click()
+        tab.page.get_by_role("button", name="Copied").wait_for()
+        header, _, row = tab.value("navigator.clipboard.readText()").split("\n")
+        assert header.startswith("| Rank | Case | Step time | 95 % interval | ")
+        assert row.split(" | ")[1] == CASE
         tab.page.get_by_role("button", name="Next").click()
         tab.page.locator(ID, has_text="resnet18-adamw-cpu").wait_for()
+        tab.page.get_by_role("button", name="Copy as Markdown").wait_for()
         tab.page.keyboard.press("Escape")
         tab.page.locator("#case-sheet").wait_for(state="hidden")
         tab.page.wait_for_url("**#filter=resnet18")

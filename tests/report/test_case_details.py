@@ -146,7 +146,7 @@ def test_beyond_a_number_of_cases_the_details_are_attributes_and_issues(monkeypa
 
 def test_phases_and_peaks_of_memory_stand_in_the_order_in_which_they_run():
     times, peaks = case_details.anatomy(*figures(surveyed(warmed())))
-    assert times[0] == "Time of its phases (ms)"
+    assert times[0] == "Time of the phases (ms)"
     assert times[1][:4] == [["data wait", 0.9], ["copy", 0.1], ["zero gradients", 0.0], ["forward", 3.0]]
     assert peaks == [
         "Peak of memory beyond imports (MiB)",

@@ -11,6 +11,7 @@ async function openFromHash() {
   if (index === undefined) return sheet.close();
   const details = await page.fillCase(slot, index);
   if (hashOf().get("case") !== id) return; // closed, or another one was asked for
+  copy.textContent = COPY;
   if (!sheet.open) sheet.showModal();
   sheet.scrollTop = 0;
   await page.drawCase(slot, index, details);
@@ -30,11 +31,15 @@ sheet.addEventListener("close", () => {
   history.replaceState(null, "", `${hash}` ? `#${hash}` : location.pathname + location.search);
 });
 const turn = [["Previous", () => step(-1)], ["Next", () => step(1)], ["Close", () => sheet.close()]];
-slot("buttons").replaceChildren(...turn.map(([text, act]) => button(text, act)));
+const COPY = "Copy as Markdown";
+const copy = copyButton(COPY, () => asMarkdown(rows[places.get(hashOf().get("case"))]));
+slot("buttons").replaceChildren(copy, ...turn.map(([text, act]) => button(text, act)));
 const make = (tag, attributes) => Object.assign(document.createElement(tag), attributes);
 const [input, list] = [make("input", { id: "case-input", type: "search" }), make("datalist", { id: "case-ids" })];
 input.setAttribute("list", list.id);
-input.addEventListener("focus", () => list.replaceChildren(...page.cases.map(({ id }) => make("option", { value: id }))));
+addEventListener("focusin", ({ target }) => { // other views have inputs with this list too
+  if (target.getAttribute?.("list") === list.id) list.replaceChildren(...page.cases.map(({ id }) => make("option", { value: id })));
+});
 input.addEventListener("change", () => input.value && page.open(input.value.trim()));
 chooser.replaceChildren(make("label", { textContent: "Open a case: ", htmlFor: input.id }), input, list);
 let last = Promise.resolve(); // one after the other, so that the charts are those of the last case asked for

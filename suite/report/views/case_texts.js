@@ -8,10 +8,11 @@ const element = (tag, content, attributes = {}) => {
 const cells = ([first, ...rest]) => [element("th", first, { scope: "row" }), ...rest.map((text) => element("td", text))];
 const lines = (rows) => rows.map((row) => element("tr", cells(row)));
 const pairs = (rows) => rows.map(([term, text]) => element("div", [element("dt", term), element("dd", text)]));
-let details = null;
+let unpacked = null;
+page.details = () => (unpacked ??= inflated("case-details").json());
 
 page.fillCase = async (slot, index) => {
-  details ??= await inflated("case-details").json();
+  const details = await page.details();
   const { id, mode } = page.cases[index];
   const fill = (name, nodes) => {
     slot(name).replaceChildren(...nodes);
