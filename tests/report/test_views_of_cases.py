@@ -53,10 +53,11 @@ def test_learning_curves_name_the_first_case_at_the_target_and_the_most_accurate
     never = learner("rmsprop", (0.1, 0.1, 0.1, 0.2), 0.001)
     found = learning.view(Facts(run([slow, quick, never])))
     assert found is not None
-    time, epochs = found.charts
+    time, steps = found.charts
     sgd, adam = quick.case.id, slow.case.id
     assert time.reading == f"{sgd} reaches 95 %, the dashed line, first: after 200 ms. 2 of 3 cases reach it."
-    assert epochs.reading == f"{adam} ends highest, at 99.0 %. {sgd} needs the fewest epochs to 95 %: 2.0."
+    assert steps.reading == f"{adam} ends highest, at 99.0 %. {sgd} needs the fewest steps to 95 %: 20."
+    assert [one["steps"] for one in steps.specification["layer"][0]["data"]["values"]][-4:] == [10, 20, 30, 40]
     points = time.specification["layer"][0]["data"]["values"]
     assert [one["seconds"] for one in points if one["id"] == adam] == [0.2, 0.4, 0.6, 0.8]
     assert [one["accuracy"] for one in points if one["id"] == sgd] == [0.6, 0.951, 0.952, 0.953]

@@ -46,13 +46,13 @@ def view(facts: Facts) -> View | None:
         },
         charts=(
             accuracy_chart("learning-time", "seconds", "Seconds of training", found),
-            accuracy_chart("learning-epochs", "epoch", "Epochs", found),
+            accuracy_chart("learning-steps", "steps", "Steps of training", found),
         ),
     )
 
 
 def accuracy_chart(identifier: str, over: str, title: str, found: Sequence[Learner]) -> Chart:
-    """Accuracy over seconds or epochs: a line for each seed, the optimizer by colour."""
+    """Accuracy over seconds or steps: a line for each seed, the optimizer by colour."""
     y = {"field": "accuracy", "type": "quantitative", "title": "Accuracy (higher is better)", "axis": {"format": "%"}}
     target = {
         "data": {"values": [{"accuracy": TARGET_ACCURACY}]},
@@ -62,7 +62,7 @@ def accuracy_chart(identifier: str, over: str, title: str, found: Sequence[Learn
     return Chart(
         id=identifier,
         title=f"Accuracy over {title.lower()}",
-        reading=epochs_reading(found) if over == "epoch" else seconds_reading(found),
+        reading=steps_reading(found) if over == "steps" else seconds_reading(found),
         specification={
             "data": {"name": "cases"},
             "layer": [lines(over, title, y, found), target],
@@ -105,13 +105,13 @@ def curve_points(found: Sequence[Learner]) -> list[dict[str, Any]]:
         {
             "id": one.figures.case.id,
             "seed": seed,
-            "epoch": epoch,
+            "steps": steps,
             "seconds": four_digits(seconds),
             "accuracy": four_digits(share),
         }
         for one in found
         for seed, curve in enumerate(curves(one.figures.measurement), 1)
-        for epoch, (seconds, share) in enumerate(zip(curve.seconds, curve.accuracy, strict=True), 1)
+        for steps, seconds, share in zip(curve.steps, curve.seconds, curve.accuracy, strict=True)
     ]
 
 
@@ -132,16 +132,16 @@ def seconds_reading(found: Sequence[Learner]) -> str:
     )
 
 
-def epochs_reading(found: Sequence[Learner]) -> str:
-    """The case that needs the fewest epochs for the target, and the most accurate one."""
+def steps_reading(found: Sequence[Learner]) -> str:
+    """The case that needs the fewest steps for the target, and the most accurate one."""
     best = found[0]
     final = f"{best.figures.case.id} ends highest, at {units.text(best.summary['final_accuracy'], 'ratio', 3)}."
-    reached = [one for one in found if one.summary["epochs_to_target"] is not None]
+    reached = [one for one in found if one.summary["steps_to_target"] is not None]
     if not reached:
         return final
-    first = min(reached, key=lambda one: one.summary["epochs_to_target"])
-    epochs = units.number(first.summary["epochs_to_target"], 2)
-    return f"{final} {first.figures.case.id} needs the fewest epochs to {TARGET}: {epochs}."
+    first = min(reached, key=lambda one: one.summary["steps_to_target"])
+    steps = f"{first.summary['steps_to_target']:,.0f}"
+    return f"{final} {first.figures.case.id} needs the fewest steps to {TARGET}: {steps}."
 
 
 def count_of(reached: Sequence[Learner], found: Sequence[Learner]) -> str:
@@ -170,8 +170,8 @@ def to_target(what: str, unit: str, digits: int) -> Column[Learner]:
 COLUMNS: tuple[Column[Learner], ...] = (
     Column("Case", (), lambda one: one.figures.case.id, is_heading=True),
     Column("Final accuracy", (HIGHER,), lambda one: units.text(one.summary["final_accuracy"], "ratio", 3)),
-    Column("Over seeds", ("lowest to highest",), accuracy_range),
-    Column("By epoch", (f"0 to 100 %, line at {TARGET}",), accuracy_curves),
+    Column("Over seeds", ("lowest to highest,", HIGHER), accuracy_range),
+    Column("By epoch", (f"0 to 100 %, line at {TARGET},", HIGHER), accuracy_curves),
     Column(
         f"Reached {TARGET}",
         ("of the seeds,", HIGHER),
