@@ -120,6 +120,22 @@ def test_a_link_to_a_section_keeps_the_filter(chromium: Browser, quick: Path) ->
         assert tab.value("document.activeElement.id") == "environment"
     with chromium.open(quick, "#environment") as tab:
         assert len(tab.shown_ids()) == 25
+        assert not tab.page.locator("#course-table").is_visible()
+        tab.page.locator("#quality figcaption").get_by_role("link", name="The same as a table").click()
+        assert tab.page.locator("#course-table").is_visible(), "its fold is opened"
+        assert tab.value("document.activeElement.id") == "course-table"
+
+
+@pytest.mark.slow
+def test_the_rows_of_each_table_of_cases_follow_the_filter_from_the_start_and_are_counted(
+    chromium: Browser, quick: Path
+) -> None:
+    with chromium.open(quick, "#filter=optimizer:adamw,rmsprop") as tab:
+        rows, line = tab.page.locator("#phases-table tbody tr:not([hidden])"), tab.page.locator("#anatomy .followed")
+        assert (rows.count(), line.first.inner_text()) == (2, "4 rows, 2 hidden by the filter or a selection.")
+        tab.page.locator("#words").fill("")
+        assert (rows.count(), line.first.inner_text()) == (4, "4 rows, none hidden.")
+        assert tab.console == []
 
 
 @pytest.mark.slow

@@ -87,6 +87,7 @@ addEventListener("click", (event) => {
   event.preventDefault();
   const target = byId(link.hash.slice(1));
   if (!target) return void (location.hash = merged(Object.fromEntries(new URLSearchParams(link.hash.slice(1)))));
+  for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   target.tabIndex = -1;
   target.focus({ preventScroll: true });
   target.scrollIntoView();

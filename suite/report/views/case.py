@@ -14,7 +14,15 @@ BLUE, ORANGE = PALETTE[0], PALETTE[1]
 BEYOND = "beyond the scale"
 TIME_TEXT = f"'visit ' + datum.visit + ', ' + datum.kind + ': ' + {TIME_LABEL.replace('datum.value', 'datum.seconds')}"
 """Vega expression of a round as text."""
-VISIT_COLUMNS = ("Pass", "Started after", "Warm-up rounds", "Rounds", "Median", "Ended by", "Busy neighbour")
+VISIT_COLUMNS = (
+    "Pass",
+    "Started after",
+    "Warm-up rounds",
+    "Rounds",
+    "Median, lower is better",
+    "Ended by",
+    "Busy neighbour",
+)
 WIDE: dict[str, Any] = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 

@@ -12,13 +12,17 @@ for (const head of document.querySelectorAll("main section table:not(#ranked) tb
   followers.set(own, [...(followers.get(own) ?? []), [head.parentElement, index]]);
 }
 
-page.onShown((shown) => {
+function follow(shown) {
   for (const [own, lines] of followers) {
     for (const [row, index] of lines) row.hidden = !shown.has(index);
     const hidden = lines.filter(([row]) => row.hidden).length;
     const under = own.parentElement.nextElementSibling?.matches(".followed") ? own.parentElement.nextElementSibling : null;
     const line = under ?? Object.assign(document.createElement("p"), { className: "under followed" });
-    line.textContent = hidden ? `${hidden} of ${lines.length} rows hidden by the filter or a selection.` : "";
+    const all = `${number(lines.length)} ${lines.length === 1 ? "row" : "rows"}`;
+    line.textContent = `${all}, ${hidden ? `${number(hidden)} hidden by the filter or a selection` : "none hidden"}.`;
     own.parentElement.after(line);
   }
-});
+}
+
+page.onShown(follow);
+follow(page.shown()); // the filter of the hash

@@ -10,7 +10,7 @@ from suite.analysis.modes import Mode, in_words, is_by_process, slower_by_visit,
 from suite.analysis.validity import turns_of_visits
 from suite.report.facts import Facts
 from suite.report.svg import spark_paths
-from suite.report.table import LOWER, Column, Drawing, table
+from suite.report.table import HIGHER, LOWER, Column, Drawing, table
 from suite.report.view import View
 
 BY_PROCESS = "each process keeps one: look for what a process keeps, such as its memory layout or its core"
@@ -74,10 +74,10 @@ COLUMNS: tuple[Column[Bimodal], ...] = (
     Column("Case", (), lambda one: one.figures.case.id, is_heading=True),
     Column("Distribution", ("of the rounds",), lambda one: Drawing((*spark_paths([one.figures.rounds]),))),
     Column("Faster", ("step time,", LOWER), lambda one: one.modes[0].mean_s, "s"),
-    Column("In", ("of the turns",), lambda one: one.modes[0].share, "ratio", digits=2),
+    Column("In", ("of the turns,", HIGHER), lambda one: one.modes[0].share, "ratio", digits=2),
     Column("Slower", ("step time,", LOWER), lambda one: one.modes[1].mean_s, "s"),
-    Column("In", ("of the turns",), lambda one: one.modes[1].share, "ratio", digits=2),
+    Column("In", ("of the turns,", LOWER), lambda one: one.modes[1].share, "ratio", digits=2),
     Column("Apart", (LOWER,), lambda one: one.modes[1].mean_s / one.modes[0].mean_s - 1, "ratio"),
-    Column("Turns at the slower", ("visit by visit",), by_visit),
+    Column("Turns at the slower", ("visit by visit,", LOWER), by_visit),
     Column("Where to look", (), lambda one: BY_PROCESS if is_by_process(one.slower) else WITHIN, is_text=True),
 )

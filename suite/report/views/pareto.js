@@ -28,7 +28,8 @@ function showGroup() {
   for (const { metric } of metrics) {
     const chart = document.getElementById(`pareto-${metric}`);
     chart.closest(".fronts > div").hidden = !(metric in group);
-    chart.closest("figure").querySelector("figcaption").textContent = group.reading;
+    chart.closest("figure").querySelector(".says").textContent = group.reading;
+    chart.closest("figure").querySelector("figcaption a").hash = group.table;
     if (metric in group) page.chart(chart.id)?.signal("group", Number(choice.value)).runAsync();
   }
 }

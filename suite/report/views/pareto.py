@@ -183,6 +183,7 @@ def columns(one: Advice, front: Front, facts: Facts) -> dict[str, Any]:
         "front": "".join(option.on_front[0] for option in one.options),
         "numbers": numbers(one),
         "reading": front.reading,
+        "table": front.table,
         **{
             metric.name: [value_of(option.candidate, metric) for option in one.options]
             for metric in one.group.metrics

@@ -87,7 +87,7 @@ COLUMNS: tuple[Column[Scaled], ...] = (
     Column("On", (), processors),
     Column("Step time", (LOWER,), lambda row: row.figures.step_time.median, "s", digits=units.SIGNIFICANT_DIGITS),
     Column("Speed-up", (HIGHER,), lambda row: row.speed_up),
-    Column("Between", (), bounds),
+    Column("Between", ("bounds of the speed-up,", HIGHER), bounds),
     Column("Efficiency", (HIGHER,), lambda row: row.efficiency, "ratio"),
 )
 

@@ -25,7 +25,7 @@ def chart(facts: Facts) -> Chart:
     """Dots with intervals: structure by row, optimizer by colour, execution by shape."""
     return Chart(
         id="chart",
-        title="Step time by structure",
+        title="Step time of each case",
         reading=reading(facts),
         specification=charts.by_structure(facts.ranked),
         twin="ranked",
