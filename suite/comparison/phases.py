@@ -9,7 +9,7 @@ from suite import units
 from suite.comparison.changes import CaseChange, Side
 from suite.comparison.pairing import Pairing
 from suite.markup.github_markdown import clipped
-from suite.theme.tables import Column, Row, Table
+from suite.theme.tables import Bars, Column, Row, Table
 
 PHASES = {
     "part_data_wait": "data wait",
@@ -26,14 +26,18 @@ LONGEST_ID = 200
 
 
 def of_phases(pairing: Pairing, cases: Iterable[CaseChange], prefix: str) -> Table | None:
-    """Phases of these cases, without the common change; None without readings."""
+    """Phases of these cases, without the common change; None without readings.
+
+    The bars of a case share a scale.
+    """
     columns = (
         Column("case", is_code=True),
         Column("phase", is_text=True),
-        Column("baseline", "median"),
-        Column("candidate", "median, without the common change"),
+        Column("time", "baseline above candidate, shorter is better", is_text=True),
+        Column("baseline", "median, lower is better"),
+        Column("candidate", "median, without the common change, lower is better"),
         Column("change", "lower is better"),
-        Column("difference", "of the step"),
+        Column("difference", "of the step, lower is better"),
     )
     rows = tuple(row for case in cases for row in rows_of(case.name, pairing))
     return Table(f"{prefix}phases", "Phases of the changed cases", columns, rows) if rows else None
@@ -43,14 +47,18 @@ def rows_of(case_id: str, pairing: Pairing) -> list[Row]:
     """A row for each phase that both runs have timed, except those without time."""
     before, after = phases_of(pairing.baseline, case_id), phases_of(pairing.candidate, case_id)
     common = 1 + pairing.comparison.shift
+    times = {
+        phase: (before[metric], after[metric] / common)
+        for metric, phase in PHASES.items()
+        if metric in before and metric in after and (before[metric] or after[metric])
+    }
+    longest = max(max(both) for both in times.values()) if times else 1.0
     rows = []
-    for metric, phase in PHASES.items():
-        if before.get(metric) is not None and metric in after and (before[metric] or after[metric]):
-            old, new = before[metric], after[metric] / common
-            share = units.percent(new / old - 1, sign=True) if old else "–"
-            difference = f"{'+' if new > old else '-' if new < old else ''}{units.text(abs(new - old), 's', 3)}"
-            cells = (clipped(case_id, LONGEST_ID), phase, units.text(old, "s"), units.text(new, "s"), share, difference)
-            rows.append(Row(cells))
+    for phase, (old, new) in times.items():
+        share = units.percent(new / old - 1, sign=True) if old else "–"
+        difference = f"{'+' if new > old else '-' if new < old else ''}{units.text(abs(new - old), 's', 3)}"
+        texts = (units.text(old, "s"), units.text(new, "s"), share, difference)
+        rows.append(Row((clipped(case_id, LONGEST_ID), phase, Bars(old / longest, new / longest), *texts)))
     return rows
 
 

@@ -35,7 +35,7 @@ def of_runs(pairings: Sequence[Pairing]) -> Table:
         Column("result", is_text=True, name="verdict"),
         Column("cases compared"),
         *(Column(verdict) for verdict in VERDICTS),
-        Column("common change", "of all cases"),
+        Column("common change", "of all cases, lower is better"),
     )
     kinds = {"no regression": "no change", "not comparable": "inconclusive"}
     rows = tuple(
@@ -139,13 +139,13 @@ def of_cases(
     columns = (
         CASE,
         Column("change", "lower is better"),
-        Column("interval", f"joint, at {100 - 100 * limits.alpha:g} %"),
+        Column("interval", f"joint, at {100 - 100 * limits.alpha:g} %, narrower is better"),
         Column("size", is_text=True),
         Column("verdict", is_text=True, name="verdict"),
-        Column("ruled out", "slowdown"),
-        Column("slower steps", "of 100 pairs"),
-        Column("baseline", "median"),
-        Column("candidate", "median"),
+        Column("ruled out", "slowdown, lower is better"),
+        Column("slower steps", "of 100 pairs, lower is better"),
+        Column("baseline", "median, lower is better"),
+        Column("candidate", "median, lower is better"),
         Column("disturbance", is_text=True),
     )
     rows = tuple(Row(cells(case, pairing, limits), case.verdict) for case in cases)
@@ -182,9 +182,9 @@ def of_modes(pairing: Pairing, prefix: str) -> Table | None:
         CASE,
         Column("baseline", is_text=True),
         Column("candidate", is_text=True),
-        Column("faster mode", "change, as measured"),
-        Column("slower mode", "change, as measured"),
-        Column("share of the slower mode", "of turns"),
+        Column("faster mode", "change, as measured, lower is better"),
+        Column("slower mode", "change, as measured, lower is better"),
+        Column("share of the slower mode", "of turns, lower is better"),
     )
     medians = {case.name: change_text.medians(case) for case in pairing.comparison.cases}
     rows = tuple(
@@ -218,8 +218,8 @@ def of_memory(pairing: Pairing, prefix: str) -> Table | None:
         Column("metric", is_text=True),
         Column("change", "lower is better"),
         Column("verdict", is_text=True, name="verdict"),
-        Column("baseline"),
-        Column("candidate"),
+        Column("baseline", "lower is better"),
+        Column("candidate", "lower is better"),
     )
     rows = tuple(
         Row(
@@ -246,8 +246,8 @@ def of_every_run(pairings: Sequence[Pairing]) -> Table:
     names.sort(key=lambda name: -max(found[name].change for found in changes if name in found))
     columns = (
         CASE,
-        Column("baseline", "median step time"),
-        *(Column(f"candidate {number}", "change") for number, _ in enumerate(pairings, 1)),
+        Column("baseline", "median step time, lower is better"),
+        *(Column(f"candidate {number}", "change, lower is better") for number, _ in enumerate(pairings, 1)),
     )
     rows = tuple(
         Row(

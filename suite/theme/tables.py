@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BARS_PX = 120
+"""Length of the longest bar, as in changes.css."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -24,6 +27,26 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Bars:
+    """Two bars from the same line, the baseline's above the candidate's.
+
+    Attributes:
+        baseline, candidate: lengths, as shares of the longest bar of the table.
+    """
+
+    baseline: float
+    candidate: float
+
+    def __html__(self) -> str:
+        bars = ((1, self.baseline), (8, self.candidate))
+        paths = "".join(f'<path d="M0 {top}h{BARS_PX * share:.1f}v5H0z"/>' for top, share in bars)
+        return f'<svg class="bars" aria-hidden="true">{paths}</svg>'
+
+
+Cell = str | Bars
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A row; its first cell is its heading.
 
@@ -31,7 +54,7 @@ class Row:
         kind: a verdict, whose mark the row has, or another name in the style sheet; empty without one.
     """
 
-    cells: tuple[str, ...]
+    cells: tuple[Cell, ...]
     kind: str = ""
 
 

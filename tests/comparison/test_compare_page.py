@@ -9,20 +9,21 @@ from dataclasses import replace
 import pytest
 
 from suite import units
-from suite.analysis.thresholds import Thresholds
+from suite.analysis.thresholds import VERDICTS, Thresholds
 from suite.cli import main
 from suite.comparison.changes import MEMORY_TOLERANCE, compare
 from suite.comparison.environments import environment_differences
 from suite.comparison.page import render
 from suite.comparison.pairing import pair_up
 from suite.exports.formats import export
+from suite.gate.formats import render as render_gate
 from suite.records import Metric, Run, RunRecord, Series
 from suite.records.store import read_run
 from tests.comparison.test_comparison import CASES, made, with_memory, written
 from tests.conftest import TESTS
 from tests.fakes.html_page import Page
 from tests.fakes.made_runs import ENVIRONMENT, measurement, run, visit
-from tests.fakes.made_verdicts import NASTY
+from tests.fakes.made_verdicts import NASTY, inconclusive, regression_of_memory
 
 LIMITS = Thresholds()
 SLOW = CASES[5].id
@@ -199,12 +200,44 @@ def test_a_changed_case_shows_the_phases_of_its_step_in_both_runs(baseline):
     slow = made(random.Random(3), {SLOW: math.log(1.3)})
     before = with_phases(baseline, forward=0.01, backward=0.02, update=0.0)
     after = with_facts(with_phases(slow, forward=0.01, backward=0.03, update=0.001, copy=0.1))
-    assert page(before, after).rows("phases") == [
-        [SLOW, "forward", "10.00 ms", "10.00 ms", "0.0 %", "0 s"],
-        [SLOW, "backward", "20.00 ms", "30.00 ms", "+50.0 %", "+10.0 ms"],
-        [SLOW, "optimizer step", "0 s", "1.000 ms", "–", "+1.00 ms"],
+    parsed = page(before, after)
+    assert parsed.rows("phases") == [
+        [SLOW, "forward", "", "10.00 ms", "10.00 ms", "0.0 %", "0 s"],
+        [SLOW, "backward", "", "20.00 ms", "30.00 ms", "+50.0 %", "+10.0 ms"],
+        [SLOW, "optimizer step", "", "0 s", "1.000 ms", "–", "+1.00 ms"],
     ]
+    bars = [float(one.attributes["d"].split("h")[1].split("v")[0]) for one in parsed.all("path", "phases")]
+    assert bars == [40, 40, 80, 120, 0, 4], "pixels: the longest phase of both runs takes 30 ms"
     assert not [one for one in page(baseline, after).elements if one.attributes.get("id") == "why"]
+
+
+NEUTRAL = {
+    *("case", "level", "metric", "phase", "fact", "run", "run id", "commit", "effect", "remark", "result", "verdict"),
+    *("size", "disturbance", "cases", "cases compared", "planned", "measured", "skipped", "failed", "no outcome"),
+    *("compared", "blocks", *VERDICTS),
+}
+"""Headers of names, words and counts."""
+TEXTS = {"differences", "modes", "candidate-2-modes", "runs"}
+"""Tables whose columns `baseline` and `candidate` are words."""
+
+
+def test_every_header_of_a_number_says_what_is_better(baseline):
+    slow = made(random.Random(3), {SLOW: math.log(1.3)})
+    before = with_phases(baseline, forward=0.01)
+    before = replace(before, cases=(two_levels(before.cases[0], 2), *before.cases[1:]))
+    after = with_facts(with_phases(slow, forward=0.02), commit={"revision": "abc"})
+    grown = with_facts(with_memory(baseline, {SLOW: 0.2}), "grown")
+    pages = page(before, after), page(with_memory(baseline), grown), page(before, after, grown)
+    verdicts = Page(render_gate(regression_of_memory(), "page")), Page(render_gate(inconclusive(), "page"))
+    heads = [one for parsed in (*pages, *verdicts) for one in parsed.all("th") if one.attributes.get("scope") == "col"]
+    ids = {table for one in heads for table in one.inside}
+    assert {"differences", "by-level", "cases", "phases", "modes", "memory-cases", "runs", "every-run"} <= ids
+    for one in heads:
+        text = " ".join(one.words.split())
+        if re.fullmatch(r"baseline|candidate( \d)?", text):
+            assert TEXTS & {place.removeprefix("candidate-1-") for place in one.inside}, f"{text} of {one.inside}"
+            continue
+        assert text.endswith(" better") or text in NEUTRAL, f"{text} of {one.inside}"
 
 
 def test_memory_that_grew_is_in_a_table_and_the_rest_in_a_line(baseline):

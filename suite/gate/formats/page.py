@@ -35,10 +35,10 @@ from suite.theme.tables import Column, Row, Table
 
 FOLDER = Path(__file__).parent
 METRIC = Column("metric", is_text=True)
-MEDIANS = (Column("baseline", "median"), Column("candidate", "median"))
+MEDIANS = (Column("baseline", "median, lower is better"), Column("candidate", "median, lower is better"))
 COLUMNS = (
     Column("change", "lower is better"),
-    Column("interval", "at 95 %"),
+    Column("interval", "at 95 %, narrower is better"),
     Column("size", is_text=True),
     Column("verdict", is_text=True, name="verdict"),
 )
