@@ -117,6 +117,10 @@ LOCALE = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""
 """Numbers on axes and in tooltips as in the page's texts: `20 %`."""
 
 
+LEGENDS = {"top": {"direction": "vertical", "anchor": "start"}}
+"""Legends stand one below the other: side by side they would be cut off where both are long."""
+
+
 def config() -> dict[str, Any]:
     """The page's font and colour; screen readers read the table, not the marks."""
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
@@ -128,7 +132,7 @@ def config() -> dict[str, Any]:
         "mark": {"aria": False},
         "axis": {**text, "gridColor": INK, "gridOpacity": 0.13, "domain": False, "ticks": False, "labelPadding": 8},
         "axisY": {"grid": True, "labelLimit": 220, "bandPosition": 0, "tickBand": "extent"},
-        "legend": {**text, "orient": "top", "symbolOpacity": 1, "labelLimit": 220},
+        "legend": {**text, "orient": "top", "symbolOpacity": 1, "labelLimit": 220, "layout": LEGENDS},
     }
 
 

@@ -25,7 +25,7 @@ NEUTRAL = {
     "Turns", "Ranks", "On", "Pass", "Started after", "Warm-up rounds", "Rounds", "Pairs of cases", "Sets of 4 cases",
     "Degrees of freedom", "Share", "Of the fastest tenth share of cases", "Of all share of cases",
     "Remarked on from this mean of a case", "Imported the same for all",
-    # the same quantity as a header beside it, which has the direction
+    # the same quantity as another header of the table, which has the direction
     "95 % interval", "Smallest to largest of the pairs", "Networks to come interval of the mean",
     "Phases of the step", "Shares of the peak", "Distribution of the rounds",
     # quantities of which neither end is better

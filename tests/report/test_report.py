@@ -406,6 +406,15 @@ def test_metrics_that_only_some_cases_have_get_a_separate_table():
     assert "31.75 s" in report.render(compiled)
 
 
+def test_metrics_beyond_the_eighth_wait_behind_a_box():
+    record = measured(Case("seed_cnn", "adam", "cpu"), 0.01)
+    assert record.measurement
+    readings = tuple(Series(Metric(f"reading_{number}", "1", "lower", ""), (0.5,) * 3) for number in range(10))
+    page = Page(report.render(run([replace(record, measurement=replace(record.measurement, per_visit=readings))])))
+    (label,) = (one for one in page.all("label") if one.attributes.get("for") == "more-other-table")
+    assert label.words.strip() == "More columns: Reading 8, Reading 9"
+
+
 def test_a_run_with_step_times_alone_has_no_table_of_other_metrics():
     assert 'id="other-metrics"' not in report.render(golden(1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -243,11 +244,22 @@ def test_the_keyboard_reaches_and_works_every_control(chromium: Browser, quick: 
         tab.page.get_by_role("button", name="Copy the row as Markdown").wait_for()
 
 
+IS_UNCOVERED = """(() => {
+  const first = document.querySelector("#best tbody th");
+  first.scrollIntoView({ behavior: "instant", block: "center" });
+  const { left, top, height } = first.getBoundingClientRect();
+  return document.elementFromPoint(left + 5, top + height / 2) === first;
+})()"""
+"""Whether a reader sees the first row of the first table."""
+
+
 @pytest.mark.slow
 def test_no_width_makes_the_page_scroll_sideways_and_columns_wait_behind_a_box(chromium: Browser, quick: Path) -> None:
     for width in (390, 1280, 2560):
         with chromium.open(quick, width=width) as tab:
             assert tab.value("document.documentElement.scrollWidth <= innerWidth"), width
+            if width == 390:
+                assert tab.value(IS_UNCOVERED)
             if width == 1280:
                 box = "document.querySelector('#ranking .scroll')"
                 assert tab.value(f"{box}.scrollWidth <= {box}.clientWidth")
@@ -256,6 +268,20 @@ def test_no_width_makes_the_page_scroll_sideways_and_columns_wait_behind_a_box(c
             if width < 2560:
                 tab.page.locator("#more").check()
                 assert cells.nth(12).is_visible()
+
+
+MANY = ("adagrad", "adam", "adam_foreach", "adam_fused", "adamw", "muon", "nadam", "rmsprop", "sgd", "sgd_momentum")
+
+
+@pytest.mark.slow
+def test_a_heat_map_and_effects_of_a_dozen_optimizers_fit_a_window(chromium: Browser, tmp_path: Path) -> None:
+    optimizers = (*MANY, "sgd_momentum_foreach", "sgd_momentum_fused")
+    levels = product(("residual_bottleneck_d4w32", "mobilenet_v3_small"), optimizers)
+    records = [measured(Case(*level, "cpu"), 0.01 * (1 + place), place) for place, level in enumerate(levels)]
+    with chromium.open(written(tmp_path, run(records))) as tab:
+        for table in ("#heatmap .heat", "#effects-step_time"):
+            box = f"document.querySelector('{table}').parentElement"
+            assert tab.value(f"{box}.scrollWidth <= {box}.clientWidth"), table
 
 
 TITLES = """(id) => [...document.querySelectorAll(`#${id} thead th`)]
@@ -305,6 +331,28 @@ def test_titles_of_a_card_are_those_of_the_columns(chromium: Browser, quick: Pat
         assert [one for place, one in enumerate(found) if place != 1] == [
             one for place, one in enumerate(titles) if place != 1
         ]
+
+
+CARDS = """(id) => {
+  const [head, row] = ["thead tr", "tbody tr:not(.group-head)"].map((one) => document.querySelector(`#${id} ${one}`));
+  const title = (cell) => [...cell.childNodes].map((node) => node.textContent).join(" ");
+  const label = (cell) => getComputedStyle(cell, "::before").content.replace(/^"(.*)"$/, "$1");
+  return [...head.cells].slice(1).map((cell) => [title(cell), label(row.cells[cell.cellIndex])]);
+}"""
+
+
+@pytest.mark.slow
+def test_an_effect_is_a_card_on_a_phone_and_each_figure_has_the_title_of_its_column(
+    chromium: Browser, quick: Path
+) -> None:
+    with chromium.open(quick, width=390) as tab:
+        found = tab.page.evaluate(CARDS, "effects-step_time")
+        assert [label for _, label in found if label] == [
+            *("Against", "Change", "95 % interval", "Pairs of cases", "Smallest to largest", "Networks to come")
+        ]
+        assert all(title.startswith(label) for title, label in found)
+        box = "document.querySelector('#effects-step_time').parentElement"
+        assert tab.value(f"{box}.scrollWidth <= {box}.clientWidth")
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def answer(tab: Tab, text: str) -> str:
-    """What the section says, once it has a text in it."""
+    """The text of the section, once it has some words in it."""
     tab.page.locator("#pair-answer", has_text=text).wait_for(timeout=PATIENCE_MS)
     found: str = tab.page.locator("#pair-answer").inner_text()
     return found

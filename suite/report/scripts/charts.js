@@ -1,6 +1,6 @@
 // Charts: each is drawn when a reader comes near it, and follows the filter, the brush and the theme.
 const CANVAS_FROM = 1500; // cases from which a canvas is drawn faster than SVG
-const LEGEND_PX = 150; // width of one entry of a legend
+const LEGEND_PX = 190; // width of one entry of a legend
 const LATER_MS = 1500; // after which charts of a small run are drawn unseen
 const NEAR = { rootMargin: "800px" };
 const specifications = table ? json("charts") : {};

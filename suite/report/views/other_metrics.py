@@ -1,4 +1,4 @@
-"""Table of metrics that only some cases have, such as data wait."""
+"""Table of metrics that no other table of cases has, such as data wait."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ SHOWN_ELSEWHERE = {
 """Metrics of the ranked table, of the learning table and of data quality."""
 WORTH_SHOWING = 0.01
 """Share of the step time below which a duration is not shown: synthetic input waits some microseconds."""
+FIRST_METRICS = 8
+"""Columns that a window of 1,280 pixels has room for; the others are one click away."""
 
 Row = tuple[CaseFigures, dict[Metric, str]]
 """A case, and its figures that are worth a cell."""
 
 
 def view(facts: Facts) -> View | None:
-    """Metrics that only some cases have; None without one."""
+    """Metrics that no other table of cases has; None without one."""
     found = other_metrics(facts.ranked)
     if not found.rows:
         return None
@@ -49,13 +51,19 @@ def other_metrics(ranked: Sequence[CaseFigures]) -> Table[Row]:
     rows = [(figures, found) for figures in ranked if (found := worth_showing(figures))]
     metrics = dict.fromkeys(metric for _, found in rows for metric in found)
     case: Column[Row] = Column("Case", (), lambda row: row[0].case.id, is_heading=True)
-    return table("Other metrics", (case, *map(metric_column, metrics)), rows)
+    columns = [metric_column(metric, is_lesser=place >= FIRST_METRICS) for place, metric in enumerate(metrics)]
+    return table("Other metrics", (case, *columns), rows)
 
 
-def metric_column(metric: Metric) -> Column[Row]:
+def metric_column(metric: Metric, *, is_lesser: bool) -> Column[Row]:
     """`data_wait` -> Data wait."""
-    title = metric.name.replace("_", " ").capitalize()
-    return Column(title, (f"{metric.better} is better",), lambda row: row[1].get(metric), meaning=metric.description)
+    return Column(
+        metric.name.replace("_", " ").capitalize(),
+        (f"{metric.better} is better",),
+        lambda row: row[1].get(metric),
+        meaning=metric.description,
+        is_lesser=is_lesser,
+    )
 
 
 def worth_showing(figures: CaseFigures) -> dict[Metric, str]:
