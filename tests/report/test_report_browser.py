@@ -270,14 +270,14 @@ def test_no_width_makes_the_page_scroll_sideways_and_columns_wait_behind_a_box(c
                 assert cells.nth(12).is_visible()
 
 
-MANY = ("adagrad", "adam", "adam_foreach", "adam_fused", "adamw", "muon", "nadam", "rmsprop", "sgd", "sgd_momentum")
+MANY = ("adagrad", "adam", "adam_foreach", "adam_fused", "adamw", "muon", "nadam", "rmsprop", "sgd_momentum")
 
 
 @pytest.mark.slow
-def test_a_heat_map_and_effects_of_a_dozen_optimizers_fit_a_window(chromium: Browser, tmp_path: Path) -> None:
+def test_a_heat_map_and_effects_of_eleven_optimizers_fit_a_window(chromium: Browser, tmp_path: Path) -> None:
     optimizers = (*MANY, "sgd_momentum_foreach", "sgd_momentum_fused")
     levels = product(("residual_bottleneck_d4w32", "mobilenet_v3_small"), optimizers)
-    records = [measured(Case(*level, "cpu"), 0.01 * (1 + place), place) for place, level in enumerate(levels)]
+    records = [measured(Case(*level, "cpu"), 0.01 * (1 + place / 20), place) for place, level in enumerate(levels)]
     with chromium.open(written(tmp_path, run(records))) as tab:
         for table in ("#heatmap .heat", "#effects-step_time"):
             box = f"document.querySelector('{table}').parentElement"
