@@ -56,7 +56,7 @@ DEVICE_TIMELINES = ("_utilization", "_power", "_memory", "_clock", "_temperature
 def packed(details: Mapping[str, Any]) -> str:
     """JSON, deflated, in base64: inert in a page, whatever texts it has."""
     text = json.dumps(details, separators=(",", ":"), ensure_ascii=False)
-    return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(text.encode("utf-8", "replace"))).decode("ascii")
 
 
 def case_details(ranked: Sequence[CaseFigures]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def names(ranked: Sequence[CaseFigures], factor: str) -> list[str]:
 
     An order that does not depend on what is shown keeps every level's place and colour.
     """
-    found = dict.fromkeys(map(str, map(level_of(factor), ranked)))
+    found = dict.fromkeys(map(str, dict.fromkeys(map(level_of(factor), ranked))))
     return list(found) if factor == "structure" else sorted(found)
 
 

@@ -92,10 +92,10 @@ def levels_of(ranked: Sequence[CaseFigures]) -> list[Level]:
     top = math.ceil(TOP * len(ranked))
     found = []
     for factor in NAMES:
-        levels = [str(level) for level in map(level_of(factor), ranked)]
+        levels = list(map(level_of(factor), ranked))
         among_all, among_top = Counter(levels), Counter(levels[:top])
         if len(among_all) > 1:
-            found += [Level(factor, name, among_top[name], of, top, len(ranked)) for name, of in among_all.items()]
+            found += [Level(factor, str(one), among_top[one], of, top, len(ranked)) for one, of in among_all.items()]
     found = [one for one in found if one.among_top > 1 and one.excess >= LEAST_EXCESS]
     return sorted(found, key=lambda one: (-one.excess, one.factor, one.level))
 

@@ -120,7 +120,8 @@ def rounds(row: Ranked) -> str:
 
 def stops(row: Ranked) -> str:
     """Visits by the reason for which they ended."""
-    return ", ".join(f"{reason} {count}" for reason in STOPS if (count := row.figures.stopped_by(reason)))
+    found = [visit.stopped_by for visit in row.figures.measurement.visits]
+    return ", ".join([f"{reason} {found.count(reason)}" for reason in STOPS if reason in found])
 
 
 def metric(
