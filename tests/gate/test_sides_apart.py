@@ -79,3 +79,28 @@ def test_an_installed_release_of_the_project_is_no_arm_s_code_wherever_the_user_
     write(packages / "mynet", {"__init__.py": "EXTRA = 9\n"})
     file = str(packages / "mynet" / "__init__.py")
     assert loaded(own, "mynet", tmp_path, "dir:../old", "dir:../library") == [(9, file)] * 2
+
+
+ASKS = """
+import subprocess, sys
+from torch import nn
+from suite.registry import STRUCTURES
+
+@STRUCTURES.register("mine", depth=1)
+def mine(num_classes, image_size):
+    command = [sys.executable, "-c", "import mynet; print(mynet.EXTRA)"]
+    number = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    more = [nn.Linear(64, 64) for _ in range(number)]
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * image_size * image_size, 64), *more, nn.Linear(64, num_classes))
+"""
+"""A plug-in that asks another process for the number that differs between the commits."""
+
+
+@pytest.mark.slow
+def test_a_process_that_a_step_starts_runs_the_code_of_its_side(tmp_path):
+    """The package is installed in place, from the working tree."""
+    states = [{**Layout().state(extra), "bench/my_levels.py": ASKS} for extra in EXTRA]
+    top = repository(tmp_path / "own", *states)
+    own = Laid(top, environment(tmp_path / "environment", top / "src"), "")
+    done = own.gate("--baseline", "rev:HEAD~1", "--metric", "allocations", "--out", "out")
+    assert done.returncode == 10, done.stdout + done.stderr
