@@ -192,14 +192,19 @@ BAD_OPTIONS = [
 def test_a_wrong_option_is_one_sentence_and_writes_nothing(
     desk: Desk, arguments: list[str], found: str, allowed: str
 ) -> None:
-    before = sorted(desk.folder.iterdir())
+    before = files_in(desk.folder)
     done = desk.run(*arguments)
     assert done.code == 2
     sentence = done.err.strip()
     assert found in sentence
     assert allowed in sentence
     assert len(sentence.splitlines()) == 1
-    assert sorted(desk.folder.iterdir()) == before
+    assert files_in(desk.folder) == before
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Files and folders in a folder, without the byte code that Python writes next to a plug-in."""
+    return sorted(path for path in folder.iterdir() if path.name != "__pycache__")
 
 
 BAD_PROFILES = [

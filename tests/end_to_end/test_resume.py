@@ -69,6 +69,7 @@ def test_a_run_that_is_resumed_with_some_of_its_cases_stays_open_for_the_others(
     assert read_run(folder).footer.counts["measured"] == 4
 
 
+@pytest.mark.slow
 def test_a_run_whose_profile_lost_a_planned_case_is_not_resumed(interrupted: Desk) -> None:
     profiles = interrupted.folder / "profiles.toml"
     profiles.write_text(profiles.read_text().replace('"tiny", "tinier"', '"raises"'))

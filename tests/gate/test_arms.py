@@ -371,7 +371,7 @@ def test_folders_within_one_repository_are_the_code_in_them_and_not_its_commit(r
     assert changed(before, {"baseline": unpacked.facts, "candidate": here.facts}), "another code is not gone on with"
 
 
-@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize("flag", ["--assume-unchanged", pytest.param("--skip-worktree", marks=pytest.mark.slow)])
 def test_a_change_that_git_was_asked_not_to_see_is_other_code(flag, repository):
     assert have_same_code(both(repository, "rev:HEAD", "dir:."))
     git(repository, "update-index", flag, "bench/mine.py")
@@ -382,7 +382,15 @@ def test_a_change_that_git_was_asked_not_to_see_is_other_code(flag, repository):
 
 
 @pytest.mark.parametrize(
-    "name", ["bench/_fast.so", "bench/_version.py", "build/fast.py", "bench/fast.pyc", "bench/sizes.json"]
+    "name",
+    [
+        "bench/_fast.so",
+        "bench/sizes.json",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("bench/_version.py", "build/fast.py", "bench/fast.pyc")
+        ),
+    ],
 )
 def test_a_module_that_git_ignores_is_not_the_commit_s_code(name, repository, tmp_path):
     repositories.write(repository, {".gitignore": "*.so\n_version.py\nbuild/\n.venv/\n*.pyc\nsizes.json\n"})
@@ -443,6 +451,7 @@ def test_each_side_starts_in_its_checkout_where_the_user_is(repository, monkeypa
     assert candidate.origin.start == repository / "newer"
 
 
+@pytest.mark.slow
 def test_the_sides_build_extensions_of_one_name_in_different_folders(repository, monkeypatch):
     monkeypatch.setenv("TORCH_EXTENSIONS_DIR", "/users")
 
@@ -476,10 +485,14 @@ def test_a_search_path_of_an_arm_replaces_the_user_s(code, repository, monkeypat
     ("change", "found"),
     [
         ({"bench/mine.py": "WIDTH = 3\n"}, "candidate.identity.diff_sha256"),
-        ({"bench/helper.py": "WIDTH = 3\n"}, "candidate.identity.diff_sha256"),
-        ({"requirements.lock": "torch==2.0\n"}, "candidate.identity.lock_sha256"),
-        ({"../elsewhere/plugged.py": "A = 2\n"}, "baseline.identity.plugins.plugged"),
-        ({"../shared/more-1.0.dist-info/METADATA": ""}, "baseline.identity.packages_sha256"),
+        pytest.param({"bench/helper.py": "WIDTH = 3\n"}, "candidate.identity.diff_sha256", marks=pytest.mark.slow),
+        pytest.param({"requirements.lock": "torch==2.0\n"}, "candidate.identity.lock_sha256", marks=pytest.mark.slow),
+        pytest.param(
+            {"../elsewhere/plugged.py": "A = 2\n"}, "baseline.identity.plugins.plugged", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"../shared/more-1.0.dist-info/METADATA": ""}, "baseline.identity.packages_sha256", marks=pytest.mark.slow
+        ),
         ({"out/gate.jsonl": "{}", "notes.txt": ""}, ""),
     ],
 )
