@@ -2,6 +2,9 @@
 
 import pytest
 
+from suite.gate.arms.arm import make_both_ready
+from suite.gate.arms.code_ownership import known_by
+from suite.gate.arms.spec import parse
 from tests.fakes.layouts import EXTRA, PROFILE, Laid, Layout, environment
 from tests.fakes.repositories import git, repository, write
 from tests.gate.test_code_ownership import loaded
@@ -29,8 +32,10 @@ SETTINGS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name == "variable" else pytest.mark.nightly) for name in SETTINGS],
+)
 def test_settings_that_a_plug_in_makes_at_import_do_not_reach_the_other_side(name, tmp_path):
     setting, layers = SETTINGS[name]
     states = [
@@ -40,6 +45,16 @@ def test_settings_that_a_plug_in_makes_at_import_do_not_reach_the_other_side(nam
     own = Laid(repository(tmp_path / "own", *states), environment(tmp_path / "environment"), "")
     done = own.gate("--baseline", "rev:HEAD~1", "--metric", "allocations", "--out", "out")
     assert done.returncode == 10, done.stdout + done.stderr
+
+
+def test_sides_that_start_in_a_subfolder_of_the_repository_own_all_of_it(tmp_path, monkeypatch):
+    files = ("shared.py", "packages/x/levels.py")
+    here = repository(tmp_path / "own", dict.fromkeys(files, "")) / "packages" / "x"
+    monkeypatch.chdir(here)
+    for side in make_both_ready(parse("rev:HEAD"), parse("dir:."), here, here):
+        watched = side.origin.watched
+        assert watched is not None
+        assert [file for file in files if known_by(watched).is_stray(f"{watched['own']}/{file}")] == []
 
 
 def test_a_folder_without_git_owns_its_code_though_no_arm_names_it(tmp_path):
@@ -96,7 +111,7 @@ def mine(num_classes, image_size):
 """A plug-in that asks another process for the number that differs between the commits."""
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_process_that_a_step_starts_runs_the_code_of_its_side(tmp_path):
     """The package is installed in place, from the working tree."""
     states = [{**Layout().state(extra), "bench/my_levels.py": ASKS} for extra in EXTRA]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,11 @@ def refuse_one_image(baseline: ArmSpec, candidate: ArmSpec) -> None:
 
 def place_of(arm: ArmSpec, here: Path) -> Path | None:
     """The folder with an arm's code, if it is there before the arm is made ready."""
-    if isinstance(arm.code, Checkout) and arm.code.folder:
-        path = Path(arm.code.folder).resolve()
-        return path if path.is_dir() else None
-    return (checkouts.top_of(here) or here) if isinstance(arm.code, Here | Checkout) else None
+    if not isinstance(arm.code, Here | Checkout):
+        return None
+    with suppress(StepmarkError):  # raised again when the arm is made ready
+        return folder_of(arm.code, here, checkouts.top_of(here))
+    return None
 
 
 def make_ready(arm: ArmSpec, here: Path, profile_folder: Path, other: Path | None = None) -> Arm:
