@@ -150,7 +150,7 @@ def test_config_without_a_file_says_so(tmp_path):
     assert done.stdout.startswith("file      none: no stepmark.toml, ")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_gate_takes_the_configuration_of_the_folder_for_both_sides_and_the_baseline_needs_none(tmp_path):
     """The first commit has the plug-in and no configuration; the second is compared with it."""
     levels = MY_LEVELS.read_text()

@@ -66,7 +66,7 @@ def test_one_rank_of_torchrun_works_on_the_device_over_nccl(desk: Desk):
 
 
 @loopback
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_rank_that_is_killed_on_another_node_fails_its_case_with_a_reason_and_the_others_go_on(desk: Desk):
     with nodes(desk, [HERE] * 2, seconds=6.0) as agents:
         killed = kill_workers_of(agents[1])

@@ -55,7 +55,7 @@ def interrupted(finished: Finished, tmp_path: Path) -> Desk:
     return desk
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_that_is_resumed_with_some_of_its_cases_stays_open_for_the_others(interrupted: Desk) -> None:
     folder = interrupted.folder / "here"
     before = read_run(folder)

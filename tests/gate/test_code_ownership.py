@@ -338,14 +338,8 @@ def test_a_module_that_a_step_loads_late_ends_the_gate_while_it_measures(tmp_pat
     assert "the baseline cannot be measured: module 'mynet' comes from " in done.stderr
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("src-path", marks=pytest.mark.slow),
-        pytest.param("src-hatchling", marks=pytest.mark.nightly),
-        pytest.param("renamed-setuptools-finder", marks=pytest.mark.nightly),
-    ],
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["src-path", "src-hatchling", "renamed-setuptools-finder"])
 def test_a_package_that_grew_is_found_by_the_gate_wherever_it_lies(name, backend, tmp_path):
     own = laid(SEPARABLE[name], tmp_path, backend)
     done = own.gate("--baseline", "rev:HEAD~1", "--candidate", "dir:.", "--metric", "allocations", "--out", "out")

@@ -107,7 +107,7 @@ def test_the_baseline_alone_is_enough_in_every_layout(layout, python, tmp_path):
         assert (same.returncode, "identical" in same.stdout) == (0, True), same.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_levels_that_the_baseline_does_not_have_are_left_out_with_the_reason_and_the_rest_is_compared(python, tmp_path):
     newer = LEVELS.format(module="mynet") + 'STRUCTURES.register("newer", depth=2)(measured.build)\n'
     profile = PROFILE.replace('["mine"]', '["mine", "newer"]')
