@@ -140,7 +140,7 @@ def test_a_killed_process_loses_no_finished_case_and_leaves_no_file(desk: Desk, 
     assert list(temporary.glob("stepmark*")) == []
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "--passes", "2", "--record", "here", "--case-seconds", "2")
     assert kill_one(running, desk.folder / "here" / "record.jsonl", "worker", 1.5)

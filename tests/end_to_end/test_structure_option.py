@@ -75,7 +75,7 @@ def test_a_callable_that_is_not_there_is_one_sentence_before_anything_is_measure
     assert done.stderr.endswith("did you mean Net?\n")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_measures_callables_fails_those_that_do_not_fit_and_says_how_to_repeat_it(own):
     names = ("Net", "broken", "thousand")
     words = [word for name in names for word in ("--structure", f"mynet/net.py:{name}")]

@@ -382,7 +382,7 @@ def mine(num_classes, image_size):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_side_reads_the_files_of_its_checkout_by_relative_paths(tmp_path):
     states = [
         {"bench/layers.json": number, "bench/my_levels.py": RELATIVE, "bench/profiles.toml": PROFILE} for number in "06"

@@ -182,7 +182,7 @@ def rewound(case: Case) -> list[bool]:
 
 
 @two_ranks_on_cpu
-@pytest.mark.parametrize("structure", [pytest.param("seed_cnn", marks=pytest.mark.slow), "residual_d2w16"])
+@pytest.mark.parametrize("structure", [pytest.param("seed_cnn", marks=pytest.mark.nightly), "residual_d2w16"])
 def test_all_ranks_rewind(structure):
     # these steps are whole turns of the four batches, so that both times the same work is done
     assert in_fresh_process(rewound, case_of(structure=structure, optimizer="adam")) == [True, True]

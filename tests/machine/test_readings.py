@@ -144,8 +144,13 @@ def test_a_counter_unknown_at_either_look_leaves_its_metrics_out_and_no_others(n
     assert lost >= 1 or (name, place) == ("clock_hz", "before")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("faults", ["raise", "nothing", "nonsense"])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param("raise", marks=pytest.mark.slow),
+        *(pytest.param(faults, marks=pytest.mark.nightly) for faults in ("nothing", "nonsense")),
+    ],
+)
 def test_a_run_on_a_machine_of_which_nothing_can_be_read_is_measured(desk: Desk, monkeypatch, faults):
     monkeypatch.setenv("FAULTS", faults)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAULTY), *filter(None, [os.environ.get("PYTHONPATH")])]))
