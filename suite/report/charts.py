@@ -124,6 +124,7 @@ LEGENDS = {"top": {"direction": "vertical", "anchor": "start"}}
 def config() -> dict[str, Any]:
     """The page's font and colour; screen readers read the table, not the marks."""
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"}
+    symbols = {"symbolBaseFillColor": INK, "symbolBaseStrokeColor": INK}  # of shapes; black by default
     return {
         "background": "transparent",
         "font": "system-ui, sans-serif",
@@ -132,7 +133,7 @@ def config() -> dict[str, Any]:
         "mark": {"aria": False},
         "axis": {**text, "gridColor": INK, "gridOpacity": 0.13, "domain": False, "ticks": False, "labelPadding": 8},
         "axisY": {"grid": True, "labelLimit": 220, "bandPosition": 0, "tickBand": "extent"},
-        "legend": {**text, "orient": "top", "symbolOpacity": 1, "labelLimit": 220, "layout": LEGENDS},
+        "legend": {**text, **symbols, "orient": "top", "symbolOpacity": 1, "labelLimit": 220, "layout": LEGENDS},
     }
 
 

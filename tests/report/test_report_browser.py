@@ -213,6 +213,17 @@ def test_axe_finds_no_violation_of_wcag(chromium: Browser, quick: Path, scheme: 
 
 
 @pytest.mark.slow
+def test_no_mark_of_a_chart_is_black_in_the_dark(chromium: Browser, tmp_path: Path) -> None:
+    """A legend of shapes has no colour of its own."""
+    cases = [measured(Case("seed_cnn", "sgd", execution), 0.01) for execution in ("cpu", "distributed")]
+    with chromium.open(written(tmp_path, run(cases)), color_scheme="dark") as tab:
+        tab.page.locator("#chart").scroll_into_view_if_needed()
+        tab.wait("#chart svg .role-legend-symbol path")
+        fills = tab.value("[...document.querySelectorAll('#chart svg path')].map((one) => getComputedStyle(one).fill)")
+        assert "rgb(0, 0, 0)" not in [fill for fill in fills if fill != "none"]
+
+
+@pytest.mark.slow
 def test_the_switch_of_the_theme_redraws_and_is_kept(chromium: Browser, quick: Path) -> None:
     with chromium.open(quick, color_scheme="light") as tab:
         light = tab.value("getComputedStyle(document.body).backgroundColor")
