@@ -190,7 +190,7 @@ def dry(tmp_path: Path, seconds: int) -> dict[str, dict[str, object]]:
     return {answer["item"]: answer for answer in answers}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_first_items_run_on_the_hosts_cores(tmp_path):
     """They end when their time is over, on a busy machine too; what was reached is as it should be."""
     answers = dry(tmp_path, 20)

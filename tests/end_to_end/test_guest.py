@@ -184,7 +184,7 @@ def test_a_seed_gives_the_same_order_where_another_plugin_shuffles_the_tests(des
     assert list(one.header.planned) == list(two.header.planned)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_needs_no_terminal(desk: Desk) -> None:
     done = desk.run("--profile", "tiny", "-k", "tiny-sgd", "-p", "no:terminal", "-o", "addopts=", "--record", "here")
     assert (done.code, done.out, done.err) == (0, "", "")

@@ -133,8 +133,14 @@ def survive(desk: Desk, folder: str, target: str, delay_s: float, surveys: str =
     return len(finished)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("target", ["worker", "zygote", "stepmark run"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("worker", marks=pytest.mark.slow),
+        pytest.param("zygote", marks=pytest.mark.nightly),
+        pytest.param("stepmark run", marks=pytest.mark.slow),
+    ],
+)
 def test_a_killed_process_loses_no_finished_case_and_leaves_no_file(desk: Desk, temporary: Path, target: str) -> None:
     assert survive(desk, "here", target, delay_s=0.5) is not None
     assert list(temporary.glob("stepmark*")) == []
@@ -154,7 +160,7 @@ def test_a_worker_killed_once_is_replaced_and_said_so(desk: Desk) -> None:
     assert any("was repeated: the worker was killed by signal 9" in warning for warning in warnings)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "--passes", "2", "--record", "here", "--case-seconds", "2")
     journal = desk.folder / "here" / "visits.jsonl"
@@ -175,7 +181,7 @@ def test_a_resumed_run_repeats_no_visit(desk: Desk) -> None:
         assert [visit.index for visit in record.measurement.visits] == [0, 1]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_killed_while_a_case_goes_through_its_surveys_repeats_them_and_no_visit(desk: Desk) -> None:
     running = desk.start("--profile", "tiny", "--passes", "2", "-k", "tiny-sgd", "--surveys", "all", "--record", "here")
     journal = desk.folder / "here" / "visits.jsonl"

@@ -19,7 +19,7 @@ def rewritten(folder: Path, change) -> None:
     file.write_text("".join(json.dumps(line) + "\n" for line in lines[:2]))
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_is_resumed_with_the_same_code_alone(desk: Desk) -> None:
     done = desk.run("--profile", "tiny", "--passes", "1", "--record", "run", "-k", "adam")
     assert done.code == 0, done.out
@@ -78,7 +78,7 @@ def test_a_run_whose_profile_lost_a_planned_case_is_not_resumed(interrupted: Des
     assert "here cannot be resumed: profile 'tiny' no longer has 3 of its cases, such as " in done.out + done.err
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_whose_code_changes_before_its_end_says_so_in_its_summary_and_its_record(desk: Desk) -> None:
     levels = desk.folder / "my_levels.py"
     levels.write_text(levels.read_text() + "\nopen(__file__, 'a').write('#')\n")

@@ -55,7 +55,7 @@ def test_a_hangup_that_nohup_ignores_stays_ignored() -> None:
     assert within(signal.SIGHUP, 0, "nohup") == ("goes on\n", 0)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_run_that_a_job_ends_is_resumable_and_leaves_no_process_and_no_file(desk: Desk, temporary: Path) -> None:
     """All processes of the job get the signal, workers first: no case counts as failed for it."""
     running = desk.start("--profile", "tiny", "--record", "here", "--abreast", "1", "--case-seconds", "1")

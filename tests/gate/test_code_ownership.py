@@ -324,7 +324,7 @@ def test_a_gate_whose_baseline_would_run_the_candidates_code_ends_with_12_and_th
     assert not (own.top / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_module_that_a_step_loads_late_ends_the_gate_while_it_measures(tmp_path):
     layout = INSEPARABLE["ignored-by-git"]
     own = laid(layout, tmp_path, lambda name: tmp_path / name)

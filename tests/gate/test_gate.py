@@ -304,12 +304,9 @@ def test_a_gate_that_is_killed_goes_on_and_finds_the_slower_case(desk):
     assert (again.returncode, "nothing to resume" in again.stderr) == (2, True)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
-    ("change", "metric"),
-    [
-        pytest.param(f"HUNGRIER=*={8 * 2**20}", "peak_memory", marks=pytest.mark.slow),
-        pytest.param("SYNCHRONISING=*=1", "host_reads", marks=pytest.mark.nightly),
-    ],
+    ("change", "metric"), [(f"HUNGRIER=*={8 * 2**20}", "peak_memory"), ("SYNCHRONISING=*=1", "host_reads")]
 )
 def test_a_larger_peak_and_a_read_of_the_loss_in_one_arm_are_regressions(desk, change, metric):
     (desk.folder / "changes.py").write_text((CHANGES / "changes.py").read_text())

@@ -513,7 +513,7 @@ def test_a_rank_killed_in_a_run_fails_its_case_and_leaves_no_process(desk: Desk)
 
 
 @two_ranks_on_cpu
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_worker_killed_in_a_run_leaves_no_rank_and_is_replaced(desk: Desk):
     running, worker, other = running_with_ranks(desk)
     os.kill(worker, signal.SIGKILL)
