@@ -214,7 +214,7 @@ def test_axe_finds_no_violation_of_wcag(chromium: Browser, quick: Path, scheme: 
 
 @pytest.mark.slow
 def test_no_mark_of_a_chart_is_black_in_the_dark(chromium: Browser, tmp_path: Path) -> None:
-    """A legend of shapes has no colour of its own."""
+    """The shapes of a legend are black by default."""
     cases = [measured(Case("seed_cnn", "sgd", execution), 0.01) for execution in ("cpu", "distributed")]
     with chromium.open(written(tmp_path, run(cases)), color_scheme="dark") as tab:
         tab.page.locator("#chart").scroll_into_view_if_needed()
