@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 
 from suite import registry
 from suite.provenance.installation import CASES_FOLDER
+from tests.fakes.browser import Browser, browser
 
 pytest_plugins = ["pytester"]
 TESTS = Path(__file__).resolve().parent
@@ -85,6 +86,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         earlier = [text for name, text in report.user_properties if name == EARLIER_TRY]
         if earlier and report.when == "call":
             terminalreporter.write_line(f"PASSED at try {len(earlier) + 1}: {report.nodeid} - {earlier[0]}")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, without a network."""
+    with browser() as opened:
+        yield opened
 
 
 HAS_LOCKED_PACKAGES = f"\npytest-benchmark=={version('pytest-benchmark')} " in (

@@ -2,7 +2,6 @@
 
 import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,10 @@ import pytest
 from suite.gate.formats import render as render_gate
 from tests.comparison.test_compare_page import text_of, with_facts
 from tests.comparison.test_comparison import CASES, made
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser
 from tests.fakes.made_verdicts import inconclusive
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

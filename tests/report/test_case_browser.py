@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from suite import report
 from suite.records import Run
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser
 from tests.fakes.made_runs import quick_run
 from tests.report.test_instrument_section import surveyed
 
@@ -32,12 +31,6 @@ def made() -> Run:
 @pytest.fixture(scope="module")
 def page(made: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return report.write(made, tmp_path_factory.mktemp("page") / "page.html")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 def test_a_link_to_a_case_opens_its_page_with_charts_and_every_figure(chromium: Browser, page: Path) -> None:

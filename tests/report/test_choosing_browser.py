@@ -11,19 +11,13 @@ from suite import report
 from suite.effects.limits import limits_of
 from suite.effects.recommendation import recommend
 from suite.report.facts import Facts
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, Tab, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, Tab
 from tests.report.test_pareto import choices
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)]
 RUN = choices((64, 256), learning=True)
 SGD = "plain_d2-sgd-cpu"
 """The fastest case."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

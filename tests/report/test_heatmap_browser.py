@@ -8,19 +8,13 @@ from pathlib import Path
 import pytest
 
 from suite import report
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser, Tab, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, Browser, Tab
 from tests.fakes.made_runs import quick_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)]
 FOCUSED = "document.activeElement.ariaLabel"
 OUTLINE = """(({ outlineStyle, outlineWidth, outlineColor }) => [outlineStyle, outlineWidth, outlineColor])(
   getComputedStyle(document.activeElement))"""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

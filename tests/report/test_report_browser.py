@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -15,7 +14,7 @@ from suite.records import Case
 from suite.report.data import columns
 from suite.report.facts import Facts
 from tests.conftest import TESTS
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser
 from tests.fakes.made_runs import large_run, measured, quick_run, run
 from tests.report.test_instrument_section import surveyed
 
@@ -26,12 +25,6 @@ READ = """(({{ tests, refusals }}, cases) => [
 DRAWN = "#chart svg, #chart canvas"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from suite import report
 from suite.records import Case
 from suite.report.facts import Facts
-from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, Tab, browser
+from tests.fakes.browser import CHROMIUM, NO_BROWSER, PATIENCE_MS, Browser, Tab
 from tests.fakes.made_runs import measured, run
 from tests.report.test_instrument_section import surveyed
 
@@ -26,12 +25,6 @@ RUN = run(
         measured(Case("bare", "sgd", "cpu"), 0.030),
     ]
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
